@@ -1,0 +1,1 @@
+// pch.cpp: owner of the shared precompiled header; nothing else.

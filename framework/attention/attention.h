@@ -1,0 +1,69 @@
+/// attention.h: the contract of an attention variant. The one component in which two runs differ.
+///   Axes, in this order everywhere: B batch, H heads, T sequence length, D head_dim.
+///   Projections, key normalisation, positions, norms and residuals belong to the model.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "framework/config/run_config.h"
+
+namespace attnlab {
+
+/// What is known when a layer's attention is built.
+struct AttentionShape {
+  std::int64_t heads = 1;
+  std::int64_t head_dim = 1;
+  std::int64_t max_length = 1;  // longest T that will come
+  config::Causality causality = config::Causality::strict;
+  bool shared_keys = true;      // key is query, up to normalisation
+  config::KeyNorm key_norm = config::KeyNorm::per_head;
+};
+
+/// All that a random draw may depend on, besides the head. A draw is a pure function of these, so
+/// it does not depend on micro-batching, call order or thread count.
+struct AttentionContext {
+  std::uint64_t run_seed = 0;
+  std::int64_t layer = 0;
+  std::int64_t step = 0;                         // optimiser step; evaluation uses the step it follows
+  std::span<const std::int64_t> sequence_ids{};  // one per batch row; size B
+  bool training = true;
+};
+
+struct AttentionInput {
+  at::Tensor query;   // [B, H, T, D], any strides
+  at::Tensor key;     // [B, H, T, D]; normalised as AttentionShape::key_norm says
+  at::Tensor value;   // [B, H, T, D]
+  at::Tensor hidden;  // [B, T, H*D], the block's normalised input; defined for plugins with kNeedsHidden
+};
+
+/// A number about one forward pass, for the store: ("bucket_load_max", "rows", 63).
+struct Statistic {
+  std::string name;
+  std::string unit;
+  double value;
+};
+
+struct AttentionOutput {
+  at::Tensor output;                       // [B, H, T, D]; a row that sees no key is exactly 0
+  std::optional<at::Tensor> auxiliary_loss;  // scalar, added to the training loss
+  std::vector<Statistic> statistics;       // only filled when not training, so that steps stay cheap
+};
+
+/// One layer's attention. Scores are scaled by 1/sqrt(D). Differentiable through autograd.
+class Attention {
+ public:
+  virtual ~Attention() = default;
+  [[nodiscard]] virtual AttentionOutput forward(const AttentionInput& input,
+                                                const AttentionContext& context) = 0;
+  /// The operator or kernel that really ran in the last forward, as it should stand in the results.
+  [[nodiscard]] virtual std::string kernel() const = 0;
+};
+
+}  // namespace attnlab

@@ -1,0 +1,21 @@
+/// commands.h: the subcommands of `attnlab`, one function and one file each.
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace attnlab::cli {
+
+using Arguments = std::span<const std::string>;  // what follows the command's name
+
+/// Each returns an exit code (core/error.h) or throws Error.
+int run(Arguments arguments);       // run.cpp: one run
+int grid(Arguments arguments);      // grid.cpp: the product of swept values
+int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAME
+int plugins(Arguments arguments);   // plugins.cpp: list, show
+int data(Arguments arguments);      // data.cpp: list, check, fetch
+int runs(Arguments arguments);      // runs.cpp: filter and sort runs
+int show(Arguments arguments);      // show.cpp: one run
+int query(Arguments arguments);     // query.cpp: read-only SQL
+
+}  // namespace attnlab::cli

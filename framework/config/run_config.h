@@ -1,0 +1,125 @@
+/// run_config.h: the typed form of one resolved run. One struct per section of the composed config:
+///   the root keys, `model`, `train` and `dataset`; the section `attention` is the plugin's own.
+///   Defaults here are the paper's small forms; experiments/ holds the groups.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "framework/config/field.h"
+
+namespace attnlab::config {
+
+/// strict: a query sees positions before its own. inclusive: its own as well.
+enum class Causality { strict, inclusive };
+/// per_head: k / |k| over head_dim. whole: k / |k| over width, before the head split. none: raw.
+enum class KeyNorm { per_head, whole, none };
+enum class Device { cpu, cuda, automatic };
+enum class Precision { float32, bfloat16 };
+
+/// Root keys.
+struct RunConfig {
+  std::int64_t seed = 0;
+  Device device = Device::cpu;
+  std::int64_t threads = 1;
+  std::string study = "default";
+
+  static constexpr auto fields() {
+    return std::tuple{
+        integer("seed", &RunConfig::seed, {.low = 0}, "", "run seed; every random stream derives from it"),
+        choice("device", &RunConfig::device, {"cpu", "cuda", "auto"}, "where the run computes"),
+        integer("threads", &RunConfig::threads, {.low = 1, .high = 1024}, "threads",
+                "compute threads of one worker; changes the order of float sums, so it is part of the run"),
+        cosmetic(text("study", &RunConfig::study, "name under which runs are grouped in the database"))};
+  }
+};
+
+/// Section `model`: a pre-LN GPT-2 without biases, learned positions, tied embeddings, GELU MLP.
+struct ModelConfig {
+  std::int64_t layers = 2;
+  std::int64_t width = 64;
+  std::int64_t heads = 4;
+  std::int64_t mlp_ratio = 4;
+  bool shared_keys = true;
+  KeyNorm key_norm = KeyNorm::per_head;
+  Causality causality = Causality::strict;
+  double init_std = 0.02;
+  double norm_eps = 1e-5;
+
+  static constexpr auto fields() {
+    return std::tuple{
+        integer("layers", &ModelConfig::layers, {.low = 1, .high = 1000}, "", "transformer blocks"),
+        integer("width", &ModelConfig::width, {.low = 1, .high = 65536}, "channels", "model width; heads must divide it"),
+        integer("heads", &ModelConfig::heads, {.low = 1, .high = 1024}, "", "attention heads"),
+        integer("mlp_ratio", &ModelConfig::mlp_ratio, {.low = 1, .high = 64}, "x width", "hidden width of the MLP"),
+        flag("shared_keys", &ModelConfig::shared_keys, "keys are the queries, as in the Reformer and SCFA: one projection less"),
+        choice("key_norm", &ModelConfig::key_norm, {"per_head", "whole", "none"}, "how keys are normalised to unit length"),
+        choice("causality", &ModelConfig::causality, {"strict", "inclusive"}, "strict: a token does not see itself"),
+        real("init_std", &ModelConfig::init_std, {.low = 0, .low_open = true}, "", "standard deviation of initial weights"),
+        real("norm_eps", &ModelConfig::norm_eps, {.low = 0, .low_open = true}, "", "epsilon of the layer norms")};
+  }
+  [[nodiscard]] std::int64_t head_dim() const { return width / heads; }
+  [[nodiscard]] std::string problem() const {
+    if (width % heads == 0) return {};
+    return "width " + std::to_string(width) + " is not divisible by heads " + std::to_string(heads) +
+           "; expected a whole head_dim. Change model.width or model.heads.";
+  }
+};
+
+/// Section `train`: AdamW, one-cycle cosine, as in the paper's code (paper.md section 4).
+struct TrainConfig {
+  std::int64_t steps = 200;
+  std::int64_t batch_size = 8;
+  std::int64_t accumulation = 1;
+  double learning_rate = 1e-3;
+  double warmup_share = 0.02;
+  double initial_divisor = 100;
+  double final_divisor = 0.05;
+  double weight_decay = 0.1;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double grad_clip = 0;
+  Precision precision = Precision::float32;
+  std::int64_t loss_slice = 4096;
+  std::int64_t log_every = 10;
+  std::int64_t eval_every = 100;
+  std::int64_t eval_sequences = 0;
+
+  static constexpr auto fields() {
+    return std::tuple{
+        integer("steps", &TrainConfig::steps, {.low = 1}, "steps", "optimiser steps"),
+        integer("batch_size", &TrainConfig::batch_size, {.low = 1}, "sequences", "sequences in one micro-batch"),
+        integer("accumulation", &TrainConfig::accumulation, {.low = 1}, "micro-batches", "micro-batches in one step"),
+        real("learning_rate", &TrainConfig::learning_rate, {.low = 0, .low_open = true}, "", "peak of the one-cycle schedule"),
+        real("warmup_share", &TrainConfig::warmup_share, {.low = 0, .high = 1}, "of steps", "rising part of the schedule"),
+        real("initial_divisor", &TrainConfig::initial_divisor, {.low = 0, .low_open = true}, "", "peak / first learning rate"),
+        real("final_divisor", &TrainConfig::final_divisor, {.low = 0, .low_open = true}, "", "first / last learning rate, as in OneCycleLR: 0.05 ends above the start"),
+        real("weight_decay", &TrainConfig::weight_decay, {.low = 0}, "", "decoupled decay of the linear weights"),
+        real("beta1", &TrainConfig::beta1, {.low = 0, .high = 1, .high_open = true}, "", "AdamW"),
+        real("beta2", &TrainConfig::beta2, {.low = 0, .high = 1, .high_open = true}, "", "AdamW"),
+        real("grad_clip", &TrainConfig::grad_clip, {.low = 0}, "L2 norm", "0: off"),
+        choice("precision", &TrainConfig::precision, {"float32", "bfloat16"}, "bfloat16: autocast"),
+        integer("loss_slice", &TrainConfig::loss_slice, {.low = 1}, "tokens", "rows of logits that stand in memory at once"),
+        cosmetic(integer("log_every", &TrainConfig::log_every, {.low = 1}, "steps", "training metrics")),
+        integer("eval_every", &TrainConfig::eval_every, {.low = 0}, "steps", "validation; 0: only at the end"),
+        integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0}, "sequences", "validate on the first N; 0: all")};
+  }
+};
+
+/// Section `dataset`: what every data set shares; a data set's own keys stand beside these.
+struct DatasetConfig {
+  std::string name = "mnist";
+  std::string path;
+  std::int64_t length = 784;
+  bool prefix = false;
+
+  static constexpr auto fields() {
+    return std::tuple{
+        text("name", &DatasetConfig::name, "data set; `attnlab data list` shows them"),
+        cosmetic(text("path", &DatasetConfig::path, "folder or file; empty: searched in --data, ATTNLAB_DATA, ~/.cache/attnlab")),
+        integer("length", &DatasetConfig::length, {.low = 1}, "tokens", "predictions in one sequence, T"),
+        flag("prefix", &DatasetConfig::prefix, "accept a shorter prefix of the official file; marked in the results")};
+  }
+};
+
+}  // namespace attnlab::config

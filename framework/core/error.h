@@ -1,0 +1,34 @@
+/// error.h: the one exception for what a user can mend.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace attnlab {
+
+/// Exit codes of both programs, so that scripts can tell the cases apart.
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitError = 1,        // an Error was printed
+  kExitUsage = 2,        // unknown command or option
+  kExitRunsFailed = 3,   // the grid finished, but some of its runs failed
+  kExitInterrupted = 130,
+};
+
+/// The message says what was wrong, what was expected, and what to do.
+/// Each boundary that knows more adds a line in front: `throw error.within("while loading x")`.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message, int exit_code = kExitError)
+      : std::runtime_error(message), exit_code_(exit_code) {}
+
+  [[nodiscard]] Error within(const std::string& context) const {
+    return Error(context + ":\n  " + what(), exit_code_);
+  }
+  [[nodiscard]] int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
+
+}  // namespace attnlab

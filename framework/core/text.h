@@ -1,0 +1,30 @@
+/// text.h: words and numbers as people read them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attnlab {
+
+[[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
+[[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
+
+/// The candidates within a third of the name's length in edits (at least 2), nearest first, 3 at most.
+[[nodiscard]] std::vector<std::string> nearest(std::string_view name,
+                                               std::span<const std::string> candidates);
+
+/// " Did you mean 'a' or 'b'?", or all candidates when there are fewer than ten, or "".
+[[nodiscard]] std::string did_you_mean(std::string_view name,
+                                       std::span<const std::string> candidates);
+
+[[nodiscard]] std::string human_bytes(double bytes);       // "1.3 GiB"
+[[nodiscard]] std::string human_duration(double seconds);  // "850 ms", "12.3 s", "4 min 10 s", "2 h 05 min"
+[[nodiscard]] std::string human_count(double count);       // "950", "12.3k", "4.56M"
+
+/// Shortest text that reads back as the same double: "0.001", "1e-05", "nan", "inf".
+[[nodiscard]] std::string exact_number(double value);
+
+}  // namespace attnlab

@@ -1,0 +1,108 @@
+/// store.h: the results database. SQLite in WAL mode, many writer processes, one checkpointer.
+///   Rules and their reasons: schema.sql. C headers of SQLite do not leak from here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/core/metric.h"
+
+namespace attnlab::store {
+
+enum class RunStatus { planned, running, done, failed, skipped, interrupted };
+[[nodiscard]] std::string_view to_text(RunStatus status);
+
+/// One cell of a grid as it enters the database, before anything ran.
+struct CellRecord {
+  std::string study;
+  std::string fingerprint;       // 64 hexadecimal digits
+  std::string fingerprint_parts; // JSON object: config, data, plugin, engine, compiler, torch, device
+  std::string config_json;       // canonical resolved config
+  std::string overrides;         // as typed, for people
+};
+
+/// Who runs an attempt; enough to tell later whether it is still alive.
+struct Owner {
+  std::string host;
+  std::string boot_id;       // /proc/sys/kernel/random/boot_id
+  std::int64_t pid = 0;
+  std::int64_t start_ticks = 0;  // field 22 of /proc/PID/stat: a reused pid has another
+  [[nodiscard]] static Owner of_this_process();
+  /// nullopt when it ran on another host, where only the heartbeat tells.
+  [[nodiscard]] std::optional<bool> alive() const;
+};
+
+enum class ClaimResult { claimed, finished_before, running_elsewhere };
+struct Claim {
+  ClaimResult result;
+  std::int64_t run_id = 0;  // the new attempt, or the attempt that stands in the way
+  std::int64_t attempt = 1;
+};
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+/// One connection; not for use by two threads, nor across fork. Throws Error with the file's name.
+class Store {
+ public:
+  enum class Mode { read_write, read_only };
+  /// Creates and migrates when read_write. Refuses a newer schema, a file that is no attnlab
+  /// database, a corrupt one, a folder without write permission, a network file system.
+  explicit Store(const std::string& path, Mode mode = Mode::read_write);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  /// One transaction. A cell that is done is not run again; one whose attempt is running and alive
+  /// is left to its owner; attempts whose owner died are marked interrupted and a new one begins.
+  [[nodiscard]] Claim claim(const CellRecord& cell, const Owner& owner);
+  /// As claim() would answer, without writing: for --plan.
+  [[nodiscard]] std::optional<Claim> peek(const std::string& fingerprint) const;
+  /// Records a cell that cannot run: status skipped with the reason. No second row for the same
+  /// fingerprint and reason.
+  std::int64_t record_skipped(const CellRecord& cell, const std::string& reason);
+
+  void set_owner(std::int64_t run_id, const Owner& owner);  // the worker, once it started
+  void heartbeat(std::int64_t run_id);
+  /// Ends an attempt; only a running one changes. Returns whether it did.
+  bool finish(std::int64_t run_id, RunStatus status, const std::string& reason);
+  void add_facts(std::int64_t run_id, const Facts& facts);
+  void add_environment(std::int64_t run_id, const Facts& environment);
+  void add_artifact(std::int64_t run_id, const std::string& kind, const std::string& path);
+  /// All of it in one transaction.
+  void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
+  [[nodiscard]] RunStatus status(std::int64_t run_id) const;
+  /// Marks running attempts whose owner is dead as interrupted. Returns how many.
+  int reap_dead();
+  /// Folds the WAL back; a no-op where another process holds the checkpoint lock.
+  void checkpoint();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  friend class RunWriter;
+};
+
+/// A MetricSink whose own thread writes to the store twice a second or every 256 events, and beats
+/// the heart. The training thread never waits for a disk. A write that fails for good (disk full)
+/// is kept in memory and retried; `problem()` tells; finish() throws Error when it cannot be saved.
+class RunWriter : public MetricSink {
+ public:
+  RunWriter(const std::string& path, std::int64_t run_id);
+  ~RunWriter() override;
+  void add(MetricEvent event) override;
+  void fact(std::string_view name, std::string_view text) override;
+  [[nodiscard]] std::optional<std::string> problem() const;
+  /// Writes what is left and the final status in one transaction; after that the sink is closed.
+  void finish(RunStatus status, const std::string& reason);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace attnlab::store
