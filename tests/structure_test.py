@@ -1,0 +1,92 @@
+"""structure_test.py: the house rules that a compiler does not check.
+
+Includes follow the layers of DESIGN.md, LibTorch stays out of the torch-free layers and of CUDA
+files, files stay short, and nothing committed names a path of somebody's machine.
+"""
+import os
+import re
+import subprocess
+import unittest
+
+ROOT = os.environ.get("ATTNLAB_SOURCE") or os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# folder -> folders of framework/ that it may include, besides itself
+LAYERS = {
+    "core": set(),
+    "config": {"core"},
+    "plugin": {"core", "config"},
+    "plan": {"core", "config"},
+    "store": {"core"},
+    "report": {"core", "store"},
+    "data": {"core", "config"},
+    "cuda": set(),
+    "launch": {"core", "config", "plan", "store", "plugin", "data", "report"},
+    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "launch"},
+    "attention": {"core", "config", "plugin"},
+    "sparse": {"core", "config"},
+    "model": {"core", "config", "attention"},
+    "train": {"core", "config", "attention", "data", "model"},
+    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train"},
+}
+TORCH_FREE = {"core", "config", "plugin", "plan", "store", "report", "data", "launch", "cli", "cuda"}
+PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
+DATASET_LAYERS = {"core", "config", "data"}
+TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')
+MAX_LINES = 300
+
+
+def files(*suffixes):
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
+                            capture_output=True, check=True).stdout.split("\n")
+    return [f for f in listed if f.endswith(suffixes) and os.path.exists(os.path.join(ROOT, f))]
+
+
+def text(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def included_layers(path):
+    return set(re.findall(r'#include "framework/(\w+)/', text(path)))
+
+
+class Structure(unittest.TestCase):
+    def test_framework_folders_include_only_lower_layers(self):
+        for path in files(".h", ".cpp", ".cu"):
+            if path.startswith("framework/"):
+                layer = path.split("/")[1]
+                self.assertEqual(included_layers(path) - LAYERS[layer] - {layer}, set(), path)
+
+    def test_plugins_and_data_sets_see_their_layers_only(self):
+        for folder, allowed in (("attention_plugins/", PLUGIN_LAYERS), ("datasets/", DATASET_LAYERS)):
+            for path in files(".h", ".cpp", ".cu"):
+                if path.startswith(folder):
+                    layers = included_layers(path)
+                    if not path.endswith("_test.cpp"):
+                        self.assertEqual(layers - allowed, set(), path)
+                    others = set(re.findall(rf'#include "{folder}(\w+)/', text(path)))
+                    self.assertEqual(others - {path.split("/")[1]}, set(), path)
+
+    def test_torch_free_layers_and_cuda_files_do_not_include_libtorch(self):
+        for path in files(".h", ".cpp", ".cu"):
+            free = path.startswith("framework/") and path.split("/")[1] in TORCH_FREE
+            if free or path.endswith(".cu") or path.startswith("datasets/"):
+                self.assertIsNone(TORCH.search(text(path)), path)
+
+    def test_nobody_includes_all_of_torch(self):
+        for path in files(".h", ".cpp", ".cu"):
+            self.assertNotIn("#include <torch/torch.h>", text(path), path)
+
+    def test_files_stay_short(self):
+        for path in files(".h", ".cpp", ".cu", ".py", ".cmake"):
+            self.assertLessEqual(text(path).count("\n"), MAX_LINES, path)
+
+    def test_nothing_names_a_path_of_a_machine(self):
+        machine = re.compile(r"/work/(main|shared)|/tmp/[wb]|/root/|/home/\w")
+        for path in files(".h", ".cpp", ".cu", ".md", ".cmake", ".txt", ".yaml", ".py", ".sh", "dev", "run"):
+            if path != "tests/structure_test.py":
+                self.assertIsNone(machine.search(text(path)), path)
+
+
+if __name__ == "__main__":
+    unittest.main()
