@@ -1,0 +1,160 @@
+#include "framework/cli/options.h"
+
+// cxxopts splits vectors at commas by default, which would tear `attention=dense,none` apart.
+#define CXXOPTS_VECTOR_DELIMITER '\0'
+#include <algorithm>
+#include <charconv>
+#include <cxxopts.hpp>
+#include <iostream>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace attnlab::cli {
+namespace {
+
+template <class Number>
+std::optional<Number> number_from(const std::string& text) {
+  Number number{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+template <class Number>
+Number checked(const std::string& name, const std::string& text, Number low, const char* kind) {
+  const auto number = number_from<Number>(text);
+  if (!number) {
+    throw Error("--" + name + ": '" + text + "' is not a number; expected " + kind, kExitUsage);
+  }
+  if (*number < low) {
+    throw Error("--" + name + ": " + text + " is too small; expected " + kind + " of at least " +
+                    exact_number(static_cast<double>(low)),
+                kExitUsage);
+  }
+  return *number;
+}
+
+}  // namespace
+
+std::optional<std::string> ParsedOptions::text(const std::string& name) const {
+  const auto found = given_.find(name);
+  if (found == given_.end()) return std::nullopt;
+  return found->second.back();
+}
+
+std::string ParsedOptions::text(const std::string& name, const std::string& fallback) const {
+  return text(name).value_or(fallback);
+}
+
+std::vector<std::string> ParsedOptions::texts(const std::string& name) const {
+  const auto found = given_.find(name);
+  return found == given_.end() ? std::vector<std::string>{} : found->second;
+}
+
+std::int64_t ParsedOptions::integer(const std::string& name, std::int64_t fallback,
+                                    std::int64_t low) const {
+  const auto value = text(name);
+  return value ? checked<std::int64_t>(name, *value, low, "an integer") : fallback;
+}
+
+double ParsedOptions::real(const std::string& name, double fallback, double low) const {
+  const auto value = text(name);
+  return value ? checked<double>(name, *value, low, "a number") : fallback;
+}
+
+Options::Options(std::string command, std::string usage, std::string purpose)
+    : command_(std::move(command)), usage_(std::move(usage)), purpose_(std::move(purpose)) {
+  flag("h,help", "print this");
+}
+
+Options& Options::flag(const std::string& name, const std::string& help) {
+  return add(name, Takes::nothing, "", "", help);
+}
+
+Options& Options::value(const std::string& name, const std::string& placeholder,
+                        const std::string& help) {
+  return add(name, Takes::value, placeholder, "", help);
+}
+
+Options& Options::optional_value(const std::string& name, const std::string& placeholder,
+                                 const std::string& implied, const std::string& help) {
+  return add(name, Takes::optional_value, placeholder, implied, help);
+}
+
+Options& Options::notes(std::string text) {
+  notes_ = std::move(text);
+  return *this;
+}
+
+Options& Options::add(const std::string& spec, Takes takes, const std::string& placeholder,
+                      const std::string& implied, const std::string& help) {
+  options_.push_back({spec, split(spec, ',').back(), takes, placeholder, implied, help});
+  return *this;
+}
+
+void Options::refuse(const std::string& word) const {
+  std::vector<std::string> names;
+  for (const auto& option : options_) names.push_back("--" + option.name);
+  const auto name = word.substr(0, word.find('='));
+  throw Error(
+      "unknown option '" + name + "' of 'attnlab " + command_ + "'." + did_you_mean(name, names),
+      kExitUsage);
+}
+
+std::optional<ParsedOptions> Options::parse(Arguments arguments) const {
+  cxxopts::Options parser("attnlab " + command_);
+  // Unknown options are let through here and refused below, with the nearest names.
+  parser.allow_unrecognised_options();
+  auto add = parser.add_options();
+  for (const auto& option : options_) {
+    auto value = cxxopts::value<std::vector<std::string>>();
+    if (option.takes == Takes::nothing) value->implicit_value("true");
+    if (option.takes == Takes::optional_value) value->implicit_value(option.implied);
+    add(option.spec, option.help, value);
+  }
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<const char*> words{"attnlab"};
+  for (auto word = arguments.begin(); word != dashes; ++word) words.push_back(word->c_str());
+
+  ParsedOptions parsed;
+  try {
+    const auto result = parser.parse(static_cast<int>(words.size()), words.data());
+    for (const auto& option : options_) {
+      if (result.count(option.name) == 0) continue;
+      parsed.given_[option.name] = result[option.name].as<std::vector<std::string>>();
+    }
+    parsed.words_ = result.unmatched();
+  } catch (const cxxopts::exceptions::exception& problem) {
+    throw Error(
+        "attnlab " + command_ + ": " + problem.what() + ". See attnlab " + command_ + " --help.",
+        kExitUsage);
+  }
+  if (parsed.has("help")) {
+    std::cout << help();
+    return std::nullopt;
+  }
+  for (const auto& word : parsed.words_) {
+    if (word.size() > 1 && word[0] == '-') refuse(word);
+  }
+  if (dashes != arguments.end()) {
+    parsed.words_.insert(parsed.words_.end(), dashes + 1, arguments.end());
+  }
+  return parsed;
+}
+
+std::string Options::help() const {
+  std::string text = "usage: attnlab " + command_ + " " + usage_ + "\n" + purpose_ + "\n\n";
+  for (const auto& option : options_) {
+    const auto parts = split(option.spec, ',');
+    std::string left = parts.size() > 1 ? "  -" + parts[0] + ", " : "      ";
+    left += "--" + option.name;
+    if (option.takes == Takes::value) left += " " + option.placeholder;
+    if (option.takes == Takes::optional_value) left += "[=" + option.placeholder + "]";
+    if (left.size() < 28) left.resize(28, ' ');
+    text += left + "  " + option.help + "\n";
+  }
+  return notes_.empty() ? text : text + "\n" + notes_ + "\n";
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,77 @@
+/// options.h: the options of one subcommand, parsed by cxxopts, with messages that help.
+///   Words that are no options are kept in order, commas intact, so overrides pass through.
+///
+///     Options options("runs", "[options]", "Runs in the database, filtered and sorted.");
+///     options.value("db", "FILE", "results database").value("limit", "N", "at most N rows");
+///     const auto parsed = options.parse(arguments);
+///     if (!parsed) return kExitOk;  // --help was printed
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/cli/commands.h"
+
+namespace attnlab::cli {
+
+/// What stood on the command line.
+class ParsedOptions {
+ public:
+  /// Whether the option was given at least once.
+  [[nodiscard]] bool has(const std::string& name) const { return given_.contains(name); }
+  /// The last value given, or nullopt.
+  [[nodiscard]] std::optional<std::string> text(const std::string& name) const;
+  [[nodiscard]] std::string text(const std::string& name, const std::string& fallback) const;
+  /// Every value given, in order.
+  [[nodiscard]] std::vector<std::string> texts(const std::string& name) const;
+  /// Throw a usage Error when the value is no such number or lies below `low`.
+  [[nodiscard]] std::int64_t integer(const std::string& name, std::int64_t fallback,
+                                     std::int64_t low = INT64_MIN) const;
+  [[nodiscard]] double real(const std::string& name, double fallback, double low = 0) const;
+  [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
+
+ private:
+  friend class Options;
+  std::map<std::string, std::vector<std::string>> given_;
+  std::vector<std::string> words_;
+};
+
+/// The options that a subcommand knows. `--help` and `-h` are always among them.
+class Options {
+ public:
+  /// `usage` is what follows the command's name: "RUN [--json]".
+  Options(std::string command, std::string usage, std::string purpose);
+
+  /// Names may carry a short form in front: "j,jobs". Refer to it later as "jobs".
+  Options& flag(const std::string& name, const std::string& help);
+  Options& value(const std::string& name, const std::string& placeholder, const std::string& help);
+  /// May stand without a value, which then is `implied`; with one it is `--name=VALUE`.
+  Options& optional_value(const std::string& name, const std::string& placeholder,
+                          const std::string& implied, const std::string& help);
+  /// Lines printed after the options by --help.
+  Options& notes(std::string text);
+
+  /// nullopt: help was asked for and is printed. Throws Error (exit code 2) on an unknown option,
+  /// naming the nearest ones, and on a missing value. After `--` everything is a word.
+  [[nodiscard]] std::optional<ParsedOptions> parse(Arguments arguments) const;
+  [[nodiscard]] std::string help() const;
+
+ private:
+  enum class Takes { nothing, value, optional_value };
+  struct Option {
+    std::string spec, name;
+    Takes takes;
+    std::string placeholder, implied, help;
+  };
+  Options& add(const std::string& spec, Takes takes, const std::string& placeholder,
+               const std::string& implied, const std::string& help);
+  [[noreturn]] void refuse(const std::string& word) const;
+
+  std::string command_, usage_, purpose_, notes_;
+  std::vector<Option> options_;
+};
+
+}  // namespace attnlab::cli
