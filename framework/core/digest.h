@@ -1,0 +1,33 @@
+/// digest.h: SHA-256, for fingerprints, data checksums and source digests.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace attnlab {
+
+/// Adds bytes piece by piece; the digest does not depend on how they were cut.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  Sha256& add(std::string_view bytes);
+  /// 64 lower-case hexadecimal digits of what was added so far; more may be added after.
+  [[nodiscard]] std::string hex() const;
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+[[nodiscard]] std::string sha256_hex(std::string_view bytes);
+
+/// Digest of a file's content, read in pieces. Throws Error when it cannot be read.
+[[nodiscard]] std::string sha256_file(const std::filesystem::path& path);
+
+}  // namespace attnlab
