@@ -1,0 +1,19 @@
+/// scalar.h: which plain words are numbers, booleans or null; the same in YAML and in overrides.
+///   After YAML 1.2 and Hydra: `yes`, `on` and `007` are strings, `1_000` and `1e-3` are numbers.
+#pragma once
+
+#include <string_view>
+
+#include "framework/config/node.h"
+
+namespace attnlab::config {
+
+/// null and true/false in any case; integers in decimal with optional sign and `_` between digits;
+/// reals "3.", ".5", "1e-3", inf, nan; all else is the string itself.
+/// Throws Error for an integer beyond 64 bits.
+[[nodiscard]] Node::Value typed_scalar(std::string_view word);
+
+/// Whether typed_scalar() leaves the word a string.
+[[nodiscard]] bool is_string(std::string_view word);
+
+}  // namespace attnlab::config
