@@ -15,17 +15,18 @@ enum class Split { train, valid, test };
 
 /// What is known of a data set without reading all of it into a model: for planning and results.
 struct DatasetInfo {
-  std::string name;            // "mnist"
-  std::string description;     // as tables print it: "mnist", "synthetic digits", "enwik8 prefix (4,154,064 bytes)"
-  std::string digest;          // sha256 over the content that training and scoring use
-  std::string metric;          // "bits_per_dim", "bits_per_char"
-  std::int64_t vocabulary = 0; // input tokens, start token included
-  std::int64_t max_length = 0; // longest `dataset.length` that it can serve
+  std::string name;              // "mnist"
+  std::string description;       // as tables print it: "mnist", "synthetic digits", "enwik8 prefix
+                                 // (4,154,064 bytes)"
+  std::string digest;            // sha256 over the content that training and scoring use
+  std::string metric;            // "bits_per_dim", "bits_per_char"
+  std::int64_t vocabulary = 0;   // input tokens, start token included
+  std::int64_t max_length = 0;   // longest `dataset.length` that it can serve
   std::string first_token_rule;  // how the first prediction gets its context
   std::string stride_rule;       // "windows of T, stride T, each token scored once"
   bool synthetic = false;
-  bool partial = false;        // a prefix of the official data
-  std::string source;          // files that were read
+  bool partial = false;  // a prefix of the official data
+  std::string source;    // files that were read
 };
 
 /// One sequence: `target[i]` is to be predicted from `input[0..i]`. A target of -1 is not scored.
@@ -45,8 +46,9 @@ class Dataset {
   [[nodiscard]] virtual Example get(Split split, std::int64_t index) const = 0;
 };
 
-/// Opens `dataset.name` with its section of the composed config. `data_dir` is --data, may be empty.
-/// Throws Error: missing (where it looked, how to get it), corrupt, too short for dataset.length.
+/// Opens `dataset.name` with its section of the composed config. `data_dir` is --data, may be
+/// empty. Throws Error: missing (where it looked, how to get it), corrupt, too short for
+/// dataset.length.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const config::Node& section,
                                                     const std::string& data_dir);
 
@@ -57,7 +59,7 @@ class Dataset {
 /// The sequence of training examples: a pure function of (seed, step). Sequence ids are unique per
 /// (step, row) over a run, so that attention draws differ: id = step * batch + row.
 struct TrainDraw {
-  std::int64_t index;        // into Split::train
+  std::int64_t index;  // into Split::train
   std::int64_t sequence_id;
 };
 [[nodiscard]] std::vector<TrainDraw> draw_training_batch(std::uint64_t seed, std::int64_t step,

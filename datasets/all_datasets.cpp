@@ -1,0 +1,13 @@
+// all_datasets.cpp: the table of data sets, by hand. A new one is one folder and one line here.
+#include "datasets/copy/copy.h"
+#include "datasets/digits/digits.h"
+#include "framework/data/dataset_table.h"
+
+namespace attnlab::data {
+
+const std::vector<DatasetEntry>& dataset_table() {
+  static const std::vector<DatasetEntry> table{digits_entry(), copy_entry()};
+  return table;
+}
+
+}  // namespace attnlab::data

@@ -1,0 +1,29 @@
+/// bytes.h: whole files in memory, and numbers as messages print them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attnlab::data {
+
+using Bytes = std::vector<std::uint8_t>;
+using ByteView = std::span<const std::uint8_t>;
+
+/// Throws Error with the file and the system's reason.
+[[nodiscard]] Bytes read_file(const std::filesystem::path& file);
+
+/// Writes beside `file` and renames, so that a reader never sees half of it. Throws Error.
+void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+
+/// The same bytes as text, for core's digests.
+[[nodiscard]] inline std::string_view as_text(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+[[nodiscard]] std::string with_commas(std::int64_t number);  // "9,912,422"
+
+}  // namespace attnlab::data

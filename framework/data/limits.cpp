@@ -1,0 +1,22 @@
+#include "framework/data/limits.h"
+
+#include "framework/core/error.h"
+#include "framework/data/bytes.h"
+
+namespace attnlab::data {
+
+void require_length(std::int64_t length, const DatasetInfo& info) {
+  if (length <= info.max_length) return;
+  const auto& name = info.description.empty() ? info.name : info.description;
+  throw Error("dataset.length " + std::to_string(length) + " is beyond the data; expected 1 to " +
+              std::to_string(info.max_length) + " for " + name +
+              ". Lower dataset.length or choose a longer data set.");
+}
+
+void require_no_path(const config::DatasetConfig& config) {
+  if (config.path.empty()) return;
+  throw Error("dataset.path '" + config.path + "' has no use: " + config.name +
+              " is generated and reads no file. Leave dataset.path empty.");
+}
+
+}  // namespace attnlab::data

@@ -1,0 +1,17 @@
+/// limits.h: the refusals that several data sets share.
+#pragma once
+
+#include <cstdint>
+
+#include "framework/config/run_config.h"
+#include "framework/data/dataset.h"
+
+namespace attnlab::data {
+
+/// Throws Error when length is beyond info.max_length.
+void require_length(std::int64_t length, const DatasetInfo& info);
+
+/// Throws Error when a data set that is generated is given a file.
+void require_no_path(const config::DatasetConfig& config);
+
+}  // namespace attnlab::data
