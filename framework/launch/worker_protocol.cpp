@@ -13,9 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // JSON has no NaN, and a diverging loss is exactly what people want to see.
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(exact_number(value));
-}
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(exact_number(value)); }
 
 double number(const Json& json) {
   return json.is_string() ? std::stod(json.get<std::string>()) : json.get<double>();
@@ -46,12 +44,10 @@ auto reading(const std::string& source, Read&& read) {
 }  // namespace
 
 std::string to_json(const RunSpec& spec) {
-  const Json json{{"run_id", spec.run_id},
-                  {"database", spec.database},
-                  {"plugin_path", spec.plugin_path},
-                  {"data_dir", spec.data_dir},
-                  {"fingerprint", spec.fingerprint},
-                  {"config", Json::parse(config::to_json(spec.config))}};
+  const Json json{
+      {"run_id", spec.run_id},           {"database", spec.database},
+      {"plugin_path", spec.plugin_path}, {"data_dir", spec.data_dir},
+      {"fingerprint", spec.fingerprint}, {"config", Json::parse(config::to_json(spec.config))}};
   return dump(json, 2) + "\n";
 }
 

@@ -9,16 +9,17 @@
 
 namespace attnlab::launch {
 
-/// File descriptor on which the worker reports; anything on stdout and stderr goes to the run's log.
+/// File descriptor on which the worker reports; anything on stdout and stderr goes to the run's
+/// log.
 inline constexpr int kReportFd = 3;
 
 /// Everything that a worker needs to run one cell; written as JSON beside the run's log.
 struct RunSpec {
   std::int64_t run_id = 0;
-  std::string database;       // absolute path; empty: report only, no store
-  std::string plugin_path;    // absolute path of the attention plugin's library
-  std::string data_dir;       // --data, may be empty
-  config::Node config;        // the resolved config: root keys, model, train, dataset, attention
+  std::string database;     // absolute path; empty: report only, no store
+  std::string plugin_path;  // absolute path of the attention plugin's library
+  std::string data_dir;     // --data, may be empty
+  config::Node config;      // the resolved config: root keys, model, train, dataset, attention
   std::string fingerprint;
 };
 [[nodiscard]] std::string to_json(const RunSpec& spec);
@@ -30,15 +31,15 @@ struct Report {
   std::string kind;
   std::int64_t step = 0;
   std::int64_t steps = 0;
-  double loss = 0;             // "step": training loss, nats; "eval": the data set's metric
-  double seconds_left = -1;    // -1: unknown
-  std::string text;            // "end": reason
-  std::string status;          // "end": done, failed, skipped, interrupted
+  double loss = 0;           // "step": training loss, nats; "eval": the data set's metric
+  double seconds_left = -1;  // -1: unknown
+  std::string text;          // "end": reason
+  std::string status;        // "end": done, failed, skipped, interrupted
 };
 [[nodiscard]] std::string to_json(const Report& report);
 [[nodiscard]] Report report_from_json(const std::string& line);
 
 /// Exit codes of a worker beyond core/error.h.
-inline constexpr int kWorkerSkipped = 10;      // the plugin refused the combination
+inline constexpr int kWorkerSkipped = 10;  // the plugin refused the combination
 
 }  // namespace attnlab::launch

@@ -1,0 +1,125 @@
+#include "framework/launch/attempt.h"
+
+#include <fmt/format.h>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "framework/core/error.h"
+
+namespace attnlab::launch {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_file(const fs::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
+}
+
+// Field 22 of /proc/PID/stat; the name in field 2 may hold blanks, so count from its ')'.
+std::int64_t start_ticks(pid_t pid) {
+  std::ifstream in(fmt::format("/proc/{}/stat", pid));
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream words(text.substr(name_end + 1));
+  std::string word;
+  for (int field = 3; field <= 22; ++field) words >> word;
+  return word.empty() ? 0 : std::stoll(word);
+}
+
+}  // namespace
+
+double clock_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+store::Owner owner_of(pid_t pid) {
+  store::Owner owner = store::Owner::of_this_process();
+  owner.pid = pid;
+  owner.start_ticks = start_ticks(pid);
+  return owner;
+}
+
+fs::path make_run_folder(const fs::path& runs_dir, const std::string& fingerprint,
+                         std::int64_t attempt) {
+  const std::string name = fmt::format("{}-{}", fingerprint.substr(0, 12), attempt);
+  for (int copy = 1;; ++copy) {
+    const fs::path folder = runs_dir / (copy == 1 ? name : fmt::format("{}-{}", name, copy));
+    std::error_code error;
+    if (fs::create_directories(folder, error)) return folder;  // false when it was there
+    if (error) {
+      throw Error("cannot make the folder '" + folder.string() + "' for a run: " + error.message());
+    }
+  }
+}
+
+Attempt::Attempt(const Cell& cell, const store::Claim& claim, const LaunchOptions& options)
+    : run_id_(claim.run_id),
+      folder_(make_run_folder(options.runs_dir, cell.record.fingerprint, claim.attempt)) {
+  RunSpec spec = cell.spec;
+  spec.run_id = claim.run_id;
+  spec.fingerprint = cell.record.fingerprint;
+  const fs::path spec_file = folder_ / "spec.json";
+  write_file(spec_file, to_json(spec));
+  started_ = last_report_ = clock_seconds();
+  child_ = std::make_unique<ChildProcess>(
+      std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log());
+}
+
+std::vector<Report> Attempt::reports() {
+  std::vector<Report> reports;
+  for (const auto& line : child_->read_lines()) {
+    try {
+      reports.push_back(report_from_json(line));
+    } catch (const Error&) {
+      continue;  // a plugin's stray write; the log has what people should see
+    }
+    last_report_ = clock_seconds();
+    if (reports.back().kind != "end") continue;
+    last_words_ = reports.back().text;
+    last_status_ = reports.back().status;
+  }
+  return reports;
+}
+
+void Attempt::stop(double grace) {
+  const double now = clock_seconds();
+  if (stop_asked_ == 0) {
+    stop_asked_ = now;
+    child_->signal(SIGTERM);
+  } else if (now - stop_asked_ > grace) {
+    kill();
+  }
+}
+
+void Attempt::kill() {
+  if (stop_asked_ == 0) stop_asked_ = clock_seconds();
+  child_->signal(SIGKILL);
+}
+
+void Attempt::check_silence(double limit) {
+  const double silence = clock_seconds() - last_report_;
+  if (limit <= 0 || silence < limit || silent_ > 0 || stop_asked_ > 0) return;
+  silent_ = silence;
+  child_->signal(SIGKILL);
+}
+
+std::optional<Verdict> Attempt::ended() {
+  const auto end = child_->poll();
+  if (!end) return std::nullopt;
+  static_cast<void>(reports());  // the last ones may have come after the last look
+  return verdict({.end = *end,
+                  .asked_to_stop = stop_asked_ > 0,
+                  .silent_seconds = silent_,
+                  .memory_ran_out = memory_.killed(),
+                  .memory_limit = memory_.limit_bytes(),
+                  .last_words = last_words_,
+                  .log_end = log_end(log())});
+}
+
+}  // namespace attnlab::launch

@@ -1,0 +1,69 @@
+/// attempt.h: one started worker: its folder, its reports, its end.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "framework/launch/cell.h"
+#include "framework/launch/child_process.h"
+#include "framework/launch/memory_watch.h"
+#include "framework/launch/verdict.h"
+
+namespace attnlab::launch {
+
+/// Seconds on the steady clock.
+[[nodiscard]] double clock_seconds();
+
+/// The store's owner for a child of ours.
+[[nodiscard]] store::Owner owner_of(pid_t pid);
+
+/// A fresh folder `<fingerprint[:12]>-<attempt>` in `runs_dir`; never one that exists, so no log is
+/// ever overwritten ("-2" and so on is added when another database stands beside).
+[[nodiscard]] std::filesystem::path make_run_folder(const std::filesystem::path& runs_dir,
+                                                    const std::string& fingerprint,
+                                                    std::int64_t attempt);
+
+class Attempt {
+ public:
+  /// Writes spec.json and starts the worker on it. Throws Error when that fails.
+  Attempt(const Cell& cell, const store::Claim& claim, const LaunchOptions& options);
+
+  [[nodiscard]] std::int64_t run_id() const { return run_id_; }
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  [[nodiscard]] std::filesystem::path log() const { return folder_ / "log.txt"; }
+  [[nodiscard]] ChildProcess& child() { return *child_; }
+  [[nodiscard]] double started() const { return started_; }
+
+  /// What the worker has reported since the last call. Lines that are no reports are passed over.
+  [[nodiscard]] std::vector<Report> reports();
+
+  /// Asks the worker to finish its step; kills it when `grace` seconds have passed since.
+  void stop(double grace);
+  void kill();
+  /// Kills a worker that has not reported for `limit` seconds; 0: never.
+  void check_silence(double limit);
+
+  /// Set once the worker has ended: what is to be said if its row still stands as running.
+  [[nodiscard]] std::optional<Verdict> ended();
+  /// Text and status of its "end" report, or "".
+  [[nodiscard]] const std::string& last_words() const { return last_words_; }
+  [[nodiscard]] const std::string& last_status() const { return last_status_; }
+
+  bool shared = false;  // other runs were on the machine
+
+ private:
+  std::int64_t run_id_;
+  std::filesystem::path folder_;
+  MemoryWatch memory_;
+  std::unique_ptr<ChildProcess> child_;
+  double started_;
+  double last_report_;
+  double stop_asked_ = 0;
+  double silent_ = 0;
+  std::string last_words_, last_status_;
+};
+
+}  // namespace attnlab::launch

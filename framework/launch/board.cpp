@@ -1,0 +1,87 @@
+// board.cpp: the numbers of progress.h and their text.
+#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
+
+#include "framework/core/text.h"
+#include "framework/launch/progress.h"
+
+namespace attnlab::launch {
+namespace {
+
+double left_of(const RunningCell& cell, double now) {
+  if (cell.seconds_left < 0) return -1;
+  return std::max(0.0, cell.seconds_left - (now - cell.reported));
+}
+
+}  // namespace
+
+std::size_t Board::left() const {
+  const std::size_t started =
+      done + failed + skipped + interrupted + finished_before + elsewhere + running.size();
+  return cells > started ? cells - started : 0;
+}
+
+double Board::seconds_left(double now) const {
+  double work = 0, longest = 0, known_total = seconds_of_ended;
+  std::size_t known = done;
+  for (const auto& [number, cell] : running) {
+    const double rest = left_of(cell, now);
+    if (rest < 0) continue;
+    work += rest;
+    longest = std::max(longest, rest);
+    known_total += now - cell.started + rest;
+    ++known;
+  }
+  if (known == 0) return -1;
+  work += static_cast<double>(left()) * known_total / static_cast<double>(known);
+  return std::max(longest, work / static_cast<double>(jobs));
+}
+
+std::string cell_line(const RunningCell& cell, double now) {
+  std::string line = cell.label;
+  line += cell.steps > 0 ? fmt::format(" | step {}/{}", cell.step, cell.steps) : " | starting";
+  if (cell.has_loss) line += fmt::format(" | loss {:.4g}", cell.loss);
+  const double rest = left_of(cell, now);
+  line += rest >= 0 ? fmt::format(" | {} left", human_duration(std::ceil(rest)))
+                    : fmt::format(" | {} so far", human_duration(std::floor(now - cell.started)));
+  return line;
+}
+
+std::string summary_line(const Board& board, double now) {
+  std::string line = fmt::format("{} {}:", board.cells, board.cells == 1 ? "cell" : "cells");
+  auto add = [&, first = true](std::size_t count, const char* word) mutable {
+    if (count == 0) return;
+    line += fmt::format("{} {} {}", first ? "" : ",", count, word);
+    first = false;
+  };
+  add(board.done, "done");
+  add(board.finished_before, "done before");
+  add(board.failed, "failed");
+  add(board.skipped, "skipped");
+  add(board.interrupted, "interrupted");
+  add(board.running.size(), "running");
+  add(board.elsewhere, "running in another process");
+  add(board.left(), "left");
+  if (board.stopping) return line + " | stopping: workers finish their step; again to kill them";
+  const double rest = board.seconds_left(now);
+  if (rest >= 0) line += fmt::format(" | about {} left", human_duration(std::ceil(rest)));
+  return line;
+}
+
+std::string cut(const std::string& line, std::size_t columns) {
+  const auto begins_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  };
+  const auto length = static_cast<std::size_t>(std::ranges::count_if(line, begins_character));
+  if (length <= columns) return line;
+  const std::size_t keep = columns > 3 ? columns - 3 : columns;
+  std::size_t seen = 0, end = 0;
+  while (end < line.size()) {
+    if (begins_character(line[end]) && seen++ == keep) break;
+    ++end;
+  }
+  return line.substr(0, end) + (columns > 3 ? "..." : "");
+}
+
+}  // namespace attnlab::launch

@@ -1,0 +1,50 @@
+/// cell.h: one run to launch, how to launch it, and what came of it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "framework/launch/worker_protocol.h"
+#include "framework/store/store.h"
+
+namespace attnlab::launch {
+
+struct Cell {
+  store::CellRecord record;
+  RunSpec spec;              // run_id is filled in once the cell is claimed
+  std::string label;         // for people: "hash_sparse buckets=8 seed=1"
+  std::string refusal;       // not empty: stored as skipped with this reason, never started
+  store::Facts environment;  // what stands in the database beside the run
+};
+
+struct LaunchOptions {
+  std::filesystem::path worker;
+  std::filesystem::path runs_dir;  // one folder per attempt is made in it
+  int jobs = 1;                    // runs at a time
+  int retries = 0;                 // further attempts of a run that failed
+  bool fail_fast = false;          // the first failure stops the rest
+  double silence_limit =
+      1800;           // seconds without a report after which a worker counts as hung; 0: never
+  double grace = 30;  // seconds between asking a worker to stop and killing it
+};
+
+struct Outcome {
+  enum class Kind { not_started, done, finished_before, skipped, failed, interrupted };
+  Kind kind = Kind::not_started;
+  std::int64_t run_id = 0;
+  std::string reason{};       // of all kinds but done
+  std::filesystem::path log{};  // where this process started a worker
+  double seconds = 0;
+};
+[[nodiscard]] std::string_view to_text(Outcome::Kind kind);
+
+struct LaunchResult {
+  std::vector<Outcome> outcomes;  // one per cell, in the same order
+  bool interrupted = false;       // by Ctrl-C or SIGTERM
+  [[nodiscard]] int count(Outcome::Kind kind) const;
+  [[nodiscard]] int exit_code() const;
+};
+
+}  // namespace attnlab::launch

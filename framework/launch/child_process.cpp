@@ -1,0 +1,219 @@
+#include "framework/launch/child_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "framework/core/error.h"
+#include "framework/launch/worker_protocol.h"
+
+namespace attnlab::launch {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// A descriptor that no other child inherits.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { close_now(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  void close_now() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
+struct Pipe {
+  Descriptor read, write;
+  static Pipe make() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+      throw Error(std::string("no pipe for a worker: ") + std::strerror(errno) +
+                  ". Too many open files? Try a smaller --jobs.");
+    }
+    return {Descriptor(ends[0]), Descriptor(ends[1])};
+  }
+};
+
+// All that the child does before its program starts. Only calls that are safe after fork.
+struct Launchpad {
+  char* const* arguments;
+  char* const* environment;
+  int log, nothing, report, failure;
+  pid_t parent;
+
+  [[noreturn]] void go() const {
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::signal(SIGPIPE, SIG_DFL);
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(1);  // it died before prctl: no signal would come
+    offer_to_oom_killer();
+    if (place(nothing, STDIN_FILENO) && place(log, STDOUT_FILENO) && place(log, STDERR_FILENO) &&
+        place(report, kReportFd)) {
+      ::execve(arguments[0], arguments, environment);
+    }
+    const int error = errno;
+    [[maybe_unused]] const auto sent = ::write(failure, &error, sizeof(error));
+    ::_exit(127);
+  }
+
+ private:
+  // When memory runs out, one run should go, not the grid or the user's session.
+  static void offer_to_oom_killer() {
+    const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    [[maybe_unused]] const auto written = ::write(fd, "500", 3);
+    ::close(fd);
+  }
+
+  // dup2 onto itself would leave the close-on-exec flag set.
+  static bool place(int fd, int target) {
+    return fd == target ? ::fcntl(fd, F_SETFD, 0) == 0 : ::dup2(fd, target) == target;
+  }
+};
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> result;
+  for (auto& word : words) result.push_back(word.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+std::vector<std::string> merged(const std::vector<std::pair<std::string, std::string>>& extra) {
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    bool replaced = false;
+    for (const auto& [name, value] : extra) replaced |= text.starts_with(name + "=");
+    if (!replaced) result.push_back(text);
+  }
+  for (const auto& [name, value] : extra) result.push_back(name + "=" + value);
+  return result;
+}
+
+// Descriptors 0 to 3 are overwritten in the child one after the other, so ours must lie above.
+Descriptor lifted(Descriptor low) {
+  const int fd = ::fcntl(low.get(), F_DUPFD_CLOEXEC, kReportFd + 1);
+  if (fd < 0) throw Error(std::string("no file descriptor for a worker: ") + std::strerror(errno));
+  return Descriptor(fd);
+}
+
+Descriptor open_log(const std::filesystem::path& log) {
+  const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) throw Error("cannot write the log '" + log.string() + "': " + std::strerror(errno));
+  return Descriptor(fd);
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(const std::vector<std::string>& command,
+                           const std::filesystem::path& log,
+                           const std::vector<std::pair<std::string, std::string>>& environment) {
+  std::vector<std::string> words = command;
+  std::vector<std::string> variables = merged(environment);
+  const auto arguments = pointers(words);
+  const auto surroundings = pointers(variables);
+
+  Pipe reports = Pipe::make();
+  Pipe failure = Pipe::make();
+  const Descriptor log_file = lifted(open_log(log));
+  const Descriptor nothing = lifted(Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+  const Descriptor report = lifted(Descriptor(reports.write.release()));
+  Descriptor trouble = lifted(Descriptor(failure.write.release()));
+
+  started_ = now();
+  const Launchpad pad{arguments.data(), surroundings.data(), log_file.get(), nothing.get(),
+                      report.get(),     trouble.get(),       ::getpid()};
+  pid_ = ::fork();
+  if (pid_ == 0) pad.go();
+  if (pid_ < 0) throw Error(std::string("cannot start a worker: ") + std::strerror(errno));
+  ::setpgid(pid_, pid_);  // both sides do it: whoever comes first
+
+  trouble.close_now();
+  int error = 0;
+  if (::read(failure.read.get(), &error, sizeof(error)) == sizeof(error)) {
+    ::waitpid(pid_, nullptr, 0);
+    throw Error("cannot run '" + command[0] + "': " + std::strerror(error) +
+                ". Is it built and executable?");
+  }
+  report_fd_ = reports.read.release();
+  ::fcntl(report_fd_, F_SETFL, O_NONBLOCK);
+}
+
+ChildProcess::~ChildProcess() {
+  if (!end_ && pid_ > 0) {
+    signal(SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  if (report_fd_ >= 0) ::close(report_fd_);
+}
+
+std::vector<std::string> ChildProcess::read_lines() {
+  std::array<char, 16384> buffer;
+  while (report_fd_ >= 0) {
+    const ssize_t size = ::read(report_fd_, buffer.data(), buffer.size());
+    if (size > 0) {
+      partial_.append(buffer.data(), static_cast<std::size_t>(size));
+    } else if (size < 0 && errno == EINTR) {
+      continue;
+    } else {
+      if (size == 0) ::close(std::exchange(report_fd_, -1));
+      break;
+    }
+  }
+  std::vector<std::string> lines;
+  std::size_t start = 0;
+  for (auto end = partial_.find('\n'); end != std::string::npos; end = partial_.find('\n', start)) {
+    lines.push_back(partial_.substr(start, end - start));
+    start = end + 1;
+  }
+  partial_.erase(0, start);
+  return lines;
+}
+
+void ChildProcess::signal(int number) {
+  if (!end_) ::kill(-pid_, number);
+}
+
+std::optional<ChildEnd> ChildProcess::poll() {
+  if (end_) return end_;
+  siginfo_t ended{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      ended.si_pid != pid_) {
+    return std::nullopt;
+  }
+  ::kill(-pid_, SIGKILL);  // helpers that a plugin may have started; before the pid is free again
+  int status = 0;
+  rusage usage{};
+  ::wait4(pid_, &status, 0, &usage);
+  end_ = ChildEnd{WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+                  WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+                  seconds(usage.ru_utime) + seconds(usage.ru_stime), now() - started_,
+                  usage.ru_maxrss * std::int64_t{1024}};
+  return end_;
+}
+
+}  // namespace attnlab::launch

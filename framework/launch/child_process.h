@@ -1,0 +1,55 @@
+/// child_process.h: one child in a process group of its own that cannot outlive its parent.
+///   stdin is empty, stdout and stderr go to a log file, and descriptor 3 is a pipe back to us.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace attnlab::launch {
+
+/// How a child ended and what it cost.
+struct ChildEnd {
+  int exit_code = 0;  // meaningful when signal is 0
+  int signal = 0;
+  double cpu_seconds = 0;
+  double wall_seconds = 0;
+  std::int64_t peak_bytes = 0;  // largest resident set
+};
+
+class ChildProcess {
+ public:
+  /// Starts `command` (command[0] is a path) with `environment` added to ours. When the thread that
+  /// called this ends, the kernel sends SIGTERM to the child, so call it from the main thread.
+  /// Throws Error when the program cannot be started or the log cannot be written.
+  ChildProcess(const std::vector<std::string>& command, const std::filesystem::path& log,
+               const std::vector<std::pair<std::string, std::string>>& environment = {});
+  /// Kills the child and its group where it still runs.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// For poll(); -1 once the child has closed its end.
+  [[nodiscard]] int report_fd() const { return report_fd_; }
+  /// Complete lines that have arrived since the last call; never waits.
+  [[nodiscard]] std::vector<std::string> read_lines();
+  /// To the child's whole group; does nothing after its end.
+  void signal(int number);
+  /// Its end, once it has come; never waits. What is left of its group is killed then.
+  [[nodiscard]] std::optional<ChildEnd> poll();
+
+ private:
+  pid_t pid_ = -1;
+  int report_fd_ = -1;
+  std::string partial_;  // a line that has not ended yet
+  double started_ = 0;
+  std::optional<ChildEnd> end_;
+};
+
+}  // namespace attnlab::launch

@@ -1,0 +1,285 @@
+#include "framework/launch/launcher.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace attnlab::launch {
+namespace {
+
+using store::ClaimResult;
+using store::RunStatus;
+
+constexpr double kCheckpointEvery = 5;  // seconds
+constexpr double kLookAroundEvery = 2;
+constexpr double kLookElsewhereEvery = 1;
+constexpr int kTick = 50;  // milliseconds
+
+Outcome::Kind kind_of(RunStatus status) {
+  switch (status) {
+    case RunStatus::done:
+      return Outcome::Kind::done;
+    case RunStatus::skipped:
+      return Outcome::Kind::skipped;
+    case RunStatus::interrupted:
+      return Outcome::Kind::interrupted;
+    default:
+      return Outcome::Kind::failed;
+  }
+}
+
+}  // namespace
+
+Launcher::Launcher(store::Store& store, std::vector<Cell> cells, LaunchOptions options,
+                   Progress& progress)
+    : store_(store), cells_(std::move(cells)), options_(std::move(options)), progress_(progress) {
+  if (::access(options_.worker.c_str(), X_OK) != 0) {
+    throw Error("there is no worker at '" + options_.worker.string() +
+                "'. Build it with ./dev build, or set ATTNLAB_WORKER to one.");
+  }
+  board_.cells = cells_.size();
+  board_.jobs = static_cast<std::size_t>(options_.jobs);
+  result_.outcomes.resize(cells_.size());
+  attempts_.resize(cells_.size());
+  for (Number cell = 0; cell < cells_.size(); ++cell) pending_.push_back(cell);
+}
+
+LaunchResult Launcher::run() {
+  try {
+    loop();
+  } catch (...) {
+    // The store cannot be written. Let the workers save what they can; they share its fate.
+    while (!running_.empty()) {
+      stop_all();
+      wait_for_news();
+      std::erase_if(running_, [](auto& entry) { return entry.second->ended().has_value(); });
+    }
+    progress_.clear();
+    throw;
+  }
+  progress_.clear();
+  store_.checkpoint();
+  return result_;
+}
+
+void Launcher::loop() {
+  while (true) {
+    if (signals_.count() > 0) result_.interrupted = stopping_ = true;
+    board_.stopping = stopping_;
+    if (stopping_) {
+      stop_all();
+    } else {
+      start_what_fits();
+    }
+    if (running_.empty() && (stopping_ || (pending_.empty() && elsewhere_.empty()))) return;
+    progress_.draw(board_, clock_seconds());
+    wait_for_news();
+    std::vector<Number> numbers;  // settling a cell changes the map
+    for (const auto& [cell, attempt] : running_) numbers.push_back(cell);
+    for (const Number cell : numbers) watch(cell, *running_.at(cell));
+    mark_shared();
+    if (const double now = clock_seconds(); now >= next_checkpoint_) {
+      next_checkpoint_ = now + kCheckpointEvery;
+      store_.checkpoint();
+    }
+  }
+}
+
+void Launcher::start_what_fits() {
+  while (!stopping_ && running_.size() < static_cast<std::size_t>(options_.jobs)) {
+    if (!pending_.empty()) {
+      const Number cell = pending_.front();
+      pending_.pop_front();
+      claim(cell);
+    } else if (!next_elsewhere()) {
+      return;
+    }
+    if (signals_.count() > 0) return;  // thousands of cells that are done take a while
+  }
+}
+
+// Looks at one cell that another process has; false when it is too early for all of them.
+bool Launcher::next_elsewhere() {
+  if (elsewhere_.empty() || elsewhere_.front().look_again > clock_seconds()) return false;
+  const Elsewhere it = elsewhere_.front();
+  elsewhere_.pop_front();
+  --board_.elsewhere;
+  const RunStatus status = store_.status(it.run_id);
+  // A failure over there counts for both; trying it here as well would do the cell twice.
+  if (status == RunStatus::failed || status == RunStatus::skipped) {
+    end(it.cell, {.kind = kind_of(status),
+                  .run_id = it.run_id,
+                  .reason = "in another process; see attnlab show " + std::to_string(it.run_id)});
+  } else {
+    claim(it.cell);
+  }
+  return true;
+}
+
+void Launcher::claim(Number number) {
+  const Cell& cell = cells_[number];
+  if (!cell.refusal.empty()) {
+    const auto run_id = store_.record_skipped(cell.record, cell.refusal);
+    end(number, {.kind = Outcome::Kind::skipped, .run_id = run_id, .reason = cell.refusal});
+    return;
+  }
+  const store::Claim claim = store_.claim(cell.record, store::Owner::of_this_process());
+  switch (claim.result) {
+    case ClaimResult::finished_before:
+      settle_before(number, claim.run_id);
+      break;
+    case ClaimResult::claimed:
+      start(number, claim);
+      break;
+    case ClaimResult::running_elsewhere:
+      elsewhere_.push_back({number, claim.run_id, clock_seconds() + kLookElsewhereEvery});
+      ++board_.elsewhere;
+      break;
+  }
+}
+
+void Launcher::settle_before(Number cell, std::int64_t run_id) {
+  const bool skipped = store_.status(run_id) == RunStatus::skipped;
+  end(cell, {.kind = skipped ? Outcome::Kind::skipped : Outcome::Kind::finished_before,
+             .run_id = run_id,
+             .reason = fmt::format("finished as run {}", run_id)});
+}
+
+void Launcher::start(Number number, const store::Claim& claim) {
+  const Cell& cell = cells_[number];
+  ++attempts_[number];
+  try {
+    auto attempt = std::make_unique<Attempt>(cell, claim, options_);
+    store_.set_owner(claim.run_id, owner_of(attempt->child().pid()));
+    store_.add_environment(claim.run_id, cell.environment);
+    store_.add_artifact(claim.run_id, "log", attempt->log().string());
+    store_.add_artifact(claim.run_id, "spec", (attempt->folder() / "spec.json").string());
+    board_.running[number] = {
+        .label = cell.label, .run_id = claim.run_id, .started = attempt->started()};
+    progress_.note(fmt::format("start        run {}: {}", claim.run_id, cell.label));
+    running_[number] = std::move(attempt);
+  } catch (const Error& error) {
+    store_.finish(claim.run_id, RunStatus::failed, error.what());
+    end(number, {.kind = Outcome::Kind::failed, .run_id = claim.run_id, .reason = error.what()});
+  }
+}
+
+void Launcher::watch(Number cell, Attempt& attempt) {
+  RunningCell& seen = board_.running.at(cell);
+  for (const Report& report : attempt.reports()) {
+    if (report.kind == "end") continue;
+    seen.step = report.step;
+    if (report.steps > 0) seen.steps = report.steps;
+    seen.seconds_left = report.seconds_left;
+    seen.reported = clock_seconds();
+    if (report.kind == "step") seen.loss = report.loss;
+    seen.has_loss |= report.kind == "step";
+  }
+  attempt.check_silence(options_.silence_limit);
+  if (const auto verdict = attempt.ended()) settle(cell, *verdict);
+}
+
+// The worker has ended. Its own word in the store counts; where there is none, the evidence does.
+void Launcher::settle(Number cell, const Verdict& verdict) {
+  const std::unique_ptr<Attempt> attempt = std::move(running_.at(cell));
+  running_.erase(cell);
+  Outcome outcome{.run_id = attempt->run_id(),
+                  .reason = verdict.reason,
+                  .log = attempt->log(),
+                  .seconds = clock_seconds() - attempt->started()};
+  const bool by_us = store_.finish(attempt->run_id(), verdict.status, verdict.reason);
+  const RunStatus status = by_us ? verdict.status : store_.status(attempt->run_id());
+  if (!by_us) outcome.reason = attempt->last_words();
+  outcome.kind = kind_of(status);
+  if (status == RunStatus::done) board_.seconds_of_ended += outcome.seconds;
+  if (status == RunStatus::interrupted && !stopping_ && attempt->last_status().empty()) {
+    // Another grid saw that the worker was dead before we did, and has the cell now.
+    board_.running.erase(cell);
+    elsewhere_.push_back({cell, attempt->run_id(), clock_seconds() + kLookElsewhereEvery});
+    ++board_.elsewhere;
+    return;
+  }
+  if (status == RunStatus::failed && !stopping_ && attempts_[cell] <= options_.retries) {
+    progress_.note(fmt::format("again        run {}: {}: {}", outcome.run_id, cells_[cell].label,
+                               outcome.reason));
+    board_.running.erase(cell);
+    pending_.push_front(cell);
+    return;
+  }
+  end(cell, std::move(outcome));
+}
+
+void Launcher::end(Number cell, Outcome outcome) {
+  board_.running.erase(cell);
+  switch (outcome.kind) {
+    case Outcome::Kind::done:
+      ++board_.done;
+      break;
+    case Outcome::Kind::finished_before:
+      ++board_.finished_before;
+      break;
+    case Outcome::Kind::skipped:
+      ++board_.skipped;
+      break;
+    case Outcome::Kind::interrupted:
+      ++board_.interrupted;
+      break;
+    default:
+      ++board_.failed;
+      break;
+  }
+  std::string line =
+      fmt::format("{:<12} run {}: {}", to_text(outcome.kind), outcome.run_id, cells_[cell].label);
+  if (outcome.kind == Outcome::Kind::done) {
+    line += " | " + human_duration(outcome.seconds);
+  } else if (outcome.kind != Outcome::Kind::finished_before && !outcome.reason.empty()) {
+    line += ": " + outcome.reason;
+  }
+  if (outcome.kind == Outcome::Kind::failed && !outcome.log.empty()) {
+    line += "\n             log: " + outcome.log.string();
+  }
+  progress_.note(line);
+  if (outcome.kind == Outcome::Kind::failed && options_.fail_fast) stopping_ = true;
+  result_.outcomes[cell] = std::move(outcome);
+}
+
+// A step's time means less when another run took its share of the machine.
+void Launcher::mark_shared() {
+  const double now = clock_seconds();
+  bool shared = running_.size() > 1;
+  if (!shared && !running_.empty() && now >= next_look_around_) {
+    next_look_around_ = now + kLookAroundEvery;
+    shared = other_workers_running({running_.begin()->second->child().pid()});
+  }
+  if (!shared) return;
+  for (auto& [cell, attempt] : running_) {
+    if (!std::exchange(attempt->shared, true)) {
+      store_.add_facts(attempt->run_id(), {{"shared", "1"}});
+    }
+  }
+}
+
+void Launcher::stop_all() {
+  for (auto& [cell, attempt] : running_) {
+    if (signals_.count() > 1) {
+      attempt->kill();
+    } else {
+      attempt->stop(options_.grace);
+    }
+  }
+}
+
+void Launcher::wait_for_news() {
+  std::vector<pollfd> fds{{signals_.wake_fd(), POLLIN, 0}};
+  for (const auto& [cell, attempt] : running_) {
+    fds.push_back({attempt->child().report_fd(), POLLIN, 0});  // poll() passes over -1
+  }
+  ::poll(fds.data(), fds.size(), kTick);
+  signals_.drain();
+}
+
+}  // namespace attnlab::launch

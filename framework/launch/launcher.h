@@ -1,0 +1,68 @@
+/// launcher.h: runs a list of cells, so many at a time, and leaves every one with a status.
+///   One thread, one loop over poll(): claims cells in the store, starts workers, reads what they
+///   report, settles what they leave behind. A failure costs its run only. Cells that another
+///   process is running are waited for, and taken over when that process dies.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "framework/launch/attempt.h"
+#include "framework/launch/cell.h"
+#include "framework/launch/progress.h"
+#include "framework/launch/stop_signals.h"
+
+namespace attnlab::launch {
+
+class Launcher {
+ public:
+  /// Throws Error when there is no worker to start.
+  Launcher(store::Store& store, std::vector<Cell> cells, LaunchOptions options, Progress& progress);
+
+  /// From the main thread. The first Ctrl-C or SIGTERM lets the workers finish their step and mark
+  /// their runs interrupted; the second kills them. Throws Error when the store cannot be written;
+  /// the workers are stopped first.
+  [[nodiscard]] LaunchResult run();
+
+ private:
+  using Number = std::size_t;  // of a cell
+  struct Elsewhere {
+    Number cell;
+    std::int64_t run_id;
+    double look_again;
+  };
+
+  void loop();
+  void start_what_fits();
+  bool next_elsewhere();
+  void claim(Number cell);
+  void start(Number cell, const store::Claim& claim);
+  void settle_before(Number cell, std::int64_t run_id);
+  void settle(Number cell, const Verdict& verdict);
+  void end(Number cell, Outcome outcome);
+  void watch(Number cell, Attempt& attempt);
+  void mark_shared();
+  void stop_all();
+  void wait_for_news();
+
+  store::Store& store_;
+  std::vector<Cell> cells_;
+  LaunchOptions options_;
+  Progress& progress_;
+  StopSignals signals_;
+  Board board_;
+  LaunchResult result_;
+  std::deque<Number> pending_;
+  std::deque<Elsewhere> elsewhere_;
+  std::map<Number, std::unique_ptr<Attempt>> running_;
+  std::vector<int> attempts_;  // by this process, per cell
+  bool stopping_ = false;
+  double next_checkpoint_ = 0;
+  double next_look_around_ = 0;
+};
+
+/// Whether another process named `attnlab-worker` than those in `ours` runs on this machine.
+[[nodiscard]] bool other_workers_running(const std::vector<pid_t>& ours);
+
+}  // namespace attnlab::launch
