@@ -1,0 +1,81 @@
+/// reformer.cpp: LSH attention after Kitaev, Kaiser, Levskaya 2020, "Reformer: The Efficient
+///   Transformer", https://arxiv.org/abs/2001.04451, section 2; over the segment engine.
+#include <ATen/ATen.h>
+
+#include "attention_plugins/reformer/hashing.h"
+#include "attention_plugins/reformer/merge.h"
+#include "attention_plugins/reformer/rounds.h"
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+#include "framework/sparse/segment_plan.h"
+
+namespace attnlab {
+namespace {
+
+using reformer::ReformerConfig;
+
+/// Half precision becomes float32 once, not once a round, and is rounded only after the merge.
+std::array<at::Tensor, 3> in_working_dtype(const AttentionInput& input) {
+  const auto dtype = input.query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return {input.query.to(dtype), input.key.to(dtype), input.value.to(dtype)};
+}
+
+class Reformer final : public Attention {
+ public:
+  Reformer(const AttentionShape& shape, const ReformerConfig& config)
+      : shape_(shape), config_(config) {}
+
+  [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
+                                        const AttentionContext& context) override {
+    check_input(input, "reformer");
+    TORCH_CHECK(input.query.size(1) == shape_.heads && input.query.size(3) == shape_.head_dim,
+                "[reformer] query: expected ", shape_.heads, " heads of ", shape_.head_dim,
+                ", got ", input.query.sizes());
+    const std::int64_t bucket_count = config_.buckets_for(input.query.size(2));
+    // One hash for both sides: keys are queries up to a positive factor, which argmax ignores.
+    const at::Tensor buckets = reformer::hash_rows(
+        input.query,
+        reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
+    const auto rounds = reformer::sort_into_chunks(buckets, bucket_count, config_.chunk);
+
+    std::vector<sparse::SegmentResult> results;
+    for (std::int64_t round = 0; round < config_.rounds; ++round) {
+      results.push_back(sparse::segment_attention(input.query, input.key, input.value,
+                                                  reformer::plan_of_round(rounds, round, config_)));
+    }
+    const auto merged = reformer::merge_rounds(results, input.value);
+
+    AttentionOutput output{merged.out, std::nullopt, {}};
+    if (!context.training) {
+      const auto spread = reformer::spread_of(rounds, config_.chunk);
+      output.statistics = {
+          {"bucket_coverage", "share", spread.coverage},
+          {"last_resort_rows", "share", merged.last_resort.to(at::kDouble).mean().item<double>()},
+          {"buckets", "per head", static_cast<double>(bucket_count)},
+          {"bucket_load_max", "rows", static_cast<double>(spread.largest)}};
+    }
+    return output;
+  }
+
+  [[nodiscard]] std::string kernel() const override { return kernel_; }
+
+ private:
+  AttentionShape shape_;
+  ReformerConfig config_;
+  std::string kernel_ = "not run yet";
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{.name = "reformer",
+                 .summary = "LSH attention: sorts rows by hash bucket and attends within chunks, "
+                            "over several rounds",
+                 .citation = "Kitaev, Kaiser, Levskaya 2020, Reformer, arXiv 2001.04451",
+                 // exact_softmax holds with correct_duplicates or one round; README, Limits.
+                 .traits = plugin::kNeedsSharedKeys | plugin::kExactSoftmax |
+                           plugin::kPatternSeesFuture | plugin::kRunsOnCpu | plugin::kFloat32 |
+                           plugin::kBfloat16 | plugin::kFloat64 | plugin::kStrict}),
+    Reformer, ReformerConfig)
+
+}  // namespace attnlab
