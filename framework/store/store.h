@@ -20,18 +20,20 @@ enum class RunStatus { planned, running, done, failed, skipped, interrupted };
 /// One cell of a grid as it enters the database, before anything ran.
 struct CellRecord {
   std::string study;
-  std::string fingerprint;       // 64 hexadecimal digits
-  std::string fingerprint_parts; // JSON object: config, data, plugin, engine, compiler, torch, device
-  std::string config_json;       // canonical resolved config
-  std::string overrides;         // as typed, for people
+  std::string fingerprint;  // 64 hexadecimal digits
+  std::string
+      fingerprint_parts;    // JSON object: config, data, plugin, engine, compiler, torch, device
+  std::string config_json;  // canonical resolved config
+  std::string overrides;    // as typed, for people
 };
 
 /// Who runs an attempt; enough to tell later whether it is still alive.
 struct Owner {
   std::string host;
-  std::string boot_id;       // /proc/sys/kernel/random/boot_id
+  std::string boot_id;  // /proc/sys/kernel/random/boot_id
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;  // field 22 of /proc/PID/stat: a reused pid has another
+  std::string pid_space = {};    // pid namespace: containers on one machine count on their own
   [[nodiscard]] static Owner of_this_process();
   /// nullopt when it ran on another host, where only the heartbeat tells.
   [[nodiscard]] std::optional<bool> alive() const;
@@ -60,7 +62,8 @@ class Store {
   /// One transaction. A cell that is done is not run again; one whose attempt is running and alive
   /// is left to its owner; attempts whose owner died are marked interrupted and a new one begins.
   [[nodiscard]] Claim claim(const CellRecord& cell, const Owner& owner);
-  /// As claim() would answer, without writing: for --plan.
+  /// As claim() would answer, without writing (run_id 0 for a new attempt): for --plan. nullopt:
+  /// the cell was never tried.
   [[nodiscard]] std::optional<Claim> peek(const std::string& fingerprint) const;
   /// Records a cell that cannot run: status skipped with the reason. No second row for the same
   /// fingerprint and reason.
@@ -78,7 +81,8 @@ class Store {
   [[nodiscard]] RunStatus status(std::int64_t run_id) const;
   /// Marks running attempts whose owner is dead as interrupted. Returns how many.
   int reap_dead();
-  /// Folds the WAL back; a no-op where another process holds the checkpoint lock.
+  /// Folds the WAL back; a no-op where another process holds the checkpoint lock. Nothing else does
+  /// it, so a grid calls this every few seconds and at its end. Never waits for readers.
   void checkpoint();
 
  private:
@@ -90,6 +94,8 @@ class Store {
 /// A MetricSink whose own thread writes to the store twice a second or every 256 events, and beats
 /// the heart. The training thread never waits for a disk. A write that fails for good (disk full)
 /// is kept in memory and retried; `problem()` tells; finish() throws Error when it cannot be saved.
+/// An attempt that somebody else ended (reaped, claimed anew) is left as it is: nothing more is
+/// written, `problem()` says so, and finish() does nothing.
 class RunWriter : public MetricSink {
  public:
   RunWriter(const std::string& path, std::int64_t run_id);

@@ -1,0 +1,95 @@
+#include "framework/store/attempts.h"
+
+#include "framework/store/records.h"
+
+namespace attnlab::store {
+namespace {
+
+constexpr char kLiveColumns[] =
+    "SELECT id, attempt, status, owner_host, owner_boot_id, owner_pid, owner_start_ticks, "
+    "owner_pid_space, coalesce(heartbeat_ms, started_ms, created_ms) FROM run_attempts ";
+
+bool abandoned(const Owner& owner, std::int64_t heartbeat_ms) {
+  if (const auto alive = owner.alive()) return !*alive;
+  return now_ms() - heartbeat_ms > kSilenceMs;
+}
+
+LiveAttempt read_live(const Statement& row) {
+  LiveAttempt live;
+  live.run_id = row.integer(0);
+  live.attempt = row.integer(1);
+  live.owner = {row.text(3), row.text(4), row.integer(5), row.integer(6), row.text(7)};
+  if (row.text(2) == "done") {
+    live.result = ClaimResult::finished_before;
+  } else if (!abandoned(live.owner, row.integer(8))) {
+    live.result = ClaimResult::running_elsewhere;
+  }
+  return live;
+}
+
+std::int64_t study_id(const Connection& connection, const std::string& name) {
+  connection.run("INSERT INTO studies (name, created_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                 name, now_ms());
+  return connection.integer("SELECT id FROM studies WHERE name = ?1", 0, name);
+}
+
+}  // namespace
+
+std::optional<LiveAttempt> find_live_attempt(const Connection& connection,
+                                             const std::string& fingerprint) {
+  auto rows = connection.prepare(std::string(kLiveColumns) +
+                                 "WHERE fingerprint = ?1 AND status IN ('running', 'done')");
+  if (!rows.bind(fingerprint).step()) return std::nullopt;
+  return read_live(rows);
+}
+
+std::vector<LiveAttempt> running_attempts(const Connection& connection) {
+  auto rows = connection.prepare(std::string(kLiveColumns) + "WHERE status = 'running'");
+  std::vector<LiveAttempt> running;
+  while (rows.step()) running.push_back(read_live(rows));
+  return running;
+}
+
+std::int64_t last_attempt(const Connection& connection, const std::string& fingerprint) {
+  return connection.integer("SELECT max(attempt) FROM run_attempts WHERE fingerprint = ?1", 0,
+                            fingerprint);
+}
+
+Claim add_attempt(const Connection& connection, const CellRecord& cell, RunStatus status,
+                  const std::string& reason) {
+  Claim made{ClaimResult::claimed, 0, last_attempt(connection, cell.fingerprint) + 1};
+  const auto now = now_ms();
+  connection.run(
+      "INSERT INTO run_attempts (study_id, fingerprint, attempt, status, reason, "
+      "fingerprint_parts, config_json, overrides, created_ms, started_ms, heartbeat_ms) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)",
+      study_id(connection, cell.study), cell.fingerprint, made.attempt, to_text(status), reason,
+      cell.fingerprint_parts, cell.config_json, cell.overrides, now);
+  made.run_id = connection.last_id();
+  if (status != RunStatus::running) {
+    connection.run("UPDATE run_attempts SET ended_ms = ?2 WHERE id = ?1", made.run_id, now);
+  }
+  write_config(connection, made.run_id, cell.config_json);
+  join_study(connection, cell.study, made.run_id);
+  return made;
+}
+
+void join_study(const Connection& connection, const std::string& study, std::int64_t run_id) {
+  connection.run("INSERT INTO study_runs (study_id, run_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                 study_id(connection, study), run_id);
+}
+
+void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner) {
+  connection.run(
+      "UPDATE run_attempts SET owner_host = ?2, owner_boot_id = ?3, owner_pid = ?4, "
+      "owner_start_ticks = ?5, owner_pid_space = ?6, heartbeat_ms = ?7 WHERE id = ?1",
+      run_id, owner.host, owner.boot_id, owner.pid, owner.start_ticks, owner.pid_space, now_ms());
+}
+
+void interrupt_abandoned(const Connection& connection, const LiveAttempt& attempt) {
+  write_end(connection, attempt.run_id, RunStatus::interrupted,
+            "its process (pid " + std::to_string(attempt.owner.pid) + " on " + attempt.owner.host +
+                ") ended without a word");
+}
+
+}  // namespace attnlab::store

@@ -1,0 +1,42 @@
+/// attempts.h: the rows of run_attempts: who has a cell, who lost it. Inside a caller's
+/// transaction.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/store/sqlite.h"
+#include "framework/store/store.h"
+
+namespace attnlab::store {
+
+/// Heartbeats come every 2 s at least; this long a silence means death where /proc cannot tell.
+inline constexpr std::int64_t kSilenceMs = 60'000;
+
+/// An attempt that is running or done. `result` is what it means for somebody who wants the cell:
+/// finished_before, running_elsewhere, or claimed: its owner is gone and the cell is free.
+struct LiveAttempt {
+  std::int64_t run_id = 0;
+  std::int64_t attempt = 0;
+  ClaimResult result = ClaimResult::claimed;
+  Owner owner;
+};
+
+[[nodiscard]] std::optional<LiveAttempt> find_live_attempt(const Connection& connection,
+                                                           const std::string& fingerprint);
+[[nodiscard]] std::vector<LiveAttempt> running_attempts(const Connection& connection);
+/// The greatest attempt number of a cell; 0 when it was never tried.
+[[nodiscard]] std::int64_t last_attempt(const Connection& connection,
+                                        const std::string& fingerprint);
+
+/// A new row, its flattened config and its place in its study.
+Claim add_attempt(const Connection& connection, const CellRecord& cell, RunStatus status,
+                  const std::string& reason);
+void join_study(const Connection& connection, const std::string& study, std::int64_t run_id);
+void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner);
+/// Marks it interrupted, with who it was.
+void interrupt_abandoned(const Connection& connection, const LiveAttempt& attempt);
+
+}  // namespace attnlab::store

@@ -1,0 +1,32 @@
+/// open.h: opens a results database, or says in words why not.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "framework/store/sqlite.h"
+
+namespace attnlab::store {
+
+inline constexpr std::int64_t kApplicationId = 0x6174746e;  // "attn", in bytes 68..71 of the file
+/// Steps from an empty file to the present schema; step i leads from version i to i + 1.
+[[nodiscard]] std::span<const char* const> migrations();
+
+/// Creates the folder and the file where they are missing, switches to WAL, migrates.
+/// Throws Error on: a folder that cannot be made or written, a network file system, a file that is
+/// corrupt, no SQLite, another program's, or of a newer schema.
+[[nodiscard]] Connection open_for_writing(const std::string& path);
+
+/// Never creates, migrates or changes anything. Works in a folder without write permission too.
+[[nodiscard]] Connection open_for_reading(const std::string& path);
+
+/// Brings `connection` to the last version and makes the views anew, in one transaction.
+/// Throws Error when the file's version is newer than the last one of `steps`.
+void migrate(const Connection& connection, std::span<const char* const> steps, const char* views);
+
+/// The network file system behind statfs's magic number, or "": WAL needs memory that all
+/// processes share, which such a file system does not give.
+[[nodiscard]] std::string network_file_system(std::uint64_t magic);
+[[nodiscard]] std::string network_refusal(const std::string& folder, const std::string& kind);
+
+}  // namespace attnlab::store

@@ -1,0 +1,36 @@
+/// records.h: rows as the store and the run writer both write them. Inside a caller's transaction.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/store/sqlite.h"
+#include "framework/store/store.h"
+
+namespace attnlab::store {
+
+struct StampedEvent {
+  MetricEvent event;
+  std::int64_t wall_ms = 0;
+};
+
+[[nodiscard]] std::int64_t now_ms();
+[[nodiscard]] std::optional<RunStatus> status_from(const std::string& text);
+
+/// Metrics, the event's clock and the summary row of each key. A step that is logged again replaces
+/// what stood there.
+void write_events(const Connection& connection, std::int64_t run_id,
+                  const std::vector<StampedEvent>& events);
+void write_facts(const Connection& connection, std::int64_t run_id, const Facts& facts);
+/// Whether the attempt is still running.
+bool write_heartbeat(const Connection& connection, std::int64_t run_id);
+/// Only a running attempt ends. Whether it did.
+bool write_end(const Connection& connection, std::int64_t run_id, RunStatus status,
+               const std::string& reason);
+/// config_json flattened into the table `configs`. Throws Error when it is no JSON object.
+void write_config(const Connection& connection, std::int64_t run_id,
+                  const std::string& config_json);
+
+}  // namespace attnlab::store

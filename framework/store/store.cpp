@@ -1,0 +1,186 @@
+#include "framework/store/store.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/digest.h"
+#include "framework/store/attempts.h"
+#include "framework/store/open.h"
+#include "framework/store/records.h"
+
+namespace attnlab::store {
+namespace {
+
+/// Adds the file's name and what was tried to SQLite's words about a broken reference.
+[[noreturn]] void unknown_run(const Connection& connection, std::int64_t run_id) {
+  throw Error("there is no run " + std::to_string(run_id) + " in '" + connection.path() +
+              "'. attnlab runs lists them.");
+}
+
+void require_run(const Connection& connection, std::int64_t run_id) {
+  if (connection.integer("SELECT id FROM run_attempts WHERE id = ?1", 0, run_id) == 0) {
+    unknown_run(connection, run_id);
+  }
+}
+
+}  // namespace
+
+struct Store::Impl {
+  Connection connection;
+};
+
+Store::Store(const std::string& path, Mode mode)
+    : impl_(std::make_unique<Impl>(
+          Impl{mode == Mode::read_write ? open_for_writing(path) : open_for_reading(path)})) {}
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+Claim Store::claim(const CellRecord& cell, const Owner& owner) {
+  const auto& connection = impl_->connection;
+  Transaction transaction(connection);
+  if (const auto live = find_live_attempt(connection, cell.fingerprint)) {
+    if (live->result != ClaimResult::claimed) {
+      join_study(connection, cell.study, live->run_id);
+      transaction.commit();
+      return {live->result, live->run_id, live->attempt};
+    }
+    interrupt_abandoned(connection, *live);
+  }
+  const auto made = add_attempt(connection, cell, RunStatus::running, "");
+  write_owner(connection, made.run_id, owner);
+  transaction.commit();
+  return made;
+}
+
+std::optional<Claim> Store::peek(const std::string& fingerprint) const {
+  const auto& connection = impl_->connection;
+  const auto live = find_live_attempt(connection, fingerprint);
+  if (live && live->result != ClaimResult::claimed) {
+    return Claim{live->result, live->run_id, live->attempt};
+  }
+  const auto attempts = last_attempt(connection, fingerprint);
+  if (attempts == 0) return std::nullopt;
+  return Claim{ClaimResult::claimed, 0, attempts + 1};
+}
+
+std::int64_t Store::record_skipped(const CellRecord& cell, const std::string& reason) {
+  const auto& connection = impl_->connection;
+  Transaction transaction(connection);
+  auto run_id = connection.integer(
+      "SELECT id FROM run_attempts WHERE fingerprint = ?1 AND status = 'skipped' AND reason = ?2",
+      0, cell.fingerprint, reason);
+  if (run_id != 0) {
+    join_study(connection, cell.study, run_id);
+  } else {
+    run_id = add_attempt(connection, cell, RunStatus::skipped, reason).run_id;
+  }
+  transaction.commit();
+  return run_id;
+}
+
+void Store::set_owner(std::int64_t run_id, const Owner& owner) {
+  Transaction transaction(impl_->connection);
+  require_run(impl_->connection, run_id);
+  write_owner(impl_->connection, run_id, owner);
+  transaction.commit();
+}
+
+void Store::heartbeat(std::int64_t run_id) {
+  Transaction transaction(impl_->connection);
+  write_heartbeat(impl_->connection, run_id);
+  transaction.commit();
+}
+
+bool Store::finish(std::int64_t run_id, RunStatus status, const std::string& reason) {
+  Transaction transaction(impl_->connection);
+  const bool ended = write_end(impl_->connection, run_id, status, reason);
+  transaction.commit();
+  return ended;
+}
+
+void Store::add_facts(std::int64_t run_id, const Facts& facts) {
+  Transaction transaction(impl_->connection);
+  require_run(impl_->connection, run_id);
+  write_facts(impl_->connection, run_id, facts);
+  transaction.commit();
+}
+
+void Store::add_environment(std::int64_t run_id, const Facts& environment) {
+  const auto& connection = impl_->connection;
+  const auto content =
+      nlohmann::json(std::map<std::string, std::string>(environment.begin(), environment.end()))
+          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto digest = sha256_hex(content);
+  Transaction transaction(connection);
+  require_run(connection, run_id);
+  connection.run(
+      "INSERT INTO environments (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING", digest,
+      content);
+  connection.run(
+      "UPDATE run_attempts SET environment_id = (SELECT id FROM environments WHERE sha256 = ?2) "
+      "WHERE id = ?1",
+      run_id, digest);
+  transaction.commit();
+}
+
+void Store::add_artifact(std::int64_t run_id, const std::string& kind, const std::string& path) {
+  Transaction transaction(impl_->connection);
+  require_run(impl_->connection, run_id);
+  impl_->connection.run(
+      "INSERT INTO artifacts (run_id, kind, path, created_ms) VALUES (?1, ?2, ?3, ?4) "
+      "ON CONFLICT DO UPDATE SET created_ms = excluded.created_ms",
+      run_id, kind, path, now_ms());
+  transaction.commit();
+}
+
+void Store::add_events(std::int64_t run_id, const std::vector<MetricEvent>& events) {
+  std::vector<StampedEvent> stamped;
+  for (const auto& event : events) stamped.push_back({event, now_ms()});
+  Transaction transaction(impl_->connection);
+  require_run(impl_->connection, run_id);
+  write_events(impl_->connection, run_id, stamped);
+  transaction.commit();
+}
+
+RunStatus Store::status(std::int64_t run_id) const {
+  auto statement = impl_->connection.prepare("SELECT status FROM run_attempts WHERE id = ?1");
+  if (!statement.bind(run_id).step()) unknown_run(impl_->connection, run_id);
+  return status_from(statement.text(0)).value();
+}
+
+int Store::reap_dead() {
+  Transaction transaction(impl_->connection);
+  int reaped = 0;
+  for (const auto& attempt : running_attempts(impl_->connection)) {
+    if (attempt.result != ClaimResult::claimed) continue;
+    interrupt_abandoned(impl_->connection, attempt);
+    ++reaped;
+  }
+  transaction.commit();
+  return reaped;
+}
+
+void Store::checkpoint() {
+  const auto& connection = impl_->connection;
+  const auto lock_path = connection.path() + ".checkpoint";
+  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock < 0) return;
+  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) {
+    // A connection that has read nothing yet checkpoints nothing, silently.
+    connection.run("SELECT count(*) FROM studies");
+    // Without waiting: what readers still need stays for the next time.
+    sqlite3_busy_timeout(connection.handle(), 0);
+    sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                              nullptr);
+    sqlite3_busy_timeout(connection.handle(), 10'000);
+  }
+  ::close(lock);
+}
+
+}  // namespace attnlab::store

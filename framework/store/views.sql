@@ -1,0 +1,97 @@
+-- views.sql: what people query. Dropped and made anew by every migration; no data lives here.
+
+-- One row per run attempt: main config values, last metrics, what ran. A value that a run does not
+-- have is NULL.
+DROP VIEW IF EXISTS runs;
+CREATE VIEW runs AS
+WITH latest AS (
+  SELECT run_id,
+         max(last) FILTER (WHERE name = 'val/bits_per_dim') AS bits_per_dim,
+         max(last) FILTER (WHERE name = 'val/bits_per_char') AS bits_per_char,
+         max(last) FILTER (WHERE name = 'val/loss') AS val_loss,
+         max(last) FILTER (WHERE name = 'train/loss') AS train_loss,
+         -- The rest are found by their last word, whatever group they stand in.
+         max(last) FILTER (WHERE '/' || name LIKE '%/tokens_per_second') AS tokens_per_second,
+         max(last) FILTER (WHERE '/' || name LIKE '%/allocator_peak_bytes') AS allocator_peak_bytes,
+         max(last) FILTER (WHERE '/' || name LIKE '%/process_peak_bytes') AS process_peak_bytes,
+         max(last) FILTER (WHERE '/' || name LIKE '%/parameters') AS parameters,
+         max(last_step) AS last_step
+  FROM run_last JOIN metric_keys ON metric_keys.id = key_id
+  GROUP BY run_id
+), words AS (
+  SELECT run_id,
+         max(text) FILTER (WHERE name = 'kernel') AS kernel,
+         max(text) FILTER (WHERE name = 'data') AS data,
+         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'data_partial') AS data_partial,
+         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'data_synthetic') AS data_synthetic,
+         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'shared') AS shared,
+         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'pattern_sees_future') AS pattern_sees_future,
+         max(CAST(text AS INTEGER)) FILTER (WHERE name = 'parameters') AS parameters
+  FROM facts
+  GROUP BY run_id
+)
+SELECT a.id,
+       studies.name AS study,
+       a.status,
+       a.attempt,
+       a.reason,
+       a.config_json ->> '$.attention.name' AS attention,
+       json_remove(a.config_json -> '$.attention', '$.name') AS attention_parameters,
+       a.config_json ->> '$.dataset.name' AS dataset,
+       a.config_json ->> '$.seed' AS seed,
+       latest.bits_per_dim,
+       latest.bits_per_char,
+       latest.val_loss,
+       latest.train_loss,
+       latest.tokens_per_second,
+       latest.allocator_peak_bytes,
+       latest.process_peak_bytes,
+       CAST(coalesce(latest.parameters, words.parameters) AS INTEGER) AS parameters,
+       words.kernel,
+       words.shared,
+       words.data,
+       words.data_partial,
+       words.data_synthetic,
+       words.pattern_sees_future,
+       latest.last_step,
+       a.config_json ->> '$.dataset.length' AS length,
+       a.config_json ->> '$.model.layers' AS layers,
+       a.config_json ->> '$.model.width' AS width,
+       a.config_json ->> '$.model.heads' AS heads,
+       a.config_json ->> '$.model.causality' AS causality,
+       a.config_json ->> '$.model.key_norm' AS key_norm,
+       a.config_json ->> '$.train.steps' AS steps,
+       a.config_json ->> '$.train.batch_size' AS batch_size,
+       a.config_json ->> '$.train.learning_rate' AS learning_rate,
+       a.config_json ->> '$.train.precision' AS precision,
+       a.config_json ->> '$.device' AS device,
+       a.config_json ->> '$.threads' AS threads,
+       datetime(a.started_ms / 1000, 'unixepoch') AS started,
+       (coalesce(a.ended_ms, a.heartbeat_ms) - a.started_ms) / 1000.0 AS seconds,
+       a.owner_host AS host,
+       a.overrides,
+       a.fingerprint
+FROM run_attempts AS a
+JOIN studies ON studies.id = a.study_id
+LEFT JOIN latest ON latest.run_id = a.id
+LEFT JOIN words ON words.run_id = a.id;
+
+-- Every number of every run, for plots: one row per run, key and step. NULL is NaN.
+DROP VIEW IF EXISTS curves;
+CREATE VIEW curves AS
+SELECT a.id AS run_id,
+       studies.name AS study,
+       a.status,
+       a.config_json ->> '$.attention.name' AS attention,
+       a.config_json ->> '$.seed' AS seed,
+       metric_keys.name AS key,
+       metrics.step,
+       metrics.value,
+       metric_keys.unit,
+       events.tokens_seen,
+       events.train_seconds
+FROM metrics
+JOIN run_attempts AS a ON a.id = metrics.run_id
+JOIN studies ON studies.id = a.study_id
+JOIN metric_keys ON metric_keys.id = metrics.key_id
+LEFT JOIN events ON events.run_id = metrics.run_id AND events.step = metrics.step;
