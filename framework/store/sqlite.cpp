@@ -42,7 +42,7 @@ std::string explain(sqlite3* database, const std::string& file) {
 [[noreturn]] void fail(sqlite3* database) {
   const char* file = sqlite3_db_filename(database, "main");
   const int code = is_full(database) ? SQLITE_FULL : sqlite3_errcode(database) & 0xff;
-  throw SqliteError(explain(database, file ? file : "database"), code);
+  throw SqliteError(explain(database, file ? file : "database"), code, sqlite3_errmsg(database));
 }
 
 /// An SQLite URI of the path: '?', '#' and '%' would otherwise mean something.

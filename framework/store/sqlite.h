@@ -19,14 +19,17 @@ namespace attnlab::store {
 /// A failed call. The message names the file and, where there is one, the cure.
 class SqliteError : public Error {
  public:
-  SqliteError(const std::string& message, int code) : Error(message), code_(code) {}
+  SqliteError(const std::string& message, int code, std::string told = {})
+      : Error(message), code_(code), told_(std::move(told)) {}
   [[nodiscard]] int code() const { return code_; }  // primary result code, as SQLITE_FULL
+  [[nodiscard]] const std::string& told() const { return told_; }  // SQLite's own words
   /// No room left on the disk, or past a file size limit.
   [[nodiscard]] bool disk_full() const;
   [[nodiscard]] bool corrupt() const;
 
  private:
   int code_;
+  std::string told_;
 };
 
 /// One prepared statement. Must not outlive its connection.
@@ -68,6 +71,8 @@ class Statement {
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] Value value(int column) const;
   [[nodiscard]] bool read_only() const;
+  /// The text held nothing but blanks and comments.
+  [[nodiscard]] bool is_empty() const { return !statement_; }
   /// What stood behind the statement in the text that it was made from.
   [[nodiscard]] std::string_view rest() const { return rest_; }
 

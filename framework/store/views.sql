@@ -8,6 +8,9 @@ WITH latest AS (
   SELECT run_id,
          max(last) FILTER (WHERE name = 'val/bits_per_dim') AS bits_per_dim,
          max(last) FILTER (WHERE name = 'val/bits_per_char') AS bits_per_char,
+         -- A data set's own measure, whatever its unit; a run has one.
+         max(substr(name, 5)) FILTER (WHERE name LIKE 'val/bits\_per\_%' ESCAPE '\') AS metric,
+         max(last) FILTER (WHERE name LIKE 'val/bits\_per\_%' ESCAPE '\') AS score,
          max(last) FILTER (WHERE name = 'val/loss') AS val_loss,
          max(last) FILTER (WHERE name = 'train/loss') AS train_loss,
          -- The rest are found by their last word, whatever group they stand in.
@@ -39,6 +42,8 @@ SELECT a.id,
        json_remove(a.config_json -> '$.attention', '$.name') AS attention_parameters,
        a.config_json ->> '$.dataset.name' AS dataset,
        a.config_json ->> '$.seed' AS seed,
+       latest.metric,
+       latest.score,
        latest.bits_per_dim,
        latest.bits_per_char,
        latest.val_loss,

@@ -1,0 +1,29 @@
+/// comparison.h: the table that a study is for: one line per attention variant, the floor last.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/report/study.h"
+#include "framework/report/table.h"
+
+namespace attnlab::report {
+
+/// The variants on one data set under one model. Numbers are means over the seeds of done runs
+/// (± sample standard deviation), memory is the largest; the rest of the runs are counted in the
+/// column `status` and explained in the notes.
+struct Comparison {
+  std::string caption;  // data (synthetic or prefix where so), model, recipe, seeds
+  Table table;
+  std::vector<std::string> notes;  // what the marks mean, why runs failed or were skipped
+};
+
+/// One comparison per data set, best validation metric first, `none` last.
+[[nodiscard]] std::vector<Comparison> compare(const store::Reader& reader,
+                                              const std::string& study);
+[[nodiscard]] Comparison comparison_table(const std::vector<RunRow>& runs);
+
+[[nodiscard]] std::string to_text(const Comparison& comparison);
+[[nodiscard]] std::string to_markdown(const Comparison& comparison);
+
+}  // namespace attnlab::report

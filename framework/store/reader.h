@@ -1,0 +1,54 @@
+/// reader.h: read-only SQL on a results database, safe for text that a person typed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/store/value.h"
+
+namespace attnlab::store {
+
+struct Answer {
+  std::vector<std::string> columns;
+  std::vector<Row> rows;
+};
+
+/// A table or a view.
+struct Relation {
+  std::string name;
+  bool is_view = false;
+  std::vector<std::string> columns;
+};
+
+/// One read-only connection: nothing that it is asked can write, attach a file or change a setting.
+/// Every method throws Error: bad SQL with the nearest names, a writing statement, too slow.
+class Reader {
+ public:
+  explicit Reader(const std::string& path);
+  ~Reader();
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+
+  /// Stops a query that takes longer; 0: no limit.
+  void set_timeout(double seconds);
+
+  /// One statement; `parameters` are ?1, ?2, ...
+  [[nodiscard]] Answer query(const std::string& sql, const Row& parameters = {}) const;
+
+  /// The same, a row at a time, so that a long answer need not stand in memory.
+  void each(const std::string& sql, const Row& parameters,
+            const std::function<void(const std::vector<std::string>&)>& columns,
+            const std::function<void(const Row&)>& row) const;
+
+  /// Views first, then tables, each by name.
+  [[nodiscard]] std::vector<Relation> schema() const;
+  [[nodiscard]] std::vector<std::string> columns_of(const std::string& relation) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace attnlab::store
