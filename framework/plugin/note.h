@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
@@ -19,7 +20,9 @@ inline constexpr std::uint32_t kPluginApiVersion = 1;
 inline constexpr std::uint32_t kNoteLayout = 1;
 inline constexpr std::size_t kMaxParameters = 24;
 inline constexpr char kNoteSection[] = ".note.attnlab";
-inline constexpr char kNoteOwner[] = "attnlab";
+// Twelve bytes: the description then begins at byte 24, whether a reader pads to 4 or to 8.
+inline constexpr std::array<char, 12> kNoteOwner{'a', 't', 't', 'n', 'l', 'a', 'b'};
+inline constexpr std::uint32_t kNoteType = 1;
 inline constexpr char kEntryPoint[] = "attnlab_attention_plugin";
 
 /// Zero-padded text; always ends in a zero. Too long a literal fails to compile.
@@ -40,8 +43,8 @@ struct FixedText {
 
 struct NoteParameter {
   FixedText<32> name;
-  std::uint8_t kind = 0;   // config::Kind
-  std::uint8_t rule = 0;   // config::Rule
+  std::uint8_t kind = 0;  // config::Kind
+  std::uint8_t rule = 0;  // config::Rule
   std::uint8_t low_open = 0, high_open = 0;
   std::uint32_t choice_count = 0;
   double default_number = 0;  // integers, reals, booleans (0 or 1), index of a choice
@@ -52,37 +55,37 @@ struct NoteParameter {
 };
 
 enum Trait : std::uint32_t {
-  kNeedsSharedKeys = 1u << 0,       // refuses models with keys of their own
-  kNeedsHidden = 1u << 1,           // reads the block's input
-  kExactSoftmax = 1u << 2,          // each output row is a softmax average over some set of keys
-  kPatternSeesFuture = 1u << 3,     // which keys are seen depends on later tokens
+  kNeedsSharedKeys = 1u << 0,    // refuses models with keys of their own
+  kNeedsHidden = 1u << 1,        // reads the block's input
+  kExactSoftmax = 1u << 2,       // each output row is a softmax average over some set of keys
+  kPatternSeesFuture = 1u << 3,  // which keys are seen depends on later tokens
   kRunsOnCpu = 1u << 4,
   kRunsOnCuda = 1u << 5,
   kFloat32 = 1u << 6,
   kBfloat16 = 1u << 7,
   kFloat16 = 1u << 8,
   kFloat64 = 1u << 9,
-  kStrict = 1u << 10,               // supports strict causality
-  kInclusive = 1u << 11,            // supports inclusive causality
+  kStrict = 1u << 10,     // supports strict causality
+  kInclusive = 1u << 11,  // supports inclusive causality
 };
 
 struct PluginNote {
   std::uint32_t layout = kNoteLayout;
-  std::uint32_t note_bytes = 0;      // sizeof(PluginNote) of the header it was built with
+  std::uint32_t note_bytes = 0;  // sizeof(PluginNote) of the header it was built with
   std::uint32_t api_version = kPluginApiVersion;
   std::uint32_t parameter_count = 0;
   std::uint32_t traits = 0;
   std::uint32_t min_head_dim = 1, max_head_dim = 0;  // 0: no upper limit
   std::uint32_t reserved = 0;
   FixedText<48> name;
-  FixedText<160> summary;            // one line
-  FixedText<160> citation;           // paper it follows
-  FixedText<160> dense_when;         // overrides that switch the sparsity off: "buckets=1", or empty
-  FixedText<32> torch_version;       // "2.11.0"
-  FixedText<64> compiler;            // __VERSION__ with the compiler's name
-  FixedText<16> cxx_abi;             // "cxx11" or "old"
-  FixedText<32> cuda_version;        // "none" for a CPU library
-  FixedText<72> source_digest;       // sha256 of the plugin's sources, hexadecimal
+  FixedText<160> summary;       // one line
+  FixedText<160> citation;      // paper it follows
+  FixedText<160> dense_when;    // overrides that switch the sparsity off: "buckets=1", or empty
+  FixedText<32> torch_version;  // "2.11.0"
+  FixedText<64> compiler;       // __VERSION__ with the compiler's name
+  FixedText<16> cxx_abi;        // "cxx11" or "old"
+  FixedText<32> cuda_version;   // "none" for a CPU library
+  FixedText<72> source_digest;  // sha256 of the plugin's sources, hexadecimal
   std::array<NoteParameter, kMaxParameters> parameters;
 };
 static_assert(std::is_trivially_copyable_v<PluginNote>);
@@ -91,10 +94,10 @@ static_assert(std::is_trivially_copyable_v<PluginNote>);
 struct ElfNote {
   std::uint32_t owner_bytes = sizeof(kNoteOwner);
   std::uint32_t note_bytes = sizeof(PluginNote);
-  std::uint32_t type = 1;
-  std::array<char, 8> owner{'a', 't', 't', 'n', 'l', 'a', 'b', 0};
+  std::uint32_t type = kNoteType;
+  std::array<char, 12> owner = kNoteOwner;
   PluginNote note;
 };
-static_assert(sizeof(kNoteOwner) == 8);
+static_assert(offsetof(ElfNote, note) == 24 && alignof(ElfNote) == 8);
 
 }  // namespace attnlab::plugin

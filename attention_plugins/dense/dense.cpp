@@ -1,0 +1,56 @@
+// dense.cpp: exact attention over all earlier tokens, by LibTorch's scaled_dot_product_attention.
+#include "attention_plugins/dense/observer.h"
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+
+namespace attnlab {
+namespace {
+
+struct DenseConfig {
+  static constexpr auto fields() { return std::tuple{}; }
+};
+
+at::Tensor inclusive(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return at::scaled_dot_product_attention(q, k, v, {}, /*dropout_p=*/0.0, /*is_causal=*/true);
+}
+
+// Row t sees keys 0..t-1: rows 1.. of the queries over all but the last key, inclusively.
+at::Tensor strict(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  const auto length = q.size(2);
+  const auto rest = inclusive(q.slice(2, 1), k.slice(2, 0, length - 1), v.slice(2, 0, length - 1));
+  return at::constant_pad_nd(rest, {0, 0, 1, 0});  // row 0 sees nothing
+}
+
+class Dense final : public Attention {
+ public:
+  Dense(const AttentionShape& shape, const DenseConfig&)
+      : strict_(shape.causality == config::Causality::strict) {}
+
+  AttentionOutput forward(const AttentionInput& input, const AttentionContext&) override {
+    check_input(input, "dense");
+    const auto compute = [&] {
+      return strict_ ? strict(input.query, input.key, input.value)
+                     : inclusive(input.query, input.key, input.value);
+    };
+    return {kernels_.observe(input, compute), std::nullopt, {}};
+  }
+  std::string kernel() const override { return kernels_.last(); }
+
+ private:
+  bool strict_;
+  dense::KernelObserver kernels_;
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{
+        .name = "dense",
+        .summary = "exact softmax attention over all earlier tokens, LibTorch's fused kernels",
+        .citation = "Vaswani et al. 2017, arXiv 1706.03762; kernel: Dao 2023, arXiv 2307.08691",
+        .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                  plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
+                  plugin::kStrict | plugin::kInclusive}),
+    Dense, DenseConfig)
+
+}  // namespace attnlab

@@ -1,0 +1,47 @@
+// none.cpp: no attention at all. Output 0, and gradients 0 rather than missing, so that every
+// parameter is updated as under the other variants.
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+
+namespace attnlab {
+namespace {
+
+struct NoneConfig {
+  static constexpr auto fields() { return std::tuple{}; }
+};
+
+struct Zero : torch::autograd::Function<Zero> {
+  static at::Tensor forward(torch::autograd::AutogradContext*, const at::Tensor& query,
+                            const at::Tensor&, const at::Tensor&) {
+    return at::zeros_like(query, at::MemoryFormat::Contiguous);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
+                                                 const torch::autograd::variable_list& grads) {
+    const auto zero = at::zeros_like(grads[0]);
+    return {zero, zero, zero};
+  }
+};
+
+class None final : public Attention {
+ public:
+  None(const AttentionShape&, const NoneConfig&) {}
+
+  AttentionOutput forward(const AttentionInput& input, const AttentionContext&) override {
+    check_input(input, "none");
+    return {Zero::apply(input.query, input.key, input.value), std::nullopt, {}};
+  }
+  std::string kernel() const override { return "none"; }
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{.name = "none",
+                 .summary = "output 0: what the rest of the model learns without attention",
+                 .citation = "no paper; the floor of every comparison",
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                           plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive}),
+    None, NoneConfig)
+
+}  // namespace attnlab

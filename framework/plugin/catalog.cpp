@@ -1,0 +1,155 @@
+#include "framework/plugin/catalog.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+#include "framework/core/text.h"
+
+namespace attnlab::plugin {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "attention_";
+
+std::string name_from(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  return stem.starts_with(kPrefix) ? stem.substr(kPrefix.size()) : stem;
+}
+
+std::vector<fs::path> libraries_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (entry->path().extension() == ".so") files.push_back(entry->path());
+  }
+  if (failed) throw Error(folder.string() + ": cannot be listed: " + failed.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+bool anybody_may_write(const fs::path& folder) {
+  std::error_code failed;
+  const auto status = fs::status(folder, failed);
+  return !failed && (status.permissions() & fs::perms::others_write) != fs::perms::none;
+}
+
+std::string without_path(const std::string& message, const fs::path& file) {
+  const std::string prefix = file.string() + ": ";
+  return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+}
+
+FoundPlugin examine(const fs::path& file, const HostFacts& host) {
+  FoundPlugin found{.name = name_from(file),
+                    .file = file,
+                    .facts = {},
+                    .problem = {},
+                    .details = {},
+                    .shadowed_by = {}};
+  try {
+    found.facts = read_plugin_note(file);
+  } catch (const Error& error) {
+    found.problem = without_path(error.what(), file);
+    found.details = error.what();
+    return found;
+  }
+  found.name = found.facts->note.name.view();
+  const Verdict verdict = judge(host, *found.facts);
+  if (!verdict.fits()) {
+    found.problem = verdict.summary();
+    found.details = file.string() + ": cannot be loaded into this attnlab\n" + verdict.table();
+  }
+  return found;
+}
+
+}  // namespace
+
+Catalog Catalog::search(const std::vector<fs::path>& first) {
+  for (const auto& place : first) {
+    if (!fs::exists(place)) {
+      throw Error("--plugin " + place.string() +
+                  ": no such file or folder; expected a plugin library or a folder of them.");
+    }
+  }
+  auto places = first;
+  const auto standard = paths::plugin_dirs();
+  places.insert(places.end(), standard.begin(), standard.end());
+  return of(places);
+}
+
+Catalog Catalog::of(const std::vector<fs::path>& places, const HostFacts& host) {
+  Catalog catalog;
+  for (const auto& place : places) catalog.add_place(fs::absolute(place).lexically_normal(), host);
+  catalog.mark_duplicates();
+  return catalog;
+}
+
+void Catalog::add_place(const fs::path& place, const HostFacts& host) {
+  if (std::find(looked_.begin(), looked_.end(), place) != looked_.end()) return;
+  looked_.push_back(place);
+  if (!fs::exists(place)) return;
+  const bool is_folder = fs::is_directory(place);
+  const fs::path folder = is_folder ? place : place.parent_path();
+  if (anybody_may_write(folder)) {
+    warnings_.push_back("anybody may write into the plugin folder " + folder.string() +
+                        ", and so run code as you; chmod o-w " + folder.string());
+  }
+  if (!is_folder) return add_file(place, host);
+  for (const auto& file : libraries_in(place)) add_file(file, host);
+}
+
+void Catalog::add_file(const fs::path& file, const HostFacts& host) {
+  const auto same = [&](const FoundPlugin& other) {
+    std::error_code failed;
+    return fs::equivalent(other.file, file, failed);
+  };
+  if (std::any_of(found_.begin(), found_.end(), same)) return;
+  FoundPlugin found = examine(file, host);
+  const auto earlier = std::find_if(found_.begin(), found_.end(), [&](const FoundPlugin& other) {
+    return other.name == found.name && other.file.parent_path() != file.parent_path();
+  });
+  if (earlier != found_.end()) found.shadowed_by = earlier->file;
+  found_.push_back(std::move(found));
+}
+
+// Two libraries of one name in one folder: which one wins would hang on the file system's order.
+void Catalog::mark_duplicates() {
+  for (auto& one : found_) {
+    for (const auto& other : found_) {
+      if (&one == &other || one.name != other.name || !one.facts || !other.facts) continue;
+      if (one.file.parent_path() != other.file.parent_path()) continue;
+      one.problem = "the name '" + one.name + "' is also that of " +
+                    other.file.filename().string() + " in the same folder";
+      one.details = "two plugins in one folder are named '" + one.name + "':\n  " +
+                    std::min(one.file, other.file).string() + "\n  " +
+                    std::max(one.file, other.file).string() + "\nRemove or rename one of them.";
+    }
+  }
+}
+
+std::vector<std::string> Catalog::names() const {
+  std::vector<std::string> list;
+  for (const auto& found : found_) {
+    if (found.problem.empty() && found.shadowed_by.empty()) list.push_back(found.name);
+  }
+  return list;
+}
+
+const FoundPlugin& Catalog::get(const std::string& name) const {
+  for (const auto& found : found_) {
+    if (found.name != name || !found.shadowed_by.empty()) continue;
+    if (!found.problem.empty()) throw Error("attention '" + name + "': " + found.details);
+    return found;
+  }
+  std::string message =
+      "unknown attention '" + name + "'." + did_you_mean(name, names()) + "\nLooked in:";
+  for (const auto& place : looked_) {
+    message += "\n  " + place.string() + (fs::exists(place) ? "" : "  (does not exist)");
+  }
+  throw Error(message + "\nAdd a folder or library with --plugin PATH or ATTNLAB_PLUGIN_PATH.");
+}
+
+}  // namespace attnlab::plugin

@@ -1,0 +1,100 @@
+#include "framework/plugin/traits.h"
+
+#include <array>
+#include <utility>
+
+#include "framework/core/text.h"
+
+namespace attnlab::plugin {
+namespace {
+
+using Word = std::pair<std::uint32_t, const char*>;
+
+constexpr std::array kDevices{Word{kRunsOnCpu, "cpu"}, Word{kRunsOnCuda, "cuda"}};
+constexpr std::array kTypes{Word{kFloat32, "float32"}, Word{kBfloat16, "bfloat16"},
+                            Word{kFloat16, "float16"}, Word{kFloat64, "float64"}};
+constexpr std::array kCausalities{Word{kStrict, "strict"}, Word{kInclusive, "inclusive"}};
+
+template <std::size_t N>
+std::string listed(std::uint32_t traits, const std::array<Word, N>& words) {
+  std::vector<std::string> present;
+  for (const auto& [bit, word] : words) {
+    if (traits & bit) present.emplace_back(word);
+  }
+  return present.empty() ? "none" : join(present, ", ");
+}
+
+std::string head_dims(const PluginNote& note) {
+  const std::string low = std::to_string(note.min_head_dim);
+  if (note.max_head_dim == 0) return "at least " + low;
+  return low + " to " + std::to_string(note.max_head_dim);
+}
+
+std::string unsupported(const PluginNote& note, const std::string& asked,
+                        const std::string& supported) {
+  return "attention '" + std::string(note.name.view()) + "' does not support " + asked +
+         "; it supports " + supported + ".";
+}
+
+bool fits_head_dim(const PluginNote& note, std::int64_t head_dim) {
+  return head_dim >= note.min_head_dim && (note.max_head_dim == 0 || head_dim <= note.max_head_dim);
+}
+
+}  // namespace
+
+std::string refusal(const PluginNote& note, const Use& use) {
+  const std::uint32_t traits = note.traits;
+  if ((traits & kNeedsSharedKeys) && !use.shared_keys) {
+    return "attention '" + std::string(note.name.view()) +
+           "' needs keys that are the queries; set model.shared_keys=true.";
+  }
+  const bool strict = use.causality == config::Causality::strict;
+  if (!(traits & (strict ? kStrict : kInclusive))) {
+    return unsupported(note, strict ? "strict causality" : "inclusive causality",
+                       "model.causality: " + listed(traits, kCausalities));
+  }
+  if (!fits_head_dim(note, use.head_dim)) {
+    return unsupported(note, "head_dim " + std::to_string(use.head_dim), head_dims(note));
+  }
+  if (use.device && *use.device != config::Device::automatic) {
+    const bool cuda = *use.device == config::Device::cuda;
+    if (!(traits & (cuda ? kRunsOnCuda : kRunsOnCpu))) {
+      return unsupported(note, cuda ? "device cuda" : "device cpu",
+                         "device: " + listed(traits, kDevices));
+    }
+  }
+  if (use.precision) {
+    const bool half = *use.precision == config::Precision::bfloat16;
+    if (!(traits & (half ? kBfloat16 : kFloat32))) {
+      return unsupported(note, half ? "precision bfloat16" : "precision float32",
+                         "dtypes: " + listed(traits, kTypes));
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> trait_sentences(const PluginNote& note) {
+  const std::uint32_t traits = note.traits;
+  std::vector<std::string> sentences{
+      "devices: " + listed(traits, kDevices), "dtypes: " + listed(traits, kTypes),
+      "causality: " + listed(traits, kCausalities), "head_dim: " + head_dims(note)};
+  if (traits & kNeedsSharedKeys) {
+    sentences.emplace_back("needs shared keys: the keys must be the queries, up to normalisation");
+  }
+  if (traits & kNeedsHidden) sentences.emplace_back("reads the block's normalised input as well");
+  if (traits & kExactSoftmax) {
+    sentences.emplace_back(
+        "exact softmax: each output row is a softmax average over a set of keys");
+  }
+  if (traits & kPatternSeesFuture) {
+    sentences.emplace_back(
+        "pattern sees the future: which keys a token sees depends on later tokens; their values "
+        "never reach it");
+  }
+  if (!note.dense_when.view().empty()) {
+    sentences.emplace_back("equals dense attention with: " + std::string(note.dense_when.view()));
+  }
+  return sentences;
+}
+
+}  // namespace attnlab::plugin

@@ -1,0 +1,30 @@
+/// traits.h: what a plugin declares it can do, in words, and whether a use fits it.
+///   Standard library only, so `attnlab` can refuse a cell before it starts a worker.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/config/run_config.h"
+#include "framework/plugin/note.h"
+
+namespace attnlab::plugin {
+
+/// How a run wants to use a plugin. Device and precision are checked only where they are known.
+struct Use {
+  std::int64_t head_dim = 1;
+  config::Causality causality = config::Causality::strict;
+  bool shared_keys = true;
+  std::optional<config::Device> device{};
+  std::optional<config::Precision> precision{};
+};
+
+/// Empty, or the first trait that the use violates: what was asked, what the plugin supports.
+[[nodiscard]] std::string refusal(const PluginNote& note, const Use& use);
+
+/// One sentence per trait: "runs on cpu and cuda", "each output row is a softmax average ...".
+[[nodiscard]] std::vector<std::string> trait_sentences(const PluginNote& note);
+
+}  // namespace attnlab::plugin
