@@ -14,7 +14,7 @@ namespace attnlab::launch {
 struct Cell {
   store::CellRecord record;
   RunSpec spec;              // run_id is filled in once the cell is claimed
-  std::string label;         // for people: "hash_sparse buckets=8 seed=1"
+  std::string label{};       // for people: "hash_sparse buckets=8 seed=1"
   std::string refusal;       // not empty: stored as skipped with this reason, never started
   store::Facts environment;  // what stands in the database beside the run
 };
@@ -34,7 +34,7 @@ struct Outcome {
   enum class Kind { not_started, done, finished_before, skipped, failed, interrupted };
   Kind kind = Kind::not_started;
   std::int64_t run_id = 0;
-  std::string reason{};       // of all kinds but done
+  std::string reason{};         // of all kinds but done
   std::filesystem::path log{};  // where this process started a worker
   double seconds = 0;
 };

@@ -195,6 +195,7 @@ void Launcher::settle(Number cell, const Verdict& verdict) {
   const RunStatus status = by_us ? verdict.status : store_.status(attempt->run_id());
   if (!by_us) outcome.reason = attempt->last_words();
   outcome.kind = kind_of(status);
+  if (!attempt->shared) store_.add_facts(attempt->run_id(), {{"shared", "0"}});
   if (status == RunStatus::done) board_.seconds_of_ended += outcome.seconds;
   if (status == RunStatus::interrupted && !stopping_ && attempt->last_status().empty()) {
     // Another grid saw that the worker was dead before we did, and has the cell now.

@@ -16,7 +16,7 @@ namespace attnlab::launch {
 
 /// Times are seconds on one steady clock.
 struct RunningCell {
-  std::string label;
+  std::string label{};
   std::int64_t run_id = 0;
   double started = 0;
   std::int64_t step = 0, steps = 0;
@@ -30,9 +30,9 @@ struct Board {
   std::size_t cells = 0;
   std::size_t jobs = 1;
   std::size_t done = 0, failed = 0, skipped = 0, interrupted = 0, finished_before = 0;
-  std::size_t elsewhere = 0;                   // running in another process
-  std::map<std::size_t, RunningCell> running;  // by cell number
-  double seconds_of_ended = 0;                 // summed over runs that ended well
+  std::size_t elsewhere = 0;                     // running in another process
+  std::map<std::size_t, RunningCell> running{};  // by cell number
+  double seconds_of_ended = 0;                   // summed over runs that ended well
   bool stopping = false;
 
   /// Cells that have not started.

@@ -12,13 +12,13 @@ namespace attnlab::launch {
 
 /// What is known after the end of a worker whose run still stands as running.
 struct Evidence {
-  ChildEnd end;
-  bool asked_to_stop = false;          // we sent SIGTERM (and SIGKILL later)
-  double silent_seconds = 0;           // not 0: we killed it after so long without a report
-  std::optional<bool> memory_ran_out;  // MemoryWatch::killed()
-  std::int64_t memory_limit = 0;       // bytes, 0: unknown
-  std::string last_words;              // text of its "end" report
-  std::string log_end;                 // last lines of its log
+  ChildEnd end{};
+  bool asked_to_stop = false;            // we sent SIGTERM (and SIGKILL later)
+  double silent_seconds = 0;             // not 0: we killed it after so long without a report
+  std::optional<bool> memory_ran_out{};  // MemoryWatch::killed()
+  std::int64_t memory_limit = 0;         // bytes, 0: unknown
+  std::string last_words{};              // text of its "end" report
+  std::string log_end{};                 // last lines of its log
 };
 
 struct Verdict {

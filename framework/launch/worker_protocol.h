@@ -28,13 +28,13 @@ struct RunSpec {
 
 /// One line of progress. `kind` is "start", "step", "eval", "end".
 struct Report {
-  std::string kind;
+  std::string kind{};
   std::int64_t step = 0;
   std::int64_t steps = 0;
   double loss = 0;           // "step": training loss, nats; "eval": the data set's metric
   double seconds_left = -1;  // -1: unknown
-  std::string text;          // "end": reason
-  std::string status;        // "end": done, failed, skipped, interrupted
+  std::string text{};        // "end": reason
+  std::string status{};      // "end": done, failed, skipped, interrupted
 };
 [[nodiscard]] std::string to_json(const Report& report);
 [[nodiscard]] Report report_from_json(const std::string& line);

@@ -1,0 +1,26 @@
+/// environment.h: what stands in the database beside a run, so that its numbers can be judged
+/// later.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/store/store.h"
+
+namespace attnlab::launch {
+
+/// host, kernel, cpu, cores, instruction_sets, memory_bytes; gpu and gpu_driver where there are.
+/// What cannot be found out is left out. `root` is "/" except in tests.
+[[nodiscard]] store::Facts machine_facts(const std::filesystem::path& root = "/");
+
+/// git_commit, git_dirty (0 or 1) and, when dirty, git_diff (against the commit, at most 256 KiB)
+/// of the repository around `folder`; empty without git or a repository.
+[[nodiscard]] store::Facts source_facts(const std::filesystem::path& folder);
+
+/// What a program prints to stdout, without a shell; nullopt when it cannot run or fails.
+[[nodiscard]] std::optional<std::string> output_of(const std::vector<std::string>& command,
+                                                   std::size_t limit = 1 << 20);
+
+}  // namespace attnlab::launch

@@ -1,0 +1,149 @@
+#include "framework/launch/verdict.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "framework/launch/memory_watch.h"
+#include "framework/launch/worker_protocol.h"
+#include "tests/launch/temp_folder.h"
+
+namespace attnlab::launch {
+namespace {
+
+using store::RunStatus;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+TEST(Verdict, a_kill_while_memory_ran_out_is_named_with_peak_and_limit) {
+  const Verdict it = verdict({.end = {.signal = SIGKILL, .peak_bytes = 3 * kGiB},
+                              .memory_ran_out = true,
+                              .memory_limit = 4 * kGiB});
+  EXPECT_EQ(it.status, RunStatus::failed);
+  EXPECT_EQ(it.reason, "killed for memory (peak 3.0 GiB of 4.0 GiB)");
+}
+
+TEST(Verdict, a_kill_without_memory_trouble_comes_from_outside) {
+  const Verdict it = verdict({.end = {.signal = SIGKILL}, .memory_ran_out = false});
+  EXPECT_THAT(it.reason, StartsWith("killed by SIGKILL from outside"));
+  EXPECT_THAT(it.reason, Not(HasSubstr("perhaps")));
+}
+
+TEST(Verdict, a_kill_where_the_kernel_does_not_count_says_that_it_is_unsure) {
+  EXPECT_THAT(verdict({.end = {.signal = SIGKILL}}).reason, HasSubstr("perhaps for memory"));
+}
+
+TEST(Verdict, a_failed_allocation_is_named_as_memory) {
+  for (const char* line : {"  what():  std::bad_alloc",
+                           "[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate "
+                           "memory: you tried to allocate 9 bytes",
+                           "CUDA out of memory. Tried to allocate 20.00 GiB"}) {
+    const Verdict it =
+        verdict({.end = {.signal = SIGABRT}, .log_end = std::string("first\n") + line});
+    EXPECT_THAT(it.reason, StartsWith("out of memory (peak"));
+    EXPECT_THAT(it.reason, HasSubstr(line));
+  }
+}
+
+TEST(Verdict, a_crash_names_the_signal_and_shows_the_end_of_the_log) {
+  const Verdict it = verdict({.end = {.signal = SIGSEGV}, .log_end = "last line"});
+  EXPECT_EQ(it.status, RunStatus::failed);
+  EXPECT_EQ(it.reason, "ended by SIGSEGV (Segmentation fault). The log ends:\nlast line");
+}
+
+TEST(Verdict, an_early_exit_is_a_failure_even_with_code_0) {
+  const Verdict it = verdict({.end = {.exit_code = 0}});
+  EXPECT_EQ(it.status, RunStatus::failed);
+  EXPECT_EQ(it.reason,
+            "the worker exited with code 0 before its run had ended; did a plugin call exit()?");
+}
+
+TEST(Verdict, a_hung_worker_is_a_failure_that_says_for_how_long) {
+  const Verdict it =
+      verdict({.end = {.signal = SIGKILL}, .asked_to_stop = false, .silent_seconds = 90});
+  EXPECT_EQ(it.status, RunStatus::failed);
+  EXPECT_EQ(it.reason, "no sign of life for 1 min 30 s: killed");
+}
+
+TEST(Verdict, a_worker_that_we_stopped_is_interrupted) {
+  EXPECT_EQ(verdict({.end = {.signal = SIGTERM}, .asked_to_stop = true}).status,
+            RunStatus::interrupted);
+  const Verdict killed = verdict({.end = {.signal = SIGKILL}, .asked_to_stop = true});
+  EXPECT_EQ(killed.status, RunStatus::interrupted);
+  EXPECT_EQ(killed.reason, "stopped; the worker had to be killed");
+}
+
+TEST(Verdict, a_refusal_is_skipped_with_the_plugins_words) {
+  const Verdict it =
+      verdict({.end = {.exit_code = kWorkerSkipped}, .last_words = "head_dim 3 is odd"});
+  EXPECT_EQ(it.status, RunStatus::skipped);
+  EXPECT_EQ(it.reason, "head_dim 3 is odd");
+}
+
+TEST(Verdict, what_the_worker_said_last_stands_before_guesses) {
+  EXPECT_EQ(verdict({.end = {.exit_code = 1}, .last_words = "the loss became NaN"}).reason,
+            "the loss became NaN");
+}
+
+TEST(LogEnd, shows_the_last_lines_without_control_characters) {
+  const TempFolder folder;
+  write_file(folder / "log", "one\n\ntwo\n\x1b[31mthree\r\n\n");
+  EXPECT_EQ(log_end(folder / "log", 2), "two\n[31mthree");
+  EXPECT_EQ(log_end(folder / "none"), "");
+}
+
+TEST(SignalText, has_the_name_and_what_it_means) {
+  EXPECT_EQ(signal_text(SIGABRT), "SIGABRT (Aborted)");
+}
+
+struct MemoryWatchTest : testing::Test {
+  TempFolder root;
+  void vmstat(int kills) {
+    write_file(root / "proc/vmstat", "pgfault 9\noom_kill " + std::to_string(kills) + "\n");
+  }
+};
+
+TEST_F(MemoryWatchTest, sees_the_machines_counter_rise) {
+  vmstat(3);
+  const MemoryWatch watch(root.path());
+  EXPECT_EQ(watch.killed(), false);
+  vmstat(4);
+  EXPECT_EQ(watch.killed(), true);
+}
+
+TEST_F(MemoryWatchTest, sees_the_counter_of_its_control_group_rise) {
+  write_file(root / "proc/self/cgroup", "0::/user/me\n");
+  write_file(root / "sys/fs/cgroup/user/me/memory.events", "low 0\noom 0\noom_kill 0\n");
+  const MemoryWatch watch(root.path());
+  write_file(root / "sys/fs/cgroup/user/me/memory.events", "low 0\noom 2\noom_kill 1\n");
+  EXPECT_EQ(watch.killed(), true);
+}
+
+TEST_F(MemoryWatchTest, sees_the_counter_of_an_old_control_group_rise) {
+  write_file(root / "proc/self/cgroup", "4:cpu,memory:/box\n");
+  write_file(root / "sys/fs/cgroup/memory/memory.oom_control", "under_oom 0\noom_kill 7\n");
+  const MemoryWatch watch(root.path());
+  EXPECT_EQ(watch.killed(), false);
+  write_file(root / "sys/fs/cgroup/memory/memory.oom_control", "under_oom 0\noom_kill 8\n");
+  EXPECT_EQ(watch.killed(), true);
+}
+
+TEST_F(MemoryWatchTest, does_not_know_without_counters) {
+  EXPECT_EQ(MemoryWatch(root.path()).killed(), std::nullopt);
+}
+
+TEST_F(MemoryWatchTest, the_limit_is_the_smallest_on_the_way_up) {
+  write_file(root / "proc/meminfo", "MemTotal:       8388608 kB\n");
+  EXPECT_EQ(MemoryWatch(root.path()).limit_bytes(), 8 * kGiB);
+  write_file(root / "proc/self/cgroup", "0::/a/b\n");
+  write_file(root / "sys/fs/cgroup/a/memory.max", "2147483648\n");
+  write_file(root / "sys/fs/cgroup/a/b/memory.max", "max\n");
+  EXPECT_EQ(MemoryWatch(root.path()).limit_bytes(), 2 * kGiB);
+}
+
+}  // namespace
+}  // namespace attnlab::launch
