@@ -36,22 +36,26 @@ struct Extremes {
   }
 };
 
-constexpr std::int64_t kLanes = 8;  // columns at a time: a fixed count, which compilers vectorise
+constexpr std::int64_t kLanes = 8;  // columns side by side; a fixed count, so compilers vectorise
 
-std::int32_t bucket_of(const float* row, const float* projection, std::int64_t head_dim,
+/// Blocks of kLanes columns, each contiguous; columns past the last are zero.
+at::Tensor in_blocks(const at::Tensor& projections) {  // [R, H, D, half]
+  const std::int64_t half = projections.size(3), blocks = (half + kLanes - 1) / kLanes;
+  return at::constant_pad_nd(projections, {0, blocks * kLanes - half})
+      .unflatten(3, {blocks, kLanes})
+      .transpose(2, 3)
+      .contiguous();  // [R, H, blocks, D, kLanes]
+}
+
+std::int32_t bucket_of(const float* row, const float* columns, std::int64_t head_dim,
                        std::int64_t half) {
   Extremes extremes;
   for (std::int64_t first = 0; first < half; first += kLanes) {
-    const std::int64_t lanes = std::min(kLanes, half - first);
     float sums[kLanes] = {};
-    for (std::int64_t d = 0; d < head_dim; ++d) {
-      const float* columns = projection + d * half + first;
-      if (lanes == kLanes) {
-        for (std::int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += row[d] * columns[lane];
-      } else {
-        for (std::int64_t lane = 0; lane < lanes; ++lane) sums[lane] += row[d] * columns[lane];
-      }
+    for (std::int64_t d = 0; d < head_dim; ++d, columns += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += row[d] * columns[lane];
     }
+    const std::int64_t lanes = std::min(kLanes, half - first);
     for (std::int64_t lane = 0; lane < lanes; ++lane) extremes.see(sums[lane], first + lane);
   }
   return extremes.bucket(half);
@@ -82,11 +86,13 @@ at::Tensor hash_rows(const at::Tensor& rows, const at::Tensor& projections) {
   const at::Tensor x = rows.detach().to(at::kFloat).contiguous();  // [B, H, T, D]
   const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2), D = x.size(3);
   const std::int64_t R = projections.size(0), half = projections.size(3);
+  const at::Tensor columns = in_blocks(projections);  // [R, H, blocks, D, kLanes]
+  const std::int64_t head_columns = columns.size(2) * D * kLanes;
   at::Tensor buckets = at::empty({R, B, H, T}, at::kInt);
   const auto hash_head = [&](std::int64_t i) {  // i: one head of one sequence in one round
     const std::int64_t round = i / (B * H), head = i % H;
     const float* row = x.data_ptr<float>() + i % (B * H) * T * D;
-    const float* projection = projections.data_ptr<float>() + (round * H + head) * D * half;
+    const float* projection = columns.data_ptr<float>() + (round * H + head) * head_columns;
     std::int32_t* out = buckets.data_ptr<std::int32_t>() + i * T;
     for (std::int64_t t = 0; t < T; ++t) out[t] = bucket_of(row + t * D, projection, D, half);
   };

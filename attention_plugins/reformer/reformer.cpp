@@ -38,14 +38,16 @@ class Reformer final : public Attention {
         reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
     const auto rounds = reformer::sort_into_chunks(buckets, bucket_count, config_.chunk);
 
+    const auto [query, key, value] = in_working_dtype(input);
     std::vector<sparse::SegmentResult> results;
     for (std::int64_t round = 0; round < config_.rounds; ++round) {
-      results.push_back(sparse::segment_attention(input.query, input.key, input.value,
+      results.push_back(sparse::segment_attention(query, key, value,
                                                   reformer::plan_of_round(rounds, round, config_)));
     }
-    const auto merged = reformer::merge_rounds(results, input.value);
+    const auto merged = reformer::merge_rounds(results, value);
+    kernel_ = sparse::kernel_name(query);
 
-    AttentionOutput output{merged.out, std::nullopt, {}};
+    AttentionOutput output{merged.out.to(input.query.scalar_type()), std::nullopt, {}};
     if (!context.training) {
       const auto spread = reformer::spread_of(rounds, config_.chunk);
       output.statistics = {

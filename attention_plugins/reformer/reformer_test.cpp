@@ -19,6 +19,9 @@ std::string name_of(const Case& c) {
          (c.correct_duplicates ? "_union" : "_multiplicity") + "_" + c10::toString(c.dtype);
 }
 
+// GoogleTest would print the bytes.
+void PrintTo(const Case& c, std::ostream* out) { *out << name_of(c); }
+
 class ReformerEqualsReference : public testing::TestWithParam<Case> {};
 
 TEST_P(ReformerEqualsReference, forward_and_backward) {

@@ -34,7 +34,7 @@ TEST(Reformer, later_values_leave_earlier_outputs_bit_equal) {
   Problem problem = make_problem();
   const ReformerConfig config{.rounds = 4, .chunk = 8};
   const at::Tensor before = out_of(problem, config);
-  for (const std::int64_t t : {0, 1, 25, 51}) {
+  for (const std::int64_t t : {0, 1, 25, 40}) {
     Problem changed = problem;
     changed.value = problem.value.clone();
     changed.value.slice(2, t + 1).normal_().mul_(1e3);

@@ -1,4 +1,6 @@
 // What the random projections depend on, and what they do not.
+#include <ATen/Parallel.h>
+
 #include "attention_plugins/reformer/test/harness.h"
 #include "attention_plugins/reformer/test/reference.h"
 
