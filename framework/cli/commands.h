@@ -14,6 +14,7 @@ int grid(Arguments arguments);      // grid.cpp: the product of swept values
 int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAME
 int plugins(Arguments arguments);   // plugins.cpp: list, show
 int data(Arguments arguments);      // data.cpp: list, check, fetch
+int compare(Arguments arguments);   // compare.cpp: variants of a study side by side
 int runs(Arguments arguments);      // runs.cpp: filter and sort runs
 int show(Arguments arguments);      // show.cpp: one run
 int query(Arguments arguments);     // query.cpp: read-only SQL

@@ -23,6 +23,7 @@ constexpr std::array kCommands{
     Command{"plugins", plugins, "attention plugins found, and whether they can be loaded; show NAME"},
     Command{"data", data, "data sets: list, check, fetch NAME"},
     Command{"describe", describe, "parameters of a config section: attnlab describe attention/hash_sparse"},
+    Command{"compare", compare, "the variants of a study side by side, and their curves"},
     Command{"runs", runs, "runs in the database, filtered and sorted"},
     Command{"show", show, "everything that is stored about one run"},
     Command{"query", query, "read-only SQL on the results"},

@@ -78,20 +78,21 @@ std::string status_text(const Group& group) {
 }
 
 std::vector<Column> columns_for(const std::string& metric) {
-  const auto key = metric.empty() ? "score" : metric;
-  auto title = key;
+  auto title = metric.empty() ? std::string("score") : metric;
   if (title.starts_with("bits_per_")) title = "bits/" + title.substr(9);
   return {{"attention", Align::left},
           {"parameters", Align::right, Format::grouped},
-          {key, Align::right, Format::fixed3, title + " (val)"},
-          {key + "_std", Align::right, Format::fixed3, "", true},
+          {"score", Align::right, Format::fixed3, title + " (val)"},
+          {"score_std", Align::right, Format::fixed3, "", true},
           {"tokens_per_second", Align::right, Format::grouped, "tokens/s"},
           {"shared", Align::right, Format::yes_no, "", true},
           {"allocator_peak_bytes", Align::right, Format::bytes, "allocator peak"},
           {"process_peak_bytes", Align::right, Format::bytes, "process peak"},
           {"kernel", Align::left, Format::automatic, "what ran"},
           {"status", Align::left},
-          {"seeds", Align::right, Format::automatic, "", true}};
+          {"seeds", Align::right, Format::automatic, "", true},
+          {"metric", Align::left, Format::automatic, "", true},
+          {"dataset", Align::left, Format::automatic, "", true}};
 }
 
 std::vector<Cell> row_for(const Group& group) {
@@ -115,7 +116,9 @@ std::vector<Cell> row_for(const Group& group) {
           {or_null(spread_of(group, "process_peak_bytes").largest)},
           {distinct(group, "kernel")},
           {status_text(group)},
-          {static_cast<std::int64_t>(group.runs.size())}};
+          {static_cast<std::int64_t>(group.runs.size())},
+          {distinct(group, "metric")},
+          {distinct(group, "dataset")}};
 }
 
 /// The floor last, then by score, runs without one behind those with one.

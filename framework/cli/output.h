@@ -1,0 +1,22 @@
+/// output.h: --db and the forms of output that every reading command shares.
+#pragma once
+
+#include <string>
+
+#include "framework/cli/options.h"
+#include "framework/report/table.h"
+#include "framework/store/reader.h"
+
+namespace attnlab::cli {
+
+enum class Form { text, json, csv, markdown };
+
+/// Adds --db, --json, --csv and --markdown.
+void add_reading_options(Options& options);
+
+/// Throws a usage Error when two forms are asked for at once.
+[[nodiscard]] Form form_of(const ParsedOptions& parsed);
+[[nodiscard]] store::Reader open_reader(const ParsedOptions& parsed);
+[[nodiscard]] std::string printed(const report::Table& table, Form form);
+
+}  // namespace attnlab::cli

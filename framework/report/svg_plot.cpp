@@ -1,0 +1,224 @@
+#include "framework/report/svg_plot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace attnlab::report {
+namespace {
+
+constexpr double kWidth = 860, kHeight = 460;
+constexpr double kLeft = 70, kRight = 230, kTop = 64, kBottom = 56;
+
+constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                              "#E69F00", "#56B4E9", "#000000"};
+constexpr std::array kDashes{"", "7 4", "2 3", "9 3 2 3"};
+
+struct Scale {
+  double low, high;   // data
+  double begin, end;  // pixels
+  std::vector<double> ticks;
+  [[nodiscard]] double operator()(double value) const {
+    return begin + (value - low) / (high - low) * (end - begin);
+  }
+};
+
+Scale scale_for(double low, double high, double begin, double end, int count) {
+  auto ticks = nice_ticks(low, high, count);
+  return {ticks.front(), ticks.back(), begin, end, ticks};
+}
+
+bool drawable(const Point& point) { return std::isfinite(point.x) && std::isfinite(point.y); }
+
+struct Extent {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  [[nodiscard]] Extent or_unit() const { return low <= high ? *this : Extent{0, 1}; }
+};
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string text_at(double x, double y, const char* attributes, const std::string& text) {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
+                     escaped(text));
+}
+
+std::string axes(const Scale& x, const Scale& y) {
+  std::string svg;
+  for (const double tick : y.ticks) {
+    svg += fmt::format("<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>\n", x.begin, y(tick),
+                       x.end);
+    svg += text_at(x.begin - 8, y(tick) + 4, "text-anchor=\"end\"", fmt::format("{:g}", tick));
+  }
+  for (const double tick : x.ticks) {
+    svg += fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}v5\"/>\n", x(tick), y.begin);
+    svg += text_at(x(tick), y.begin + 20, "text-anchor=\"middle\"", fmt::format("{:g}", tick));
+  }
+  return svg + fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}V{:.1f}H{:.1f}\"/>\n", x.begin,
+                           y.end, y.begin, x.end);
+}
+
+/// The line's path; a point that cannot be drawn lifts the pen.
+std::string line_path(const Series& series, const Scale& x, const Scale& y) {
+  std::string path;
+  bool down = false;
+  for (const auto& point : series.points) {
+    if (drawable(point)) {
+      path += fmt::format("{}{:.1f} {:.1f}", down ? "L" : "M", x(point.x), y(point.y));
+    }
+    down = drawable(point);
+  }
+  return path;
+}
+
+/// The band's outline: forth along the upper border, back along the lower one.
+std::string band_path(const Series& series, const Scale& x, const Scale& y) {
+  std::string forth, back;
+  bool any = false;
+  for (const auto& point : series.points) {
+    if (!drawable(point) || !std::isfinite(point.low) || !std::isfinite(point.high)) continue;
+    any |= point.high > point.low;
+    forth += fmt::format("{}{:.1f} {:.1f}", forth.empty() ? "M" : "L", x(point.x), y(point.high));
+    back = fmt::format("L{:.1f} {:.1f}", x(point.x), y(point.low)) + back;
+  }
+  return any ? forth + back + "Z" : "";
+}
+
+struct Stroke {
+  std::string colour;
+  std::string dash;
+};
+
+std::vector<Stroke> strokes_for(const std::vector<Series>& series) {
+  std::vector<Stroke> strokes;
+  std::size_t used = 0;
+  for (const auto& one : series) {
+    if (one.is_floor) {
+      strokes.push_back({"#777777", "5 4"});
+      continue;
+    }
+    strokes.push_back(
+        {kColours[used % kColours.size()], kDashes[used / kColours.size() % kDashes.size()]});
+    ++used;
+  }
+  return strokes;
+}
+
+std::string draw(const Series& series, const Stroke& stroke, const Scale& x, const Scale& y) {
+  std::string svg;
+  if (const auto band = band_path(series, x, y); !band.empty()) {
+    svg += fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\"0.15\"/>\n", band, stroke.colour);
+  }
+  const auto line = line_path(series, x, y);
+  svg += fmt::format("<path class=\"line\" d=\"{}\" stroke=\"{}\" stroke-dasharray=\"{}\">", line,
+                     stroke.colour, stroke.dash);
+  return svg + "<title>" + escaped(series.label) + "</title></path>\n";
+}
+
+std::string last_value(const Series& series) {
+  for (auto point = series.points.rbegin(); point != series.points.rend(); ++point) {
+    if (drawable(*point)) return fmt::format("{:.4g}", point->y);
+  }
+  return "";
+}
+
+std::string legend(const std::vector<Series>& series, const std::vector<Stroke>& strokes) {
+  std::string svg;
+  const double left = kWidth - kRight + 20;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const double y = kTop + 12 + 22 * static_cast<double>(i);
+    svg += fmt::format(
+        "<path class=\"line\" d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-dasharray=\"{}\"/>\n",
+        left, y - 4, strokes[i].colour, strokes[i].dash);
+    const auto value = last_value(series[i]);
+    svg += text_at(left + 34, y, "", series[i].label + (value.empty() ? "" : "  " + value));
+  }
+  return svg;
+}
+
+}  // namespace
+
+std::vector<double> nice_ticks(double low, double high, int count) {
+  if (!(high > low)) {
+    const double room = low == 0 ? 1 : std::abs(low) / 2;
+    low -= room;
+    high += room;
+  }
+  const double raw = (high - low) / count;
+  const double power = std::pow(10.0, std::floor(std::log10(raw)));
+  double step = 10 * power;
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= raw * 0.999) {
+      step = factor * power;
+      break;
+    }
+  }
+  const auto first = static_cast<std::int64_t>(std::floor(low / step + 1e-9));
+  const auto last = static_cast<std::int64_t>(std::ceil(high / step - 1e-9));
+  std::vector<double> ticks;
+  for (auto i = first; i <= last; ++i) ticks.push_back(static_cast<double>(i) * step);
+  return ticks;
+}
+
+std::string to_svg(const Plot& plot) {
+  Extent across, up;
+  for (const auto& series : plot.series) {
+    for (const auto& point : series.points) {
+      if (!drawable(point)) continue;
+      across.add(point.x);
+      for (const double value : {point.y, point.low, point.high}) up.add(value);
+    }
+  }
+  across = across.or_unit();
+  up = up.or_unit();
+  const auto x = scale_for(across.low, across.high, kLeft, kWidth - kRight, 6);
+  const auto y = scale_for(up.low, up.high, kHeight - kBottom, kTop, 6);
+  const auto strokes = strokes_for(plot.series);
+  auto svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
+      "height=\"{1}\" "
+      "role=\"img\">\n<style>text{{font:12px system-ui,sans-serif;fill:#222}}"
+      ".grid{{stroke:#e4e4e4;fill:none}}.axis{{stroke:#444;fill:none}}"
+      ".line{{fill:none;stroke-width:2;stroke-linejoin:round}}</style>\n"
+      "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
+      kWidth, kHeight);
+  svg += "<title>" + escaped(plot.title) + "</title>\n";
+  svg += text_at(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
+  svg += text_at(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
+  svg += axes(x, y);
+  svg += text_at((x.begin + x.end) / 2, kHeight - 14, "text-anchor=\"middle\"", plot.x_label);
+  svg +=
+      text_at(0, 0,
+              fmt::format("text-anchor=\"middle\" transform=\"translate(18 {:.1f}) rotate(-90)\"",
+                          (y.begin + y.end) / 2)
+                  .c_str(),
+              plot.y_label);
+  for (std::size_t i = 0; i < plot.series.size(); ++i)
+    svg += draw(plot.series[i], strokes[i], x, y);
+  return svg + legend(plot.series, strokes) + "</svg>\n";
+}
+
+}  // namespace attnlab::report

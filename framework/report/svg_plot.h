@@ -1,0 +1,36 @@
+/// svg_plot.h: lines over two axes as one SVG file: no scripts, no fonts of its own.
+///   Colours are Okabe & Ito's (2008), told apart with any common colour blindness; after seven
+///   lines dashes tell them apart too.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace attnlab::report {
+
+struct Point {
+  double x = 0;
+  double y = 0;              // not finite: the line has a gap here
+  double low = 0, high = 0;  // a band around the line; equal to y where there is none
+};
+
+struct Series {
+  std::string label;
+  std::vector<Point> points;  // x ascending
+  bool is_floor = false;      // grey and dashed: what every comparison stands on
+};
+
+struct Plot {
+  std::string title;
+  std::string subtitle;
+  std::string x_label, y_label;
+  std::vector<Series> series;
+};
+
+[[nodiscard]] std::string to_svg(const Plot& plot);
+
+/// Round numbers (1, 2 or 5 times a power of ten apart) that cover [low, high], about `count` of
+/// them. At least two, also where low == high.
+[[nodiscard]] std::vector<double> nice_ticks(double low, double high, int count);
+
+}  // namespace attnlab::report
