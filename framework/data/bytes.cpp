@@ -40,12 +40,10 @@ Bytes read_file(const std::filesystem::path& file) {
 
 void write_file_atomically(const std::filesystem::path& file, std::string_view content) {
   const auto beside = file.string() + ".new" + std::to_string(::getpid());
-  {
-    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
-    if (!out.flush()) fail("write", beside);
-  }
-  if (::rename(beside.c_str(), file.c_str()) != 0) {
+  std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  out.close();
+  if (!out || ::rename(beside.c_str(), file.c_str()) != 0) {
     const int reason = errno;
     ::unlink(beside.c_str());
     errno = reason;

@@ -1,0 +1,113 @@
+// on_demand_transfer.cpp: one HTTP download with libcurl; see on_demand.h.
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "framework/data/on_demand.h"
+
+namespace attnlab::data {
+namespace {
+
+struct State {
+  const Transfer& request;
+  std::int64_t received = 0;
+  std::string failure;  // of our own, as opposed to curl's
+};
+
+std::size_t append(char* bytes, std::size_t, std::size_t count, void* user) {
+  auto& state = *static_cast<State*>(user);
+  const auto& request = state.request;
+  if (request.offset + state.received + static_cast<std::int64_t>(count) > request.bytes) {
+    state.failure = "it is longer than the " + with_commas(request.bytes) + " bytes expected";
+    return 0;
+  }
+  for (std::size_t done = 0; done < count;) {
+    const auto written = ::write(request.descriptor, bytes + done, count - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      state.failure = std::string("cannot write it: ") + std::strerror(errno);
+      return 0;
+    }
+    done += static_cast<std::size_t>(written);
+  }
+  state.received += static_cast<std::int64_t>(count);
+  return count;
+}
+
+int report(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& state = *static_cast<const State*>(user);
+  const auto& request = state.request;
+  if (request.progress) request.progress(request.offset + state.received);
+  return 0;
+}
+
+void configure(CURL* curl, State& state, char* message) {
+  const Transfer& request = state.request;
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "attnlab");
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
+  curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(request.offset));
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(1e3 * request.connect_seconds));
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(1e3 * request.total_seconds));
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1024L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_seconds));
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &state);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, report);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &state);
+}
+
+TransferEnd meaning(CURLcode code, const State& state) {
+  if (!state.failure.empty()) return TransferEnd::refused;
+  switch (code) {
+    case CURLE_OK:
+      return TransferEnd::complete;
+    case CURLE_RANGE_ERROR:
+      return TransferEnd::no_resume;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      return TransferEnd::unreachable;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+      return TransferEnd::broken_off;
+    case CURLE_OPERATION_TIMEDOUT:
+      return state.received > 0 ? TransferEnd::broken_off : TransferEnd::unreachable;
+    default:
+      return TransferEnd::refused;
+  }
+}
+
+}  // namespace
+}  // namespace attnlab::data
+
+extern "C" [[gnu::visibility("default")]] void attnlab_transfer(
+    const attnlab::data::Transfer& request, attnlab::data::TransferResult& result) {
+  using namespace attnlab::data;
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
+                                                                 curl_easy_cleanup);
+  if (!curl) throw std::bad_alloc();
+  State state{request, 0, {}};
+  char message[CURL_ERROR_SIZE] = "";
+  configure(curl.get(), state, message);
+  const CURLcode code = curl_easy_perform(curl.get());
+  result.end = meaning(code, state);
+  result.reason = !state.failure.empty() ? state.failure
+                  : message[0] != '\0'   ? message
+                                         : curl_easy_strerror(code);
+}

@@ -1,0 +1,63 @@
+#include "framework/data/digest_cache.h"
+
+#include <fstream>
+
+#include "tests/data/support.h"
+
+namespace attnlab::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DigestCache : public DataTest {
+ protected:
+  const std::string sum = std::string(64, 'a');
+};
+
+TEST_F(DigestCache, knows_a_file_again) {
+  const auto file = write("a file with blanks", {1, 2});
+  EXPECT_FALSE(remembered(file));
+  remember(file, {sum, 17});
+  ASSERT_TRUE(remembered(file));
+  EXPECT_EQ(remembered(file)->sha256, sum);
+  EXPECT_EQ(remembered(file)->bytes, 17);
+}
+
+TEST_F(DigestCache, forgets_a_file_whose_time_or_size_changed) {
+  const auto file = write("f", {1, 2});
+  remember(file, {sum, 2});
+  fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(1));
+  EXPECT_FALSE(remembered(file));
+  remember(file, {sum, 2});
+  write("f", {1, 2, 3});
+  EXPECT_FALSE(remembered(file));
+}
+
+TEST_F(DigestCache, keeps_one_line_for_each_file) {
+  const auto file = write("f", {1}), other = write("dir/f", {1});
+  for (int i = 0; i < 3; ++i) {
+    fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(1));
+    remember(file, {sum, 1});
+    remember(other, {sum, 1});
+  }
+  std::ifstream in(cache / "digests");
+  EXPECT_EQ(std::count(std::istreambuf_iterator<char>(in), {}, '\n'), 2);
+}
+
+TEST_F(DigestCache, is_silent_when_it_cannot_write) {
+  write("cache/attnlab", {1});  // a file where the folder should be
+  const auto file = write("f", {1});
+  remember(file, {sum, 1});
+  EXPECT_FALSE(remembered(file));
+}
+
+TEST_F(DigestCache, survives_a_damaged_cache) {
+  const auto file = write("f", {1});
+  write("cache/attnlab/digests", bytes_of("nonsense\nmore of it 12 x\n"));
+  EXPECT_FALSE(remembered(file));
+  remember(file, {sum, 1});
+  EXPECT_TRUE(remembered(file));
+}
+
+}  // namespace
+}  // namespace attnlab::data
