@@ -73,8 +73,8 @@ void check_one(const data::DatasetEntry& entry, const std::string& data_dir, boo
   const auto dataset =
       data::open_dataset(dataset_section(entry.name, prefix, kAnyLength), data_dir);
   const auto& info = dataset->info();
-  std::printf("%s: whole and unchanged: %s\n  read %s\n", entry.name.c_str(),
-              info.description.c_str(), info.source.c_str());
+  std::printf("%s: passed: %s\n  read %s\n", entry.name.c_str(), info.description.c_str(),
+              info.source.c_str());
   if (entry.check_more != nullptr) {
     for (const auto& line : entry.check_more(data_dir)) std::printf("  read %s\n", line.c_str());
   }

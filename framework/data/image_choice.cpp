@@ -1,4 +1,6 @@
 // image_choice.cpp: which images the demo trains on.
+#include <algorithm>
+
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
 #include "framework/data/fetch.h"
@@ -8,7 +10,13 @@ namespace {
 
 constexpr const char* kInstead = "; the generated digits stand in for it";
 
-std::string first_line(const Error& error) { return split(error.what(), '\n').front(); }
+/// The error's first lines as one, which is enough for a reason.
+std::string in_short(const Error& error, std::size_t lines) {
+  auto parts = split(error.what(), '\n');
+  parts.resize(std::min(parts.size(), lines));
+  for (auto& part : parts) part.erase(0, part.find_first_not_of(' '));
+  return join(parts, " ");
+}
 
 DatasetInfo inspect_mnist(const std::string& data_dir) {
   config::Node section = config::Node::map();
@@ -35,11 +43,11 @@ ImageChoice default_image_dataset(const std::string& data_dir, bool allow_fetch)
   try {
     return fetched();
   } catch (const Error& error) {
-    return {"digits", "MNIST was not found and could not be fetched (" +
-                          join(split(error.what(), '\n'), " ").substr(0, 300) + ")" + kInstead};
+    return {"digits",
+            "MNIST was not found and could not be fetched (" + in_short(error, 2) + ")" + kInstead};
   }
 } catch (const Error& error) {
-  return {"digits", "MNIST was found but is not usable (" + first_line(error) + ")" + kInstead};
+  return {"digits", "MNIST was found but is not usable (" + in_short(error, 1) + ")" + kInstead};
 }
 
 }  // namespace attnlab::data

@@ -77,7 +77,7 @@ std::string how_to_get_by_hand(const DatasetEntry& entry, const std::string& fol
     const auto cache = paths::cache_dir();
     if (!cache.empty()) target = (cache / entry.name).string();
   }
-  text += "  and put it into ";
+  text += "  and put what you have downloaded into ";
   if (!target.empty()) text += target + ", or into ";
   return text + "DIR/" + entry.name + " and say --data DIR or ATTNLAB_DATA=DIR";
 }

@@ -53,12 +53,12 @@ TEST_F(DataCommand, lists_as_json) {
 TEST_F(DataCommand, checks_one_data_set_in_full) {
   write("enwik8/enwik8.prefix", forged_prefix(2000));
   EXPECT_THAT(run({"check", "enwik8", "--prefix", "--data", dir.string()}),
-              HasSubstr("enwik8: whole and unchanged: enwik8 prefix (2,000 bytes)"));
+              HasSubstr("enwik8: passed: enwik8 prefix (2,000 bytes)"));
   EXPECT_THAT(refusal({"check", "enwik8", "--data", dir.string()}), HasSubstr("There is a prefix"));
 }
 
 TEST_F(DataCommand, checks_all_that_it_finds_and_fails_for_a_refused_one) {
-  EXPECT_THAT(run({"check"}), AllOf(HasSubstr("mnist: missing"), HasSubstr("digits: whole")));
+  EXPECT_THAT(run({"check"}), AllOf(HasSubstr("mnist: missing"), HasSubstr("digits: passed")));
   EXPECT_EQ(code, kExitOk);
   write("enwik8/enwik8", bytes_of("other"));
   EXPECT_THAT(run({"check", "--data", dir.string()}), HasSubstr("enwik8: refused: "));
@@ -70,7 +70,7 @@ TEST_F(DataCommand, fetches_from_a_mirror_and_refuses_what_is_wrong_there) {
   server.files["/enwik8.zip"] = bytes_of("not it");
   EXPECT_THAT(refusal({"fetch", "enwik8", "--to", dir.string(), "--url", server.address()}),
               AllOf(HasSubstr("it has 6 bytes; expected 36,445,475"),
-                    HasSubstr("put it into " + (dir / "enwik8").string())));
+                    HasSubstr("downloaded into " + (dir / "enwik8").string())));
 }
 
 TEST_F(DataCommand, has_nothing_to_fetch_for_generated_data) {

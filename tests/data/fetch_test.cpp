@@ -154,11 +154,13 @@ TEST_F(Fetch, tells_without_network_what_to_download_and_where_to_put_it) {
   const std::string text = refusal();
   EXPECT_THAT(text, HasSubstr("could not download 'file.bin':\n  http://127.0.0.1:9/file.bin: "));
   EXPECT_THAT(text, HasSubstr("\n  http://host.invalid/file.bin: "));
-  EXPECT_THAT(text, HasSubstr("Where there is no network:\n  download http://127.0.0.1:9/file.bin\n"
-                              "    200,000 bytes, sha256 " +
-                              sha256_hex(as_text(content)) +
-                              "\n    or http://host.invalid/file.bin\n  and put it into " +
-                              (dir / "thing").string() + ", or into DIR/thing"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("Where there is no network:\n  download http://127.0.0.1:9/file.bin\n"
+                "    200,000 bytes, sha256 " +
+                sha256_hex(as_text(content)) +
+                "\n    or http://host.invalid/file.bin\n  and put what you have downloaded into " +
+                (dir / "thing").string() + ", or into DIR/thing"));
 }
 
 TEST_F(Fetch, names_what_the_server_answered) {

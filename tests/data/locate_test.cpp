@@ -62,7 +62,8 @@ TEST_F(Locate, works_without_a_home_folder) {
   EXPECT_THAT(message_of([&] { static_cast<void>(download_folder("mnist")); }),
               HasSubstr("HOME and XDG_CACHE_HOME are not set. Name one with --to DIR."));
   EXPECT_THAT(message_of([&] { throw_missing(entry("mnist"), "'x'", {}); }),
-              AllOf(HasSubstr("without a home folder"), HasSubstr("and put it into DIR/mnist")));
+              AllOf(HasSubstr("without a home folder"),
+                    HasSubstr("and put what you have downloaded into DIR/mnist")));
 }
 
 TEST_F(Locate, tells_what_is_missing_where_it_looked_and_how_to_get_it) {
@@ -82,7 +83,7 @@ TEST_F(Locate, tells_what_is_missing_where_it_looked_and_how_to_get_it) {
           "download https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz\n"
           "    9,912,422 bytes, sha256 "
           "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"));
-  EXPECT_THAT(text, HasSubstr("put it into " + (cache / "mnist").string() +
+  EXPECT_THAT(text, HasSubstr("downloaded into " + (cache / "mnist").string() +
                               ", or into DIR/mnist and say --data DIR"));
 }
 
