@@ -17,7 +17,7 @@ Options make_options() {
   options.value("study", "NAME", "which study (default: the one with the newest run)")
       .value("plot", "FILE.svg", "also write the curves as an SVG figure")
       .value("metric", "KEY", "metric of the figure (default: the data set's own, on validation)")
-      .value("x", "AXIS", "axis of the figure: step, seconds or tokens (default: step)");
+      .value("axis", "AXIS", "axis of the figure: step, seconds or tokens (default: step)");
   return options;
 }
 
@@ -49,7 +49,7 @@ int compare(Arguments arguments) {
                 kExitUsage);
   }
   const auto form = form_of(*parsed);
-  const auto axis = report::axis_from(parsed->text("x", "step"));
+  const auto axis = report::axis_from(parsed->text("axis", "step"));
   const auto reader = open_reader(*parsed);
   const auto study = parsed->has("study") ? *parsed->text("study") : report::newest_study(reader);
   std::cout << printed(report::compare(reader, study), form);

@@ -45,7 +45,7 @@ class Options {
   /// `usage` is what follows the command's name: "RUN [--json]".
   Options(std::string command, std::string usage, std::string purpose);
 
-  /// Names may carry a short form in front: "j,jobs". Refer to it later as "jobs".
+  /// Names have two letters or more and may carry a short form in front: "j,jobs" is "jobs" later.
   Options& flag(const std::string& name, const std::string& help);
   Options& value(const std::string& name, const std::string& placeholder, const std::string& help);
   /// May stand without a value, which then is `implied`; with one it is `--name=VALUE`.

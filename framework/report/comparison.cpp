@@ -138,7 +138,8 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
   };
   if (some("shared")) notes.push_back("shared: other runs were on the machine meanwhile");
   if (some("pattern_sees_future")) {
-    notes.push_back("†: which keys are seen depends on later tokens, their values do not get in");
+    notes.push_back(
+        "†: which keys a token sees depends on later tokens; their values never reach it");
   }
   for (const auto& group : groups) {
     for (const auto& run : group.runs) {

@@ -35,7 +35,8 @@ std::string number_text(double number, Format format) {
     case Format::automatic:
       break;
   }
-  return fmt::format("{:.5g}", number);
+  const bool whole = number == std::trunc(number) && std::abs(number) < 1e15;
+  return whole ? fmt::format("{:.0f}", number) : fmt::format("{:.5g}", number);
 }
 
 Format format_of(const std::string& name) {

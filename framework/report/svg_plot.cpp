@@ -10,8 +10,8 @@
 namespace attnlab::report {
 namespace {
 
-constexpr double kWidth = 860, kHeight = 460;
-constexpr double kLeft = 70, kRight = 230, kTop = 64, kBottom = 56;
+constexpr double kLeft = 70, kRight = 630, kHeight = 460;  // the axes' frame, in pixels
+constexpr double kTop = 64, kBottom = 404;
 
 constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                               "#E69F00", "#56B4E9", "#000000"};
@@ -138,23 +138,31 @@ std::string draw(const Series& series, const Stroke& stroke, const Scale& x, con
   return svg + "<title>" + escaped(series.label) + "</title></path>\n";
 }
 
-std::string last_value(const Series& series) {
+/// The label and the last value.
+std::string legend_text(const Series& series) {
   for (auto point = series.points.rbegin(); point != series.points.rend(); ++point) {
-    if (drawable(*point)) return fmt::format("{:.4g}", point->y);
+    if (drawable(*point)) return fmt::format("{}: {:.4g}", series.label, point->y);
   }
-  return "";
+  return series.label;
+}
+
+/// Beside the frame there must be room for the longest label; 7.5 pixels a letter is ample at 12
+/// px.
+double width_for(const std::vector<Series>& series) {
+  std::size_t letters = 12;
+  for (const auto& one : series) letters = std::max(letters, legend_text(one).size());
+  return kRight + 60 + std::ceil(7.5 * static_cast<double>(letters));
 }
 
 std::string legend(const std::vector<Series>& series, const std::vector<Stroke>& strokes) {
   std::string svg;
-  const double left = kWidth - kRight + 20;
+  const double left = kRight + 20;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const double y = kTop + 12 + 22 * static_cast<double>(i);
     svg += fmt::format(
         "<path class=\"line\" d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-dasharray=\"{}\"/>\n",
         left, y - 4, strokes[i].colour, strokes[i].dash);
-    const auto value = last_value(series[i]);
-    svg += text_at(left + 34, y, "", series[i].label + (value.empty() ? "" : "  " + value));
+    svg += text_at(left + 34, y, "", legend_text(series[i]));
   }
   return svg;
 }
@@ -194,18 +202,17 @@ std::string to_svg(const Plot& plot) {
   }
   across = across.or_unit();
   up = up.or_unit();
-  const auto x = scale_for(across.low, across.high, kLeft, kWidth - kRight, 6);
-  const auto y = scale_for(up.low, up.high, kHeight - kBottom, kTop, 6);
+  const auto x = scale_for(across.low, across.high, kLeft, kRight, 6);
+  const auto y = scale_for(up.low, up.high, kBottom, kTop, 6);
   const auto strokes = strokes_for(plot.series);
   auto svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
       "height=\"{1}\" "
-      "role=\"img\">\n<style>text{{font:12px system-ui,sans-serif;fill:#222}}"
+      "role=\"img\">\n<title>{2}</title>\n<style>text{{font:12px system-ui,sans-serif;fill:#222}}"
       ".grid{{stroke:#e4e4e4;fill:none}}.axis{{stroke:#444;fill:none}}"
       ".line{{fill:none;stroke-width:2;stroke-linejoin:round}}</style>\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
-      kWidth, kHeight);
-  svg += "<title>" + escaped(plot.title) + "</title>\n";
+      width_for(plot.series), kHeight, escaped(plot.title));
   svg += text_at(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
   svg += text_at(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
   svg += axes(x, y);
