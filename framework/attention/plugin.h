@@ -125,8 +125,9 @@ std::string refuses(const plugin::PluginNote& note, const AttentionShape& shape,
 /// Once per library, inside namespace attnlab. FACTS in parentheses: (PluginFacts{...}).
 #define ATTNLAB_ATTENTION_PLUGIN(FACTS, PLUGIN, CONFIG)                                           \
   extern "C" {                                                                                    \
-  __attribute__((section(".note.attnlab"), used)) constinit const ::attnlab::plugin::ElfNote      \
-      attnlab_plugin_note{.note = ::attnlab::detail::make_note<CONFIG>(FACTS)};                   \
+  __attribute__((section(".note.attnlab"), used, aligned(8))) constinit const                     \
+      ::attnlab::plugin::ElfNote attnlab_plugin_note{                                             \
+          .note = ::attnlab::detail::make_note<CONFIG>(FACTS)};                                   \
   __attribute__((visibility("default"))) const ::attnlab::PluginDescriptor*                       \
   attnlab_attention_plugin() {                                                                    \
     static const ::attnlab::PluginDescriptor descriptor{                                          \

@@ -1,0 +1,164 @@
+// plugins.cpp: `attnlab plugins` and `attnlab plugins show NAME`. No line of a library is run for
+// it.
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "framework/cli/options.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/plugin/catalog.h"
+#include "framework/plugin/parameters.h"
+#include "framework/plugin/traits.h"
+#include "framework/report/table.h"
+
+namespace attnlab::cli {
+namespace {
+
+using plugin::Catalog;
+using plugin::FoundPlugin;
+using Json = nlohmann::ordered_json;
+
+std::string status(const FoundPlugin& found) {
+  if (!found.shadowed_by.empty()) return "shadowed";
+  return found.problem.empty() ? "ok" : "refused";
+}
+
+std::string why(const FoundPlugin& found) {
+  if (!found.shadowed_by.empty()) return found.shadowed_by.string() + " is found first";
+  return found.problem;
+}
+
+Json parameter_json(const config::Parameter& parameter) {
+  return {{"name", parameter.name},
+          {"default", Json::parse(config::to_json(parameter.default_value))},
+          {"expected", config::expectation(parameter)},
+          {"unit", parameter.unit},
+          {"help", parameter.help}};
+}
+
+Json plugin_json(const FoundPlugin& found) {
+  Json json{{"name", found.name},
+            {"status", status(found)},
+            {"reason", why(found)},
+            {"file", found.file.string()}};
+  if (!found.facts) return json;
+  const auto& note = found.facts->note;
+  json["summary"] = note.summary.view();
+  json["citation"] = note.citation.view();
+  json["traits"] = plugin::trait_sentences(note);
+  json["api_version"] = note.api_version;
+  json["torch_version"] = note.torch_version.view();
+  json["cxx_abi"] = note.cxx_abi.view();
+  json["compiler"] = note.compiler.view();
+  json["cuda_version"] = note.cuda_version.view();
+  json["architecture"] = found.facts->architecture;
+  json["source_digest"] = note.source_digest.view();
+  json["parameters"] = Json::array();
+  for (const auto& parameter : plugin::parameters(note)) {
+    json["parameters"].push_back(parameter_json(parameter));
+  }
+  return json;
+}
+
+// A foreign note may hold bytes that are no UTF-8.
+void print(const Json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+report::Cell cell(const std::string& text) { return {store::Value(text), {}}; }
+
+report::Column column(const std::string& name) {
+  return {.name = name, .align = report::Align::left};
+}
+
+int list(const Catalog& catalog, bool json) {
+  for (const auto& warning : catalog.warnings()) fmt::print(stderr, "warning: {}\n", warning);
+  if (json) {
+    Json all = Json::array();
+    for (const auto& found : catalog.all()) all.push_back(plugin_json(found));
+    print(all);
+    return kExitOk;
+  }
+  report::Table table{{column("name"), column("status"), column("summary"), column("file")}, {}};
+  for (const auto& found : catalog.all()) {
+    const std::string summary(found.facts ? found.facts->note.summary.view() : "");
+    table.rows.push_back(
+        {cell(found.name), cell(status(found)), cell(summary), cell(found.file.string())});
+  }
+  fmt::print("{}", report::to_text(table, 200));
+  for (const auto& found : catalog.all()) {
+    if (status(found) != "ok") {
+      fmt::print("\n{}: {}\n  {}\n", status(found), found.file.string(), why(found));
+    }
+  }
+  fmt::print("\nattnlab plugins show NAME: parameters, traits and build facts of one of them.\n");
+  return kExitOk;
+}
+
+void print_parameters(const plugin::PluginNote& note) {
+  const auto parameters = plugin::parameters(note);
+  fmt::print("\nparameters{}\n", parameters.empty() ? ": none" : "");
+  for (const auto& parameter : parameters) {
+    fmt::print("  {} = {}{}\n      {}\n      expected: {}\n", parameter.name,
+               parameter.default_value.text(), parameter.unit.empty() ? "" : " " + parameter.unit,
+               parameter.help, config::expectation(parameter));
+  }
+}
+
+void print_build(const FoundPlugin& found) {
+  fmt::print("\nbuild\n  file    {}\n  sources sha256 {}\n\n{}", found.file.string(),
+             found.facts->note.source_digest.view(),
+             plugin::judge(plugin::host_facts(), *found.facts).table());
+}
+
+int show(const FoundPlugin& found, bool json) {
+  if (json) {
+    print(plugin_json(found));
+    return kExitOk;
+  }
+  const auto& note = found.facts->note;
+  fmt::print("{}: {}\n  {}\n", note.name.view(), note.summary.view(), note.citation.view());
+  print_parameters(note);
+  fmt::print("\ntraits\n");
+  for (const auto& sentence : plugin::trait_sentences(note)) fmt::print("  {}\n", sentence);
+  print_build(found);
+  if (!found.problem.empty()) fmt::print("\nIt cannot be loaded: {}\n", found.problem);
+  return kExitOk;
+}
+
+// Also a refused one can be shown as long as its note can be read.
+const FoundPlugin& named(const Catalog& catalog, const std::string& name) {
+  for (const auto& found : catalog.all()) {
+    if (found.name == name && found.facts && found.shadowed_by.empty()) return found;
+  }
+  return catalog.get(name);
+}
+
+}  // namespace
+
+int plugins(Arguments arguments) {
+  Options options("plugins", "[show NAME] [--plugin PATH] [--json]",
+                  "Attention plugins that are found, and whether they can be loaded.");
+  options.value("plugin", "PATH", "look in this folder or library first; may be repeated")
+      .flag("json", "print JSON");
+  const auto parsed = options.parse(arguments);
+  if (!parsed) return kExitOk;
+  const auto paths = parsed->texts("plugin");
+  const auto catalog = Catalog::search({paths.begin(), paths.end()});
+  const auto& words = parsed->words();
+  if (words.empty() || (words.size() == 1 && words[0] == "list")) {
+    return list(catalog, parsed->has("json"));
+  }
+  if (words.size() == 2 && words[0] == "show") {
+    return show(named(catalog, words[1]), parsed->has("json"));
+  }
+  throw Error("attnlab plugins: cannot understand '" + join(words, " ") +
+                  "'; expected nothing, or 'show NAME'.",
+              kExitUsage);
+}
+
+}  // namespace attnlab::cli
