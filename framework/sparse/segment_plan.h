@@ -8,22 +8,25 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 
 namespace attnlab::sparse {
 
-/// B batch, H heads, T length, S segments, Nq/Nk upper bounds of packed rows. All int32, contiguous,
-/// on the device of the query.
+/// B batch, H heads, T length, S segments, Nq/Nk upper bounds of packed rows. All int32,
+/// contiguous, on the device of the query.
 struct SegmentPlan {
-  at::Tensor query_rows;   // [B, H, Nq] original row of each packed query; a row occurs at most once
-  at::Tensor key_rows;     // [B, H, Nk] original row of each packed key; rows may repeat over segments
-  at::Tensor query_start;  // [B, H, S+1] where each query segment begins; rows past the last are ignored
+  at::Tensor query_rows;  // [B, H, Nq] original row of each packed query; a row occurs at most once
+  at::Tensor key_rows;  // [B, H, Nk] original row of each packed key; rows may repeat over segments
+  at::Tensor
+      query_start;  // [B, H, S+1] where each query segment begins; rows past the last are ignored
   at::Tensor key_begin;    // [B, H, S] first packed key that the segment may see; never decreasing
   at::Tensor key_end;      // [B, H, S] one past the last; never decreasing; ranges may overlap
   bool ascending = false;  // rows ascend inside every segment and every key range
 
   bool causal = true;         // attend only where key position <= query position
   bool include_self = false;  // whether key position == query position is allowed
-  std::int64_t max_distance = std::numeric_limits<std::int64_t>::max();  // position_q - position_k < this
+  std::int64_t max_distance =
+      std::numeric_limits<std::int64_t>::max();  // position_q - position_k < this
 
   at::Tensor query_labels;  // [B, H, T] by original row, or undefined: attend only where equal
   at::Tensor key_labels;    // [B, H, T]
@@ -41,16 +44,20 @@ struct SegmentPlan {
 };
 
 struct SegmentResult {
-  at::Tensor out;  // [B, H, T, D] in the dtype of the query; rows in no segment or without keys are 0
+  at::Tensor
+      out;  // [B, H, T, D] in the dtype of the query; rows in no segment or without keys are 0
   at::Tensor lse;  // [B, H, T] float32 (float64 for float64 input), natural log; -inf for such rows
 };
 
 /// Exact softmax attention over the plan's pairs; differentiable in query, key and value through
 /// both results. float32 and float64 on CPU; bfloat16 is computed in float32.
 /// Throws c10::Error on shapes that do not fit.
-[[nodiscard]] SegmentResult segment_attention(const at::Tensor& query,   // [B, H, T, D]
-                                              const at::Tensor& key,     // [B, H, S, D], S = T
-                                              const at::Tensor& value,   // [B, H, S, D]
+[[nodiscard]] SegmentResult segment_attention(const at::Tensor& query,  // [B, H, T, D]
+                                              const at::Tensor& key,    // [B, H, S, D], S = T
+                                              const at::Tensor& value,  // [B, H, S, D]
                                               const SegmentPlan& plan);
+
+/// What segment_attention runs for this query: "segment_attention cpu float32 avx512".
+[[nodiscard]] std::string kernel_name(const at::Tensor& query);
 
 }  // namespace attnlab::sparse

@@ -1,0 +1,105 @@
+/// kernels.h: the CPU kernels of segment attention, on raw pointers. No LibTorch.
+///   A kernel call computes one tile, from inputs that no other tile writes, in an order that does
+///   not depend on threads: results are bit-equal for any thread count.
+///   G = B*H groups; T length; D head_dim; the axes of segment_plan.h. All arrays are contiguous.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace attnlab::sparse {
+
+/// SegmentPlan as the kernels take it. Optional arrays are null.
+struct PlanView {
+  std::int64_t groups = 0;                    // G
+  std::int64_t length = 0;                    // T
+  std::int64_t head_dim = 0;                  // D
+  std::int64_t queries = 0;                   // Nq
+  std::int64_t keys = 0;                      // Nk
+  std::int64_t segments = 0;                  // S
+  const std::int32_t* query_rows = nullptr;   // [G, Nq]
+  const std::int32_t* key_rows = nullptr;     // [G, Nk]
+  const std::int32_t* query_start = nullptr;  // [G, S+1]
+  const std::int32_t* key_begin = nullptr;    // [G, S]
+  const std::int32_t* key_end = nullptr;      // [G, S]
+  bool ascending = false;
+  bool causal = true;
+  bool include_self = false;
+  std::int64_t max_distance = 0;
+  const std::int32_t* query_labels = nullptr;  // [G, T]
+  const std::int32_t* key_labels = nullptr;    // [G, T]
+  const std::int32_t* chunks = nullptr;        // [R, G, T]; read for rounds before `round`
+  const std::int32_t* round_labels = nullptr;  // [R, G, T]
+  std::int64_t round = 0;                      // 0 where chunks is null
+};
+
+template <class T>
+struct ForwardParams {
+  PlanView plan;
+  const T* query = nullptr;  // [G, T, D]
+  const T* key = nullptr;    // [G, T, D]
+  const T* value = nullptr;  // [G, T, D]
+  T scale = 1;
+  T* out = nullptr;  // [G, T, D]; rows of no tile are left as they are
+  T* lse = nullptr;  // [G, T]
+};
+
+template <class T>
+struct BackwardParams {
+  PlanView plan;
+  const T* query = nullptr;     // [G, T, D]
+  const T* key = nullptr;       // [G, T, D]
+  const T* value = nullptr;     // [G, T, D]
+  const T* lse = nullptr;       // [G, T]
+  const T* grad_out = nullptr;  // [G, T, D]
+  const T* shift = nullptr;     // [G, T]: sum_d grad_out*out - grad_lse
+  T scale = 1;
+  T* grad_query = nullptr;         // [G, T, D]
+  T* grad_packed_key = nullptr;    // [G, Nk, D]: one row per packed key, summed over its segments
+  T* grad_packed_value = nullptr;  // [G, Nk, D]
+};
+
+/// Packed rows [begin, end) of one group, all in one segment; at most kTile of them.
+struct Tile {
+  std::int32_t group = 0;
+  std::int32_t segment = 0;
+  std::int32_t begin = 0;
+  std::int32_t end = 0;
+};
+inline constexpr std::int64_t kTile = 64;
+
+/// Query tiles begin at segment starts; segments that see no key have none.
+[[nodiscard]] std::vector<Tile> query_tiles(const PlanView& plan);
+/// Every packed key that some segment sees, once; `segment` is the last one that sees it. A tile
+/// ends where another segment's range begins.
+[[nodiscard]] std::vector<Tile> key_tiles(const PlanView& plan);
+
+/// The kernels for one instruction set. `scratch` holds scratch_size(D) elements.
+template <class T>
+struct Kernels {
+  const char* instruction_set;
+  void (*forward)(const ForwardParams<T>&, const Tile& queries, T* scratch);
+  void (*backward_query)(const BackwardParams<T>&, const Tile& queries, T* scratch);
+  void (*backward_key)(const BackwardParams<T>&, const Tile& keys, T* scratch);
+};
+[[nodiscard]] std::int64_t scratch_size(std::int64_t head_dim);
+
+/// The best that this machine runs.
+template <class T>
+[[nodiscard]] const Kernels<T>& kernels();
+
+// One copy of kernels_cpu.cpp per instruction set; only dispatch.cpp calls these.
+namespace baseline {
+template <class T>
+Kernels<T> kernels();
+}
+namespace avx2 {
+template <class T>
+Kernels<T> kernels();
+}
+namespace avx512 {
+template <class T>
+Kernels<T> kernels();
+}
+
+}  // namespace attnlab::sparse
