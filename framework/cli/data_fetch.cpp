@@ -47,6 +47,14 @@ class ProgressLine {
   Clock::time_point start_, drawn_;
 };
 
+/// The line is gone from the terminal when this returns or throws.
+std::vector<data::FetchedFile> fetch_with_progress(const data::DatasetEntry& entry,
+                                                   data::FetchOptions options) {
+  ProgressLine line;
+  options.progress = [&line](const auto& file, std::int64_t bytes) { line.show(file, bytes); };
+  return data::fetch_dataset(entry, options);
+}
+
 }  // namespace
 
 std::string only_word(const ParsedOptions& parsed, const std::string& usage) {
@@ -69,12 +77,10 @@ int data_fetch(Arguments arguments) {
     std::printf("%s is generated: there is nothing to fetch.\n", entry.name.c_str());
     return kExitOk;
   }
-  ProgressLine line;
   data::FetchOptions fetch;
   fetch.to = parsed->text("to", "");
   fetch.mirror = parsed->text("url", "");
-  fetch.progress = [&line](const auto& file, std::int64_t bytes) { line.show(file, bytes); };
-  for (const auto& file : data::fetch_dataset(entry, fetch)) {
+  for (const auto& file : fetch_with_progress(entry, fetch)) {
     std::printf("%s %s, sha256 verified\n", file.path.c_str(),
                 file.downloaded ? "downloaded" : "is there already");
   }
