@@ -14,10 +14,11 @@ namespace {
 
 using reformer::ReformerConfig;
 
-/// Half precision becomes float32 once, not once a round, and is rounded only after the merge.
-std::array<at::Tensor, 3> in_working_dtype(const AttentionInput& input) {
-  const auto dtype = input.query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return {input.query.to(dtype), input.key.to(dtype), input.value.to(dtype)};
+/// What the engine would make of each input, made once for all rounds: contiguous, and half
+/// precision as float32, which is rounded back only after the merge.
+at::Tensor for_engine(const at::Tensor& input) {
+  const auto dtype = input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return input.to(dtype).contiguous();  // [B, H, T, D]
 }
 
 class Reformer final : public Attention {
@@ -32,13 +33,14 @@ class Reformer final : public Attention {
                 "[reformer] query: expected ", shape_.heads, " heads of ", shape_.head_dim,
                 ", got ", input.query.sizes());
     const std::int64_t bucket_count = config_.buckets_for(input.query.size(2));
+    const at::Tensor query = for_engine(input.query), key = for_engine(input.key),
+                     value = for_engine(input.value);
+
     // One hash for both sides: keys are queries up to a positive factor, which argmax ignores.
     const at::Tensor buckets = reformer::hash_rows(
-        input.query,
-        reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
+        query, reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
     const auto rounds = reformer::sort_into_chunks(buckets, bucket_count, config_.chunk);
 
-    const auto [query, key, value] = in_working_dtype(input);
     std::vector<sparse::SegmentResult> results;
     for (std::int64_t round = 0; round < config_.rounds; ++round) {
       results.push_back(sparse::segment_attention(query, key, value,

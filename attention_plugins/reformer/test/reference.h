@@ -30,13 +30,16 @@ inline std::vector<std::pair<int, int>> reference_hash(const at::Tensor& rows,  
                                                        const RandomStream& stream,
                                                        std::int64_t buckets, double& margin) {
   const std::int64_t T = rows.size(0), D = rows.size(1), half = buckets / 2;
+  const auto x = rows.accessor<double, 2>();
+  std::vector<double> columns;  // [D, half]
+  for (std::int64_t i = 0; i < D * half; ++i) {
+    columns.push_back(static_cast<float>(stream.normal(i)));
+  }
   std::vector<std::pair<int, int>> hashed;
   for (std::int64_t t = 0; t < T; ++t) {
     std::vector<double> scores(buckets);
     for (std::int64_t c = 0; c < half; ++c) {
-      for (std::int64_t d = 0; d < D; ++d) {
-        scores[c] += rows[t][d].item<double>() * static_cast<float>(stream.normal(d * half + c));
-      }
+      for (std::int64_t d = 0; d < D; ++d) scores[c] += x[t][d] * columns[d * half + c];
       scores[half + c] = -scores[c];
     }
     const auto best = std::max_element(scores.begin(), scores.end());
