@@ -111,6 +111,9 @@ Plot curves_plot(const store::Reader& reader, const std::string& study, const st
   const auto runs = runs_of_study(reader, study);
   const auto chosen = key.empty() ? measure_of(runs) : key;
   Plot plot{study + ": " + chosen, data_text(runs), label_of(axis), chosen, {}};
+  const auto unit =
+      reader.query("SELECT unit FROM metric_keys WHERE name = ?1 AND unit <> ''", {chosen});
+  if (!unit.rows.empty()) plot.y_label += ", " + std::get<std::string>(unit.rows[0][0]);
   for (const auto& group : groups_of(runs)) {
     auto series = series_of(reader, group, chosen, axis);
     if (!series.points.empty()) plot.series.push_back(std::move(series));

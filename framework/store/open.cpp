@@ -76,7 +76,8 @@ void require_sound(const Connection& connection) {
     auto check = connection.prepare("PRAGMA quick_check(1)");
     if (check.step()) verdict = check.text(0);
   } catch (const SqliteError& error) {
-    if (error.corrupt()) verdict = error.what();
+    if (error.code() == SQLITE_NOTADB) throw;
+    if (error.corrupt()) verdict = error.told();
   }
   sqlite3_progress_handler(connection.handle(), 0, nullptr, nullptr);
   if (verdict == "ok") return;
@@ -154,8 +155,8 @@ Connection open_for_writing(const std::string& path) {
   refuse_network(folder);
   require_writable(path);
   Connection connection(path, Connection::Access::read_write);
-  require_own(connection);
   require_sound(connection);
+  require_own(connection);
   switch_to_wal(connection);
   set_rules(connection);
   migrate(connection, migrations(), kViewsSql);

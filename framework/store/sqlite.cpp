@@ -9,17 +9,17 @@
 namespace attnlab::store {
 namespace {
 
-bool is_full(sqlite3* database) {
-  const int code = sqlite3_errcode(database) & 0xff;
-  const int cause = sqlite3_system_errno(database);
-  return code == SQLITE_FULL ||
-         (code == SQLITE_IOERR && (cause == ENOSPC || cause == EFBIG || cause == EDQUOT));
+/// `cause` is errno: SQLite 3.40 does not pass on why a write failed (past a file size limit, say).
+bool is_full(sqlite3* database, int cause) {
+  if ((sqlite3_errcode(database) & 0xff) == SQLITE_FULL) return true;
+  return sqlite3_extended_errcode(database) == SQLITE_IOERR_WRITE &&
+         (cause == ENOSPC || cause == EFBIG || cause == EDQUOT);
 }
 
 /// What a person can do about it, in words.
-std::string explain(sqlite3* database, const std::string& file) {
+std::string explain(sqlite3* database, const std::string& file, bool full) {
   const std::string told = sqlite3_errmsg(database);
-  if (is_full(database)) {
+  if (full) {
     return "disk full: cannot write to '" + file + "' (" + told +
            "). Free some space, or use another place with --db FILE.";
   }
@@ -40,9 +40,11 @@ std::string explain(sqlite3* database, const std::string& file) {
 }
 
 [[noreturn]] void fail(sqlite3* database) {
+  const bool full = is_full(database, errno);  // first of all: any call may change errno
   const char* file = sqlite3_db_filename(database, "main");
-  const int code = is_full(database) ? SQLITE_FULL : sqlite3_errcode(database) & 0xff;
-  throw SqliteError(explain(database, file ? file : "database"), code, sqlite3_errmsg(database));
+  const int code = full ? SQLITE_FULL : sqlite3_errcode(database) & 0xff;
+  throw SqliteError(explain(database, file ? file : "database", full), code,
+                    sqlite3_errmsg(database));
 }
 
 /// An SQLite URI of the path: '?', '#' and '%' would otherwise mean something.

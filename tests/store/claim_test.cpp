@@ -1,0 +1,179 @@
+#include <gmock/gmock.h>
+
+#include "framework/store/records.h"
+#include "tests/store/support.h"
+
+namespace attnlab::store {
+namespace {
+
+const Owner kDead = [] {
+  auto owner = Owner::of_this_process();
+  owner.start_ticks += 1;  // the pid is ours, the process is not
+  return owner;
+}();
+
+Owner elsewhere() {
+  auto owner = Owner::of_this_process();
+  owner.host = "another-host";
+  return owner;
+}
+
+TEST(Owner, this_process_is_alive) {
+  EXPECT_EQ(Owner::of_this_process().alive(), std::optional(true));
+}
+
+TEST(Owner, a_reused_pid_is_dead) { EXPECT_EQ(kDead.alive(), std::optional(false)); }
+
+TEST(Owner, a_process_of_an_earlier_boot_is_dead) {
+  auto owner = Owner::of_this_process();
+  owner.boot_id = "an earlier one";
+  EXPECT_EQ(owner.alive(), std::optional(false));
+}
+
+TEST(Owner, an_ended_process_is_dead_before_and_after_it_is_waited_for) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t pid =
+      start_child([] { return std::to_string(Owner::of_this_process().start_ticks); }, ends[1]);
+  ::close(ends[1]);
+  char ticks[32] = {};
+  ASSERT_GT(::read(ends[0], ticks, sizeof ticks - 1), 0);
+  ::close(ends[0]);
+  auto owner = Owner::of_this_process();
+  owner.pid = pid;
+  owner.start_ticks = std::stoll(ticks);
+  siginfo_t info;
+  ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT);  // now it is a zombie
+  EXPECT_EQ(owner.alive(), std::optional(false));
+  ::waitpid(pid, nullptr, 0);
+  EXPECT_EQ(owner.alive(), std::optional(false));
+}
+
+TEST(Owner, another_host_or_container_cannot_be_judged) {
+  EXPECT_EQ(elsewhere().alive(), std::nullopt);
+  auto owner = Owner::of_this_process();
+  owner.pid_space = "pid:[1]";
+  EXPECT_EQ(owner.alive(), std::nullopt);
+}
+
+class Claims : public testing::Test {
+ protected:
+  FreshFolder folder_;
+  std::string path_ = folder_ / "runs.db";
+  Store store_{path_};
+  Owner me_ = Owner::of_this_process();
+};
+
+TEST_F(Claims, a_new_cell_is_claimed_as_attempt_one) {
+  EXPECT_EQ(store_.peek(cell(1).fingerprint), std::nullopt);
+  const auto claim = store_.claim(cell(1), me_);
+  EXPECT_EQ(claim.result, ClaimResult::claimed);
+  EXPECT_EQ(claim.attempt, 1);
+  EXPECT_EQ(store_.status(claim.run_id), RunStatus::running);
+}
+
+TEST_F(Claims, a_cell_that_runs_is_left_to_its_owner) {
+  const auto first = store_.claim(cell(1), me_);
+  const auto second = store_.claim(cell(1), me_);
+  EXPECT_EQ(second.result, ClaimResult::running_elsewhere);
+  EXPECT_EQ(second.run_id, first.run_id);
+  EXPECT_EQ(store_.peek(cell(1).fingerprint)->result, ClaimResult::running_elsewhere);
+}
+
+TEST_F(Claims, a_done_cell_is_not_run_again) {
+  const auto first = store_.claim(cell(1), me_);
+  EXPECT_TRUE(store_.finish(first.run_id, RunStatus::done, ""));
+  const auto second = store_.claim(cell(1), me_);
+  EXPECT_EQ(second.result, ClaimResult::finished_before);
+  EXPECT_EQ(second.run_id, first.run_id);
+}
+
+TEST_F(Claims, a_failed_cell_is_tried_again_and_the_first_attempt_stays) {
+  const auto first = store_.claim(cell(1), me_);
+  store_.finish(first.run_id, RunStatus::failed, "NaN");
+  EXPECT_EQ(store_.peek(cell(1).fingerprint)->attempt, 2);
+  const auto second = store_.claim(cell(1), me_);
+  EXPECT_EQ(second.result, ClaimResult::claimed);
+  EXPECT_EQ(second.attempt, 2);
+  EXPECT_EQ(store_.status(first.run_id), RunStatus::failed);
+}
+
+TEST_F(Claims, an_attempt_of_a_dead_owner_is_interrupted_and_claimed_anew) {
+  const auto first = store_.claim(cell(1), kDead);
+  EXPECT_EQ(store_.peek(cell(1).fingerprint)->result, ClaimResult::claimed);
+  const auto second = store_.claim(cell(1), me_);
+  EXPECT_EQ(second.result, ClaimResult::claimed);
+  EXPECT_EQ(second.attempt, 2);
+  EXPECT_EQ(store_.status(first.run_id), RunStatus::interrupted);
+  EXPECT_THAT(words(path_, "SELECT reason FROM runs WHERE id = 1"),
+              testing::HasSubstr("ended without a word"));
+}
+
+TEST_F(Claims, the_heartbeat_decides_over_owners_on_other_hosts) {
+  const auto claim = store_.claim(cell(1), elsewhere());
+  const Connection connection(path_, Connection::Access::read_write);
+  const auto age = [&](std::int64_t seconds) {
+    connection.run("UPDATE run_attempts SET heartbeat_ms = ?1", now_ms() - 1000 * seconds);
+  };
+  age(50);
+  EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::running_elsewhere);
+  age(70);
+  store_.heartbeat(claim.run_id);
+  EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::running_elsewhere);
+  age(70);
+  EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::claimed);
+  EXPECT_EQ(store_.status(claim.run_id), RunStatus::interrupted);
+}
+
+TEST_F(Claims, reaping_interrupts_dead_owners_only) {
+  const auto dead = store_.claim(cell(1), kDead);
+  const auto alive = store_.claim(cell(2), me_);
+  EXPECT_EQ(store_.reap_dead(), 1);
+  EXPECT_EQ(store_.status(dead.run_id), RunStatus::interrupted);
+  EXPECT_EQ(store_.status(alive.run_id), RunStatus::running);
+}
+
+TEST_F(Claims, only_a_running_attempt_ends) {
+  const auto claim = store_.claim(cell(1), me_);
+  EXPECT_TRUE(store_.finish(claim.run_id, RunStatus::interrupted, "Ctrl-C"));
+  EXPECT_FALSE(store_.finish(claim.run_id, RunStatus::done, ""));
+  EXPECT_EQ(store_.status(claim.run_id), RunStatus::interrupted);
+}
+
+TEST_F(Claims, a_skipped_cell_is_recorded_once_per_reason) {
+  const auto first = store_.record_skipped(cell(1), "causal only");
+  EXPECT_EQ(store_.record_skipped(cell(1), "causal only"), first);
+  EXPECT_NE(store_.record_skipped(cell(1), "another reason"), first);
+  EXPECT_EQ(store_.status(first), RunStatus::skipped);
+}
+
+TEST_F(Claims, a_study_contains_cells_that_an_earlier_study_ran) {
+  const auto first = store_.claim(cell(1, "early"), me_);
+  store_.finish(first.run_id, RunStatus::done, "");
+  EXPECT_EQ(store_.claim(cell(1, "late"), me_).result, ClaimResult::finished_before);
+  EXPECT_EQ(count(path_, "SELECT count(*) FROM study_runs"), 2);
+}
+
+TEST_F(Claims, the_config_is_flattened) {
+  (void)store_.claim(cell(7), me_);
+  EXPECT_EQ(count(path_, "SELECT value FROM configs WHERE key = 'seed'"), 7);
+  EXPECT_EQ(words(path_, "SELECT value FROM configs WHERE key = 'attention.name'"), "dense");
+}
+
+TEST_F(Claims, equal_environments_are_stored_once) {
+  for (int number : {1, 2}) {
+    store_.add_environment(store_.claim(cell(number), me_).run_id, {{"cpu", "x"}, {"host", "y"}});
+  }
+  EXPECT_EQ(count(path_, "SELECT count(*) FROM environments"), 1);
+}
+
+TEST_F(Claims, an_unknown_run_is_named) {
+  EXPECT_EQ(message_of([&] {
+              store_.add_facts(9, {{"a", "b"}});
+            }),
+            "there is no run 9 in '" + path_ + "'. attnlab runs lists them.");
+  EXPECT_THAT(message_of([&] { (void)store_.status(9); }), testing::HasSubstr("no run 9"));
+}
+
+}  // namespace
+}  // namespace attnlab::store

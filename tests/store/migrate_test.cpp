@@ -1,0 +1,56 @@
+#include <array>
+
+#include "framework/store/open.h"
+#include "tests/store/support.h"
+
+namespace attnlab::store {
+namespace {
+
+constexpr std::array kTwoSteps{"CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"};
+
+TEST(Migration, steps_are_taken_once_and_in_order) {
+  const FreshFolder folder;
+  const Connection connection(folder / "a.db", Connection::Access::read_write);
+  migrate(connection, std::span(kTwoSteps).first(1), "");
+  EXPECT_EQ(connection.integer("PRAGMA user_version", 0), 1);
+  migrate(connection, kTwoSteps, "CREATE VIEW v AS SELECT y FROM a");
+  migrate(connection, kTwoSteps, "CREATE VIEW v AS SELECT y FROM a");
+  EXPECT_EQ(connection.integer("PRAGMA user_version", 0), 2);
+  EXPECT_EQ(connection.integer("SELECT count(*) FROM v", -1), 0);
+}
+
+TEST(Migration, a_failing_step_leaves_the_old_version_whole) {
+  const FreshFolder folder;
+  const Connection connection(folder / "a.db", Connection::Access::read_write);
+  constexpr std::array steps{"CREATE TABLE a (x)", "CREATE TABLE b (x); this is no SQL"};
+  EXPECT_THROW(migrate(connection, steps, ""), SqliteError);
+  EXPECT_EQ(connection.integer("PRAGMA user_version", 0), 0);
+  EXPECT_EQ(connection.integer("SELECT count(*) FROM sqlite_schema", -1), 0);
+}
+
+TEST(Migration, a_newer_database_is_refused_with_both_versions) {
+  const FreshFolder folder;
+  const auto path = folder / "a.db";
+  { const Store made(path); }
+  Connection(path, Connection::Access::read_write).execute("PRAGMA user_version = 7");
+  const std::string expected =
+      "'" + path +
+      "' was written by a newer attnlab: its schema is version 7, this program knows " +
+      "versions up to 1. Update attnlab, or use another file with --db FILE.";
+  EXPECT_EQ(message_of([&] { Store store(path); }), expected);
+  EXPECT_EQ(message_of([&] { Reader reader(path); }), expected);
+}
+
+TEST(Migration, a_reader_refuses_an_older_database_and_does_not_touch_it) {
+  const FreshFolder folder;
+  const auto path = folder / "a.db";
+  { const Store made(path); }
+  Connection(path, Connection::Access::read_write).execute("PRAGMA user_version = 0");
+  EXPECT_EQ(message_of([&] { Reader reader(path); }),
+            "'" + path +
+                "' has schema version 0, expected 1. Any attnlab run or grid with --db on " +
+                "it updates it.");
+}
+
+}  // namespace
+}  // namespace attnlab::store
