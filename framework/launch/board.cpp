@@ -33,7 +33,7 @@ double Board::seconds_left(double now) const {
     known_total += now - cell.started + rest;
     ++known;
   }
-  if (known == 0) return -1;
+  if (known_total <= 0) return -1;
   work += static_cast<double>(left()) * known_total / static_cast<double>(known);
   return std::max(longest, work / static_cast<double>(jobs));
 }

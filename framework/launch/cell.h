@@ -26,8 +26,9 @@ struct LaunchOptions {
   int retries = 0;                 // further attempts of a run that failed
   bool fail_fast = false;          // the first failure stops the rest
   double silence_limit =
-      1800;           // seconds without a report after which a worker counts as hung; 0: never
-  double grace = 30;  // seconds between asking a worker to stop and killing it
+      1800;  // seconds without a report after which a worker counts as hung; 0: never
+  double look_elsewhere = 1;  // seconds between looks at a cell that another process runs
+  double grace = 30;          // seconds between asking a worker to stop and killing it
 };
 
 struct Outcome {

@@ -69,6 +69,7 @@ struct Launchpad {
     offer_to_oom_killer();
     if (place(nothing, STDIN_FILENO) && place(log, STDOUT_FILENO) && place(log, STDERR_FILENO) &&
         place(report, kReportFd)) {
+      ::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);  // what others forgot to close
       ::execve(arguments[0], arguments, environment);
     }
     const int error = errno;

@@ -16,7 +16,6 @@ using store::RunStatus;
 
 constexpr double kCheckpointEvery = 5;  // seconds
 constexpr double kLookAroundEvery = 2;
-constexpr double kLookElsewhereEvery = 1;
 constexpr int kTick = 50;  // milliseconds
 
 Outcome::Kind kind_of(RunStatus status) {
@@ -136,7 +135,7 @@ void Launcher::claim(Number number) {
       start(number, claim);
       break;
     case ClaimResult::running_elsewhere:
-      elsewhere_.push_back({number, claim.run_id, clock_seconds() + kLookElsewhereEvery});
+      elsewhere_.push_back({number, claim.run_id, clock_seconds() + options_.look_elsewhere});
       ++board_.elsewhere;
       break;
   }
@@ -200,7 +199,7 @@ void Launcher::settle(Number cell, const Verdict& verdict) {
   if (status == RunStatus::interrupted && !stopping_ && attempt->last_status().empty()) {
     // Another grid saw that the worker was dead before we did, and has the cell now.
     board_.running.erase(cell);
-    elsewhere_.push_back({cell, attempt->run_id(), clock_seconds() + kLookElsewhereEvery});
+    elsewhere_.push_back({cell, attempt->run_id(), clock_seconds() + options_.look_elsewhere});
     ++board_.elsewhere;
     return;
   }

@@ -84,7 +84,7 @@ int run(const RunSpec& spec) {
     return end(writer, RunStatus::skipped, "odd head_dim", attnlab::launch::kWorkerSkipped);
   }
   for (long step = 1; step <= steps; ++step) {
-    if (step == 2) misbehave(spec, how);
+    if (step == 3) misbehave(spec, how);
     if (stop_asked) return end(writer, RunStatus::interrupted, "SIGTERM", 0);
     sleep_ms(ms);
     writer.add({.step = step,

@@ -94,10 +94,11 @@ TEST_F(LauncherTest, a_failure_does_not_stop_the_rest) {
 }
 
 TEST_F(LauncherTest, a_crash_is_named_by_its_signal_and_keeps_log_and_metrics) {
-  const Outcome outcome = launch_one(cell("a", "crash", 3, 700));
+  const Outcome outcome = launch_one(cell("a", "crash", 3, 600));
   EXPECT_THAT(outcome.reason,
               StartsWith("ended by SIGSEGV (Segmentation fault). The log ends:\nfake worker"));
   EXPECT_THAT(ask("SELECT reason FROM runs"), ElementsAre(outcome.reason));
+  EXPECT_THAT(ask("SELECT step FROM metrics"), Contains("1"));  // was written before the crash
   EXPECT_THAT(progress.notes.back(), HasSubstr("log: " + outcome.log.string()));
 }
 
