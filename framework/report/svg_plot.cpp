@@ -15,7 +15,9 @@ constexpr double kTop = 64, kBottom = 404;
 
 constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                               "#E69F00", "#56B4E9", "#000000"};
-constexpr std::array kDashes{"", "7 4", "2 3", "9 3 2 3"};
+constexpr std::array kDashes{"none", "7 4", "2 3", "9 3 2 3"};
+
+constexpr std::size_t kMostDots = 24;
 
 struct Scale {
   double low, high;   // data
@@ -127,15 +129,28 @@ std::vector<Stroke> strokes_for(const std::vector<Series>& series) {
   return strokes;
 }
 
+/// A dot per point where there are few: a lone point would otherwise leave no mark.
+std::string dots(const Series& series, const Stroke& stroke, const Scale& x, const Scale& y) {
+  if (series.points.size() > kMostDots) return "";
+  std::string svg;
+  for (const auto& point : series.points) {
+    if (!drawable(point)) continue;
+    svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\" fill=\"{}\"/>\n", x(point.x),
+                       y(point.y), stroke.colour);
+  }
+  return svg;
+}
+
 std::string draw(const Series& series, const Stroke& stroke, const Scale& x, const Scale& y) {
   std::string svg;
   if (const auto band = band_path(series, x, y); !band.empty()) {
     svg += fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\"0.15\"/>\n", band, stroke.colour);
   }
-  const auto line = line_path(series, x, y);
-  svg += fmt::format("<path class=\"line\" d=\"{}\" stroke=\"{}\" stroke-dasharray=\"{}\">", line,
-                     stroke.colour, stroke.dash);
-  return svg + "<title>" + escaped(series.label) + "</title></path>\n";
+  svg += fmt::format(
+      "<path class=\"line\" d=\"{}\" stroke=\"{}\" "
+      "stroke-dasharray=\"{}\"><title>{}</title></path>\n",
+      line_path(series, x, y), stroke.colour, stroke.dash, escaped(series.label));
+  return svg + dots(series, stroke, x, y);
 }
 
 /// The label and the last value.

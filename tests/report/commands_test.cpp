@@ -1,0 +1,154 @@
+#include "framework/cli/commands.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/error.h"
+#include "tests/report/study_support.h"
+
+namespace attnlab::cli {
+namespace {
+
+using report::add_run;
+using store::RunStatus;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+using Words = std::vector<std::string>;
+using Command = int (*)(Arguments);
+
+class Commands : public testing::Test {
+ protected:
+  Commands() {
+    add_run(store_, {R"({"name":"dense"})", 0, 1.25});
+    add_run(store_, {R"({"name":"hash_sparse","buckets":8})", 0, 1.5});
+    add_run(store_, {R"({"name":"none"})", 0, NAN, RunStatus::failed, "loss is NaN"});
+    store_.add_environment(1, {{"cpu", "a fast one"}});
+    store_.add_artifact(1, "log", "logs/1.log");
+  }
+  std::string output(Command command, Words words, int code = kExitOk) const {
+    words.insert(words.end(), {"--db", path_});
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(command(words), code);
+    return testing::internal::GetCapturedStdout();
+  }
+  std::string refusal(Command command, Words words) const {
+    words.insert(words.end(), {"--db", path_});
+    return store::message_of([&] { command(words); });
+  }
+  store::FreshFolder folder_;
+  std::string path_ = folder_ / "runs.db";
+  store::Store store_{path_};
+};
+
+TEST_F(Commands, runs_lists_filters_and_sorts) {
+  EXPECT_EQ(output(runs, {"--columns", "id,attention,score", "--sort", "-score"}),
+            "id  attention    score\n"
+            "──  ───────────  ─────\n"
+            " 2  hash_sparse    1.5\n"
+            " 1  dense         1.25\n"
+            " 3  none\n");
+  EXPECT_EQ(output(runs, {"--status", "failed,skipped", "--csv", "--columns", "id,reason"}),
+            "id,reason\r\n3,loss is NaN\r\n");
+  EXPECT_EQ(
+      output(runs, {"--where", "score < 1.4 OR 0", "--columns", "id", "--study", "demo", "--csv"}),
+      "id\r\n1\r\n");
+  EXPECT_EQ(output(runs, {"--limit", "1", "--csv", "--columns", "id"}), "id\r\n1\r\n");
+}
+
+TEST_F(Commands, runs_prints_every_column_for_machines) {
+  const auto rows = nlohmann::json::parse(output(runs, {"--json"}));
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[1].at("attention_parameters"), R"({"buckets":8})");
+  EXPECT_EQ(rows[1].at("score"), 1.5);
+  EXPECT_TRUE(rows[2].at("score").is_null());
+}
+
+TEST_F(Commands, runs_refuses_unknown_names_with_the_nearest) {
+  EXPECT_EQ(
+      refusal(runs, {"--sort", "-scor"}),
+      "--sort: there is no column 'scor' in the view runs. Did you mean 'score'? attnlab query "
+      "--schema lists them.");
+  EXPECT_THAT(refusal(runs, {"--columns", "id,atention"}), HasSubstr("Did you mean 'attention'?"));
+  EXPECT_EQ(refusal(runs, {"--where", "bits_per_dm > 1"}),
+            "SQL error: no such column: bits_per_dm. Did you mean 'bits_per_dim'? attnlab query "
+            "--schema lists tables and columns.");
+  EXPECT_EQ(refusal(runs, {"--status", "don"}),
+            "--status: 'don' is no status. Did you mean 'done'?");
+  EXPECT_EQ(refusal(runs, {"--study", "dmo"}),
+            "there is no study 'dmo' in the database. Did you mean 'demo'?");
+  EXPECT_THAT(refusal(runs, {"dense"}), StartsWith("unexpected word 'dense'."));
+  EXPECT_EQ(refusal(runs, {"--json", "--csv"}),
+            "expected one of --json, --csv and --markdown, not several");
+}
+
+TEST_F(Commands, show_tells_everything_about_a_run) {
+  const auto text = output(show, {"1"});
+  for (const auto* part : {"attention             dense", "val/bits_per_dim", "kernel",
+                           "a fast one", "logs/1.log", "model.width", "attempts"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+}
+
+TEST_F(Commands, show_finds_a_run_by_its_fingerprint) {
+  const auto all = nlohmann::json::parse(output(runs, {"--json"}));
+  const auto digits = all[1].at("fingerprint").get<std::string>().substr(0, 12);
+  // Only digits would be a run's number; the fingerprint of this cell has letters.
+  ASSERT_NE(digits.find_first_not_of("0123456789"), std::string::npos);
+  const auto run = nlohmann::json::parse(output(show, {digits, "--json"}));
+  EXPECT_EQ(run.at("id"), 2);
+  EXPECT_EQ(run.at("config").at("attention").at("buckets"), 8);
+  EXPECT_EQ(run.at("facts").at("kernel"), "flash");
+  EXPECT_EQ(run.at("attempts").at(0).at("attempt"), 1);
+}
+
+TEST_F(Commands, show_refuses_what_it_cannot_find) {
+  EXPECT_EQ(refusal(show, {"99"}),
+            "there is no run '99' in the database; expected a run's number or the first 6 or more "
+            "digits of a fingerprint. attnlab runs lists them.");
+  EXPECT_EQ(refusal(show, {}), "expected one run: attnlab show RUN. attnlab runs lists them.");
+}
+
+TEST_F(Commands, query_prints_in_four_forms) {
+  const std::string sql = "SELECT attention, score FROM runs WHERE status = 'done' ORDER BY id";
+  EXPECT_EQ(output(query, {sql, "--csv"}), "attention,score\r\ndense,1.25\r\nhash_sparse,1.5\r\n");
+  EXPECT_EQ(output(query, {sql, "--json"}),
+            "[\n {\"attention\":\"dense\",\"score\":1.25},\n "
+            "{\"attention\":\"hash_sparse\",\"score\":1.5}\n]\n");
+  EXPECT_THAT(output(query, {sql, "--markdown"}),
+              StartsWith("| attention | score |\n|---|---:|\n"));
+  EXPECT_THAT(output(query, {sql}), EndsWith("hash_sparse    1.5\n"));
+  EXPECT_EQ(output(query, {"SELECT 1 WHERE 0", "--json"}), "[]\n");
+}
+
+TEST_F(Commands, query_lists_the_schema) {
+  EXPECT_THAT(output(query, {"--schema"}), HasSubstr("runs (view)\n    id study status attempt"));
+  EXPECT_THAT(output(query, {}, kExitUsage), StartsWith("usage: attnlab query"));
+}
+
+TEST_F(Commands, query_refuses_writing_and_loose_words) {
+  EXPECT_THAT(refusal(query, {"DELETE FROM facts"}),
+              StartsWith("refused: the database is open for "));
+  EXPECT_EQ(refusal(query, {"SELECT", "1"}),
+            "expected one SQL statement in quotes, found 2 words: attnlab query \"SELECT ...\"");
+  EXPECT_THAT(refusal(query, {"WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                              "SELECT max(x) FROM c",
+                              "--timeout", "0.05"}),
+              StartsWith("stopped: the query took longer than 50 ms."));
+}
+
+TEST_F(Commands, compare_prints_the_table_and_draws_the_curves) {
+  const auto text = output(compare, {"--plot", folder_ / "c.svg"});
+  EXPECT_THAT(text, StartsWith("data: mnist, T = 784\n"));
+  EXPECT_THAT(text, EndsWith("none (run 3) failed: loss is NaN\n"));
+  EXPECT_GT(std::filesystem::file_size(folder_ / "c.svg"), 1000u);
+  const auto rows = nlohmann::json::parse(output(compare, {"--study", "demo", "--json"}));
+  EXPECT_EQ(rows.at(0).at("attention"), "dense");
+  EXPECT_EQ(rows.at(0).at("score"), 1.25);
+  EXPECT_EQ(rows.at(2).at("status"), "failed");
+}
+
+}  // namespace
+}  // namespace attnlab::cli

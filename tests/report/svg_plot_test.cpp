@@ -1,0 +1,109 @@
+#include "framework/report/svg_plot.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "framework/report/curves.h"
+#include "tests/report/study_support.h"
+
+namespace attnlab::report {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+Plot small_plot() {
+  return {"a < b",
+          "mnist",
+          "step",
+          "bits",
+          {{"dense", {{0, 3, 2.5, 3.5}, {10, 1, 1, 1}}, false},
+           {"none", {{0, 4, 4, 4}, {5, NAN, NAN, NAN}, {10, 4, 4, 4}}, true}}};
+}
+
+TEST(Ticks, are_round_and_cover_the_range) {
+  EXPECT_THAT(nice_ticks(0, 300, 6), ElementsAre(0, 50, 100, 150, 200, 250, 300));
+  EXPECT_THAT(nice_ticks(1.1, 3.7, 6), ElementsAre(1, 1.5, 2, 2.5, 3, 3.5, 4));
+  EXPECT_THAT(nice_ticks(-0.2, 0.9, 3), ElementsAre(-0.5, 0, 0.5, 1));
+}
+
+TEST(Ticks, of_a_single_value_leave_room_around_it) {
+  const auto ticks = nice_ticks(2, 2, 4);
+  EXPECT_LT(ticks.front(), 2);
+  EXPECT_GT(ticks.back(), 2);
+  EXPECT_GE(nice_ticks(0, 0, 4).size(), 2u);
+}
+
+TEST(Svg, draws_lines_a_band_gaps_and_a_dashed_floor) {
+  const auto svg = to_svg(small_plot());
+  EXPECT_THAT(svg, testing::StartsWith("<svg xmlns="));
+  EXPECT_THAT(svg, HasSubstr("<title>a &lt; b</title>"));
+  EXPECT_THAT(svg, HasSubstr("d=\"M70.0 177.3L630.0 404.0\" stroke=\"#0072B2\""));
+  EXPECT_THAT(svg, HasSubstr("fill-opacity=\"0.15\""));
+  EXPECT_THAT(svg, HasSubstr("stroke=\"#777777\" stroke-dasharray=\"5 4\"><title>none</title>"));
+  EXPECT_THAT(svg, HasSubstr("<circle cx=\"630.0\" cy=\"64.0\" r=\"2.5\" fill=\"#777777\"/>"))
+      << "a point between gaps is seen";
+  EXPECT_THAT(svg, HasSubstr(">dense: 1</text>"));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_THAT(svg, Not(HasSubstr("<script")));
+}
+
+TEST(Svg, an_empty_plot_has_axes_still) {
+  EXPECT_THAT(to_svg({"nothing", "", "x", "y", {}}), HasSubstr("class=\"axis\""));
+}
+
+class Curves : public testing::Test {
+ protected:
+  Curves() {
+    add_run(store_, {R"({"name":"none"})", 0, 2.5});
+    add_run(store_, {R"({"name":"dense"})", 0, 1.0});
+    add_run(store_, {R"({"name":"dense"})", 1, 2.0});
+  }
+  store::FreshFolder folder_;
+  std::string path_ = folder_ / "runs.db";
+  store::Store store_{path_};
+};
+
+TEST_F(Curves, a_line_is_the_mean_over_seeds_with_its_range) {
+  const auto plot = curves_plot(store::Reader(path_), "demo", "");
+  EXPECT_EQ(plot.y_label, "val/bits_per_dim, bits") << "the data set's own measure by default";
+  ASSERT_EQ(plot.series.size(), 2u);
+  EXPECT_EQ(plot.series[0].label, "dense");
+  EXPECT_TRUE(plot.series[1].is_floor);
+  const auto& last = plot.series[0].points.back();
+  EXPECT_EQ(last.x, 100);
+  EXPECT_EQ(last.y, 1.5);
+  EXPECT_EQ(last.low, 1.0);
+  EXPECT_EQ(last.high, 2.0);
+}
+
+TEST_F(Curves, the_axis_can_be_time_or_tokens) {
+  const store::Reader reader(path_);
+  EXPECT_EQ(curves_plot(reader, "demo", "", Axis::seconds).series[0].points.back().x, 10);
+  EXPECT_EQ(curves_plot(reader, "demo", "", Axis::tokens).series[0].points.back().x, 627200);
+  EXPECT_EQ(store::message_of([] { (void)axis_from("time"); }),
+            "unknown axis 'time'; expected step, seconds or tokens");
+}
+
+TEST_F(Curves, an_unknown_metric_is_refused_with_the_nearest) {
+  EXPECT_EQ(store::message_of([&] { (void)curves_plot(store::Reader(path_), "demo", "val/los"); }),
+            "no run of study 'demo' has the metric 'val/los'. Did you mean 'val/loss'?");
+}
+
+TEST_F(Curves, the_figure_is_written_or_the_reason_told) {
+  const store::Reader reader(path_);
+  write_curves_svg(reader, "demo", "val/loss", folder_ / "c.svg");
+  std::stringstream text;
+  text << std::ifstream(folder_ / "c.svg").rdbuf();
+  EXPECT_THAT(text.str(), testing::EndsWith("</svg>\n"));
+  const auto nowhere = folder_ / "none/c.svg";
+  EXPECT_EQ(store::message_of([&] { write_curves_svg(reader, "demo", "", nowhere); }),
+            "cannot write the plot to '" + nowhere + "': No such file or directory");
+}
+
+}  // namespace
+}  // namespace attnlab::report
