@@ -50,9 +50,11 @@ struct BackwardParams {
   const T* query = nullptr;     // [G, T, D]
   const T* key = nullptr;       // [G, T, D]
   const T* value = nullptr;     // [G, T, D]
+  const T* out = nullptr;       // [G, T, D]
   const T* lse = nullptr;       // [G, T]
   const T* grad_out = nullptr;  // [G, T, D]
-  const T* shift = nullptr;     // [G, T]: sum_d grad_out*out - grad_lse
+  const T* grad_lse = nullptr;  // [G, T] or null
+  T* shift = nullptr;  // [G, T]: sum_d grad_out*out - grad_lse; the query pass fills it first
   T scale = 1;
   T* grad_query = nullptr;         // [G, T, D]
   T* grad_packed_key = nullptr;    // [G, Nk, D]: one row per packed key, summed over its segments

@@ -23,88 +23,7 @@ namespace {
 #include "framework/sparse/tile_math.h"
 #include "framework/sparse/tile_pattern.h"
 
-template <class T>
-inline std::int64_t padded(std::int64_t n) {
-  return (n + kWidth<T> - 1) / kWidth<T> * kWidth<T>;
-}
-
-/// Blocks carved from the caller's scratch.
-template <class T>
-struct Scratch {
-  T* next;
-  T* take(std::int64_t size) {
-    T* block = next;
-    next += size;
-    return block;
-  }
-};
-
-template <class T>
-inline void clear(T* to, std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i) to[i] = 0;
-}
-
-/// to [count, padded D]: rows of `from` [T, D], in packed order; the padding is 0.
-template <class T>
-inline void gather(const T* from, const Positions& rows, std::int64_t dim, T* to) {
-  const std::int64_t width = padded<T>(dim);
-  for (std::int64_t i = 0; i < rows.count; ++i) {
-    const T* row = from + rows.at[i] * dim;
-    for (std::int64_t d = 0; d < dim; ++d) to[i * width + d] = row[d];
-    for (std::int64_t d = dim; d < width; ++d) to[i * width + d] = 0;
-  }
-}
-
-/// to [D, kTile]: the same, transposed.
-template <class T>
-inline void gather_transposed(const T* from, const Positions& rows, std::int64_t dim, T* to) {
-  for (std::int64_t i = 0; i < rows.count; ++i) {
-    const T* row = from + rows.at[i] * dim;
-    for (std::int64_t d = 0; d < dim; ++d) to[d * kTile + i] = row[d];
-  }
-  for (std::int64_t d = 0; d < dim; ++d) clear(to + d * kTile + rows.count, kTile - rows.count);
-}
-
-/// scores [rows, kTile] = scale * (rows . columns), masked; only the first `width` columns.
-template <bool KeyRows, class T>
-inline void masked_scores(const Pattern& pattern, Coverage covered, const Positions& rows,
-                          const Positions& columns, const T* packed_rows,
-                          const T* transposed_columns, T scale, T* scores, std::int64_t width) {
-  const std::int64_t dim = pattern.plan.head_dim;
-  multiply<false>(Strided<T>{packed_rows, padded<T>(dim), 1}, transposed_columns, kTile, scores,
-                  kTile, rows.count, width, dim);
-  for (std::int64_t r = 0; r < rows.count; ++r) {
-    for (std::int64_t c = 0; c < width; ++c) scores[r * kTile + c] *= scale;
-  }
-  if (covered == Coverage::some) mask<KeyRows>(pattern, rows, columns, scores, width);
-}
-
-/// One step of the online softmax. scores [keys, kTile] become weights; `shrink` is the factor by
-/// which earlier weights have to be multiplied.
-template <class T>
-inline void softmax_step(T* scores, std::int64_t keys, std::int64_t width, T* largest, T* total,
-                         T* shrink) {
-  const T infinity = static_cast<T>(__builtin_inf());
-  for (std::int64_t i = 0; i < width; i += kWidth<T>) {
-    const Lane<T> before = load(largest + i);
-    Lane<T> now = before;
-    for (std::int64_t s = 0; s < keys; ++s) {
-      const Lane<T> score = load(scores + s * kTile + i);
-      now = (score > now) | (score != score) ? score : now;  // NaN stays
-    }
-    const Lane<T> base = now == -infinity ? Lane<T>{} : now;  // no key yet: avoids inf - inf
-    const Lane<T> factor = exponential(before - base);
-    Lane<T> sum = load(total + i) * factor;
-    for (std::int64_t s = 0; s < keys; ++s) {
-      const Lane<T> weight = exponential(load(scores + s * kTile + i) - base);
-      sum += weight;
-      store(scores + s * kTile + i, weight);
-    }
-    store(largest + i, now);
-    store(total + i, sum);
-    store(shrink + i, factor);
-  }
-}
+#include "framework/sparse/tile_blocks.h"
 
 template <class T>
 void forward(const ForwardParams<T>& params, const Tile& tile, T* scratch) {
@@ -152,23 +71,52 @@ void forward(const ForwardParams<T>& params, const Tile& tile, T* scratch) {
   }
 }
 
-/// What the backward needs of a query row. A row without keys has weight 0 everywhere: its lse
-/// becomes +inf, and whatever gradient arrives there is not read.
-template <class T>
-struct RowFacts {
-  RowFacts(const BackwardParams<T>& params, std::int64_t group, const Positions& queries) {
-    const T infinity = static_cast<T>(__builtin_inf());
-    for (std::int64_t i = 0; i < kTile; ++i) {
-      const std::int64_t row = group * params.plan.length + queries.at[i];
-      empty[i] = i >= queries.count || params.lse[row] == -infinity;
-      lse[i] = empty[i] ? infinity : params.lse[row];
-      shift[i] = empty[i] ? 0 : params.shift[row];
+/// Which query rows see no key. Whatever gradient arrives there is not read.
+struct Empty {
+  template <class T>
+  Empty(const BackwardParams<T>& params, std::int64_t group, const Positions& queries) {
+    for (std::int64_t i = 0; i < queries.count; ++i) {
+      row[i] = params.lse[group * params.plan.length + queries.at[i]] ==
+               -static_cast<T>(__builtin_inf());
     }
   }
-  bool empty[kTile];
+  bool row[kTile];
+};
+
+/// lse and shift of query rows. A row without keys, and the padding, has weight 0 everywhere.
+template <class T>
+struct RowFacts {
+  RowFacts(const BackwardParams<T>& params, std::int64_t group, const Positions& queries,
+           const Empty& empty) {
+    for (std::int64_t i = 0; i < kTile; ++i) {
+      const std::int64_t row = group * params.plan.length + queries.at[i];
+      const bool none = i >= queries.count || empty.row[i];
+      lse[i] = none ? static_cast<T>(__builtin_inf()) : params.lse[row];
+      shift[i] = none ? 0 : params.shift[row];
+    }
+  }
   T lse[kTile];
   T shift[kTile];
 };
+
+/// Sums over d in the order of multiply(), so that a query with one key gets a gradient of exactly
+/// 0: its weight cannot change. grad_out, out: [D, kTile].
+template <class T>
+inline void fill_shift(const BackwardParams<T>& params, std::int64_t group,
+                       const Positions& queries, const T* grad_out, const T* out) {
+  T shift[kTile];
+  for (std::int64_t i = 0; i < kTile; i += kWidth<T>) {
+    Lane<T> sum{};
+    for (std::int64_t d = 0; d < params.plan.head_dim; ++d) {
+      sum += load(grad_out + d * kTile + i) * load(out + d * kTile + i);
+    }
+    store(shift + i, sum);
+  }
+  for (std::int64_t i = 0; i < queries.count; ++i) {
+    const std::int64_t row = group * params.plan.length + queries.at[i];
+    params.shift[row] = shift[i] - (params.grad_lse == nullptr ? 0 : params.grad_lse[row]);
+  }
+}
 
 template <class T>
 void backward_query(const BackwardParams<T>& params, const Tile& tile, T* scratch) {
@@ -176,7 +124,7 @@ void backward_query(const BackwardParams<T>& params, const Tile& tile, T* scratc
   const std::int64_t base = tile.group * params.plan.length * dim;
   const Pattern pattern(params.plan, tile.group);
   const Positions queries(pattern.query_rows + tile.begin, tile.end - tile.begin);
-  const RowFacts<T> facts(params, tile.group, queries);
+  const Empty empty(params, tile.group, queries);
   const std::int64_t width = padded<T>(queries.count);
   Scratch<T> blocks{scratch};
   T* query = blocks.take(dim * kTile);     // [D, queries]
@@ -186,10 +134,13 @@ void backward_query(const BackwardParams<T>& params, const Tile& tile, T* scratc
   T* scores = blocks.take(kTile * kTile);  // [keys, queries]
   T* grads = blocks.take(kTile * kTile);   // [keys, queries]
   T* sum = blocks.take(kTile * wide);      // [queries, D]
-  gather_transposed(params.query + base, queries, dim, query);
+  gather_transposed(params.out + base, queries, dim, query);
   gather_transposed(params.grad_out + base, queries, dim, grad_out);
+  fill_shift(params, tile.group, queries, grad_out, query);
+  const RowFacts<T> facts(params, tile.group, queries, empty);
+  gather_transposed(params.query + base, queries, dim, query);
   for (std::int64_t i = 0; i < queries.count; ++i) {
-    for (std::int64_t d = 0; d < dim && facts.empty[i]; ++d) grad_out[d * kTile + i] = 0;
+    for (std::int64_t d = 0; d < dim && empty.row[i]; ++d) grad_out[d * kTile + i] = 0;
   }
   clear(sum, queries.count * wide);
   const Range range = key_range(pattern, tile.segment, queries);
@@ -234,12 +185,13 @@ struct KeyTile {
     const std::int64_t base = group * params.plan.length * dim;
     const Coverage covered = coverage(pattern, queries, keys);
     if (covered == Coverage::none) return;
-    const RowFacts<T> facts(params, group, queries);
+    const Empty empty(params, group, queries);
+    const RowFacts<T> facts(params, group, queries, empty);
     gather(params.query + base, queries, dim, query);
     gather(params.grad_out + base, queries, dim, grad_out);
     masked_scores<false>(pattern, covered, queries, keys, query, key, params.scale, scores, width);
     for (std::int64_t i = 0; i < queries.count; ++i) {
-      if (facts.empty[i]) clear(grad_out + i * wide, wide);
+      if (empty.row[i]) clear(grad_out + i * wide, wide);
     }
     multiply<false>(Strided<T>{grad_out, wide, 1}, value, kTile, grads, kTile, queries.count, width,
                     dim);

@@ -76,29 +76,39 @@ void forward_cpu(const SegmentPlan& plan, const variable_list& qkv, double scale
   run_tiles<T>(query_tiles(params.plan), params, kernels<T>().forward);
 }
 
+/// Query, key and value, and what the forward pass left of them.
+struct Saved {
+  at::Tensor query, key, value, out;  // [B, H, T, D]
+  at::Tensor lse;                     // [B, H, T]
+};
+
+/// grad_lse may be undefined.
 template <class T>
-variable_list backward_cpu(const SegmentPlan& plan, const variable_list& qkv, double scale,
-                           const at::Tensor& lse, const at::Tensor& grad_out,
-                           const at::Tensor& shift) {
-  const PlanView view = view_of(plan, qkv[0]);
-  const auto grad_query = at::zeros_like(qkv[0]);  // [B, H, T, D]
+variable_list backward_cpu(const SegmentPlan& plan, const Saved& saved, double scale,
+                           const at::Tensor& grad_out, const at::Tensor& grad_lse) {
+  const PlanView view = view_of(plan, saved.query);
+  const auto grad_query = at::zeros_like(saved.query);  // [B, H, T, D]
   const auto packed_key =
-      at::zeros({view.groups, view.keys, view.head_dim}, qkv[0].options());  // [G, Nk, D]
-  const auto packed_value = at::zeros_like(packed_key);                      // [G, Nk, D]
-  const BackwardParams<T> params{view,
-                                 qkv[0].const_data_ptr<T>(),
-                                 qkv[1].const_data_ptr<T>(),
-                                 qkv[2].const_data_ptr<T>(),
-                                 lse.const_data_ptr<T>(),
-                                 grad_out.const_data_ptr<T>(),
-                                 shift.const_data_ptr<T>(),
-                                 static_cast<T>(scale),
-                                 grad_query.mutable_data_ptr<T>(),
-                                 packed_key.mutable_data_ptr<T>(),
-                                 packed_value.mutable_data_ptr<T>()};
+      at::zeros({view.groups, view.keys, view.head_dim}, saved.query.options());  // [G, Nk, D]
+  const auto packed_value = at::zeros_like(packed_key);                           // [G, Nk, D]
+  const auto shift = at::empty_like(saved.lse);                                   // [B, H, T]
+  const BackwardParams<T> params{
+      .plan = view,
+      .query = saved.query.const_data_ptr<T>(),
+      .key = saved.key.const_data_ptr<T>(),
+      .value = saved.value.const_data_ptr<T>(),
+      .out = saved.out.const_data_ptr<T>(),
+      .lse = saved.lse.const_data_ptr<T>(),
+      .grad_out = grad_out.const_data_ptr<T>(),
+      .grad_lse = grad_lse.defined() ? grad_lse.const_data_ptr<T>() : nullptr,
+      .shift = shift.mutable_data_ptr<T>(),
+      .scale = static_cast<T>(scale),
+      .grad_query = grad_query.mutable_data_ptr<T>(),
+      .grad_packed_key = packed_key.mutable_data_ptr<T>(),
+      .grad_packed_value = packed_value.mutable_data_ptr<T>()};
   run_tiles<T>(query_tiles(view), params, kernels<T>().backward_query);
   run_tiles<T>(key_tiles(view), params, kernels<T>().backward_key);
-  const auto grad_key = at::zeros_like(qkv[1]), grad_value = at::zeros_like(qkv[2]);
+  const auto grad_key = at::zeros_like(saved.key), grad_value = at::zeros_like(saved.value);
   share(view.groups, [&](const auto& next) {
     for (std::int64_t g = next(); g >= 0; g = next()) {
       scatter_group(view, g, packed_key.const_data_ptr<T>(), grad_key.mutable_data_ptr<T>());
@@ -153,16 +163,14 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
                            saved[12],
                            saved[13],
                            data["round"].toInt()};
-    const at::Tensor &out = saved[3], &lse = saved[4];
+    const Saved tensors{saved[0], saved[1], saved[2], saved[3], saved[4]};
+    const auto& out = tensors.out;
     const auto grad_out = grads[0].defined() ? grads[0].contiguous() : at::zeros_like(out);
-    auto shift = (grad_out * out).sum(-1);  // [B, H, T]
-    if (grads[1].defined()) shift = shift - grads[1];
+    const auto grad_lse = grads[1].defined() ? grads[1].contiguous() : at::Tensor();
     const double scale = data["scale"].toDouble();
     auto result = out.scalar_type() == at::kDouble
-                      ? backward_cpu<double>(plan, {saved[0], saved[1], saved[2]}, scale, lse,
-                                             grad_out, shift)
-                      : backward_cpu<float>(plan, {saved[0], saved[1], saved[2]}, scale, lse,
-                                            grad_out, shift);
+                      ? backward_cpu<double>(plan, tensors, scale, grad_out, grad_lse)
+                      : backward_cpu<float>(plan, tensors, scale, grad_out, grad_lse);
     result.resize(5);  // the plan and the scale have no gradient
     return result;
   }

@@ -1,0 +1,140 @@
+#include "framework/sparse/plans.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "framework/sparse/parallel.h"
+
+namespace attnlab::sparse {
+namespace {
+
+/// Calls work(g) for every (b, h).
+void each_group(const at::Tensor& by_row, const std::function<void(std::int64_t)>& work) {
+  share(by_row.size(0) * by_row.size(1), [&](const auto& next) {
+    for (std::int64_t g = next(); g >= 0; g = next()) work(g);
+  });
+}
+
+void check_input(const at::Tensor& tensor, const char* name, at::ScalarType dtype) {
+  TORCH_CHECK(tensor.dim() == 3 && tensor.scalar_type() == dtype && tensor.is_cpu(), "[plans] ",
+              name, " is ", tensor.scalar_type(), " ", tensor.sizes(), " on ", tensor.device(),
+              "; expected ", dtype, " [B, H, T] on the CPU");
+}
+
+void count_and_place(const std::int32_t* buckets, std::int64_t T, std::int64_t N,
+                     std::int32_t* rows, std::int32_t* start) {
+  std::vector<std::int32_t> next(static_cast<std::size_t>(N) + 1);
+  for (std::int64_t t = 0; t < T; ++t) {
+    TORCH_CHECK(buckets[t] >= 0 && buckets[t] < N, "[plans] bucket ", buckets[t],
+                "; expected 0 to ", N - 1);
+    ++next[static_cast<std::size_t>(buckets[t]) + 1];
+  }
+  for (std::size_t n = 1; n < next.size(); ++n) next[n] += next[n - 1];
+  std::copy(next.begin(), next.end(), start);
+  for (std::int64_t t = 0; t < T; ++t) {
+    rows[next[static_cast<std::size_t>(buckets[t])]++] = static_cast<std::int32_t>(t);
+  }
+}
+
+/// One segment: rows ascend on both sides, so one walk over the keys serves all queries.
+void count_segment(const std::int32_t* queries, std::int64_t query_count, const std::int32_t* keys,
+                   std::int64_t key_count, bool include_self, PlanCounts& counts) {
+  std::int64_t seen = 0;
+  for (std::int64_t i = 0; i < query_count; ++i) {
+    while (seen < key_count && keys[seen] < queries[i] + include_self) ++seen;
+    counts.pairs += seen;
+    counts.seeing += seen > 0;
+  }
+  counts.queries += query_count;
+  counts.largest_segment = std::max(counts.largest_segment, query_count);
+}
+
+/// The groups of both sides, bucket by bucket.
+SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool include_self) {
+  const std::int64_t N = queries.start.size(2) - 1;
+  SegmentPlan plan;
+  plan.query_rows = queries.rows;                             // [B, H, T]
+  plan.key_rows = keys.rows;                                  // [B, H, T]
+  plan.query_start = queries.start;                           // [B, H, N+1]
+  plan.key_begin = keys.start.slice(2, 0, N).contiguous();    // [B, H, N]
+  plan.key_end = keys.start.slice(2, 1, N + 1).contiguous();  // [B, H, N]
+  plan.ascending = true;
+  plan.include_self = include_self;
+  return plan;
+}
+
+}  // namespace
+
+GroupedRows sort_by_bucket(const at::Tensor& buckets, std::int64_t N) {
+  check_input(buckets, "buckets", at::kInt);
+  TORCH_CHECK(N >= 1, "[plans] ", N, " buckets; expected at least 1");
+  const std::int64_t T = buckets.size(2);
+  const auto packed = buckets.contiguous();
+  GroupedRows grouped{at::empty(buckets.sizes(), at::kInt),
+                      at::empty({buckets.size(0), buckets.size(1), N + 1}, at::kInt)};
+  const auto* from = packed.const_data_ptr<std::int32_t>();
+  auto* rows = grouped.rows.mutable_data_ptr<std::int32_t>();
+  auto* start = grouped.start.mutable_data_ptr<std::int32_t>();
+  each_group(buckets, [&](std::int64_t g) {
+    count_and_place(from + g * T, T, N, rows + g * T, start + g * (N + 1));
+  });
+  return grouped;
+}
+
+GroupedRows compact(const at::Tensor& keep) {
+  check_input(keep, "keep", at::kBool);
+  const std::int64_t T = keep.size(2);
+  const auto packed = keep.contiguous();
+  GroupedRows grouped{at::zeros(keep.sizes(), at::kInt),
+                      at::zeros({keep.size(0), keep.size(1), 2}, at::kInt)};
+  const auto* from = packed.const_data_ptr<bool>();
+  auto* rows = grouped.rows.mutable_data_ptr<std::int32_t>();
+  auto* start = grouped.start.mutable_data_ptr<std::int32_t>();
+  each_group(keep, [&](std::int64_t g) {
+    std::int32_t& kept = start[2 * g + 1];
+    for (std::int64_t t = 0; t < T; ++t) {
+      if (from[g * T + t]) rows[g * T + kept++] = static_cast<std::int32_t>(t);
+    }
+  });
+  return grouped;
+}
+
+SegmentPlan bucket_plan(const at::Tensor& query_buckets, const at::Tensor& key_buckets,
+                        std::int64_t N, bool include_self) {
+  const auto queries = sort_by_bucket(query_buckets, N);
+  const auto keys = key_buckets.is_same(query_buckets) ? queries : sort_by_bucket(key_buckets, N);
+  return join_sides(queries, keys, include_self);
+}
+
+SegmentPlan kept_plan(const at::Tensor& query_keep, const at::Tensor& key_keep, bool include_self) {
+  return join_sides(compact(query_keep), compact(key_keep), include_self);
+}
+
+PlanCounts count(const SegmentPlan& plan) {
+  PlanCounts counts;
+  const std::int64_t segments = plan.key_begin.size(2), rows = plan.query_rows.size(2);
+  const std::int64_t keys = plan.key_rows.size(2);
+  const auto* query_rows = plan.query_rows.const_data_ptr<std::int32_t>();
+  const auto* key_rows = plan.key_rows.const_data_ptr<std::int32_t>();
+  const auto* start = plan.query_start.const_data_ptr<std::int32_t>();
+  const auto* begin = plan.key_begin.const_data_ptr<std::int32_t>();
+  const auto* end = plan.key_end.const_data_ptr<std::int32_t>();
+  for (std::int64_t g = 0; g < plan.key_begin.size(0) * plan.key_begin.size(1); ++g) {
+    for (std::int64_t s = 0; s < segments; ++s) {
+      const auto first = start[g * (segments + 1) + s];
+      count_segment(query_rows + g * rows + first, start[g * (segments + 1) + s + 1] - first,
+                    key_rows + g * keys + begin[g * segments + s],
+                    end[g * segments + s] - begin[g * segments + s], plan.include_self, counts);
+    }
+  }
+  return counts;
+}
+
+SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self) {
+  const auto all = compact(at::ones({B, H, T}, at::kBool));
+  return join_sides(all, all, include_self);
+}
+
+}  // namespace attnlab::sparse
