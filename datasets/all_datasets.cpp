@@ -1,9 +1,6 @@
-// all_datasets.cpp: the table of data sets, by hand. A new one is one folder and one line here.
-#include "datasets/copy/copy.h"
-#include "datasets/digits/digits.h"
-#include "datasets/enwik8/enwik8.h"
-#include "datasets/mnist/mnist.h"
-#include "framework/data/dataset_table.h"
+// all_datasets.cpp: the table of data sets, by hand. A new one is a folder, a function and its name
+// here.
+#include "datasets/all_datasets.h"
 
 namespace attnlab::data {
 

@@ -1,4 +1,4 @@
-#include "datasets/copy/copy.h"
+#include "datasets/all_datasets.h"
 
 #include "framework/core/digest.h"
 #include "framework/core/random.h"

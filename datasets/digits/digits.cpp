@@ -1,4 +1,4 @@
-#include "datasets/digits/digits.h"
+#include "datasets/all_datasets.h"
 
 #include "datasets/digits/drawing.h"
 #include "framework/core/digest.h"

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "datasets/enwik8/enwik8.h"
+#include "datasets/all_datasets.h"
 #include "framework/core/digest.h"
 #include "framework/data/gzip.h"
 #include "framework/data/locate.h"

@@ -1,4 +1,4 @@
-#include "datasets/enwik8/enwik8.h"
+#include "datasets/all_datasets.h"
 
 #include <algorithm>
 #include <array>

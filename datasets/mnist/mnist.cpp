@@ -1,4 +1,4 @@
-#include "datasets/mnist/mnist.h"
+#include "datasets/all_datasets.h"
 
 #include "framework/core/digest.h"
 #include "framework/data/digest_cache.h"
