@@ -86,7 +86,7 @@ struct RunWriter::Impl {
                   " was ended by another process; nothing more is written";
       }
       return {};
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       put_back(std::move(batch), error.what());
       return error.what();
     }
@@ -159,8 +159,8 @@ void RunWriter::finish(RunStatus status, const std::string& reason) {
   impl_->stop();
   if (impl_->closed) return;
   const auto waiting = impl_->pending.events.size();
-  const auto lost = std::to_string(impl_->dropped) +
-                    " logged events were lost while nothing could " + "be written";
+  const auto lost =
+      "logged events lost while nothing could be written: " + std::to_string(impl_->dropped);
   const auto told = impl_->dropped == 0 ? reason : reason.empty() ? lost : reason + "; " + lost;
   const auto why = impl_->flush(std::pair{status, told});
   if (!why.empty()) {

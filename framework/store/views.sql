@@ -25,10 +25,14 @@ WITH latest AS (
   SELECT run_id,
          max(text) FILTER (WHERE name = 'kernel') AS kernel,
          max(text) FILTER (WHERE name = 'data') AS data,
-         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'data_partial') AS data_partial,
-         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'data_synthetic') AS data_synthetic,
-         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'shared') AS shared,
-         max(lower(text) IN ('true', '1', 'yes')) FILTER (WHERE name = 'pattern_sees_future') AS pattern_sees_future,
+         max(lower(text) IN ('true', '1', 'yes'))
+           FILTER (WHERE name = 'data_partial') AS data_partial,
+         max(lower(text) IN ('true', '1', 'yes'))
+           FILTER (WHERE name = 'data_synthetic') AS data_synthetic,
+         max(lower(text) IN ('true', '1', 'yes'))
+           FILTER (WHERE name = 'shared') AS shared,
+         max(lower(text) IN ('true', '1', 'yes'))
+           FILTER (WHERE name = 'pattern_sees_future') AS pattern_sees_future,
          max(CAST(text AS INTEGER)) FILTER (WHERE name = 'parameters') AS parameters
   FROM facts
   GROUP BY run_id

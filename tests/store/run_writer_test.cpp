@@ -102,6 +102,18 @@ TEST_F(Writing, an_attempt_that_somebody_else_ended_is_left_alone) {
   EXPECT_EQ(rows(), 0);
 }
 
+TEST_F(Writing, more_than_memory_may_hold_is_dropped_and_told) {
+  RunWriter writer(path_, run_);
+  MetricEvent huge = event(1, 0.5);
+  huge.metrics.resize(500'001, huge.metrics[0]);
+  writer.add(std::move(huge));
+  writer.add(event(2, 0.5));
+  writer.finish(RunStatus::done, "all steps");
+  EXPECT_EQ(rows(), 1);
+  EXPECT_EQ(words(path_, "SELECT reason FROM runs"),
+            "all steps; logged events lost while nothing could be written: 1");
+}
+
 /// A child's story: 2000 events on a full disk, then perhaps room again.
 std::string write_on_full_disk(const std::string& path, std::int64_t run,
                                const std::function<void()>& fill,
