@@ -20,9 +20,11 @@ struct Command {
 constexpr std::array kCommands{
     Command{"run", run, "one run: attnlab run attention=hash_sparse dataset=enwik8 seed=1"},
     Command{"grid", grid, "many runs: attnlab grid attention=dense,hash_sparse seed=0,1"},
-    Command{"plugins", plugins, "attention plugins found, and whether they can be loaded; show NAME"},
+    Command{"plugins", plugins,
+            "attention plugins found, and whether they can be loaded; show NAME"},
     Command{"data", data, "data sets: list, check, fetch NAME"},
-    Command{"describe", describe, "parameters of a config section: attnlab describe attention/hash_sparse"},
+    Command{"describe", describe,
+            "parameters of a config section: attnlab describe attention/hash_sparse"},
     Command{"compare", compare, "the variants of a study side by side, and their curves"},
     Command{"runs", runs, "runs in the database, filtered and sorted"},
     Command{"show", show, "everything that is stored about one run"},
@@ -30,8 +32,9 @@ constexpr std::array kCommands{
 };
 
 void print_help() {
-  std::printf("attnlab: trains and times transformers that differ in one component, the attention\n\n"
-              "usage: attnlab COMMAND [options] [overrides]     (attnlab COMMAND --help)\n\n");
+  std::printf(
+      "attnlab: trains and times transformers that differ in one component, the attention\n\n"
+      "usage: attnlab COMMAND [options] [overrides]     (attnlab COMMAND --help)\n\n");
   for (const auto& command : kCommands) std::printf("  %-10s %s\n", command.name, command.summary);
 }
 
@@ -58,7 +61,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "attnlab: %s\n", error.what());
     return error.exit_code();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "attnlab: internal error: %s\nThis is a bug in attnlab; please report it with the command.\n",
+    std::fprintf(stderr,
+                 "attnlab: internal error: %s\nThis is a bug in attnlab; please report it with the "
+                 "command.\n",
                  error.what());
     return attnlab::kExitError;
   }
