@@ -11,6 +11,7 @@
 
 #include "framework/attention/loader.h"
 #include "framework/config/node.h"
+#include "framework/core/error.h"
 #include "framework/core/paths.h"
 
 namespace attnlab::test {

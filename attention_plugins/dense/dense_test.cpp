@@ -1,0 +1,114 @@
+#include <gmock/gmock.h>
+
+#include "tests/support/plugin_case.h"
+#include "tests/support/tolerance.h"
+
+namespace attnlab::test {
+namespace {
+
+using config::Causality;
+
+std::unique_ptr<Attention> dense(Causality causality) {
+  const AttentionShape shape{.heads = 2, .head_dim = 16, .max_length = 64, .causality = causality};
+  return load_plugin(built_plugin("dense")).create(shape, section("dense"));
+}
+
+void expect_exact(Causality causality, std::int64_t length, at::ScalarType dtype) {
+  const RandomInput random({2, 2, length, 16}, dtype);
+  const ContextCase context(2);
+  const auto plugin = dense(causality);
+  const auto mask =
+      causal_mask(length, causality == Causality::strict).expand({2, 2, length, length});
+  expect_matches_reference(
+      [&](const auto& q, const auto& k, const auto& v) {
+        return plugin->forward({q, k, v, {}}, context.context).output;
+      },
+      random.query, random.key, random.value, random.grad_out, mask);
+}
+
+TEST(Dense, strict_is_exact_in_float32) { expect_exact(Causality::strict, 37, at::kFloat); }
+TEST(Dense, strict_is_exact_in_float64) { expect_exact(Causality::strict, 37, at::kDouble); }
+TEST(Dense, strict_is_exact_in_bfloat16) { expect_exact(Causality::strict, 37, at::kBFloat16); }
+TEST(Dense, strict_is_exact_in_float16) { expect_exact(Causality::strict, 37, at::kHalf); }
+TEST(Dense, inclusive_is_exact_in_float32) { expect_exact(Causality::inclusive, 37, at::kFloat); }
+TEST(Dense, inclusive_is_exact_in_float64) { expect_exact(Causality::inclusive, 37, at::kDouble); }
+TEST(Dense, inclusive_is_exact_in_bfloat16) {
+  expect_exact(Causality::inclusive, 37, at::kBFloat16);
+}
+TEST(Dense, three_tokens_are_exact) { expect_exact(Causality::strict, 3, at::kFloat); }
+TEST(Dense, one_strict_token_gives_zeros) { expect_exact(Causality::strict, 1, at::kFloat); }
+TEST(Dense, one_inclusive_token_gives_its_value) {
+  expect_exact(Causality::inclusive, 1, at::kFloat);
+}
+
+TEST(Dense, the_second_of_two_strict_tokens_gets_the_first_ones_value) {
+  const RandomInput random({2, 2, 2, 16}, at::kFloat);
+  const ContextCase context(2);
+  const auto output = dense(Causality::strict)->forward(random.input(), context.context).output;
+  EXPECT_TRUE(at::equal(output.select(2, 1), random.value.select(2, 0)));
+}
+
+TEST(Dense, strides_do_not_matter) {
+  const RandomInput random({2, 2, 33, 16}, at::kFloat);
+  const ContextCase context(2);
+  const auto plugin = dense(Causality::strict);
+  const auto strided = [](const at::Tensor& t) {
+    return t.transpose(1, 2).contiguous().transpose(1, 2);
+  };
+  const auto plain = plugin->forward(random.input(), context.context).output;
+  const AttentionInput other{strided(random.query), strided(random.key), strided(random.value), {}};
+  EXPECT_LE(largest(plugin->forward(other, context.context).output - plain), 1e-6);
+}
+
+TEST(Dense, the_future_does_not_reach_the_past) {
+  const RandomInput random({1, 2, 24, 16}, at::kFloat), other({1, 2, 24, 16}, at::kFloat, true, 2);
+  const ContextCase context(1);
+  const auto plugin = dense(Causality::strict);
+  const auto mixed = [](const at::Tensor& past, const at::Tensor& future) {
+    return at::cat({past.slice(2, 0, 12), future.slice(2, 12)}, 2);
+  };
+  const AttentionInput changed{mixed(random.query, other.query),
+                               mixed(random.key, other.key),
+                               mixed(random.value, other.value),
+                               {}};
+  const auto before = plugin->forward(random.input(), context.context).output.slice(2, 0, 12);
+  const auto after = plugin->forward(changed, context.context).output.slice(2, 0, 12);
+  EXPECT_TRUE(at::equal(before, after));
+}
+
+TEST(Dense, kernel_is_the_operator_that_ran) {
+  const ContextCase context(2);
+  const auto plugin = dense(Causality::strict);
+  EXPECT_EQ(plugin->kernel(), "not run yet");
+  (void)plugin->forward(RandomInput({2, 2, 32, 16}, at::kFloat).input(), context.context);
+  EXPECT_EQ(plugin->kernel(), "_scaled_dot_product_flash_attention_for_cpu");
+  (void)plugin->forward(RandomInput({2, 2, 32, 16}, at::kFloat).input(), context.context);
+  EXPECT_EQ(plugin->kernel(), "_scaled_dot_product_flash_attention_for_cpu") << "remembered";
+}
+
+TEST(Dense, another_operator_is_noticed) {
+  const ContextCase context(2);
+  const auto plugin = dense(Causality::strict);
+  (void)plugin->forward(RandomInput({2, 2, 32, 16}, at::kFloat).input(), context.context);
+  at::globalContext().setSDPUseFlash(false);
+  (void)plugin->forward(RandomInput({2, 2, 31, 16}, at::kFloat).input(), context.context);
+  at::globalContext().setSDPUseFlash(true);
+  EXPECT_EQ(plugin->kernel(), "_scaled_dot_product_attention_math");
+}
+
+TEST(Dense, unequal_shapes_are_refused_with_both) {
+  const ContextCase context(2);
+  auto input = RandomInput({2, 2, 32, 16}, at::kFloat).input();
+  input.value = input.value.slice(3, 0, 8);
+  try {
+    (void)dense(Causality::strict)->forward(input, context.context);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("[dense] value: expected the query's shape [2, 2, 32, 16], "
+                                     "got [2, 2, 32, 8]"));
+  }
+}
+
+}  // namespace
+}  // namespace attnlab::test

@@ -1,0 +1,80 @@
+#include "framework/attention/checked_attention.h"
+
+#include <gmock/gmock.h>
+
+#include "framework/core/error.h"
+#include "tests/support/elf_file.h"
+#include "tests/support/plugin_case.h"
+
+namespace attnlab::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+const AttentionShape kShape{.heads = 2, .head_dim = 4, .max_length = 8};
+
+std::unique_ptr<Attention> bad(const std::string& kind, std::int64_t after = 0) {
+  const auto name = "bad_" + kind;
+  const auto file = built_plugin(name).parent_path().parent_path() / "bad_plugins" /
+                    ("attention_" + name + ".so");
+  return load_plugin(file).create(kShape, section(name, {{"after", after}}), 1);
+}
+
+std::string message_of(Attention& attention, bool training = true) {
+  ContextCase context(1);
+  context.context.training = training;
+  return error_of([&] {
+    (void)attention.forward(RandomInput({1, 2, 8, 4}, at::kFloat).input(), context.context);
+  });
+}
+
+std::string message_of(const std::string& kind) { return message_of(*bad(kind)); }
+
+TEST(CheckedAttention, a_wrong_shape_is_shown_beside_the_right_one) {
+  const auto message = message_of("wrong_shape");
+  EXPECT_THAT(message, HasSubstr("attention plugin 'bad_wrong_shape' ("));
+  EXPECT_THAT(
+      message,
+      HasSubstr("), layer 1 returned an output of shape [1, 2, 8, 3]; expected [1, 2, 8, 4], as "
+                "the query has."));
+}
+
+TEST(CheckedAttention, a_wrong_dtype_is_shown_beside_the_right_one) {
+  EXPECT_THAT(message_of("wrong_dtype"),
+              HasSubstr("layer 1 returned an output of dtype Double; expected Float"));
+}
+
+TEST(CheckedAttention, a_missing_output_is_named) {
+  EXPECT_THAT(message_of("no_output"), HasSubstr("layer 1 returned no output tensor."));
+}
+
+TEST(CheckedAttention, nan_in_the_first_forward_is_named) {
+  EXPECT_THAT(message_of("nan"),
+              HasSubstr("layer 1 returned NaN or infinity for finite query, key and value."));
+}
+
+TEST(CheckedAttention, a_later_nan_is_found_in_evaluation) {
+  const auto attention = bad("nan", 1);
+  EXPECT_EQ(message_of(*attention), "");
+  EXPECT_THAT(message_of(*attention, /*training=*/false), HasSubstr("returned NaN or infinity"));
+}
+
+TEST(CheckedAttention, nan_from_the_model_is_not_blamed_on_the_plugin) {
+  const ContextCase context(1);
+  const auto nan = at::full({1, 2, 8, 4}, std::nan(""));
+  const AttentionInput input{nan, nan, nan, {}};
+  EXPECT_EQ(error_of([&] { (void)bad("nan")->forward(input, context.context); }), "");
+}
+
+TEST(CheckedAttention, an_exception_of_libtorch_names_the_plugin) {
+  EXPECT_THAT(message_of("throws_in_forward"),
+              HasSubstr("layer 1 failed in forward:\n  this plugin cannot add up"));
+}
+
+TEST(CheckedAttention, an_exception_that_is_an_int_names_the_plugin) {
+  EXPECT_THAT(message_of("throws_an_int"),
+              HasSubstr("layer 1 failed in forward:\n  an exception that is not a std::exception"));
+}
+
+}  // namespace
+}  // namespace attnlab::test
