@@ -133,7 +133,11 @@ void Catalog::mark_duplicates() {
 std::vector<std::string> Catalog::names() const {
   std::vector<std::string> list;
   for (const auto& found : found_) {
-    if (found.problem.empty() && found.shadowed_by.empty()) list.push_back(found.name);
+    // A stray library is listed, but its file name is no variant.
+    const bool claims = found.facts || found.file.filename().string().starts_with(kPrefix);
+    if (claims && std::find(list.begin(), list.end(), found.name) == list.end()) {
+      list.push_back(found.name);
+    }
   }
   return list;
 }

@@ -36,7 +36,7 @@ class Catalog {
   [[nodiscard]] const std::vector<FoundPlugin>& all() const { return found_; }
   /// Folders that anybody may write into: whoever can write there can run code as you.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
-  /// Names that can be loaded, in order.
+  /// Names that get() knows, in order, each once. It may still say why one cannot be loaded.
   [[nodiscard]] std::vector<std::string> names() const;
 
   /// The library that `name` means. Throws Error: unknown (nearest names, where it looked), found

@@ -67,7 +67,15 @@ TEST_F(PluginCatalog, two_libraries_of_one_name_in_one_folder_are_both_named) {
   EXPECT_EQ(error_of([&] { (void)catalog.get("window"); }),
             "attention 'window': two plugins in one folder are named 'window':\n  " + one.string() +
                 "\n  " + copy.string() + "\nRemove or rename one of them.");
-  EXPECT_THAT(catalog.names(), IsEmpty());
+}
+
+TEST_F(PluginCatalog, names_has_refused_plugins_but_no_stray_libraries) {
+  auto note = good_note("stale");
+  note.torch_version = plugin::FixedText<32>(std::string_view("1.0.0"));
+  (void)folder_.file("one/attention_stale.so", elf_file(note));
+  (void)folder_.file("one/libz.so", {'x'});
+  (void)add("one/attention_window.so", "window");
+  EXPECT_THAT(Catalog::of({at("one")}).names(), ElementsAre("stale", "window"));
 }
 
 TEST_F(PluginCatalog, a_duplicate_does_not_hinder_other_names) {
