@@ -1,0 +1,165 @@
+#include "framework/config/yaml.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "framework/config/scalar.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace attnlab::config {
+namespace {
+
+// Deeper trees, and aliases of aliases that blow up, are mistakes or attacks.
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxNodes = 100000;
+
+class Reader {
+ public:
+  explicit Reader(std::string source) : source_(std::move(source)) {}
+
+  Node read(const YAML::Node& yaml, int depth = 0) {
+    const Origin origin{source_, yaml.Mark().line + 1};
+    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) {
+      throw Error(origin.text() + ": nested too deeply, or aliases that expand without end.");
+    }
+    switch (yaml.Type()) {
+      case YAML::NodeType::Sequence:
+        return read_list(yaml, origin, depth);
+      case YAML::NodeType::Map:
+        return read_map(yaml, origin, depth);
+      case YAML::NodeType::Scalar:
+        return {scalar(yaml, origin), origin};
+      default:
+        return {std::monostate{}, origin};
+    }
+  }
+
+ private:
+  Node::Value scalar(const YAML::Node& yaml, const Origin& origin) {
+    const std::string& text = yaml.Scalar();
+    if (yaml.Tag() == "!" || yaml.Tag() == "tag:yaml.org,2002:str") return text;  // quoted
+    if (text.empty() || text == "~") return std::monostate{};
+    // YAML's own spelling, ".inf" and ".nan", beside the override grammar's.
+    const std::size_t sign = text[0] == '-' || text[0] == '+';
+    std::string word = text;
+    if (text.size() == sign + 4 && text[sign] == '.') {
+      const std::string without_dot = text.substr(0, sign) + text.substr(sign + 1);
+      if (without_dot.find_first_of("0123456789") == text.npos && !is_string(without_dot)) {
+        word = without_dot;
+      }
+    }
+    try {
+      return typed_scalar(word);
+    } catch (const Error& error) {
+      throw Error(origin.text() + ": " + error.what());
+    }
+  }
+
+  Node read_list(const YAML::Node& yaml, const Origin& origin, int depth) {
+    List list;
+    for (const auto& item : yaml) list.push_back(read(item, depth + 1));
+    return {std::move(list), origin};
+  }
+
+  Node read_map(const YAML::Node& yaml, const Origin& origin, int depth) {
+    Node map = Node::map(origin);
+    std::map<std::string, int> lines;
+    std::vector<YAML::Node> merged;
+    for (const auto& entry : yaml) {
+      const YAML::Node& key = entry.first;
+      const YAML::Node& value = entry.second;
+      const int line = key.Mark().line + 1;
+      if (!key.IsScalar()) {
+        throw Error(Origin{source_, line}.text() + ": a key must be a word; found a list or map.");
+      }
+      const std::string& name = key.Scalar();
+      if (name == "<<" && key.Tag() != "!") {
+        merged.push_back(value);
+        continue;
+      }
+      const auto [first, fresh] = lines.emplace(name, line);
+      if (!fresh) {
+        throw Error(Origin{source_, line}.text() + ": duplicate key '" + name +
+                    "'; it is first set in line " + std::to_string(first->second) +
+                    ". Keep one of the two.");
+      }
+      Node child = read(value, depth + 1);
+      // An empty value carries no place of its own.
+      if (child.origin().line < line) child.set_origin({source_, line});
+      map.set(name, std::move(child));
+    }
+    for (const auto& value : merged) merge_under(map, value, depth);
+    return map;
+  }
+
+  // `<<: *base`: keys of the base that the map does not set itself.
+  void merge_under(Node& map, const YAML::Node& yaml, int depth) {
+    if (yaml.IsSequence()) {
+      for (const auto& item : yaml) merge_under(map, item, depth);
+      return;
+    }
+    const Node base = read(yaml, depth + 1);
+    if (!base.is_map()) throw Error(base.origin().text() + ": '<<' merges a map, nothing else.");
+    for (const auto& [key, child] : base.as_map()) {
+      if (!map.find(key)) map.set(key, child);
+    }
+  }
+
+  std::string source_;
+  std::size_t nodes_ = 0;
+};
+
+// The name in "# @package NAME", among the comments and blank lines that open the file.
+std::string package_header(std::string_view text) {
+  for (const auto& line : split(text, '\n')) {
+    std::istringstream words(line);
+    std::string hash, directive, name;
+    words >> hash;
+    if (hash.empty() || hash == "---") continue;
+    if (hash[0] != '#') break;
+    words >> directive >> name;
+    if (hash == "#" && directive == "@package") return name;
+  }
+  return "";
+}
+
+}  // namespace
+
+YamlFile parse_yaml(std::string_view text, const std::string& source) {
+  try {
+    const auto documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      throw Error(source + ": more than one YAML document; expected one. Remove the second '---'.");
+    }
+    Node content = documents.empty() ? Node() : Reader(source).read(documents[0]);
+    if (content.is_null()) content = Node::map({source, 1});
+    if (!content.is_map()) {
+      throw Error(content.origin().text() + ": expected 'key: value' lines, found a " +
+                  std::string(content.type_name()) + ".");
+    }
+    return {std::move(content), package_header(text)};
+  } catch (const YAML::Exception& error) {
+    throw Error(Origin{source, error.mark.line + 1}.text() + ": not valid YAML: " + error.msg +
+                " (column " + std::to_string(error.mark.column + 1) + ").");
+  }
+}
+
+YamlFile load_yaml(const std::filesystem::path& path, const std::string& source) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    // An empty file also fails the insertion, and is fine.
+    std::error_code error;
+    if (!file || std::filesystem::file_size(path, error) != 0 || error) {
+      throw Error("cannot read '" + source + "'. Is it a file, and may you read it?");
+    }
+  }
+  return parse_yaml(text.str(), source);
+}
+
+}  // namespace attnlab::config

@@ -1,0 +1,24 @@
+/// yaml.h: a YAML file as a Node in which every value knows its line.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "framework/config/node.h"
+
+namespace attnlab::config {
+
+struct YamlFile {
+  Node content;         // always a map; an empty file is an empty one
+  std::string package;  // from a first line `# @package NAME`, else empty
+};
+
+/// Scalars are typed by scalar.h; quoted ones are strings. Anchors, aliases and `<<` merges work.
+/// Throws Error with file and line: syntax, a duplicate key (both lines), content that is no map.
+[[nodiscard]] YamlFile parse_yaml(std::string_view text, const std::string& source);
+
+/// As parse_yaml(); messages name the file as `source`. Throws Error when it cannot be read.
+[[nodiscard]] YamlFile load_yaml(const std::filesystem::path& path, const std::string& source);
+
+}  // namespace attnlab::config

@@ -1,0 +1,63 @@
+#include "framework/model/parameters.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "framework/core/digest.h"
+#include "framework/core/random.h"
+
+namespace attnlab::model {
+
+at::Tensor ParameterList::add_normal(std::string name, Role role, at::IntArrayRef sizes,
+                                     double std) {
+  const RandomStream stream(seed_, "init/" + name);
+  auto value = at::empty(sizes, at::kFloat);
+  float* const data = value.mutable_data_ptr<float>();
+  at::parallel_for(0, value.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      data[i] = static_cast<float>(std * stream.normal(static_cast<std::uint64_t>(i)));
+    }
+  });
+  return add(std::move(name), role, value);
+}
+
+at::Tensor ParameterList::add_ones(std::string name, Role role, at::IntArrayRef sizes) {
+  return add(std::move(name), role, at::ones(sizes, at::kFloat));
+}
+
+at::Tensor ParameterList::add(std::string name, Role role, at::Tensor value) {
+  value = value.to(device_).requires_grad_();
+  all_.push_back({std::move(name), role, value});
+  return value;
+}
+
+std::int64_t ParameterList::count() const {
+  std::int64_t sum = 0;
+  for (const auto& parameter : all_) sum += parameter.value.numel();
+  return sum;
+}
+
+const at::Tensor& ParameterList::at(std::string_view name) const {
+  for (const auto& parameter : all_) {
+    if (parameter.name == name) return parameter.value;
+  }
+  throw std::out_of_range("no parameter '" + std::string(name) + "'");
+}
+
+std::string digest(const ParameterList& parameters) {
+  std::vector<Parameter> sorted = parameters.all();
+  std::ranges::sort(sorted, {}, &Parameter::name);
+  Sha256 digest;
+  for (const auto& [name, role, value] : sorted) {
+    const auto bytes = value.detach().cpu().contiguous();
+    digest.add(name).add(std::string_view("\0", 1));
+    for (const auto size : bytes.sizes()) digest.add(std::to_string(size) + ",");
+    digest.add({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()});
+  }
+  return digest.hex();
+}
+
+}  // namespace attnlab::model

@@ -1,0 +1,166 @@
+#include "framework/model/transformer.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/core/text.h"
+#include "framework/model/sliced_loss.h"
+
+namespace attnlab::model {
+namespace {
+
+constexpr double kSmallestNorm = 1e-12;  // as in torch's normalize: a zero vector stays zero
+
+// x / |x| over the last axis. The norm is taken in float32 at least, so bfloat16 keys are unit
+// vectors up to their own rounding.
+at::Tensor to_unit_length(const at::Tensor& x) {
+  const auto wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+  const auto norm = at::linalg_vector_norm(wide, 2, {-1}, /*keepdim=*/true);
+  return (wide / norm.clamp_min(kSmallestNorm)).to(x.scalar_type());
+}
+
+void check_output(const AttentionOutput& result, const AttentionInput& input, std::int64_t layer) {
+  const auto& query = input.query;
+  const auto& output = result.output;
+  TORCH_CHECK(output.defined(), "attention of layer ", layer, " returned no output; expected ",
+              query.sizes());
+  TORCH_CHECK(output.sizes() == query.sizes(), "attention of layer ", layer, " returned shape ",
+              output.sizes(), "; expected the query's [B, H, T, D] = ", query.sizes());
+  TORCH_CHECK(output.scalar_type() == query.scalar_type(), "attention of layer ", layer,
+              " returned dtype ", output.scalar_type(), "; expected the query's ",
+              query.scalar_type());
+  TORCH_CHECK(output.device() == query.device(), "attention of layer ", layer,
+              " returned a tensor on ", output.device(), "; expected ", query.device());
+}
+
+void collect(AttentionOutput&& output, std::int64_t layer, ModelOutput& result) {
+  if (output.auxiliary_loss) {
+    result.auxiliary_loss = result.auxiliary_loss ? *result.auxiliary_loss + *output.auxiliary_loss
+                                                  : *output.auxiliary_loss;
+  }
+  for (auto& statistic : output.statistics) {
+    result.statistics.push_back({layer, std::move(statistic)});
+  }
+}
+
+}  // namespace
+
+AttentionShape attention_shape(const config::ModelConfig& config, std::int64_t length) {
+  return {.heads = config.heads,
+          .head_dim = config.head_dim(),
+          .max_length = length,
+          .causality = config.causality,
+          .shared_keys = config.shared_keys,
+          .key_norm = config.key_norm};
+}
+
+Transformer::Transformer(const config::ModelConfig& config, TokenShape shape, std::uint64_t seed,
+                         at::Device device, const AttentionFactory& attention)
+    : config_(config), parameters_(seed, device) {
+  token_embedding_ = parameters_.add_normal("token_embedding", Role::embedding,
+                                            {shape.vocabulary, config.width}, config.init_std);
+  position_embedding_ = parameters_.add_normal("position_embedding", Role::embedding,
+                                               {shape.length, config.width}, config.init_std);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) add_block(layer, attention);
+  final_norm_ = parameters_.add_ones("final_norm", Role::norm, {config.width});
+}
+
+void Transformer::add_block(std::int64_t layer, const AttentionFactory& attention) {
+  const auto width = config_.width;
+  const auto hidden = width * config_.mlp_ratio;
+  const auto residual_std = config_.init_std / std::sqrt(2.0 * static_cast<double>(config_.layers));
+  const auto prefix = "blocks." + std::to_string(layer) + ".";
+  const auto linear = [&](const char* name, std::int64_t out, std::int64_t in, double std) {
+    return parameters_.add_normal(prefix + name, Role::linear, {out, in}, std);
+  };
+  const auto norm = [&](const char* name) {
+    return parameters_.add_ones(prefix + name, Role::norm, {width});
+  };
+  Block block;
+  block.attention_norm = norm("attention_norm");
+  // Keys come last, so models with shared and separate keys start with the same query and value.
+  block.attention_in =
+      linear("attention_in", (config_.shared_keys ? 2 : 3) * width, width, config_.init_std);
+  block.attention_out = linear("attention_out", width, width, residual_std);
+  block.mlp_norm = norm("mlp_norm");
+  block.mlp_in = linear("mlp_in", hidden, width, config_.init_std);
+  block.mlp_out = linear("mlp_out", width, hidden, residual_std);
+  block.attention = attention(layer);
+  blocks_.push_back(std::move(block));
+}
+
+ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContext& context) {
+  const auto length = tokens.size(1);
+  TORCH_CHECK(length <= position_embedding_.size(0), "a sequence of ", length,
+              " tokens; the model has positions for ", position_embedding_.size(0));
+  ModelOutput result;
+  auto x = at::embedding(token_embedding_, tokens) + position_embedding_.narrow(0, 0, length);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    auto& block = blocks_[layer];
+    auto here = context;
+    here.layer = static_cast<std::int64_t>(layer);
+    x = x + attend(block, normalise(x, block.attention_norm), here, result);
+    const auto inner = at::gelu(at::linear(normalise(x, block.mlp_norm), block.mlp_in));
+    x = x + at::linear(inner, block.mlp_out);
+  }
+  result.hidden = normalise(x, final_norm_);
+  return result;
+}
+
+at::Tensor Transformer::attend(Block& block, const at::Tensor& normalised,
+                               const AttentionContext& context, ModelOutput& result) const {
+  const auto input = project(block, normalised);
+  auto output = block.attention->forward(input, context);
+  check_output(output, input, context.layer);
+  const auto merged = output.output.transpose(1, 2).reshape(normalised.sizes());  // [B, T, C]
+  collect(std::move(output), context.layer, result);
+  return at::linear(merged, block.attention_out);
+}
+
+AttentionInput Transformer::project(const Block& block, const at::Tensor& normalised) const {
+  const auto heads = [&](const at::Tensor& x) {  // [B, T, C] -> [B, H, T, D]
+    return x.view({x.size(0), x.size(1), config_.heads, config_.head_dim()}).transpose(1, 2);
+  };
+  const auto parts = at::linear(normalised, block.attention_in).split(config_.width, -1);
+  const auto& key = config_.shared_keys ? parts[0] : parts[2];
+  AttentionInput input{heads(parts[0]), {}, heads(parts[1]), normalised};
+  switch (config_.key_norm) {
+    case config::KeyNorm::per_head:
+      input.key = to_unit_length(heads(key));
+      break;
+    case config::KeyNorm::whole:
+      input.key = heads(to_unit_length(key));
+      break;
+    case config::KeyNorm::none:
+      input.key = heads(key);
+      break;
+  }
+  return input;
+}
+
+at::Tensor Transformer::normalise(const at::Tensor& x, const at::Tensor& weight) const {
+  return at::layer_norm(x, {config_.width}, weight, {}, config_.norm_eps);
+}
+
+at::Tensor Transformer::logits(const at::Tensor& hidden) const {
+  return at::linear(hidden, token_embedding_);
+}
+
+at::Tensor Transformer::nats(const at::Tensor& hidden, const at::Tensor& target,
+                             std::int64_t slice_rows) const {
+  return sliced_cross_entropy(hidden.reshape({-1, config_.width}), token_embedding_,
+                              target.reshape({-1}), slice_rows);
+}
+
+std::string Transformer::kernel() const {
+  std::vector<std::string> names;
+  for (const auto& block : blocks_) {
+    const auto name = block.attention->kernel();
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return join(names, ", ");
+}
+
+}  // namespace attnlab::model

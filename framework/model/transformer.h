@@ -1,0 +1,94 @@
+/// transformer.h: the one model: a pre-LN GPT-2 without biases in which only the attention varies.
+///   Learned positions, embedding tied with the output head, GELU MLP (paper.md section 4).
+///   Axes: B batch, T length, C width, H heads, D head_dim, W vocabulary.
+/// Non-goal: a module system. Weights are an ordered list, the forward pass is plain ATen.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/attention/attention.h"
+#include "framework/config/run_config.h"
+#include "framework/model/parameters.h"
+
+namespace attnlab::model {
+
+/// Builds the attention of one layer.
+using AttentionFactory = std::function<std::unique_ptr<Attention>(std::int64_t layer)>;
+
+/// Sizes that come from the data.
+struct TokenShape {
+  std::int64_t vocabulary = 1;  // W
+  std::int64_t length = 1;      // longest T
+};
+
+struct LayerStatistic {
+  std::int64_t layer;
+  Statistic statistic;
+};
+
+struct ModelOutput {
+  at::Tensor hidden;                         // [B, T, C] after the final norm
+  std::optional<at::Tensor> auxiliary_loss;  // sum over the layers that have one
+  std::vector<LayerStatistic> statistics;    // of plugins that report some
+};
+
+/// What the attention of this model is built for; for factories and refusals.
+[[nodiscard]] AttentionShape attention_shape(const config::ModelConfig& config,
+                                             std::int64_t length);
+
+class Transformer {
+ public:
+  /// Initial weights are a pure function of (config, shape, seed): equal bits for every attention.
+  Transformer(const config::ModelConfig& config, TokenShape shape, std::uint64_t seed,
+              at::Device device, const AttentionFactory& attention);
+
+  /// tokens [B, T] int64, T <= length. `context.layer` is filled in here; the rest is the caller's,
+  /// with one sequence id per row. Throws c10::Error when an attention returns another shape, dtype
+  /// or device than its input's.
+  [[nodiscard]] ModelOutput forward(const at::Tensor& tokens, const AttentionContext& context);
+
+  /// Scores of every next token: hidden [.., C] -> [.., W]. Training uses nats() instead.
+  [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
+
+  /// Sum of nats over targets [B, T] that are not -1; `slice_rows` rows of logits at a time.
+  [[nodiscard]] at::Tensor nats(const at::Tensor& hidden, const at::Tensor& target,
+                                std::int64_t slice_rows) const;
+
+  [[nodiscard]] const ParameterList& parameters() const { return parameters_; }
+  /// What the attentions really ran in the last forward pass; distinct names joined by ", ".
+  [[nodiscard]] std::string kernel() const;
+  [[nodiscard]] at::Device device() const { return token_embedding_.device(); }
+
+ private:
+  struct Block {
+    at::Tensor attention_norm;  // [C]
+    at::Tensor attention_in;    // [2C or 3C, C]: query, value and, where keys are separate, key
+    at::Tensor attention_out;   // [C, C]
+    at::Tensor mlp_norm;        // [C]
+    at::Tensor mlp_in;          // [R*C, C]
+    at::Tensor mlp_out;         // [C, R*C]
+    std::unique_ptr<Attention> attention;
+  };
+
+  void add_block(std::int64_t layer, const AttentionFactory& attention);
+  at::Tensor attend(Block& block, const at::Tensor& normalised, const AttentionContext& context,
+                    ModelOutput& result) const;
+  [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& normalised) const;
+  [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const;
+
+  config::ModelConfig config_;
+  ParameterList parameters_;
+  at::Tensor token_embedding_;     // [W, C], also the output head
+  at::Tensor position_embedding_;  // [length, C]
+  std::vector<Block> blocks_;
+  at::Tensor final_norm_;  // [C]
+};
+
+}  // namespace attnlab::model
