@@ -13,11 +13,18 @@ using ::testing::HasSubstr;
 
 const AttentionShape kShape{.heads = 2, .head_dim = 4, .max_length = 8};
 
-std::unique_ptr<Attention> bad(const std::string& kind, std::int64_t after = 0) {
-  const auto name = "bad_" + kind;
+std::unique_ptr<Attention> bad(const std::string& name, const config::Node& section) {
   const auto file = built_plugin(name).parent_path().parent_path() / "bad_plugins" /
                     ("attention_" + name + ".so");
-  return load_plugin(file).create(kShape, section(name, {{"after", after}}), 1);
+  return load_plugin(file).create(kShape, section, 1);
+}
+
+std::unique_ptr<Attention> bad_output(const std::string& kind, std::int64_t after = 0) {
+  return bad("bad_output", section("bad_output", {{"kind", kind}, {"after", after}}));
+}
+
+std::unique_ptr<Attention> bad_ends(const std::string& kind) {
+  return bad("bad_ends", section("bad_ends", {{"kind", kind}}));
 }
 
 std::string message_of(Attention& attention, bool training = true) {
@@ -28,11 +35,9 @@ std::string message_of(Attention& attention, bool training = true) {
   });
 }
 
-std::string message_of(const std::string& kind) { return message_of(*bad(kind)); }
-
 TEST(CheckedAttention, a_wrong_shape_is_shown_beside_the_right_one) {
-  const auto message = message_of("wrong_shape");
-  EXPECT_THAT(message, HasSubstr("attention plugin 'bad_wrong_shape' ("));
+  const auto message = message_of(*bad_output("wrong_shape"));
+  EXPECT_THAT(message, HasSubstr("attention plugin 'bad_output' ("));
   EXPECT_THAT(
       message,
       HasSubstr("), layer 1 returned an output of shape [1, 2, 8, 3]; expected [1, 2, 8, 4], as "
@@ -40,21 +45,22 @@ TEST(CheckedAttention, a_wrong_shape_is_shown_beside_the_right_one) {
 }
 
 TEST(CheckedAttention, a_wrong_dtype_is_shown_beside_the_right_one) {
-  EXPECT_THAT(message_of("wrong_dtype"),
+  EXPECT_THAT(message_of(*bad_output("wrong_dtype")),
               HasSubstr("layer 1 returned an output of dtype Double; expected Float"));
 }
 
 TEST(CheckedAttention, a_missing_output_is_named) {
-  EXPECT_THAT(message_of("no_output"), HasSubstr("layer 1 returned no output tensor."));
+  EXPECT_THAT(message_of(*bad_output("no_output")),
+              HasSubstr("layer 1 returned no output tensor."));
 }
 
 TEST(CheckedAttention, nan_in_the_first_forward_is_named) {
-  EXPECT_THAT(message_of("nan"),
+  EXPECT_THAT(message_of(*bad_output("nan")),
               HasSubstr("layer 1 returned NaN or infinity for finite query, key and value."));
 }
 
 TEST(CheckedAttention, a_later_nan_is_found_in_evaluation) {
-  const auto attention = bad("nan", 1);
+  const auto attention = bad_output("nan", 1);
   EXPECT_EQ(message_of(*attention), "");
   EXPECT_THAT(message_of(*attention, /*training=*/false), HasSubstr("returned NaN or infinity"));
 }
@@ -63,16 +69,16 @@ TEST(CheckedAttention, nan_from_the_model_is_not_blamed_on_the_plugin) {
   const ContextCase context(1);
   const auto nan = at::full({1, 2, 8, 4}, std::nan(""));
   const AttentionInput input{nan, nan, nan, {}};
-  EXPECT_EQ(error_of([&] { (void)bad("nan")->forward(input, context.context); }), "");
+  EXPECT_EQ(error_of([&] { (void)bad_output("nan")->forward(input, context.context); }), "");
 }
 
 TEST(CheckedAttention, an_exception_of_libtorch_names_the_plugin) {
-  EXPECT_THAT(message_of("throws_in_forward"),
+  EXPECT_THAT(message_of(*bad_ends("throws_in_forward")),
               HasSubstr("layer 1 failed in forward:\n  this plugin cannot add up"));
 }
 
 TEST(CheckedAttention, an_exception_that_is_an_int_names_the_plugin) {
-  EXPECT_THAT(message_of("throws_an_int"),
+  EXPECT_THAT(message_of(*bad_ends("throws_an_int")),
               HasSubstr("layer 1 failed in forward:\n  an exception that is not a std::exception"));
 }
 

@@ -34,6 +34,14 @@ std::string message_for(const std::string& bad) {
   return error_of([&] { (void)load_plugin(bad_plugin(bad)); });
 }
 
+/// The message for a library that breaks the promise `kind` (tests/plugin/bad/own_entry.cpp).
+std::string message_for_entry(const char* kind) {
+  setenv("OWN_ENTRY", kind, 1);
+  const auto message = message_for("own_entry");
+  unsetenv("OWN_ENTRY");
+  return message;
+}
+
 TEST(Loader, loads_a_plugin_of_this_build) {
   const auto plugin = load_plugin(built_plugin("dense"));
   EXPECT_EQ(plugin.note().name.view(), "dense");
@@ -105,43 +113,42 @@ TEST(Loader, a_note_with_lying_sizes_is_refused) {
 
 TEST(Loader, another_descriptor_size_is_refused) {
   EXPECT_THAT(
-      message_for("own_entry_1"),
+      message_for_entry("small"),
       HasSubstr("has a descriptor of 8 bytes for API 1; expected 32 bytes for API 1. Rebuild it"));
 }
 
 TEST(Loader, a_descriptor_that_contradicts_the_note_is_refused) {
-  EXPECT_THAT(message_for("own_entry_2"),
+  EXPECT_THAT(message_for_entry("other_note"),
               HasSubstr("has a descriptor that contradicts its note; rebuild it"));
 }
 
 TEST(Loader, a_missing_descriptor_is_refused) {
-  EXPECT_THAT(message_for("own_entry_3"), HasSubstr("returned no descriptor"));
+  EXPECT_THAT(message_for_entry("null"), HasSubstr("returned no descriptor"));
 }
 
 TEST(Loader, an_exception_in_the_entry_point_names_the_plugin) {
-  EXPECT_THAT(
-      message_for("own_entry_4"),
-      AllOf(StartsWith("attention plugin 'own_entry' ("),
-            HasSubstr("attention_own_entry_4.so) failed in its entry point:\n  not today")));
+  EXPECT_THAT(message_for_entry("throws"),
+              AllOf(StartsWith("attention plugin 'own_entry' ("),
+                    HasSubstr("attention_own_entry.so) failed in its entry point:\n  not today")));
 }
 
 TEST(Loader, an_undefined_symbol_is_demangled) {
   EXPECT_THAT(
-      message_for("own_entry_5"),
+      message_for("undefined"),
       HasSubstr("undefined symbol attnlab::function_of_another_version(at::Tensor const&, int). It "
                 "was built against other headers or libraries than this attnlab"));
 }
 
 TEST(LoadedPlugin, an_exception_in_create_names_plugin_file_and_layer) {
-  const auto plugin = load_plugin(bad_plugin("bad_throws_in_create"));
-  EXPECT_EQ(error_of([&] { (void)plugin.create(kShape, section("bad_throws_in_create"), 3); }),
-            "attention plugin 'bad_throws_in_create' (" + plugin.file().string() +
+  const auto plugin = load_plugin(bad_plugin("bad_ends"));
+  EXPECT_EQ(error_of([&] { (void)plugin.create(kShape, section("bad_ends"), 3); }),
+            "attention plugin 'bad_ends' (" + plugin.file().string() +
                 "), layer 3 failed in create:\n  this plugin cannot be made");
 }
 
 TEST(LoadedPlugin, an_unknown_parameter_is_named) {
-  const auto plugin = load_plugin(bad_plugin("bad_nan"));
-  const auto bad = section("bad_nan", {{"afer", std::int64_t{1}}});
+  const auto plugin = load_plugin(bad_plugin("bad_output"));
+  const auto bad = section("bad_output", {{"afer", std::int64_t{1}}});
   EXPECT_THAT(error_of([&] { (void)plugin.create(kShape, bad); }),
               HasSubstr("unknown key 'afer' in 'attention'. Did you mean 'after'?"));
 }

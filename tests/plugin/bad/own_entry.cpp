@@ -1,13 +1,12 @@
-// own_entry.cpp: a good note and an entry point of its own, which breaks a promise.
-//   ATTNLAB_OWN_ENTRY 1: another descriptor size. 2: a note of its own. 3: no descriptor.
-//   4: it throws. 5: it calls a function that nobody has.
+// own_entry.cpp: a good note and an entry point of its own, which breaks the promise that the
+// environment variable OWN_ENTRY names.
+#include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 
 #include "framework/attention/plugin.h"
 
 namespace attnlab {
-void function_of_another_version(const at::Tensor& tensor, int count);
-
 namespace {
 
 struct NoConfig {
@@ -28,23 +27,14 @@ __attribute__((section(".note.attnlab"), used,
     .note = detail::make_note<NoConfig>(kFacts)};
 
 __attribute__((visibility("default"))) const PluginDescriptor* attnlab_attention_plugin() {
-  static PluginDescriptor descriptor{
-      .note = &attnlab_plugin_note.note, .create = create, .refuses = refuses};
-  switch (ATTNLAB_OWN_ENTRY) {
-    case 1:
-      descriptor.struct_size = 8;
-      break;
-    case 2:
-      descriptor.note = &kOther;
-      break;
-    case 3:
-      return nullptr;
-    case 4:
-      throw std::runtime_error("not today");
-  }
-#if ATTNLAB_OWN_ENTRY == 5
-  function_of_another_version({}, 1);
-#endif
+  static PluginDescriptor descriptor;
+  descriptor = {.note = &attnlab_plugin_note.note, .create = create, .refuses = refuses};
+  const char* chosen = std::getenv("OWN_ENTRY");
+  const std::string_view kind = chosen != nullptr ? chosen : "";
+  if (kind == "small") descriptor.struct_size = 8;
+  if (kind == "other_note") descriptor.note = &kOther;
+  if (kind == "null") return nullptr;
+  if (kind == "throws") throw std::runtime_error("not today");
   return &descriptor;
 }
 }
