@@ -1,7 +1,6 @@
 /// kernels_cpu.cpp: segment attention on tiles of at most 64 queries by 64 keys.
 ///   out[t] = sum_s p[t,s] v[s],  p = softmax of scale q[t].k[s] over the pairs of the plan
-/// Layout    forward and dQ hold scores as [keys, queries], dK and dV as [queries, keys]: the
-/// tile's
+/// Layout    forward and dQ hold scores as [keys, queries], dK and dV as [queries, keys]: a tile's
 ///           own rows lie across vector lanes, the other side streams by, gathered row by row
 /// Cost      4 D FLOP a pair forward, 14 D backward (scores are recomputed in both passes)
 /// Memory    scratch_size(D) elements a thread; lse and shift carry the softmax to the backward

@@ -1,0 +1,90 @@
+/// hash_sparse.cpp: attention within hash buckets, exactly.
+///   Pagliardini, Paliotta, Jaggi, Fleuret 2023, "Fast Attention Over Long Sequences With Dynamic
+///   Sparse Flash Attention", https://arxiv.org/abs/2306.01160; over the segment engine.
+#include <ATen/ATen.h>
+
+#include "attention_plugins/hash_sparse/hashing.h"
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+#include "framework/sparse/plans.h"
+#include "framework/sparse/segment_plan.h"
+
+namespace attnlab {
+namespace {
+
+using hash_sparse::HashSparseConfig;
+using hash_sparse::Keys;
+
+class HashSparse final : public Attention {
+ public:
+  HashSparse(const AttentionShape& shape, const HashSparseConfig& config)
+      : shape_(shape), config_(config) {
+    if (const auto reason = refuses(shape, config); !reason.empty()) throw Error(reason);
+  }
+
+  [[nodiscard]] static std::string refuses(const AttentionShape& shape,
+                                           const HashSparseConfig& config) {
+    if (shape.shared_keys || config.keys == Keys::separate) return {};
+    return "keys=shared gives a key its query's bucket, but the model has keys of its own "
+           "(model.shared_keys=false). Set hash_sparse.keys=separate or model.shared_keys=true.";
+  }
+
+  [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
+                                        const AttentionContext& context) override {
+    check_input(input, "hash_sparse");
+    TORCH_CHECK(input.query.size(1) == shape_.heads && input.query.size(3) == shape_.head_dim,
+                "[hash_sparse] query: expected ", shape_.heads, " heads of ", shape_.head_dim,
+                ", got ", input.query.sizes());
+    const auto plan = plan_for(input, context);
+    auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
+    kernel_ = sparse::kernel_name(input.query);
+    AttentionOutput output{result.out, std::nullopt, {}};
+    if (!context.training) output.statistics = statistics(plan);
+    return output;
+  }
+
+  [[nodiscard]] std::string kernel() const override { return kernel_; }
+
+ private:
+  [[nodiscard]] sparse::SegmentPlan plan_for(const AttentionInput& input,
+                                             const AttentionContext& context) const {
+    const bool include_self = shape_.causality == config::Causality::inclusive;
+    const auto& query = input.query;
+    if (config_.buckets == 1) {
+      return sparse::full_plan(query.size(0), query.size(1), query.size(2), include_self);
+    }
+    const auto projections = hash_sparse::draw_projections(config_, shape_, context);
+    const auto query_buckets = hash_sparse::hash_rows(query, projections);  // [B, H, T]
+    const auto key_buckets = config_.keys == Keys::shared
+                                 ? query_buckets
+                                 : hash_sparse::hash_rows(input.key, projections);
+    return sparse::bucket_plan(query_buckets, key_buckets, config_.buckets, include_self);
+  }
+
+  [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {
+    const auto counts = sparse::count(plan);
+    const auto T = static_cast<double>(plan.query_rows.size(2));
+    const auto rows = static_cast<double>(plan.query_rows.numel());
+    return {{"bucket_share_max", "of T", static_cast<double>(counts.largest_segment) / T},
+            {"pairs_per_query", "keys", static_cast<double>(counts.pairs) / rows},
+            {"rows_without_keys", "share", 1 - static_cast<double>(counts.seeing) / rows}};
+  }
+
+  AttentionShape shape_;
+  HashSparseConfig config_;
+  std::string kernel_ = "not run yet";
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{.name = "hash_sparse",
+                 .summary = "exact attention between queries and keys of the same hash bucket",
+                 .citation = "Pagliardini, Paliotta, Jaggi, Fleuret 2023, SCFA, arXiv 2306.01160",
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kFloat32 |
+                           plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
+                           plugin::kStrict | plugin::kInclusive,
+                 .dense_when = "buckets=1"}),
+    HashSparse, HashSparseConfig)
+
+}  // namespace attnlab
