@@ -54,9 +54,9 @@ class PlanBuilder {
 };
 
 enum class PlanKind {
-  buckets,      // ascending; disjoint ranges; other rows on the query side than on the key side
-  windows,      // ascending; overlapping ranges over the rows in order
-  look_back,    // not ascending; each range is a piece and part of the one before; rows repeat
+  buckets,    // ascending; disjoint ranges; other rows on the query side than on the key side
+  windows,    // ascending; overlapping ranges over the rows in order
+  look_back,  // not ascending; each range is a piece and part of the one before; rows repeat
 };
 
 struct PlanShape {
@@ -178,8 +178,8 @@ inline bool pair_allowed(const sparse::SegmentPlan& plan, std::int64_t b, std::i
   }
   for (std::int64_t r = 0; plan.chunks.defined() && r < plan.round; ++r) {
     const auto back = at(plan.chunks[r], i) - at(plan.chunks[r], j);
-    const bool same = !plan.round_labels.defined() ||
-                      at(plan.round_labels[r], i) == at(plan.round_labels[r], j);
+    const bool same =
+        !plan.round_labels.defined() || at(plan.round_labels[r], i) == at(plan.round_labels[r], j);
     if ((back == 0 || back == 1) && same) return false;
   }
   return true;

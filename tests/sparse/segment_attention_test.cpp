@@ -44,7 +44,7 @@ TEST_P(SegmentAttention, equals_the_masked_reference) {
 std::vector<Case> cases() {
   std::vector<Case> all;
   const std::vector<std::pair<std::int64_t, std::int64_t>> sizes = {
-      {1, 1},  {1, 16},  {2, 5},   {3, 64},   {7, 2},    {31, 3},  {64, 16}, {65, 8},
+      {1, 1},  {1, 16},  {2, 5},    {3, 64},   {7, 2},    {31, 3},  {64, 16},  {65, 8},
       {97, 1}, {131, 7}, {150, 17}, {127, 32}, {199, 33}, {64, 96}, {90, 100}, {129, 128}};
   for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
     for (const auto& [T, D] : sizes) {
@@ -62,7 +62,8 @@ class SegmentMask : public testing::TestWithParam<PlanKind> {
   static constexpr std::int64_t kLength = 83;
   PlanShape shape_{2, 2, kLength};
   SegmentPlan plan_ = random_plan(GetParam(), shape_, 5);
-  [[nodiscard]] at::Tensor labels(std::int64_t count, std::vector<std::int64_t> axes = {2, 2, kLength}) {
+  [[nodiscard]] at::Tensor labels(std::int64_t count,
+                                  std::vector<std::int64_t> axes = {2, 2, kLength}) {
     return at::randint(count, axes, at::kInt);
   }
 };
@@ -118,7 +119,8 @@ TEST_P(SegmentMask, takes_a_scale) {
 }
 
 INSTANTIATE_TEST_SUITE_P(plans, SegmentMask,
-                         testing::Values(PlanKind::buckets, PlanKind::windows, PlanKind::look_back));
+                         testing::Values(PlanKind::buckets, PlanKind::windows,
+                                         PlanKind::look_back));
 
 TEST(SegmentPlan, without_segments_gives_zero) {
   const PlanShape shape{1, 2, 5};
@@ -151,7 +153,9 @@ TEST(SegmentPlan, takes_views_with_any_strides) {
   const PlanShape shape{2, 2, 41};
   const auto plan = random_plan(PlanKind::buckets, shape, 10);
   const RandomInput in({2, 41, 2, 12}, at::kFloat, false);
-  const auto turned = [](const at::Tensor& t) { return t.transpose(1, 2); };  // [B, T, H, D] -> [B, H, T, D]
+  const auto turned = [](const at::Tensor& t) {
+    return t.transpose(1, 2);
+  };  // [B, T, H, D] -> [B, H, T, D]
   const auto strided =
       sparse::segment_attention(turned(in.query), turned(in.key), turned(in.value), plan);
   const auto packed =
