@@ -1,5 +1,8 @@
-# source_digest.cmake: cmake -DHEADER=... -DROOT=... "-DFILES=a|b" -P source_digest.cmake
+# source_digest.cmake: cmake -DHEADER=... -DROOT=... "-DFILES=a|b" [-DMACRO=...] -P source_digest.cmake
 # sha256 over the lines "name sha256" of the files, names relative to ROOT.
+if(NOT MACRO)
+  set(MACRO ATTNLAB_PLUGIN_SOURCE_DIGEST)
+endif()
 string(REPLACE "|" ";" files "${FILES}")
 set(lines "")
 foreach(path IN LISTS files)
@@ -8,4 +11,4 @@ foreach(path IN LISTS files)
   string(APPEND lines "${name} ${digest}\n")
 endforeach()
 string(SHA256 digest "${lines}")
-file(WRITE ${HEADER} "#define ATTNLAB_PLUGIN_SOURCE_DIGEST \"${digest}\"\n")
+file(WRITE ${HEADER} "#define ${MACRO} \"${digest}\"\n")
