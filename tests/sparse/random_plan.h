@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
+#include <ostream>
 #include <random>
 #include <vector>
 
@@ -58,6 +60,12 @@ enum class PlanKind {
   windows,    // ascending; overlapping ranges over the rows in order
   look_back,  // not ascending; each range is a piece and part of the one before; rows repeat
 };
+
+inline void PrintTo(PlanKind kind, std::ostream* out) {
+  *out << (kind == PlanKind::buckets   ? "buckets"
+           : kind == PlanKind::windows ? "windows"
+                                       : "look_back");
+}
 
 struct PlanShape {
   std::int64_t B = 2, H = 2, T = 1;

@@ -28,7 +28,8 @@ struct Case {
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
-  *out << "kind " << static_cast<int>(c.kind) << ", T " << c.T << ", D " << c.D << ", " << c.dtype;
+  PrintTo(c.kind, out);
+  *out << ", T " << c.T << ", D " << c.D << ", " << c.dtype;
 }
 
 class SegmentAttention : public testing::TestWithParam<Case> {};
