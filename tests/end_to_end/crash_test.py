@@ -1,0 +1,133 @@
+"""crash_test.py: what a results database is worth after kill -9, Ctrl-C and two grids at once."""
+import os
+import signal
+import time
+
+from lab import INTERRUPTED, LONG, TINY, Lab, is_worker, main
+
+# One cell is over quickly, two take a while: a grid that can be killed with something done.
+STEPS = "train.steps=6,700"
+CELLS = ["attention=dense,none", "seed=0,1", *[word for word in TINY if not word.startswith("train.steps")], STEPS]
+CELL_COUNT = 8
+
+
+class Crash(Lab):
+    def metrics(self, runs="1"):
+        return set(self.sql(f"SELECT run_id, key_id, step, value FROM metrics JOIN run_attempts ON id = run_id WHERE {runs}"))
+
+    def finished(self):
+        return self.sql("SELECT id, fingerprint, attempt FROM run_attempts WHERE status = 'done' ORDER BY id")
+
+    def assert_complete(self, finished_before, metrics_before):
+        self.assertEqual(set(finished_before) - set(self.finished()), set())
+        self.assertEqual(metrics_before - self.metrics(), set())
+        done = self.values("SELECT fingerprint FROM run_attempts WHERE status = 'done'")
+        self.assertEqual((len(done), len(set(done))), (CELL_COUNT, CELL_COUNT))
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts WHERE status = 'running'"), [0])
+        self.assert_sound()
+
+    def wait_in_the_middle(self):
+        self.wait_until("a run is done", self.finished, 60)
+        self.wait_for_metrics()
+
+    def test_after_kill_9_of_the_grid_the_same_command_completes(self):
+        grid = self.start("grid", *CELLS)
+        self.wait_in_the_middle()
+        workers = self.workers()
+        self.assertTrue(workers)
+        grid.send_signal(signal.SIGKILL)
+        grid.wait()
+        self.wait_until("the orphans have ended", lambda: not any(map(is_worker, workers)), 2)
+        metrics, finished = self.metrics(), self.finished()
+        time.sleep(0.7)  # longer than a writer's flush
+        self.assertEqual(self.metrics(), metrics, "an orphan went on writing")
+        self.assert_sound()
+        self.attnlab("grid", *CELLS)
+        self.assert_complete(finished, metrics)
+
+    def test_after_kill_9_of_a_worker_the_rest_goes_on_and_the_same_command_completes(self):
+        grid = self.start("grid", *CELLS)
+        self.wait_in_the_middle()
+        victim = self.values("SELECT owner_pid FROM run_attempts WHERE status = 'running'")[0]
+        os.kill(victim, signal.SIGKILL)
+        output, _ = grid.communicate(timeout=60)
+        self.assertEqual(grid.returncode, 3, output)
+        self.assertIn("killed by SIGKILL from outside", output)
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts WHERE status = 'failed'"), [1])
+        metrics, finished = self.metrics(), self.finished()
+        self.assertEqual(len(finished), CELL_COUNT - 1)
+        self.attnlab("grid", *CELLS)
+        self.assert_complete(finished, metrics)
+
+    def test_after_kill_9_of_grid_and_worker_at_once_the_same_command_completes(self):
+        grid = self.start("grid", *CELLS)
+        self.wait_in_the_middle()
+        for worker in self.workers():
+            os.kill(worker, signal.SIGKILL)
+        grid.send_signal(signal.SIGKILL)
+        grid.wait()
+        metrics, finished = self.metrics(), self.finished()
+        self.attnlab("grid", *CELLS)
+        self.assert_complete(finished, metrics)
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts WHERE status = 'interrupted'") +
+                         self.values("SELECT count(*) FROM run_attempts WHERE status = 'failed'"), [1, 0])
+
+
+class TwoGrids(Lab):
+    def test_started_together_they_do_every_cell_once(self):
+        cells = ["attention=dense,none", "seed=0,1,2", *TINY, "train.steps=100"]
+        grids = [self.start("grid", *cells) for _ in range(2)]
+        for grid in grids:
+            output, _ = grid.communicate(timeout=90)
+            self.assertEqual(grid.returncode, 0, output)
+            self.assertRegex(output, r"6 cells: .*done")
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts"), [6])
+        self.assertEqual(self.values("SELECT DISTINCT status FROM run_attempts"), ["done"])
+        self.assert_sound()
+
+    def test_a_cell_of_a_grid_that_dies_is_taken_over(self):
+        first = self.start("grid", "attention=none", *TINY, "train.steps=1500")
+        self.wait_for_metrics()
+        second = self.start("grid", "attention=none", *TINY, "train.steps=1500")
+        time.sleep(0.5)
+        self.assertEqual(len(self.sql("SELECT id FROM run_attempts")), 1)
+        first.send_signal(signal.SIGKILL)
+        output, _ = second.communicate(timeout=60)
+        self.assertEqual(second.returncode, 0, output)
+        self.assertEqual(self.values("SELECT status FROM run_attempts ORDER BY id"), ["interrupted", "done"])
+
+
+class Stop(Lab):
+    def stop(self, number):
+        grid = self.start("grid", "attention=none", "seed=0,1,2", "--jobs", "2", *LONG)
+        self.wait_for_metrics(2)
+        workers = self.workers()
+        grid.send_signal(number)
+        output, _ = grid.communicate(timeout=20)
+        self.assertEqual(grid.returncode, INTERRUPTED, output)
+        self.assertFalse(any(map(is_worker, workers)))
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["interrupted"] * 2)
+        self.assertGreater(self.values("SELECT count(*) FROM metrics")[0], 0)
+        self.assertIn("1 not started", output)
+        self.assert_sound()
+
+    def test_sigterm_leaves_interrupted_rows_with_their_metrics(self):
+        self.stop(signal.SIGTERM)
+
+    def test_ctrl_c_leaves_interrupted_rows_with_their_metrics(self):
+        self.stop(signal.SIGINT)
+
+    def test_sigterm_to_a_worker_interrupts_its_run_alone(self):
+        grid = self.start("grid", "attention=none", "train.steps=6,20000",
+                          *[word for word in TINY if not word.startswith("train.steps")])
+        self.wait_until("the short run is done and the long one has metrics",
+                        lambda: self.values("SELECT count(*) FROM run_attempts WHERE status = 'done'") == [1])
+        self.wait_for_metrics()
+        os.kill(self.values("SELECT owner_pid FROM run_attempts WHERE status = 'running'")[0], signal.SIGTERM)
+        output, _ = grid.communicate(timeout=20)
+        self.assertEqual(grid.returncode, 3, output)
+        self.assertEqual(self.values("SELECT status FROM run_attempts ORDER BY id"), ["done", "interrupted"])
+
+
+if __name__ == "__main__":
+    main()
