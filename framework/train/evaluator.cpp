@@ -1,0 +1,65 @@
+#include "framework/train/evaluator.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "framework/train/autocast.h"
+#include "framework/train/batch.h"
+
+namespace attnlab::train {
+namespace {
+
+// Validation sequences never share an id, and so never a draw, with training sequences.
+constexpr std::int64_t kFirstId = std::int64_t{1} << 40;
+
+struct Mean {
+  double sum = 0;
+  std::int64_t count = 0;
+  std::string unit;
+};
+
+}  // namespace
+
+std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::Dataset& dataset) {
+  const auto all = dataset.size(data::Split::valid);
+  return train.eval_sequences == 0 ? all : std::min(all, train.eval_sequences);
+}
+
+Evaluation evaluate(const config::RunConfig& run, const config::TrainConfig& train,
+                    const data::Dataset& dataset, model::Transformer& model, std::int64_t step) {
+  const at::NoGradGuard no_grad;
+  Evaluation result;
+  result.sequences = evaluated_sequences(train, dataset);
+  double nats = 0;
+  std::int64_t scored = 0;
+  std::map<std::string, Mean> statistics;
+  for (std::int64_t begin = 0; begin < result.sequences; begin += train.batch_size) {
+    std::vector<data::TrainDraw> draws;
+    const auto end = std::min(begin + train.batch_size, result.sequences);
+    for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstId + i});
+    const auto batch = make_batch(dataset, data::Split::valid, draws, model.device());
+    const AutocastScope autocast(train.precision, model.device().type());
+    const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step,
+                                   batch.sequence_ids, /*training=*/false};
+    const auto output = model.forward(batch.input, context);
+    nats += model.nats(output.hidden, batch.target, train.loss_slice).item<double>();
+    scored += batch.scored;
+    for (const auto& [layer, statistic] : output.statistics) {
+      auto& mean = statistics[statistic.name];
+      mean.sum += statistic.value;
+      ++mean.count;
+      mean.unit = statistic.unit;
+    }
+  }
+  result.nats = nats / static_cast<double>(scored);
+  result.bits = result.nats / std::numbers::ln2;
+  for (const auto& [name, mean] : statistics) {
+    const double value = mean.sum / static_cast<double>(mean.count);
+    result.statistics.push_back({{"attention/" + name, mean.unit, Goal::none}, value});
+  }
+  return result;
+}
+
+}  // namespace attnlab::train

@@ -1,0 +1,34 @@
+/// evaluator.h: the validation split, scored in a fixed order.
+///   Every token of the split counts once; the metric is mean nats / ln 2, which is bits per
+///   dimension of MNIST (784 predictions an image) and bits per character of enwik8.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "framework/config/run_config.h"
+#include "framework/core/metric.h"
+#include "framework/data/dataset.h"
+#include "framework/model/transformer.h"
+
+namespace attnlab::train {
+
+struct Evaluation {
+  double nats = 0;  // mean over the scored tokens
+  double bits = 0;  // nats / ln 2
+  std::int64_t sequences = 0;
+  std::vector<Metric> statistics;  // "attention/NAME": mean over layers and batches
+};
+
+/// The first train.eval_sequences sequences (0: all) in batches of train.batch_size, as of
+/// optimiser step `step`.
+[[nodiscard]] Evaluation evaluate(const config::RunConfig& run, const config::TrainConfig& train,
+                                  const data::Dataset& dataset, model::Transformer& model,
+                                  std::int64_t step);
+
+/// Sequences that evaluate() scores.
+[[nodiscard]] std::int64_t evaluated_sequences(const config::TrainConfig& train,
+                                               const data::Dataset& dataset);
+
+}  // namespace attnlab::train

@@ -1,0 +1,66 @@
+#include "framework/train/optimizer.h"
+
+#include <ATen/ATen.h>
+
+namespace attnlab::train {
+
+AdamW::AdamW(const model::ParameterList& parameters, const config::TrainConfig& config)
+    : config_(config) {
+  groups_[0].weight_decay = config.weight_decay;
+  for (const auto& parameter : parameters.all()) {
+    Group& group = groups_[parameter.role == model::Role::linear ? 0 : 1];
+    const auto value = parameter.value.detach();
+    group.weights.push_back(parameter.value);
+    group.first_moments.push_back(at::zeros_like(value));
+    group.second_moments.push_back(at::zeros_like(value));
+    group.steps.push_back(at::zeros({}, value.options().dtype(at::kFloat)));
+  }
+}
+
+void AdamW::zero_grad() {
+  for (auto& group : groups_) {
+    for (auto& weight : group.weights) weight.mutable_grad().reset();
+  }
+}
+
+double AdamW::clip_gradients(double limit) {
+  double squares = 0;
+  for (auto& group : groups_) {
+    for (const auto& weight : group.weights) {
+      if (!weight.grad().defined()) continue;
+      const double norm = at::linalg_vector_norm(weight.grad(), 2).item<double>();
+      squares += norm * norm;
+    }
+  }
+  const double norm = std::sqrt(squares);
+  if (limit > 0 && norm > limit) {
+    for (auto& group : groups_) {
+      for (const auto& weight : group.weights) {
+        if (weight.grad().defined()) weight.grad().mul_(limit / norm);
+      }
+    }
+  }
+  return norm;
+}
+
+void AdamW::step(double learning_rate) {
+  const at::NoGradGuard no_grad;
+  for (auto& group : groups_) {
+    std::vector<at::Tensor> weights, gradients, first, second, steps;
+    for (std::size_t i = 0; i < group.weights.size(); ++i) {
+      if (!group.weights[i].grad().defined()) continue;
+      weights.push_back(group.weights[i]);
+      gradients.push_back(group.weights[i].grad());
+      first.push_back(group.first_moments[i]);
+      second.push_back(group.second_moments[i]);
+      steps.push_back(group.steps[i]);
+      group.steps[i].add_(1);
+    }
+    if (weights.empty()) continue;
+    at::_fused_adamw_(weights, gradients, first, second, {}, steps, learning_rate, config_.beta1,
+                      config_.beta2, group.weight_decay, kEpsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
+  }
+}
+
+}  // namespace attnlab::train

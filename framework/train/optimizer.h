@@ -1,0 +1,35 @@
+/// optimizer.h: AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) through
+///   LibTorch's fused kernel. Linear weights are decayed; embeddings and norms are not.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <vector>
+
+#include "framework/config/run_config.h"
+#include "framework/model/parameters.h"
+
+namespace attnlab::train {
+
+class AdamW {
+ public:
+  AdamW(const model::ParameterList& parameters, const config::TrainConfig& config);
+
+  void zero_grad();
+  /// L2 norm over all gradients; scales them down to `limit` where it is above (0: never).
+  double clip_gradients(double limit);
+  /// One update; parameters without a gradient stay as they are.
+  void step(double learning_rate);
+
+ private:
+  static constexpr double kEpsilon = 1e-8;
+  struct Group {
+    double weight_decay = 0;
+    std::vector<at::Tensor> weights, first_moments, second_moments, steps;
+  };
+  config::TrainConfig config_;
+  std::array<Group, 2> groups_;  // decayed, not decayed
+};
+
+}  // namespace attnlab::train

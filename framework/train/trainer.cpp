@@ -1,0 +1,209 @@
+#include "framework/train/trainer.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "framework/core/text.h"
+#include "framework/train/autocast.h"
+#include "framework/train/batch.h"
+#include "framework/train/evaluator.h"
+#include "framework/train/memory_meter.h"
+#include "framework/train/meters.h"
+#include "framework/train/optimizer.h"
+#include "framework/train/schedule.h"
+
+namespace attnlab::train {
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+MetricKey key(std::string name, std::string unit, Goal goal = Goal::none) {
+  return {std::move(name), std::move(unit), goal};
+}
+
+class Run {
+ public:
+  explicit Run(const TrainRequest& request)
+      : request_(request),
+        config_(request.train),
+        batch_total_(config_.batch_size * config_.accumulation),
+        optimizer_(request.model.parameters(), config_) {}
+
+  TrainResult go() {
+    reset_peaks();
+    record_conditions();
+    for (step_ = 0; step_ < config_.steps; ++step_) {
+      if (request_.stop) return interrupted();
+      if (const auto reason = take_step(); !reason.empty()) return failed(reason);
+      if (step_ == 0) request_.sink.fact("kernel", request_.model.kernel());
+      const bool last = step_ + 1 == config_.steps;
+      if (last || (config_.eval_every > 0 && (step_ + 1) % config_.eval_every == 0)) {
+        if (request_.stop) return interrupted();
+        if (const auto reason = validate(); !reason.empty()) return failed(reason);
+      }
+    }
+    record_digests();
+    return {};
+  }
+
+ private:
+  // Returns why the run cannot go on, or "".
+  std::string take_step() {
+    const double begin = now_seconds();
+    const auto draws =
+        data::draw_training_batch(static_cast<std::uint64_t>(request_.run.seed), step_,
+                                  batch_total_, request_.dataset.size(data::Split::train));
+    optimizer_.zero_grad();
+    loss_ = accumulate_gradients(draws);
+    const double norm = std::isfinite(loss_) ? optimizer_.clip_gradients(config_.grad_clip) : 0;
+    if (!std::isfinite(loss_) || !std::isfinite(norm)) return not_finite(norm);
+    const double rate = learning_rate(config_, step_);
+    optimizer_.step(rate);
+    timer_.add(now_seconds() - begin);
+    last_finite_ = loss_;
+    losses_.add({reinterpret_cast<const char*>(&loss_), sizeof loss_});
+    log_step(rate, norm);
+    report(Progress::Kind::step, loss_);
+    return {};
+  }
+
+  // Mean nats over all scored tokens of the step, with its gradients in the weights.
+  double accumulate_gradients(std::span<const data::TrainDraw> draws) {
+    std::vector<Batch> parts;
+    std::int64_t scored = 0;
+    const auto rows = static_cast<std::size_t>(config_.batch_size);
+    for (std::size_t begin = 0; begin < draws.size(); begin += rows) {
+      parts.push_back(make_batch(request_.dataset, data::Split::train, draws.subspan(begin, rows),
+                                 request_.model.device(), &batches_));
+      scored += parts.back().scored;
+    }
+    tokens_seen_ += parts.size() * rows * static_cast<std::size_t>(parts[0].input.size(1));
+    double loss = 0;
+    for (const auto& part : parts) loss += backward(part, scored);
+    return loss;
+  }
+
+  double backward(const Batch& part, std::int64_t scored_in_step) {
+    at::Tensor loss;
+    {
+      const AutocastScope autocast(config_.precision, request_.model.device().type());
+      const AttentionContext context{static_cast<std::uint64_t>(request_.run.seed), 0, step_,
+                                     part.sequence_ids, /*training=*/true};
+      const auto output = request_.model.forward(part.input, context);
+      const auto nats = request_.model.nats(output.hidden, part.target, config_.loss_slice);
+      loss = nats / static_cast<double>(scored_in_step);
+      if (output.auxiliary_loss) {
+        loss = loss + *output.auxiliary_loss / static_cast<double>(config_.accumulation);
+      }
+    }
+    loss.backward();
+    return loss.item<double>();
+  }
+
+  std::string not_finite(double norm) const {
+    const bool is_loss = !std::isfinite(loss_);
+    const auto last = std::isnan(last_finite_) ? "no step before it was finite"
+                                               : "the loss of step " + std::to_string(step_) +
+                                                     " was " + exact_number(last_finite_);
+    return std::string(is_loss ? "the loss is " : "the gradient norm is ") +
+           exact_number(is_loss ? loss_ : norm) + " at step " + std::to_string(step_ + 1) + " (" +
+           last +
+           "). Lower train.learning_rate, set train.grad_clip, or look at the attention's output.";
+  }
+
+  void log_step(double rate, double norm) {
+    if ((step_ + 1) % config_.log_every != 0 && step_ + 1 != config_.steps) return;
+    add({{key("train/loss", "nats", Goal::minimise), loss_},
+         {key("learning_rate", ""), rate},
+         {key("grad_norm", ""), norm}});
+  }
+
+  std::string validate() {
+    const auto result =
+        evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1);
+    if (!std::isfinite(result.nats)) {
+      return "the validation loss is " + exact_number(result.nats) + " after step " +
+             std::to_string(step_ + 1);
+    }
+    std::vector<Metric> metrics = result.statistics;
+    const double seconds = timer_.median();
+    const double tokens = static_cast<double>(tokens_seen_) / static_cast<double>(step_ + 1);
+    const auto bits = key("val/" + request_.dataset.info().metric, "bits", Goal::minimise);
+    metrics.push_back({key("val/loss", "nats", Goal::minimise), result.nats});
+    metrics.push_back({bits, result.bits});
+    metrics.push_back({key("tokens_per_second", "tokens/s", Goal::maximise), tokens / seconds});
+    metrics.push_back({key("step_seconds_median", "s", Goal::minimise), seconds});
+    metrics.push_back({key("allocator_peak_bytes", "bytes", Goal::minimise),
+                       static_cast<double>(allocator_peak_bytes())});
+    metrics.push_back({key("process_peak_bytes", "bytes", Goal::minimise),
+                       static_cast<double>(process_peak_bytes())});
+    add(std::move(metrics));
+    report(Progress::Kind::evaluation, result.bits);
+    return {};
+  }
+
+  void add(std::vector<Metric> metrics) {
+    request_.sink.add(
+        {step_ + 1, static_cast<std::int64_t>(tokens_seen_), timer_.total(), std::move(metrics)});
+  }
+
+  void report(Progress::Kind kind, double value) {
+    if (!request_.report) return;
+    const double left = timer_.median() * static_cast<double>(config_.steps - step_ - 1);
+    request_.report({kind, step_ + 1, config_.steps, value, left});
+  }
+
+  void record_conditions() {
+    const auto& info = request_.dataset.info();
+    auto& sink = request_.sink;
+    sink.fact("data", info.description);
+    sink.fact("data_partial", info.partial ? "true" : "false");
+    sink.fact("data_synthetic", info.synthetic ? "true" : "false");
+    sink.fact("data_source", info.source);
+    sink.fact("first_token_rule", info.first_token_rule);
+    sink.fact("stride_rule", info.stride_rule);
+    sink.fact("validated", std::to_string(evaluated_sequences(config_, request_.dataset)) + " of " +
+                               std::to_string(request_.dataset.size(data::Split::valid)) +
+                               " sequences");
+    sink.fact("initial_weights", model::digest(request_.model.parameters()));
+    sink.add({0,
+              0,
+              0,
+              {{key("parameters", ""), static_cast<double>(request_.model.parameters().count())}}});
+  }
+
+  void record_digests() {
+    request_.sink.fact("training_batches", batches_.hex());
+    request_.sink.fact("loss_chain", losses_.hex());
+  }
+
+  [[nodiscard]] TrainResult failed(const std::string& reason) const {
+    return {TrainResult::Status::failed, reason};
+  }
+  [[nodiscard]] TrainResult interrupted() const {
+    return {TrainResult::Status::interrupted,
+            "stopped after step " + std::to_string(step_) + " of " + std::to_string(config_.steps)};
+  }
+
+  const TrainRequest& request_;
+  const config::TrainConfig& config_;
+  std::int64_t batch_total_;
+  AdamW optimizer_;
+  StepTimer timer_;
+  Sha256 batches_, losses_;  // every token, every loss: what equality and repetition are judged by
+  std::int64_t step_ = 0;
+  std::size_t tokens_seen_ = 0;
+  double loss_ = 0;
+  double last_finite_ = std::nan("");
+};
+
+}  // namespace
+
+TrainResult train(const TrainRequest& request) { return Run(request).go(); }
+
+}  // namespace attnlab::train

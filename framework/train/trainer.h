@@ -1,0 +1,48 @@
+/// trainer.h: the training loop.
+///   Deterministic: with the same config, seed and thread count every loss has the same bits.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "framework/config/run_config.h"
+#include "framework/core/metric.h"
+#include "framework/data/dataset.h"
+#include "framework/model/transformer.h"
+
+namespace attnlab::train {
+
+/// What happened last, for people who wait.
+struct Progress {
+  enum class Kind { step, evaluation };
+  Kind kind = Kind::step;
+  std::int64_t step = 0;     // optimiser steps done
+  std::int64_t steps = 0;    // of so many
+  double value = 0;          // step: training loss in nats; evaluation: the data set's metric
+  double seconds_left = -1;  // -1: not known yet
+};
+
+/// Everything a run is made of; all of it outlives train().
+struct TrainRequest {
+  const config::RunConfig& run;
+  const config::TrainConfig& train;
+  const data::Dataset& dataset;
+  model::Transformer& model;
+  MetricSink& sink;
+  std::function<void(const Progress&)> report;  // called after every step; may be empty
+  const std::atomic<bool>& stop;  // set from a signal handler: the step is finished, then it ends
+};
+
+struct TrainResult {
+  enum class Status { done, failed, interrupted };
+  Status status = Status::done;
+  std::string reason;  // empty when done
+};
+
+/// Trains for train.steps optimiser steps, validating every train.eval_every and at the end.
+/// Stops as failed at the first loss or gradient norm that is not finite.
+[[nodiscard]] TrainResult train(const TrainRequest& request);
+
+}  // namespace attnlab::train

@@ -1,0 +1,66 @@
+#include "framework/worker/devices.h"
+
+#include <dlfcn.h>
+
+#include <sstream>
+
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+#include "framework/cuda/device_facts.h"
+
+namespace attnlab::worker {
+namespace {
+
+// Devices that the driver sees; 0 where there is no driver. Asks the driver itself, so that a
+// machine without one never loads LibTorch's CUDA libraries (half a second, 400 MB).
+int driver_devices() {
+  void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (driver == nullptr) return 0;
+  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
+  const auto count = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDeviceGetCount"));
+  int devices = 0;
+  return init != nullptr && count != nullptr && init(0) == 0 && count(&devices) == 0 ? devices : 0;
+}
+
+void load_torch_cuda() {
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
+  const char* const reason = dlerror();
+  throw Error("device=cuda: LibTorch's CUDA part cannot be loaded (" +
+              std::string(reason != nullptr ? reason : "unknown reason") +
+              "). Expected libtorch_cuda.so and its libraries beside libtorch_cpu.so: install them "
+              "with ATTNLAB_GPU=1 ./dev setup, or run with device=cpu.");
+}
+
+// Facts are worth having, not worth failing for: without our library the run goes on.
+std::vector<std::pair<std::string, std::string>> device_facts(int index) {
+  const auto file = paths::executable_dir().parent_path() / "lib" / "libattnlab_cuda.so";
+  void* const library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return {{"gpu", "unknown: built without nvcc"}};
+  const auto ask = reinterpret_cast<decltype(&attnlab_cuda_device_facts)>(
+      dlsym(library, "attnlab_cuda_device_facts"));
+  char text[2048] = "";
+  if (ask == nullptr || ask(index, text, sizeof text) != 0) return {{"gpu", "unknown"}};
+  std::vector<std::pair<std::string, std::string>> facts;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto equals = line.find('=');
+    facts.emplace_back(line.substr(0, equals), line.substr(equals + 1));
+  }
+  return facts;
+}
+
+}  // namespace
+
+ChosenDevice choose_device(config::Device wanted) {
+  if (wanted == config::Device::cpu) return {};
+  if (driver_devices() == 0) {
+    if (wanted == config::Device::automatic) return {};
+    throw Error(
+        "device=cuda: no CUDA device was found (no driver, or none visible). Run with device=cpu, "
+        "or device=auto to take whatever is there.");
+  }
+  load_torch_cuda();
+  return {at::Device(at::kCUDA, 0), device_facts(0)};
+}
+
+}  // namespace attnlab::worker

@@ -1,0 +1,12 @@
+/// log.h: time-stamped lines in the run's log. A library of its own, because spdlog and LibTorch
+///   bring different versions of fmt.
+#pragma once
+
+#include <string>
+
+namespace attnlab::worker {
+
+void log_info(const std::string& line);
+void log_error(const std::string& line);
+
+}  // namespace attnlab::worker

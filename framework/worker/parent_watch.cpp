@@ -1,0 +1,55 @@
+#include "framework/worker/parent_watch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+
+#include "framework/core/error.h"
+
+namespace attnlab::worker {
+namespace {
+
+constexpr std::chrono::seconds kGrace{2};
+
+bool is_pipe(int fd) {
+  struct stat facts {};
+  return fstat(fd, &facts) == 0 && S_ISFIFO(facts.st_mode);
+}
+
+// The write end of a pipe reports an error as soon as nobody can read it any more.
+bool nobody_reads(int fd, int milliseconds) {
+  pollfd watched{fd, 0, 0};
+  return poll(&watched, 1, milliseconds) > 0 && (watched.revents & (POLLERR | POLLNVAL)) != 0;
+}
+
+void watch(const std::stop_token& ended, int fd, pid_t parent) {
+  while (!ended.stop_requested()) {
+    if (!nobody_reads(fd, 200) && getppid() == parent) continue;
+    stop_requested = true;
+    std::this_thread::sleep_for(kGrace);
+    if (!ended.stop_requested()) _exit(kExitInterrupted);
+  }
+}
+
+}  // namespace
+
+std::atomic<bool> stop_requested{false};
+
+void install_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_requested = true; };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // a report to a dead parent is not worth dying for
+}
+
+ParentWatch::ParentWatch(int report_fd) {
+  if (!is_pipe(report_fd)) return;
+  thread_ = std::jthread(watch, report_fd, getppid());
+}
+
+}  // namespace attnlab::worker

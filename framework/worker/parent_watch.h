@@ -1,0 +1,25 @@
+/// parent_watch.h: a worker does not outlive the process that started it.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+namespace attnlab::worker {
+
+/// True once SIGTERM or SIGINT arrived, or the parent is gone: the current step is finished, its
+/// metrics are written, and the run ends as interrupted. install_stop_signals() makes it so.
+extern std::atomic<bool> stop_requested;
+void install_stop_signals();
+
+/// Watches the pipe to the launcher and the parent's process id from a thread of its own. When the
+/// parent is gone it sets stop_requested, and two seconds later ends the process, wherever it is,
+/// so that no orphan goes on writing. Does nothing where descriptor `report_fd` is not a pipe.
+class ParentWatch {
+ public:
+  explicit ParentWatch(int report_fd);
+
+ private:
+  std::jthread thread_;
+};
+
+}  // namespace attnlab::worker
