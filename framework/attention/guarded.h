@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -21,6 +22,8 @@ auto guarded(const std::string& who, const char* doing, Call&& call) {
     return std::forward<Call>(call)();
   } catch (const Error& error) {
     throw error.within(who + ", " + doing);
+  } catch (const std::bad_alloc&) {
+    throw;  // no fault of the plugin's; the run reports what memory there was
   } catch (const c10::Error& error) {
     throw failed(error.what_without_backtrace());
   } catch (const std::exception& error) {
