@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <functional>
+#include <random>
 
 #include "framework/core/error.h"
 #include "tests/support/elf_file.h"
@@ -253,6 +254,23 @@ TEST(ElfNote, a_name_like_a_path_is_refused) {
                 note.name = plugin::FixedText<48>(std::string_view("../x"));
               }),
               HasSubstr("the name '../x' is not made of lower-case letters, digits and '_'"));
+}
+
+// Anything but a note or an Error, such as a failed allocation of a lying size, ends the test.
+TEST(ElfNote, damaged_bytes_give_a_note_or_an_error) {
+  const TempFolder folder;
+  const auto whole = elf_file(good_note("window"));
+  std::mt19937 random(1);
+  int refused = 0;
+  for (int round = 0; round < 2000; ++round) {
+    auto bytes = whole;
+    for (int i = 0; i < 3; ++i) {
+      bytes[random() % (kNoteAt + offsetof(ElfNote, note) + 64)] = static_cast<char>(random());
+    }
+    const auto file = folder.file("a.so", bytes);
+    refused += error_of([&] { (void)plugin::read_plugin_note(file); }).empty() ? 0 : 1;
+  }
+  EXPECT_GT(refused, 500) << "the damage does not reach what the reader looks at";
 }
 
 }  // namespace
