@@ -1,0 +1,189 @@
+// describe.cpp: `attnlab describe [GROUP/NAME]`: the keys of a config section, from the same lists
+// that read and check them.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "framework/cli/options.h"
+#include "framework/config/run_config.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/data/dataset_table.h"
+#include "framework/plugin/catalog.h"
+#include "framework/plugin/parameters.h"
+#include "framework/report/table.h"
+
+namespace attnlab::cli {
+namespace {
+
+using config::Parameter;
+using plugin::Catalog;
+using report::Align;
+using report::Table;
+
+/// What can be described.
+struct Section {
+  std::string name;     // "attention/hash_sparse"
+  std::string summary;  // one line
+  std::string how;      // how its keys are set
+  std::function<std::vector<Parameter>()> parameters;
+};
+
+Section shared_section(const char* name, const char* summary, const char* how,
+                       std::vector<Parameter> (*parameters)()) {
+  return {name, summary, how, parameters};
+}
+
+Section attention_section(const Catalog& catalog, const std::string& name) {
+  const auto found = std::ranges::find(catalog.all(), name, &plugin::FoundPlugin::name);
+  const bool readable = found != catalog.all().end() && found->problem.empty() && found->facts;
+  return {"attention/" + name,
+          readable ? std::string(found->facts->note.summary.view()) : "cannot be loaded",
+          "attention." + std::string("KEY=VALUE, or ") + name + ".KEY=VALUE in a grid",
+          [&catalog, name] { return plugin::parameters(catalog.get(name).facts->note); }};
+}
+
+std::vector<Section> all_sections(const Catalog& catalog) {
+  std::vector<Section> sections{
+      shared_section("run", "seed, device and other keys of a whole run", "KEY=VALUE",
+                     config::parameters_of<config::RunConfig>),
+      shared_section("model", "the transformer around the attention", "model.KEY=VALUE",
+                     config::parameters_of<config::ModelConfig>),
+      shared_section("train", "steps, optimiser and schedule", "train.KEY=VALUE",
+                     config::parameters_of<config::TrainConfig>)};
+  for (const auto& name : catalog.names()) sections.push_back(attention_section(catalog, name));
+  for (const auto& entry : data::dataset_table()) {
+    sections.push_back(
+        {"dataset/" + entry.name, entry.summary, "dataset.KEY=VALUE", entry.parameters});
+  }
+  return sections;
+}
+
+std::string type_text(config::Kind kind) {
+  switch (kind) {
+    case config::Kind::boolean:
+      return "boolean";
+    case config::Kind::integer:
+      return "integer";
+    case config::Kind::real:
+      return "real";
+    case config::Kind::text:
+      return "text";
+    case config::Kind::choice:
+      return "choice";
+  }
+  return "";
+}
+
+// expectation() without what the type's column says already.
+std::string range_text(const Parameter& parameter) {
+  const std::string text = config::expectation(parameter);
+  for (const std::string_view type : {"an integer", "a number", "a string", "one of"}) {
+    if (!text.starts_with(type)) continue;
+    return text.substr(std::min(text.size(), type.size() + 1));
+  }
+  return text;
+}
+
+store::Value exact_value(const config::Node& node) {
+  if (const auto* integer = std::get_if<std::int64_t>(&node.value())) return *integer;
+  if (const auto* real = std::get_if<double>(&node.value())) return *real;
+  if (const auto* text = std::get_if<std::string>(&node.value())) return *text;
+  return node.text();
+}
+
+Table parameter_table(const std::vector<Parameter>& parameters) {
+  Table table{{{.name = "name", .align = Align::left},
+               {.name = "type", .align = Align::left},
+               {.name = "default", .align = Align::left},
+               {.name = "range", .align = Align::left},
+               {.name = "unit", .align = Align::left},
+               {.name = "help", .align = Align::left}},
+              {}};
+  for (const auto& parameter : parameters) {
+    const auto& standard = parameter.default_value;
+    table.rows.push_back({{.value = parameter.name},
+                          {.value = type_text(parameter.kind)},
+                          {.value = exact_value(standard), .shown = standard.text()},
+                          {.value = range_text(parameter)},
+                          {.value = parameter.unit},
+                          {.value = parameter.help}});
+  }
+  return table;
+}
+
+Table section_table(const std::vector<Section>& sections) {
+  Table table{{{.name = "name", .align = Align::left}, {.name = "summary", .align = Align::left}},
+              {}};
+  for (const auto& section : sections) {
+    table.rows.push_back({{.value = section.name}, {.value = section.summary}});
+  }
+  return table;
+}
+
+// "hash_sparse" alone means "attention/hash_sparse", and "data" is short for "dataset".
+const Section& find_section(const std::vector<Section>& sections, std::string name) {
+  if (name.starts_with("data/")) name.insert(4, "set");
+  std::vector<std::string> names;
+  for (const auto& section : sections) {
+    const auto slash = section.name.find('/');
+    if (section.name == name) return section;
+    if (slash != std::string::npos && section.name.substr(slash + 1) == name) return section;
+    names.push_back(section.name);
+    if (slash != std::string::npos && name.find('/') == std::string::npos) {
+      names.push_back(section.name.substr(slash + 1));
+    }
+  }
+  throw Error("nothing to describe is named '" + name + "'." + did_you_mean(name, names) +
+                  " `attnlab describe` lists what there is.",
+              kExitUsage);
+}
+
+void describe_section(const Section& section, bool json) {
+  const auto table = parameter_table(section.parameters());
+  if (json) {
+    fmt::print("{}", report::to_json(table));
+    return;
+  }
+  fmt::print("{}: {}\n", section.name, section.summary);
+  if (table.rows.empty()) {
+    fmt::print("\nno parameters\n");
+    return;
+  }
+  fmt::print("\n{}\nset as {}\n", report::to_text(table, 100), section.how);
+}
+
+}  // namespace
+
+int describe(Arguments arguments) {
+  Options options("describe", "[GROUP/NAME] [--plugin PATH] [--json]",
+                  "The keys of a config section: type, default, range, unit and help.");
+  options.value("plugin", "PATH", "look in this folder or library first; may be repeated")
+      .flag("json", "print JSON")
+      .notes(
+          "examples\n"
+          "  attnlab describe                        what there is\n"
+          "  attnlab describe attention/hash_sparse\n"
+          "  attnlab describe train --json");
+  const auto parsed = options.parse(arguments);
+  if (!parsed) return kExitOk;
+  if (parsed->words().size() > 1) {
+    throw Error("attnlab describe: cannot understand '" + join(parsed->words(), " ") +
+                    "'; expected one name, for instance attention/hash_sparse.",
+                kExitUsage);
+  }
+  const auto paths = parsed->texts("plugin");
+  const auto catalog = Catalog::search({paths.begin(), paths.end()});
+  const auto sections = all_sections(catalog);
+  const bool json = parsed->has("json");
+  if (!parsed->words().empty()) {
+    describe_section(find_section(sections, parsed->words()[0]), json);
+    return kExitOk;
+  }
+  const auto table = section_table(sections);
+  fmt::print("{}", json ? report::to_json(table) : report::to_text(table, 100));
+  return kExitOk;
+}
+
+}  // namespace attnlab::cli
