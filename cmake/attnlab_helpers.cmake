@@ -36,5 +36,5 @@ function(attnlab_test name)
   endif()
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT 600
-    ENVIRONMENT "ATTNLAB_BUILD=${CMAKE_BINARY_DIR};ATTNLAB_SOURCE=${CMAKE_SOURCE_DIR}")
+    ENVIRONMENT "OMP_WAIT_POLICY=passive;ATTNLAB_BUILD=${CMAKE_BINARY_DIR};ATTNLAB_SOURCE=${CMAKE_SOURCE_DIR}")
 endfunction()
