@@ -1,8 +1,11 @@
 /// cell.h: one run to launch, how to launch it, and what came of it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,9 @@ struct Cell {
   store::Facts environment;  // what stands in the database beside the run
 };
 
+/// Whether another process named `attnlab-worker` than those in `ours` runs on this machine.
+[[nodiscard]] bool other_workers_running(const std::vector<pid_t>& ours);
+
 struct LaunchOptions {
   std::filesystem::path worker;
   std::filesystem::path runs_dir;  // one folder per attempt is made in it
@@ -28,7 +34,9 @@ struct LaunchOptions {
   double silence_limit =
       1800;  // seconds without a report after which a worker counts as hung; 0: never
   double look_elsewhere = 1;  // seconds between looks at a cell that another process runs
-  double grace = 30;          // seconds between asking a worker to stop and killing it
+  /// Whether other runs than these processes compute on this machine.
+  std::function<bool(const std::vector<pid_t>&)> others = other_workers_running;
+  double grace = 30;  // seconds between asking a worker to stop and killing it
 };
 
 struct Outcome {

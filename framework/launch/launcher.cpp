@@ -253,7 +253,7 @@ void Launcher::mark_shared() {
   bool shared = running_.size() > 1;
   if (!shared && !running_.empty() && now >= next_look_around_) {
     next_look_around_ = now + kLookAroundEvery;
-    shared = other_workers_running({running_.begin()->second->child().pid()});
+    shared = options_.others({running_.begin()->second->child().pid()});
   }
   if (!shared) return;
   for (auto& [cell, attempt] : running_) {

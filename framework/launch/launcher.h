@@ -62,7 +62,4 @@ class Launcher {
   double next_look_around_ = 0;
 };
 
-/// Whether another process named `attnlab-worker` than those in `ours` runs on this machine.
-[[nodiscard]] bool other_workers_running(const std::vector<pid_t>& ours);
-
 }  // namespace attnlab::launch

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "framework/launch/launcher.h"
+#include "framework/launch/cell.h"
 
 namespace attnlab::launch {
 

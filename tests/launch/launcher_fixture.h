@@ -30,8 +30,11 @@ struct LauncherTest : testing::Test {
   std::string database = (folder / "runs.db").string();
   store::Store results{database};
   RecordingProgress progress;
-  LaunchOptions options{
-      .worker = FAKE_WORKER, .runs_dir = folder.path(), .look_elsewhere = 0.05, .grace = 1};
+  LaunchOptions options{.worker = FAKE_WORKER,
+                        .runs_dir = folder.path(),
+                        .look_elsewhere = 0.05,
+                        .others = [](const auto&) { return false; },
+                        .grace = 1};
 
   /// `behave` as in fake_worker.cpp.
   [[nodiscard]] Cell cell(const std::string& name, const std::string& behave = "well",

@@ -56,6 +56,18 @@ TEST_F(LauncherTest, runs_beside_each_other_are_marked_shared_and_lonely_ones_ar
               ElementsAre("1", "1", "0"));
 }
 
+TEST_F(LauncherTest, a_run_beside_one_of_another_database_is_marked_shared) {
+  options.others = [](const auto& ours) { return ours.size() == 1; };
+  launch({cell("a")});
+  EXPECT_THAT(ask("SELECT text FROM facts WHERE name = 'shared'"), ElementsAre("1"));
+}
+
+TEST_F(LauncherTest, other_workers_are_found_by_their_name) {
+  std::filesystem::copy("/bin/sleep", folder / "attnlab-worker");
+  const ChildProcess other({(folder / "attnlab-worker").string(), "60"}, folder / "log");
+  EXPECT_TRUE(other_workers_running({}));
+}
+
 TEST_F(LauncherTest, finished_cells_are_not_run_again_and_said_so) {
   const Outcome first = launch_one(cell("a"));
   progress.notes.clear();
