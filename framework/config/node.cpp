@@ -29,13 +29,15 @@ std::string quoted(std::string_view text) {
   return out.append(backslashes, '\\') + '"';
 }
 
-bool is_plain_word(std::string_view text) {
+bool has_plain_letters(std::string_view text) {
   const auto plain = [](unsigned char c) {
     return std::isalnum(c) || c >= 128 ||
            std::string_view("_-./+%@*?").find(static_cast<char>(c)) != std::string_view::npos;
   };
-  return !text.empty() && std::all_of(text.begin(), text.end(), plain) && is_string(text);
+  return !text.empty() && std::all_of(text.begin(), text.end(), plain);
 }
+
+bool is_plain_word(std::string_view text) { return has_plain_letters(text) && is_string(text); }
 
 struct Text {
   std::string operator()(std::monostate) const { return "null"; }
@@ -57,7 +59,8 @@ struct Text {
   std::string operator()(const Map& map) const {
     std::string text = "{";
     for (const auto& [key, child] : map) {
-      text += (text.size() > 1 ? "," : "") + key + ":" + child.text();
+      text += (text.size() > 1 ? "," : "") + (has_plain_letters(key) ? key : quoted(key)) + ":" +
+              child.text();
     }
     return text + "}";
   }

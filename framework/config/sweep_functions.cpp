@@ -1,0 +1,228 @@
+// sweep_functions.cpp: the functions of the override grammar, by name.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "framework/config/override_value.h"
+#include "framework/core/random.h"
+#include "framework/core/text.h"
+
+namespace attnlab::config {
+namespace {
+
+using Kind = Element::Kind;
+
+Element sweep(std::vector<Node> values) {
+  Element element;
+  element.kind = Kind::sweep;
+  element.values = std::move(values);
+  return element;
+}
+
+// The argument NAME=value, or null pointer.
+const Argument* named(const Call& call, std::string_view name) {
+  for (const auto& argument : call.arguments) {
+    if (argument.name == name) return &argument;
+  }
+  return nullptr;
+}
+
+// Only positional arguments and, once, the named one that the function knows.
+void check_names(const Call& call, std::string_view known = {}) {
+  for (const auto& argument : call.arguments) {
+    if (argument.name.empty()) continue;
+    if (argument.name != known || named(call, known) != &argument) {
+      const std::string hint = known.empty() ? "takes no named arguments"
+                                             : "knows only the named "
+                                               "argument '" +
+                                                   std::string(known) + "', once";
+      call.fail(hint + "; found '" + argument.name + "='.", argument.column);
+    }
+  }
+}
+
+const Node& plain(const Call& call, const Argument& argument) {
+  if (argument.element.kind != Kind::value) {
+    call.fail("takes values here, not a function's sweep.", argument.element.column);
+  }
+  return argument.element.values[0];
+}
+
+std::vector<Node> positional(const Call& call) {
+  std::vector<Node> values;
+  for (const auto& argument : call.arguments) {
+    if (argument.name.empty()) values.push_back(plain(call, argument));
+  }
+  return values;
+}
+
+Element choice(const Call& call) {
+  check_names(call);
+  if (call.arguments.empty()) call.fail("is an empty sweep; expected at least one value.");
+  return sweep(positional(call));
+}
+
+// sort() and shuffle() take values, one sweep, or one list, and return the same kind.
+Element reordered_input(const Call& call) {
+  std::vector<const Argument*> given;
+  for (const auto& argument : call.arguments) {
+    if (argument.name.empty()) given.push_back(&argument);
+  }
+  if (given.empty()) call.fail("is an empty sweep; expected at least one value.");
+  if (given.size() > 1) return sweep(positional(call));
+  const Element& only = given[0]->element;
+  if (only.kind != Kind::value && only.kind != Kind::sweep) {
+    call.fail("takes values, a list or a sweep of values.", only.column);
+  }
+  return only;
+}
+
+template <class Reorder>
+Element reordered(const Call& call, const Reorder& reorder) {
+  Element element = reordered_input(call);
+  const bool list = element.kind == Kind::value && element.values[0].is_list();
+  reorder(list ? element.values[0].as_list() : element.values);
+  return element;
+}
+
+// Exact for 64-bit integers and doubles alike, so that the order is a total one.
+long double number(const Node& node) {
+  const auto* integer = std::get_if<std::int64_t>(&node.value());
+  return integer ? static_cast<long double>(*integer) : std::get<double>(node.value());
+}
+
+bool is_number(const Node& node) {
+  if (std::holds_alternative<std::int64_t>(node.value())) return true;
+  const auto* real = std::get_if<double>(&node.value());
+  return real && !std::isnan(*real);
+}
+
+bool is_text(const Node& node) { return std::holds_alternative<std::string>(node.value()); }
+
+bool before(const Node& a, const Node& b) {
+  if (is_text(a)) return std::get<std::string>(a.value()) < std::get<std::string>(b.value());
+  return number(a) < number(b);
+}
+
+Element sort(const Call& call) {
+  check_names(call, "reverse");
+  bool reverse = false;
+  if (const Argument* argument = named(call, "reverse")) {
+    const auto* flag = std::get_if<bool>(&plain(call, *argument).value());
+    if (!flag) call.fail("expects reverse=true or reverse=false.", argument->column);
+    reverse = *flag;
+  }
+  return reordered(call, [&](std::vector<Node>& values) {
+    if (!std::all_of(values.begin(), values.end(), is_number) &&
+        !std::all_of(values.begin(), values.end(), is_text)) {
+      call.fail("can only order numbers or strings, not a mixture or other types.");
+    }
+    std::stable_sort(values.begin(), values.end(), [&](const Node& a, const Node& b) {
+      return reverse ? before(b, a) : before(a, b);
+    });
+  });
+}
+
+// Fisher-Yates. The seed is fixed, so that a grid typed twice is the same grid.
+Element shuffle(const Call& call) {
+  check_names(call, "seed");
+  std::int64_t seed = 0;
+  if (const Argument* argument = named(call, "seed")) {
+    const auto* integer = std::get_if<std::int64_t>(&plain(call, *argument).value());
+    if (!integer) call.fail("expects an integer as seed.", argument->column);
+    seed = *integer;
+  }
+  const RandomStream random(static_cast<std::uint64_t>(seed), "shuffle");
+  return reordered(call, [&](std::vector<Node>& values) {
+    for (std::size_t left = values.size(); left > 1; --left) {
+      std::swap(values[left - 1], values[random.below(left, left)]);
+    }
+  });
+}
+
+std::vector<std::string> patterns(const Call& call, const Argument& argument) {
+  const Node& node = plain(call, argument);
+  const List one{node};
+  std::vector<std::string> texts;
+  for (const auto& item : node.is_list() ? node.as_list() : one) {
+    if (!is_text(item)) call.fail("takes patterns such as 'hash_*'.", argument.column);
+    texts.push_back(std::get<std::string>(item.value()));
+  }
+  return texts;
+}
+
+Element glob(const Call& call) {
+  check_names(call, "exclude");
+  Element element;
+  element.kind = Kind::glob;
+  for (const auto& argument : call.arguments) {
+    auto& list = argument.name.empty() ? element.glob.include : element.glob.exclude;
+    if (!list.empty()) call.fail("takes one pattern or one list of them.", argument.column);
+    list = patterns(call, argument);
+  }
+  if (element.glob.include.empty()) call.fail("needs a pattern, as in glob(*) or glob([a*,b*]).");
+  return element;
+}
+
+Element extend_list(const Call& call) {
+  check_names(call);
+  if (call.arguments.empty()) call.fail("needs at least one element to append.");
+  Element element;
+  element.kind = Kind::extend_list;
+  element.values.emplace_back(positional(call));
+  return element;
+}
+
+Element cast_argument(const Call& call) {
+  check_names(call);
+  if (call.arguments.size() != 1)
+    call.fail("takes one argument; to cast several, cast choice(...).");
+  Element element = call.arguments[0].element;
+  if (element.kind != Kind::value && element.kind != Kind::sweep) {
+    call.fail("takes a value or a sweep of values.", element.column);
+  }
+  for (Node& node : element.values) node = cast(call, node, call.arguments[0].column);
+  return element;
+}
+
+Element range(const Call& call) { return sweep(decimal_range(call)); }
+
+Element interval(const Call& call) {
+  call.fail("is a search space for an optimiser; a grid needs values: choice(...) or range(...).");
+}
+
+Element tag(const Call& call) { call.fail("is not supported; write the sweep without it."); }
+
+struct Function {
+  std::string_view name;
+  Element (*evaluate)(const Call&);
+};
+
+constexpr std::array kFunctions{Function{"choice", choice},
+                                Function{"range", range},
+                                Function{"glob", glob},
+                                Function{"sort", sort},
+                                Function{"shuffle", shuffle},
+                                Function{"extend_list", extend_list},
+                                Function{"int", cast_argument},
+                                Function{"float", cast_argument},
+                                Function{"bool", cast_argument},
+                                Function{"str", cast_argument},
+                                Function{"json_str", cast_argument},
+                                Function{"interval", interval},
+                                Function{"tag", tag}};
+
+}  // namespace
+
+Element evaluate(const Call& call) {
+  std::vector<std::string> names{"zip"};
+  for (const auto& function : kFunctions) {
+    if (function.name == call.name) return function.evaluate(call);
+    names.emplace_back(function.name);
+  }
+  call.cursor.fail("unknown function '" + call.name + "'." + did_you_mean(call.name, names) +
+                       " A value with brackets goes in quotes.",
+                   call.column);
+}
+
+}  // namespace attnlab::config
