@@ -143,6 +143,7 @@ void fill_defaults(Node& composed, const Schemas& schemas) {
   add_missing(composed, parameters_of<RunConfig>());
   add_missing(section_of(composed, "model"), parameters_of<ModelConfig>());
   add_missing(section_of(composed, "train"), parameters_of<TrainConfig>());
+  add_missing(section_of(composed, "dataset"), parameters_of<DatasetConfig>());
   add_missing_by_name(section_of(composed, "dataset"), schemas, dataset_parameters);
   add_missing_by_name(section_of(composed, "attention"), schemas, attention_parameters);
 }
