@@ -78,10 +78,10 @@ std::string type_text(config::Kind kind) {
 
 // expectation() without what the type's column says already.
 std::string range_text(const Parameter& parameter) {
-  const std::string text = config::expectation(parameter);
-  for (const std::string_view type : {"an integer", "a number", "a string", "one of"}) {
-    if (!text.starts_with(type)) continue;
-    return text.substr(std::min(text.size(), type.size() + 1));
+  std::string text = config::expectation(parameter);
+  for (const std::string_view type : {"an integer", "a number", "a string", "one of", "of "}) {
+    if (text.starts_with(type)) text.erase(0, type.size());
+    text.erase(0, text.find_first_not_of(' '));
   }
   return text;
 }
