@@ -89,8 +89,8 @@ class Reader {
                     ". Keep one of the two.");
       }
       Node child = read(value, depth + 1);
-      // An empty value carries no place of its own.
-      if (child.origin().line < line) child.set_origin({source_, line});
+      // An empty value carries no place of its own, or that of what follows.
+      if (child.is_null()) child.set_origin({source_, line});
       map.set(name, std::move(child));
     }
     for (const auto& value : merged) merge_under(map, value, depth);
@@ -128,11 +128,24 @@ std::string package_header(std::string_view text) {
   return "";
 }
 
+std::string syntax_error(const YAML::Exception& error, std::string_view text,
+                         const std::string& source) {
+  const auto breaks = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+  const int last = text.ends_with('\n') ? breaks : breaks + 1;
+  const int line = error.mark.line + 1;
+  const std::string where =
+      line > last ? "end of file" : "column " + std::to_string(error.mark.column + 1);
+  return Origin{source, std::min(line, last)}.text() + ": not valid YAML: " + error.msg + " (" +
+         where + ").";
+}
+
 }  // namespace
 
 YamlFile parse_yaml(std::string_view text, const std::string& source) {
   try {
-    const auto documents = YAML::LoadAll(std::string(text));
+    // yaml-cpp takes a quote that is never closed for closed when a line break ends the file; a
+    // last comment without one makes it see the end.
+    const auto documents = YAML::LoadAll(std::string(text) + "\n#");
     if (documents.size() > 1) {
       throw Error(source + ": more than one YAML document; expected one. Remove the second '---'.");
     }
@@ -144,8 +157,7 @@ YamlFile parse_yaml(std::string_view text, const std::string& source) {
     }
     return {std::move(content), package_header(text)};
   } catch (const YAML::Exception& error) {
-    throw Error(Origin{source, error.mark.line + 1}.text() + ": not valid YAML: " + error.msg +
-                " (column " + std::to_string(error.mark.column + 1) + ").");
+    throw Error(syntax_error(error, text, source));
   }
 }
 
