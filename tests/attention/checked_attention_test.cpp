@@ -55,12 +55,12 @@ TEST(CheckedAttention, a_missing_output_is_named) {
 }
 
 TEST(CheckedAttention, nan_in_the_first_forward_is_named) {
-  EXPECT_THAT(message_of(*bad_output("nan")),
+  EXPECT_THAT(message_of(*bad_output("not_finite")),
               HasSubstr("layer 1 returned NaN or infinity for finite query, key and value."));
 }
 
 TEST(CheckedAttention, a_later_nan_is_found_in_evaluation) {
-  const auto attention = bad_output("nan", 1);
+  const auto attention = bad_output("not_finite", 1);
   EXPECT_EQ(message_of(*attention), "");
   EXPECT_THAT(message_of(*attention, /*training=*/false), HasSubstr("returned NaN or infinity"));
 }
@@ -69,7 +69,7 @@ TEST(CheckedAttention, nan_from_the_model_is_not_blamed_on_the_plugin) {
   const ContextCase context(1);
   const auto nan = at::full({1, 2, 8, 4}, std::nan(""));
   const AttentionInput input{nan, nan, nan, {}};
-  EXPECT_EQ(error_of([&] { (void)bad_output("nan")->forward(input, context.context); }), "");
+  EXPECT_EQ(error_of([&] { (void)bad_output("not_finite")->forward(input, context.context); }), "");
 }
 
 TEST(CheckedAttention, an_exception_of_libtorch_names_the_plugin) {

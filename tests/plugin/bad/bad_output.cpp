@@ -6,15 +6,15 @@
 namespace attnlab {
 namespace {
 
-enum class Kind { wrong_shape, wrong_dtype, nan, no_output };
+enum class Kind { wrong_shape, wrong_dtype, not_finite, no_output };
 
 struct BadConfig {
-  Kind kind = Kind::nan;
+  Kind kind = Kind::not_finite;
   std::int64_t after = 0;
   static constexpr auto fields() {
     return std::tuple{
-        config::choice("kind", &BadConfig::kind, {"wrong_shape", "wrong_dtype", "nan", "no_output"},
-                       "what is wrong"),
+        config::choice("kind", &BadConfig::kind,
+                       {"wrong_shape", "wrong_dtype", "not_finite", "no_output"}, "what is wrong"),
         config::integer("after", &BadConfig::after, {.low = 0}, "calls",
                         "forwards of a layer that go well before the bad one")};
   }
@@ -37,7 +37,7 @@ class BadOutput final : public Attention {
         return value.slice(3, 1);
       case Kind::wrong_dtype:
         return value.to(at::kDouble);
-      case Kind::nan:
+      case Kind::not_finite:
         return value * std::numeric_limits<double>::quiet_NaN();
       case Kind::no_output:
         return {};
