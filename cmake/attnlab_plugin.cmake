@@ -7,14 +7,14 @@
 include_guard()
 set(ATTNLAB_PLUGIN_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
 
-# Writes FOLDER/attnlab_plugin_digest.h from the files' contents: a relink leaves it, an edit changes it.
+# Writes HEADER from the contents of the files after ROOT: a relink leaves it, an edit changes it.
 function(attnlab_source_digest header root)
   set(script ${ATTNLAB_PLUGIN_CMAKE_DIR}/source_digest.cmake)
   list(SORT ARGN)
   list(JOIN ARGN "|" files)
   add_custom_command(OUTPUT ${header}
     COMMAND ${CMAKE_COMMAND} -DHEADER=${header} -DROOT=${root} "-DFILES=${files}" -P ${script}
-    DEPENDS ${ARGN} ${script} VERBATIM COMMENT "Source digest of ${root}")
+    DEPENDS ${ARGN} ${script} VERBATIM COMMENT "Writing ${header}")
 endfunction()
 
 function(attnlab_plugin_library target)
