@@ -182,7 +182,7 @@ Composed Composer::compose(const std::vector<Override>& overrides, const Fill& f
   }
   if (fill) fill(composed.config);
   for (const auto& override : plain) {
-    if (!is_group(override.key)) apply(composed.config, override, override.key);
+    if (!chooses_option(impl_->files, override)) apply(composed.config, override, override.key);
   }
   interpolate(composed.config);
   return composed;

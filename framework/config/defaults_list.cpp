@@ -108,16 +108,17 @@ class Expansion {
   DefaultsList expand() {
     // An `override` entry changes a choice made further up, so the walk is repeated with what the
     // last one found until nothing changes.
+    replacements_ = chosen_by_user_;
     for (int round = 0; round < kMaxDepth; ++round) {
       result_ = {};
       found_ = chosen_by_user_;
       used_.clear();
       walk(files_.root(), "", "", 0);
+      for (const auto& entry : appended_) visit_group(entry, "", "", 0);
       const bool same = found_ == replacements_;
       replacements_ = found_;
       if (same) break;
     }
-    for (const auto& entry : appended_) visit_group(entry, "", "", 0);
     for (const auto& [name, replacement] : replacements_) {
       if (used_.contains(name) || removed_.contains(name)) continue;
       throw Error(replacement.origin.text() + ": nothing to override: group '" + name +
@@ -128,7 +129,7 @@ class Expansion {
 
  private:
   void add_choice(const Override& override) {
-    if (!files_.is_group(override.key)) return;
+    if (!chooses_option(files_, override)) return;
     const auto name = override.target();
     if (override.sign == Override::Sign::remove) {
       removed_.insert(name);
@@ -244,6 +245,11 @@ class Expansion {
 };
 
 }  // namespace
+
+bool chooses_option(const ConfigFiles& files, const Override& override) {
+  const bool dict = !override.values.empty() && override.values[0].is_map();
+  return files.is_group(override.key) && !dict;
+}
 
 DefaultsList expand_defaults(ConfigFiles& files, const std::vector<Override>& overrides) {
   return Expansion(files, overrides).expand();

@@ -22,6 +22,9 @@ struct DefaultsList {
   std::vector<Choice> choices;
 };
 
+/// Whether the override picks an option of a group; `model={width:8}` changes values instead.
+[[nodiscard]] bool chooses_option(const ConfigFiles& files, const Override& override);
+
 /// Expands the root's defaults list with the group choices among `overrides` (set: replaces the
 /// option, add: appends one, remove: leaves the group out). Throws Error: unknown options, `???`,
 /// an `override` of a group that is not in the list, malformed entries.

@@ -1,0 +1,215 @@
+#include "framework/config/compose.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "framework/core/error.h"
+
+namespace attnlab::config {
+namespace {
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Compose : public testing::Test {
+ protected:
+  Compose() {
+    std::string pattern = (fs::temp_directory_path() / "attnlab-compose-XXXXXX").string();
+    home_ = mkdtemp(pattern.data());
+    write("experiments/config.yaml",
+          "defaults:\n  - model: tiny\n  - dataset: mnist\n  - attention: dense\n  - _self_\n"
+          "  - experiment: null\nseed: 0\naliases:\n  data: dataset\n");
+    write("experiments/model/tiny.yaml", "layers: 2\nwidth: 64\n");
+    write("experiments/model/small.yaml", "defaults: [tiny]\nlayers: 6\n");
+    write("attention_plugins/dense/config.yaml", "name: dense\n");
+    write("attention_plugins/hash_sparse/config.yaml", "name: hash_sparse\nbuckets: 16\n");
+    write("datasets/mnist/config.yaml", "name: mnist\nlength: 784\n");
+    write("datasets/enwik8/config.yaml", "name: enwik8\nlength: 512\nlist: [1, 2]\n");
+    write("experiments/experiment/long.yaml",
+          "# @package _global_\ndefaults:\n  - override /dataset: enwik8\n"
+          "seed: 7\nmodel:\n  width: 32\ndataset:\n  length: 1024\n");
+  }
+  ~Compose() override { fs::remove_all(home_); }
+
+  void write(const std::string& file, const std::string& text) {
+    fs::create_directories((home_ / file).parent_path());
+    std::ofstream(home_ / file) << text;
+  }
+  Composed compose(const std::vector<std::string>& words, const Fill& fill = {}) {
+    std::vector<Override> overrides;
+    for (const auto& word : words) overrides.push_back(parse_override(word));
+    return Composer({home_, dirs_, {"window"}}).compose(overrides, fill);
+  }
+  std::string value(const std::vector<std::string>& words, const std::string& path) {
+    const auto composed = compose(words);
+    const Node* node = composed.config.find_path(path);
+    return node == nullptr ? "(none)" : node->text();
+  }
+  std::string error(const std::vector<std::string>& words) {
+    try {
+      (void)compose(words);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "(no error)";
+  }
+  fs::path home_;
+  std::vector<fs::path> dirs_;
+};
+
+TEST_F(Compose, merges_the_defaults_into_their_sections) {
+  EXPECT_EQ(compose({}).config.text(),
+            "{model:{layers:2,width:64},dataset:{name:mnist,length:784},attention:{name:dense},"
+            "seed:0}");
+}
+
+TEST_F(Compose, takes_another_option_of_a_group) {
+  EXPECT_EQ(value({"attention=hash_sparse"}, "attention"), "{name:hash_sparse,buckets:16}");
+  EXPECT_EQ(compose({"attention=hash_sparse"}).option("attention"), "hash_sparse");
+}
+
+TEST_F(Compose, follows_the_defaults_of_a_group_file) {
+  EXPECT_EQ(value({"model=small"}, "model"), "{layers:6,width:64}");
+}
+
+TEST_F(Compose, puts_an_experiment_over_the_groups_and_the_command_line_over_both) {
+  EXPECT_EQ(value({"experiment=long"}, "dataset.name"), "enwik8");
+  EXPECT_EQ(value({"experiment=long"}, "dataset.length"), "1024");
+  EXPECT_EQ(value({"experiment=long"}, "model"), "{layers:2,width:32}");
+  EXPECT_EQ(value({"experiment=long"}, "seed"), "7");
+  EXPECT_EQ(value({"experiment=long", "dataset.length=256"}, "dataset.length"), "256");
+  EXPECT_EQ(value({"experiment=long", "seed=1"}, "seed"), "1");
+  EXPECT_EQ(value({"experiment=long", "dataset=mnist"}, "dataset.name"), "mnist");
+  EXPECT_EQ(value({"+experiment=long"}, "dataset.name"), "enwik8");
+}
+
+TEST_F(Compose, needs_no_file_for_a_plugin_that_was_found) {
+  EXPECT_EQ(value({"attention=window"}, "attention"), "{name:window}");
+}
+
+TEST_F(Compose, looks_in_config_folders_first) {
+  dirs_ = {home_ / "mine"};
+  write("mine/model/tiny.yaml", "layers: 9\n");
+  write("mine/attention/own.yaml", "name: own\n");
+  EXPECT_EQ(value({}, "model.layers"), "9");
+  EXPECT_EQ(value({"attention=own"}, "attention.name"), "own");
+}
+
+TEST_F(Compose, knows_where_every_value_came_from) {
+  const auto composed = compose({"model.width=32", "attention=hash_sparse"});
+  const auto origin = [&](const char* path) {
+    return composed.config.find_path(path)->origin().text();
+  };
+  EXPECT_EQ(origin("seed"), "experiments/config.yaml:7");
+  EXPECT_EQ(origin("model.layers"), "experiments/model/tiny.yaml:1");
+  EXPECT_EQ(origin("model.width"), "override 'model.width=32'");
+  EXPECT_EQ(origin("attention.buckets"), "attention_plugins/hash_sparse/config.yaml:2");
+}
+
+TEST_F(Compose, replaces_aliases_and_keeps_none) {
+  EXPECT_EQ(value({"data.length=100"}, "dataset.length"), "100");
+  EXPECT_EQ(value({"data=enwik8"}, "dataset.name"), "enwik8");
+  EXPECT_EQ(value({}, "aliases"), "(none)");
+}
+
+TEST_F(Compose, adds_forces_and_removes) {
+  EXPECT_EQ(value({"+model.depth=3"}, "model.depth"), "3");
+  EXPECT_EQ(value({"++model.width=3"}, "model.width"), "3");
+  EXPECT_EQ(value({"++a.b.c=3"}, "a.b.c"), "3");
+  EXPECT_EQ(value({"~model.width"}, "model"), "{layers:2}");
+  EXPECT_EQ(value({"~attention"}, "attention"), "(none)");
+}
+
+TEST_F(Compose, merges_dicts) {
+  EXPECT_EQ(value({"model={width:8}"}, "model"), "{layers:2,width:8}");
+  EXPECT_EQ(value({"+attention={more:1}"}, "attention"), "{name:dense,more:1}");
+}
+
+TEST_F(Compose, extends_lists_when_asked) {
+  EXPECT_EQ(value({"data=enwik8", "dataset.list=[5]"}, "dataset.list"), "[5]");
+  EXPECT_EQ(value({"data=enwik8", "dataset.list=extend_list(3,4)"}, "dataset.list"), "[1,2,3,4]");
+}
+
+TEST_F(Compose, fills_in_defaults_before_overrides_apply) {
+  const auto composed = compose({"model.heads=8"}, [](Node& config) {
+    config.find("model")->set("heads", Node(std::int64_t{4}));
+  });
+  EXPECT_EQ(composed.config.find_path("model.heads")->text(), "8");
+}
+
+TEST_F(Compose, names_the_nearest_option_and_where_it_looked) {
+  EXPECT_THAT(error({"model=tinny"}),
+              AllOf(HasSubstr("override 'model=tinny': unknown model 'tinny'."),
+                    HasSubstr("Did you mean 'tiny'?"),
+                    HasSubstr("Looked for experiments/model/tinny.yaml.")));
+  EXPECT_THAT(error({"attention=hashsparse"}),
+              AllOf(HasSubstr("'hash_sparse'"), HasSubstr("the plugins that were found")));
+}
+
+TEST_F(Compose, names_the_nearest_key) {
+  EXPECT_THAT(error({"model.widht=32"}),
+              AllOf(HasSubstr("could not override 'model.widht': 'model' has no key 'widht'."),
+                    HasSubstr("Did you mean 'width'?"), HasSubstr("+model.widht=32")));
+  EXPECT_THAT(error({"modle.width=32"}),
+              HasSubstr("the config has no key 'modle'. Did you mean 'model'?"));
+  EXPECT_THAT(error({"~model.depth"}), HasSubstr("could not delete 'model.depth'"));
+}
+
+TEST_F(Compose, refuses_to_append_what_is_there_and_to_delete_another_value) {
+  EXPECT_THAT(error({"+model.width=3"}),
+              HasSubstr("already there. Use model.width=3 or ++model.width=3"));
+  EXPECT_THAT(error({"~model.width=3"}), HasSubstr("its value is 64, not 3"));
+}
+
+TEST_F(Compose, refuses_an_override_of_a_group_that_nothing_uses) {
+  write("experiments/launch/fast.yaml", "x: 1\n");
+  EXPECT_THAT(error({"launch=fast"}), HasSubstr("nothing to override: group 'launch' is not in the "
+                                                "defaults list. To add it use +launch="));
+  EXPECT_EQ(value({"+launch=fast"}, "launch.x"), "1");
+}
+
+TEST_F(Compose, says_which_group_must_be_chosen) {
+  write("experiments/config.yaml", "defaults:\n  - model: ???\n");
+  EXPECT_THAT(error({}),
+              HasSubstr("experiments/config.yaml:2: group 'model' must be chosen: model=NAME."));
+  EXPECT_EQ(value({"model=tiny"}, "model.width"), "64");
+}
+
+TEST_F(Compose, ignores_a_missing_option_only_when_it_is_optional) {
+  write("experiments/config.yaml", "defaults:\n  - optional model: absent\n  - dataset: mnist\n");
+  EXPECT_EQ(value({}, "model"), "(none)");
+}
+
+TEST_F(Compose, places_a_group_where_the_package_says) {
+  write("experiments/config.yaml",
+        "defaults:\n  - model@teacher: small\n  - model@student: tiny\n");
+  EXPECT_EQ(value({}, "teacher.layers"), "6");
+  EXPECT_EQ(value({"model@student=small"}, "student.layers"), "6");
+}
+
+TEST_F(Compose, takes_several_options_in_order) {
+  write("experiments/model/wide.yaml", "width: 512\n");
+  write("experiments/config.yaml", "defaults:\n  - model: [tiny, wide]\n");
+  EXPECT_EQ(value({}, "model"), "{layers:2,width:512}");
+}
+
+TEST_F(Compose, ends_defaults_lists_that_include_each_other) {
+  write("experiments/model/a.yaml", "defaults: [b]\n");
+  write("experiments/model/b.yaml", "defaults: [a]\n");
+  EXPECT_THAT(error({"model=a"}), HasSubstr("include each other without end"));
+}
+
+TEST_F(Compose, lists_the_options_of_a_group) {
+  const Composer composer({home_, {}, {"window"}});
+  EXPECT_THAT(composer.options("attention"), ElementsAre("dense", "hash_sparse", "window"));
+  EXPECT_THAT(composer.options("model"), ElementsAre("small", "tiny"));
+  EXPECT_TRUE(composer.is_group("experiment"));
+  EXPECT_FALSE(composer.is_group("seed"));
+}
+
+}  // namespace
+}  // namespace attnlab::config
