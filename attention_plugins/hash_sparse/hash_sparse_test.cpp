@@ -60,8 +60,8 @@ class HashSparse : public testing::TestWithParam<Case> {};
 
 TEST_P(HashSparse, with_one_bucket_and_inclusive_causality_is_dense) {
   const auto [T, D, dtype] = GetParam();
-  const RandomInput in({2, 3, T, D}, dtype);
-  const ContextCase batch(2);
+  const RandomInput in({4, 8, T, D}, dtype);
+  const ContextCase batch(4);
   const auto plugin = hash_sparse(1, Causality::inclusive);
   test::expect_matches_reference(plugin.function(batch.context), in.query, in.key, in.value,
                                  in.grad_out, causal(T, Causality::inclusive));
@@ -69,8 +69,8 @@ TEST_P(HashSparse, with_one_bucket_and_inclusive_causality_is_dense) {
 
 TEST_P(HashSparse, with_one_bucket_and_strict_causality_is_strict_dense) {
   const auto [T, D, dtype] = GetParam();
-  const RandomInput in({2, 3, T, D}, dtype);
-  const ContextCase batch(2);
+  const RandomInput in({4, 8, T, D}, dtype);
+  const ContextCase batch(4);
   const auto plugin = hash_sparse(1, Causality::strict);
   test::expect_matches_reference(plugin.function(batch.context), in.query, in.key, in.value,
                                  in.grad_out, causal(T, Causality::strict));
@@ -78,13 +78,13 @@ TEST_P(HashSparse, with_one_bucket_and_strict_causality_is_strict_dense) {
 
 TEST_P(HashSparse, attends_within_buckets) {
   const auto [T, D, dtype] = GetParam();
-  expect_exact(hash_sparse(8), RandomInput({2, 3, T, D}, dtype));
-  expect_exact(hash_sparse(4, Causality::inclusive), RandomInput({2, 3, T, D}, dtype));
+  expect_exact(hash_sparse(8), RandomInput({4, 8, T, D}, dtype));
+  expect_exact(hash_sparse(4, Causality::inclusive), RandomInput({4, 8, T, D}, dtype));
 }
 
 TEST_P(HashSparse, with_keys_hashed_apart_attends_where_buckets_meet) {
   const auto [T, D, dtype] = GetParam();
-  expect_exact(hash_sparse(6, Causality::strict, true), RandomInput({2, 3, T, D}, dtype, false));
+  expect_exact(hash_sparse(6, Causality::strict, true), RandomInput({4, 8, T, D}, dtype, false));
 }
 
 INSTANTIATE_TEST_SUITE_P(sizes, HashSparse,
@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(sizes, HashSparse,
                                          Case{90, 32, at::kBFloat16}, Case{90, 32, at::kHalf}));
 
 TEST(HashSparseKeys, may_crowd_into_few_buckets_while_queries_spread) {
-  RandomInput in({2, 2, 173, 16}, at::kFloat, false);
+  RandomInput in({2, 8, 173, 16}, at::kFloat, false);
   in.key = in.key + 2 * in.key.select(2, 0).unsqueeze(2);  // all near one direction
   const auto plugin = hash_sparse(16, Causality::strict, true);
   const ContextCase batch(2);
@@ -193,7 +193,8 @@ TEST(HashSparseProjections, spread_rows_over_all_buckets) {
   const RandomInput in({4, 2, 1000, 16}, at::kFloat);
   const ContextCase batch(4);
   const auto buckets = hash_rows(in.query, projections(hash_sparse(8), in.query, batch.context));
-  const auto share = at::one_hot(buckets.to(at::kLong), 8).sum(at::IntArrayRef{0, 2}).to(at::kDouble) / 4000;
+  const auto share =
+      at::one_hot(buckets.to(at::kLong), 8).sum(at::IntArrayRef{0, 2}).to(at::kDouble) / 4000;
   EXPECT_GT(share.min().item<double>(), 0.03);  // [H, 8]; 0.125 in expectation
   EXPECT_LT(share.max().item<double>(), 0.3);
 }

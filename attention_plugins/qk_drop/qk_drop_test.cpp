@@ -57,8 +57,8 @@ class QkDrop : public testing::TestWithParam<Case> {};
 
 TEST_P(QkDrop, at_rate_zero_is_dense) {
   const auto [T, D, dtype, causality] = GetParam();
-  const RandomInput in({2, 3, T, D}, dtype);
-  const ContextCase batch(2);
+  const RandomInput in({4, 8, T, D}, dtype);
+  const ContextCase batch(4);
   const auto plugin = qk_drop(0, causality);
   test::expect_matches_reference(plugin.function(batch.context), in.query, in.key, in.value,
                                  in.grad_out, causal_mask(T, causality == Causality::strict));
@@ -66,8 +66,8 @@ TEST_P(QkDrop, at_rate_zero_is_dense) {
 
 TEST_P(QkDrop, attends_between_kept_rows) {
   const auto [T, D, dtype, causality] = GetParam();
-  const RandomInput in({2, 3, T, D}, dtype, false);
-  const ContextCase batch(2);
+  const RandomInput in({4, 8, T, D}, dtype, false);
+  const ContextCase batch(4);
   for (const double rate : {0.3, 0.7}) {
     const auto plugin = qk_drop(rate, causality);
     test::expect_matches_reference(plugin.function(batch.context), in.query, in.key, in.value,
@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(sizes, QkDrop,
                                          Case{90, 32, at::kHalf, Causality::strict}));
 
 TEST(QkDropRates, may_differ_by_side) {
-  const RandomInput in({2, 2, 70, 8}, at::kFloat);
+  const RandomInput in({2, 8, 70, 8}, at::kFloat);
   const ContextCase batch(2);
   auto plugin = qk_drop(0.9);
   plugin.values.emplace_back("query_drop", 0.0);

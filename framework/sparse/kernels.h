@@ -40,8 +40,10 @@ struct ForwardParams {
   const T* key = nullptr;    // [G, T, D]
   const T* value = nullptr;  // [G, T, D]
   T scale = 1;
-  T* out = nullptr;  // [G, T, D]; rows of no tile are left as they are
-  T* lse = nullptr;  // [G, T]
+  T* out = nullptr;      // [G, T, D]; rows of no tile are left as they are
+  T* lse = nullptr;      // [G, T]
+  T* largest = nullptr;  // [G, T] largest score, and
+  T* total = nullptr;    // [G, T] sum of exp(score - largest): 0 where a row sees no key
 };
 
 template <class T>
@@ -51,7 +53,8 @@ struct BackwardParams {
   const T* key = nullptr;       // [G, T, D]
   const T* value = nullptr;     // [G, T, D]
   const T* out = nullptr;       // [G, T, D]
-  const T* lse = nullptr;       // [G, T]
+  const T* largest = nullptr;   // [G, T]
+  const T* total = nullptr;     // [G, T]
   const T* grad_out = nullptr;  // [G, T, D]
   const T* grad_lse = nullptr;  // [G, T] or null
   T* shift = nullptr;  // [G, T]: sum_d grad_out*out - grad_lse; the query pass fills it first

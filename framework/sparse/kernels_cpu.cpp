@@ -3,9 +3,10 @@
 /// Layout    forward and dQ hold scores as [keys, queries], dK and dV as [queries, keys]: a tile's
 ///           own rows lie across vector lanes, the other side streams by, gathered row by row
 /// Cost      4 D FLOP a pair forward, 14 D backward (scores are recomputed in both passes)
-/// Memory    scratch_size(D) elements a thread; lse and shift carry the softmax to the backward
-/// Numerics  online softmax (Milakov and Gimelshein 2018); a query without keys gives 0 and -inf
-/// Order     every sum runs over keys (or queries) in packed order: bit-equal for any thread count,
+/// Memory    scratch_size(D) elements a thread; three numbers a row carry the softmax to the
+/// backward Numerics  online softmax (Milakov and Gimelshein 2018); a query without keys gives 0
+/// and -inf Order     every sum runs over keys (or queries) in packed order: bit-equal for any
+/// thread count,
 ///           and later rows never change the bits of an earlier row
 /// Compiled once per instruction set with ATTNLAB_INSTRUCTIONS = baseline, avx2 or avx512; nothing
 /// outside that namespace may be instantiated here, or the linker could pick the wrong copy.
@@ -62,11 +63,13 @@ void forward(const ForwardParams<T>& params, const Tile& tile, T* scratch) {
   }
   for (std::int64_t i = 0; i < queries.count; ++i) {
     const std::int64_t row = queries.at[i];
-    const bool empty = largest[i] == -static_cast<T>(__builtin_inf());
     for (std::int64_t d = 0; d < dim; ++d) {
-      params.out[base + row * dim + d] = empty ? 0 : sum[i * wide + d] / total[i];
+      params.out[base + row * dim + d] = total[i] == 0 ? 0 : sum[i * wide + d] / total[i];
     }
-    params.lse[tile.group * params.plan.length + row] = largest[i] + log_of(total[i]);
+    const std::int64_t place = tile.group * params.plan.length + row;
+    params.lse[place] = largest[i] + log_of(total[i]);
+    params.largest[place] = largest[i];
+    params.total[place] = total[i];
   }
 }
 
@@ -75,14 +78,15 @@ struct Empty {
   template <class T>
   Empty(const BackwardParams<T>& params, std::int64_t group, const Positions& queries) {
     for (std::int64_t i = 0; i < queries.count; ++i) {
-      row[i] = params.lse[group * params.plan.length + queries.at[i]] ==
-               -static_cast<T>(__builtin_inf());
+      row[i] = params.total[group * params.plan.length + queries.at[i]] == 0;
     }
   }
   bool row[kTile];
 };
 
-/// lse and shift of query rows. A row without keys, and the padding, has weight 0 everywhere.
+/// What turns the scores of query rows back into weights, and weights into gradients. Not by
+/// exp(score - lse): rounding lse costs as many digits as the score has before its point.
+/// A row without keys, and the padding, has weight 0 everywhere.
 template <class T>
 struct RowFacts {
   RowFacts(const BackwardParams<T>& params, std::int64_t group, const Positions& queries,
@@ -90,11 +94,13 @@ struct RowFacts {
     for (std::int64_t i = 0; i < kTile; ++i) {
       const std::int64_t row = group * params.plan.length + queries.at[i];
       const bool none = i >= queries.count || empty.row[i];
-      lse[i] = none ? static_cast<T>(__builtin_inf()) : params.lse[row];
+      largest[i] = none ? static_cast<T>(__builtin_inf()) : params.largest[row];
+      inverse[i] = none ? 0 : 1 / params.total[row];
       shift[i] = none ? 0 : params.shift[row];
     }
   }
-  T lse[kTile];
+  T largest[kTile];
+  T inverse[kTile];  // 1 / total
   T shift[kTile];
 };
 
@@ -103,11 +109,16 @@ struct RowFacts {
 template <class T>
 inline void fill_shift(const BackwardParams<T>& params, std::int64_t group,
                        const Positions& queries, const T* grad_out, const T* out) {
+  const std::int64_t dim = params.plan.head_dim;
   T shift[kTile];
   for (std::int64_t i = 0; i < kTile; i += kWidth<T>) {
-    Lane<T> sum{};
-    for (std::int64_t d = 0; d < params.plan.head_dim; ++d) {
-      sum += load(grad_out + d * kTile + i) * load(out + d * kTile + i);
+    Lane<T> sum{}, slice{};
+    for (std::int64_t d = 0; d < dim; ++d) {
+      slice += load(grad_out + d * kTile + i) * load(out + d * kTile + i);
+      if ((d + 1) % kDepth == 0 || d + 1 == dim) {
+        sum += slice;
+        slice = Lane<T>{};
+      }
     }
     store(shift + i, sum);
   }
@@ -153,9 +164,10 @@ void backward_query(const BackwardParams<T>& params, const Tile& tile, T* scratc
     masked_scores<true>(pattern, covered, keys, queries, key, query, params.scale, scores, width);
     multiply<false>(Strided<T>{value, wide, 1}, grad_out, kTile, grads, kTile, count, width, dim);
     for (std::int64_t i = 0; i < width; i += kWidth<T>) {
-      const Lane<T> lse = load(facts.lse + i), shift = load(facts.shift + i);
+      const Lane<T> largest = load(facts.largest + i), inverse = load(facts.inverse + i);
+      const Lane<T> shift = load(facts.shift + i);
       for (std::int64_t s = 0; s < count; ++s) {
-        const Lane<T> weight = exponential(load(scores + s * kTile + i) - lse);
+        const Lane<T> weight = exponential(load(scores + s * kTile + i) - largest) * inverse;
         store(grads + s * kTile + i, weight * (load(grads + s * kTile + i) - shift) * params.scale);
       }
     }
@@ -197,7 +209,7 @@ struct KeyTile {
     for (std::int64_t i = 0; i < queries.count; ++i) {
       T *score = scores + i * kTile, *grad = grads + i * kTile;
       for (std::int64_t s = 0; s < width; s += kWidth<T>) {
-        const Lane<T> weight = exponential(load(score + s) - facts.lse[i]);
+        const Lane<T> weight = exponential(load(score + s) - facts.largest[i]) * facts.inverse[i];
         store(score + s, weight);
         store(grad + s, weight * (load(grad + s) - facts.shift[i]) * params.scale);
       }

@@ -65,13 +65,24 @@ void scatter_group(const PlanView& plan, std::int64_t g, const T* packed, T* row
   }
 }
 
+/// What the forward pass says of every row; rows of no segment keep these values.
+struct RowSums {
+  explicit RowSums(const at::Tensor& query)
+      : lse(at::full(query.sizes().slice(0, 3), -std::numeric_limits<double>::infinity(),
+                     query.options())),
+        largest(lse.clone()),
+        total(at::zeros_like(lse)) {}
+  at::Tensor lse, largest, total;  // [B, H, T]
+};
+
 template <class T>
 void forward_cpu(const SegmentPlan& plan, const variable_list& qkv, double scale,
-                 const at::Tensor& out, const at::Tensor& lse) {
-  const ForwardParams<T> params{view_of(plan, qkv[0]),      qkv[0].const_data_ptr<T>(),
-                                qkv[1].const_data_ptr<T>(), qkv[2].const_data_ptr<T>(),
-                                static_cast<T>(scale),      out.mutable_data_ptr<T>(),
-                                lse.mutable_data_ptr<T>()};
+                 const at::Tensor& out, const RowSums& sums) {
+  const ForwardParams<T> params{view_of(plan, qkv[0]),           qkv[0].const_data_ptr<T>(),
+                                qkv[1].const_data_ptr<T>(),      qkv[2].const_data_ptr<T>(),
+                                static_cast<T>(scale),           out.mutable_data_ptr<T>(),
+                                sums.lse.mutable_data_ptr<T>(),  sums.largest.mutable_data_ptr<T>(),
+                                sums.total.mutable_data_ptr<T>()};
   check_contents(params.plan);
   run_tiles<T>(query_tiles(params.plan), params, kernels<T>().forward);
 }
@@ -79,7 +90,7 @@ void forward_cpu(const SegmentPlan& plan, const variable_list& qkv, double scale
 /// Query, key and value, and what the forward pass left of them.
 struct Saved {
   at::Tensor query, key, value, out;  // [B, H, T, D]
-  at::Tensor lse;                     // [B, H, T]
+  at::Tensor largest, total;          // [B, H, T]
 };
 
 /// grad_lse may be undefined.
@@ -91,14 +102,15 @@ variable_list backward_cpu(const SegmentPlan& plan, const Saved& saved, double s
   const auto packed_key =
       at::zeros({view.groups, view.keys, view.head_dim}, saved.query.options());  // [G, Nk, D]
   const auto packed_value = at::zeros_like(packed_key);                           // [G, Nk, D]
-  const auto shift = at::empty_like(saved.lse);                                   // [B, H, T]
+  const auto shift = at::empty_like(saved.total);                                 // [B, H, T]
   const BackwardParams<T> params{
       .plan = view,
       .query = saved.query.const_data_ptr<T>(),
       .key = saved.key.const_data_ptr<T>(),
       .value = saved.value.const_data_ptr<T>(),
       .out = saved.out.const_data_ptr<T>(),
-      .lse = saved.lse.const_data_ptr<T>(),
+      .largest = saved.largest.const_data_ptr<T>(),
+      .total = saved.total.const_data_ptr<T>(),
       .grad_out = grad_out.const_data_ptr<T>(),
       .grad_lse = grad_lse.defined() ? grad_lse.const_data_ptr<T>() : nullptr,
       .shift = shift.mutable_data_ptr<T>(),
@@ -124,16 +136,16 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
                                const at::Tensor& key, const at::Tensor& value,
                                const SegmentPlan& plan, double scale) {
     const auto out = at::zeros_like(query);  // [B, H, T, D]
-    const auto lse = at::full({query.size(0), query.size(1), query.size(2)},
-                              -std::numeric_limits<double>::infinity(), query.options());
+    const RowSums sums(query);
     if (query.scalar_type() == at::kDouble) {
-      forward_cpu<double>(plan, {query, key, value}, scale, out, lse);
+      forward_cpu<double>(plan, {query, key, value}, scale, out, sums);
     } else {
-      forward_cpu<float>(plan, {query, key, value}, scale, out, lse);
+      forward_cpu<float>(plan, {query, key, value}, scale, out, sums);
     }
-    context->save_for_backward({query, key, value, out, lse, plan.query_rows, plan.key_rows,
-                                plan.query_start, plan.key_begin, plan.key_end, plan.query_labels,
-                                plan.key_labels, plan.chunks, plan.round_labels});
+    context->save_for_backward({query, key, value, out, sums.largest, sums.total, plan.query_rows,
+                                plan.key_rows, plan.query_start, plan.key_begin, plan.key_end,
+                                plan.query_labels, plan.key_labels, plan.chunks,
+                                plan.round_labels});
     context->saved_data["ascending"] = plan.ascending;
     context->saved_data["causal"] = plan.causal;
     context->saved_data["include_self"] = plan.include_self;
@@ -141,7 +153,7 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
     context->saved_data["round"] = plan.round;
     context->saved_data["scale"] = scale;
     context->set_materialize_grads(false);
-    return {out, lse};
+    return {out, sums.lse};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -149,21 +161,21 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
                 "[segment_attention] second derivatives are not supported (create_graph was set)");
     const auto saved = context->get_saved_variables();
     auto& data = context->saved_data;
-    const SegmentPlan plan{saved[5],
-                           saved[6],
+    const SegmentPlan plan{saved[6],
                            saved[7],
                            saved[8],
                            saved[9],
+                           saved[10],
                            data["ascending"].toBool(),
                            data["causal"].toBool(),
                            data["include_self"].toBool(),
                            data["max_distance"].toInt(),
-                           saved[10],
                            saved[11],
                            saved[12],
                            saved[13],
+                           saved[14],
                            data["round"].toInt()};
-    const Saved tensors{saved[0], saved[1], saved[2], saved[3], saved[4]};
+    const Saved tensors{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]};
     const auto& out = tensors.out;
     const auto grad_out = grads[0].defined() ? grads[0].contiguous() : at::zeros_like(out);
     const auto grad_lse = grads[1].defined() ? grads[1].contiguous() : at::Tensor();

@@ -74,14 +74,14 @@ inline void softmax_step(T* scores, std::int64_t keys, std::int64_t width, T* la
     }
     const Lane<T> base = now == -infinity ? Lane<T>{} : now;  // no key yet: avoids inf - inf
     const Lane<T> factor = exponential(before - base);
-    Lane<T> sum = load(total + i) * factor;
+    Lane<T> sum{};
     for (std::int64_t s = 0; s < keys; ++s) {
       const Lane<T> weight = exponential(load(scores + s * kTile + i) - base);
       sum += weight;
       store(scores + s * kTile + i, weight);
     }
     store(largest + i, now);
-    store(total + i, sum);
+    store(total + i, load(total + i) * factor + sum);
     store(shrink + i, factor);
   }
 }

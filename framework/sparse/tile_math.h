@@ -48,7 +48,7 @@ inline void multiply_block(Strided<T> a, const T* b, std::int64_t b_row, T* c, s
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
     for (int n = 0; n < Lanes; ++n) {
-      sum[r][n] = Add ? load(c + r * c_row + n * kWidth<T>) : Lane<T>{};
+      sum[r][n] = Lane<T>{};
     }
   }
   for (std::int64_t k = 0; k < depth; ++k) {
@@ -65,7 +65,10 @@ inline void multiply_block(Strided<T> a, const T* b, std::int64_t b_row, T* c, s
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
-    for (int n = 0; n < Lanes; ++n) store(c + r * c_row + n * kWidth<T>, sum[r][n]);
+    for (int n = 0; n < Lanes; ++n) {
+      T* to = c + r * c_row + n * kWidth<T>;
+      store(to, Add ? load(to) + sum[r][n] : sum[r][n]);
+    }
   }
 }
 
@@ -84,16 +87,34 @@ inline void multiply_columns(Strided<T> a, const T* b, std::int64_t b_row, T* c,
   }
 }
 
-/// c (+)= a b over [rows, depth] x [depth, columns]; columns is a multiple of kWidth.
+/// c (+)= a b over at most kDepth terms; columns is a multiple of kWidth.
 template <bool Add, class T>
-inline void multiply(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
-                     std::int64_t rows, std::int64_t columns, std::int64_t depth) {
+inline void multiply_slice(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
+                           std::int64_t rows, std::int64_t columns, std::int64_t depth) {
   std::int64_t n = 0;
   for (; n + 2 * kWidth<T> <= columns; n += 2 * kWidth<T>) {
     multiply_columns<2, Add>(a, b + n, b_row, c + n, c_row, rows, depth);
   }
   for (; n < columns; n += kWidth<T>) {
     multiply_columns<1, Add>(a, b + n, b_row, c + n, c_row, rows, depth);
+  }
+}
+
+/// Terms that are summed before they join the rest: errors grow with the number of slices.
+inline constexpr std::int64_t kDepth = 32;
+
+/// c (+)= a b over [rows, depth] x [depth, columns]; columns is a multiple of kWidth.
+template <bool Add, class T>
+inline void multiply(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
+                     std::int64_t rows, std::int64_t columns, std::int64_t depth) {
+  for (std::int64_t k = 0; k < depth; k += kDepth) {
+    const std::int64_t terms = depth - k < kDepth ? depth - k : kDepth;
+    const Strided<T> slice{a.data + k * a.column, a.row, a.column};
+    if (Add || k > 0) {
+      multiply_slice<true>(slice, b + k * b_row, b_row, c, c_row, rows, columns, terms);
+    } else {
+      multiply_slice<false>(slice, b, b_row, c, c_row, rows, columns, terms);
+    }
   }
 }
 

@@ -94,7 +94,8 @@ std::vector<at::Tensor> by_kernels(const sparse::Kernels<T>& kernels, const Segm
                               .ascending = plan.ascending,
                               .max_distance = plan.max_distance};
   const auto out = at::zeros_like(q), dq = at::zeros_like(q);
-  const auto lse = at::full({G, q.size(2)}, -INFINITY, options), shift = at::zeros_like(lse);
+  const auto lse = at::full({G, q.size(2)}, -INFINITY, options), largest = lse.clone();
+  const auto total = at::zeros_like(lse), shift = at::zeros_like(lse);
   const auto dk = at::zeros({G, Nk, D}, options), dv = at::zeros_like(dk);
   std::vector<T> scratch(static_cast<std::size_t>(sparse::scratch_size(D)));
   const sparse::ForwardParams<T> forward{.plan = view,
@@ -103,7 +104,9 @@ std::vector<at::Tensor> by_kernels(const sparse::Kernels<T>& kernels, const Segm
                                          .value = v.template const_data_ptr<T>(),
                                          .scale = T{0.25},
                                          .out = out.template mutable_data_ptr<T>(),
-                                         .lse = lse.template mutable_data_ptr<T>()};
+                                         .lse = lse.template mutable_data_ptr<T>(),
+                                         .largest = largest.template mutable_data_ptr<T>(),
+                                         .total = total.template mutable_data_ptr<T>()};
   const auto queries = sparse::query_tiles(view);
   for (const auto& tile : queries) kernels.forward(forward, tile, scratch.data());
   const sparse::BackwardParams<T> backward{.plan = view,
@@ -111,7 +114,8 @@ std::vector<at::Tensor> by_kernels(const sparse::Kernels<T>& kernels, const Segm
                                            .key = forward.key,
                                            .value = forward.value,
                                            .out = forward.out,
-                                           .lse = forward.lse,
+                                           .largest = forward.largest,
+                                           .total = forward.total,
                                            .grad_out = grad_out.template const_data_ptr<T>(),
                                            .shift = shift.template mutable_data_ptr<T>(),
                                            .scale = forward.scale,
@@ -129,8 +133,8 @@ std::vector<at::Tensor> by_kernels(const sparse::Kernels<T>& kernels, const Segm
 void expect_same_answer(const sparse::Kernels<float>& kernels) {
   const char* const names[] = {"out", "lse", "dq", "packed dk", "packed dv"};
   for (const auto kind : {PlanKind::buckets, PlanKind::look_back}) {
-    const auto plan = random_plan(kind, {2, 2, 150}, 51);
-    const RandomInput in({2, 2, 150, 20}, at::kFloat, false);
+    const auto plan = random_plan(kind, {2, 8, 150}, 51);
+    const RandomInput in({2, 8, 150, 20}, at::kFloat, false);
     const auto ours = by_kernels(kernels, plan, in);
     const auto plain = by_kernels(sparse::baseline::kernels<float>(), plan, in);
     const auto exact = by_kernels(sparse::baseline::kernels<double>(), plan, in);

@@ -28,11 +28,11 @@ at::Tensor merge(const std::vector<sparse::SegmentResult>& parts) {
 class SegmentLse : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(SegmentLse, merges_disjoint_parts_into_the_whole) {
-  const PlanShape shape{2, 2, 77};
+  const PlanShape shape{2, 8, 77};
   auto whole = random_plan(PlanKind::look_back, shape, 21);
   // Three parts: keys of label 0, 1, 2, each asked by all queries.
   at::manual_seed(2);
-  const auto kinds = at::randint(3, {2, 2, 77}, at::kInt);
+  const auto kinds = at::randint(3, {2, 8, 77}, at::kInt);
   const auto attention = [&](const auto& q, const auto& k, const auto& v) {
     std::vector<sparse::SegmentResult> parts;
     for (int part = 0; part < 3; ++part) {
@@ -43,7 +43,7 @@ TEST_P(SegmentLse, merges_disjoint_parts_into_the_whole) {
     }
     return merge(parts);
   };
-  const RandomInput in({2, 2, 77, 16}, GetParam(), false);
+  const RandomInput in({2, 8, 77, 16}, GetParam(), false);
   expect_matches_reference(attention, in.query, in.key, in.value, in.grad_out,
                            mask_of(whole, shape));
 }
