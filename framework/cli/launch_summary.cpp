@@ -28,22 +28,14 @@ std::string last_metrics(const store::Reader& reader, std::int64_t run_id) {
   return answer.rows.empty() ? "" : report::to_text(report::table_from(answer)) + "\n";
 }
 
-// Where several cells fared alike, one line each: what, which run, why.
-std::string reasons(const std::vector<launch::Cell>& cells, const launch::LaunchResult& result) {
+// The comparison says why runs failed or were skipped; this adds where to read on.
+std::string logs(const std::vector<launch::Cell>& cells, const launch::LaunchResult& result) {
   std::string text;
-  for (const auto kind : {Outcome::Kind::failed, Outcome::Kind::interrupted, Outcome::Kind::skipped,
-                          Outcome::Kind::not_started}) {
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      const Outcome& outcome = result.outcomes[i];
-      if (outcome.kind != kind) continue;
-      text += fmt::format("{}: {}", launch::to_text(kind), cells[i].label);
-      if (outcome.run_id > 0) text += fmt::format(" (run {})", outcome.run_id);
-      if (!outcome.reason.empty()) text += ": " + outcome.reason;
-      if (kind == Outcome::Kind::failed && !outcome.log.empty()) {
-        text += "\n  log: " + outcome.log.string();
-      }
-      text += "\n";
-    }
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const Outcome& outcome = result.outcomes[i];
+    if (outcome.kind != Outcome::Kind::failed || outcome.log.empty()) continue;
+    text += fmt::format("log of run {} ({}): {}\n", outcome.run_id, cells[i].label,
+                        outcome.log.string());
   }
   return text;
 }
@@ -100,7 +92,7 @@ std::string grid_summary(const std::vector<launch::Cell>& cells, const launch::L
   }
   const std::string line = fmt::format("{} {}: {}\n", cells.size(),
                                        cells.size() == 1 ? "cell" : "cells", counts(result));
-  return text + reasons(cells, result) + line + "more: " + commands.substr(6);
+  return text + logs(cells, result) + line + "more: " + commands.substr(6);
 }
 
 std::string outcomes_as_json(const std::vector<launch::Cell>& cells,

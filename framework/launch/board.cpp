@@ -14,6 +14,12 @@ double left_of(const RunningCell& cell, double now) {
   return std::max(0.0, cell.seconds_left - (now - cell.reported));
 }
 
+// Whole seconds: a clock that ticks tenths is only restless.
+std::string whole(double seconds) {
+  seconds = std::round(seconds);
+  return seconds < 60 ? fmt::format("{:.0f} s", seconds) : human_duration(seconds);
+}
+
 }  // namespace
 
 std::size_t Board::left() const {
@@ -41,10 +47,10 @@ double Board::seconds_left(double now) const {
 std::string cell_line(const RunningCell& cell, double now) {
   std::string line = cell.label;
   line += cell.steps > 0 ? fmt::format(" | step {}/{}", cell.step, cell.steps) : " | starting";
-  if (cell.has_loss) line += fmt::format(" | loss {:.4g}", cell.loss);
+  if (cell.has_loss) line += fmt::format(" | loss {:.3f}", cell.loss);
   const double rest = left_of(cell, now);
-  line += rest >= 0 ? fmt::format(" | {} left", human_duration(std::ceil(rest)))
-                    : fmt::format(" | {} so far", human_duration(std::floor(now - cell.started)));
+  line += rest >= 0 ? fmt::format(" | {} left", whole(rest))
+                    : fmt::format(" | {} so far", whole(now - cell.started));
   return line;
 }
 
@@ -63,9 +69,9 @@ std::string summary_line(const Board& board, double now) {
   add(board.running.size(), "running");
   add(board.elsewhere, "running in another process");
   add(board.left(), "left");
-  if (board.stopping) return line + " | stopping: workers finish their step; again to kill them";
+  if (board.stopping) return line + " | stopping; again to kill";
   const double rest = board.seconds_left(now);
-  if (rest >= 0) line += fmt::format(" | about {} left", human_duration(std::ceil(rest)));
+  if (rest >= 0) line += fmt::format(" | about {} left", whole(rest));
   return line;
 }
 

@@ -4,7 +4,7 @@ import os
 import re
 import unittest
 
-from lab import TINY, Lab, main
+from lab import FAILED, TINY, Lab, main
 
 THREE_CELLS = ["attention=dense,hash_sparse", "hash_sparse.buckets=2,4"]
 LOSSES = """
@@ -79,13 +79,15 @@ class Grid(Lab):
         self.assertRegex(text, r"(?m)^train/loss +\d")
         self.assertIn(f"attnlab show 1 --db {self.db}", text)
 
-    def test_a_worker_that_refuses_its_cell_leaves_it_skipped_with_the_reason(self):
-        words = ["grid", "attention=hash_sparse,none", *TINY, "model.shared_keys=false"]
-        plan = self.attnlab(*words, "--plan").stdout
-        if "skipped" not in plan:
-            self.skipTest("hash_sparse takes keys of their own")
-        self.attnlab(*words)
-        self.assertEqual(self.values("SELECT status FROM runs ORDER BY attention"), ["skipped", "done"])
+    def test_a_refused_cell_is_stored_as_skipped_with_the_reason_and_the_rest_runs(self):
+        words = ["attention=reformer,none", *TINY, "model.shared_keys=false"]
+        self.assertRegex(self.attnlab("grid", *words, "--plan").stdout, r"1 +skipped +reformer +\S*.*shared")
+        text = self.attnlab("grid", *words).stdout
+        self.assertRegex(text, r"reformer \(run 1\) skipped: .*shared")
+        self.attnlab("grid", *words)
+        self.assertEqual(self.sql("SELECT attention, status FROM runs ORDER BY id"),
+                         [("reformer", "skipped"), ("none", "done")])
+        self.attnlab("run", "attention=reformer", *TINY, "model.shared_keys=false", code=FAILED)
 
     def test_provenance_stands_beside_the_run(self):
         self.attnlab("run", "attention=dense", *TINY)

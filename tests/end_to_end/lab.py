@@ -20,8 +20,8 @@ FAILED, INTERRUPTED = 3, 130  # exit codes, framework/core/error.h
 TINY = ["dataset=copy", "dataset.length=32", "model.layers=1", "model.width=16", "model.heads=2",
         "train.steps=6", "train.batch_size=2", "train.log_every=1", "train.eval_every=0",
         "train.eval_sequences=4"]
-# The same, but long enough to be killed in the middle: some 20 s, unless somebody stops it.
-LONG = TINY + ["train.steps=20000"]
+# The same, but so long that somebody has to stop it.
+LONG = TINY + ["train.steps=1000000"]
 
 
 class Lab(unittest.TestCase):

@@ -113,7 +113,7 @@ class Plugin(Refusals):
     def test_a_library_without_the_note(self):
         library = os.path.join(self.folder, "attention_mine.so")
         shutil.copy(ATTNLAB, library)
-        text = self.refused("run", "--plugin", library, "attention=attention_mine", *TINY)
+        text = self.refused("run", "--plugin", library, "attention=mine", *TINY)
         self.assertIn("note", text)
 
 
@@ -180,12 +180,12 @@ class Store(Refusals):
     def test_a_disk_that_fills_up_while_logging_fails_the_run_with_words_and_keeps_what_was_written(self):
         disk = os.path.dirname(self.db)
         os.makedirs(disk)
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", disk],
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=360k", "tmpfs", disk],
                                  capture_output=True, check=False)
         if mounted.returncode != 0:
             self.skipTest("no right to mount a small disk")
         self.addCleanup(subprocess.run, ["umount", "-l", disk], check=False)
-        done = subprocess.run([ATTNLAB, "run", "--db", self.db, "attention=none", *TINY, "train.steps=20000"],
+        done = subprocess.run([ATTNLAB, "run", "--db", self.db, "attention=none", *TINY, "train.steps=3000"],
                               capture_output=True, text=True, cwd=self.folder, timeout=100, env=self.environment())
         self.assertIn(done.returncode, (ERROR, FAILED), done.stdout + done.stderr)
         self.assertRegex(done.stdout + done.stderr, r"disk|full")

@@ -47,7 +47,7 @@ TEST(CellLine, counts_down_between_reports) {
 }
 
 TEST(CellLine, says_that_a_worker_is_starting) {
-  EXPECT_EQ(cell_line({.label = "none", .started = 10}, 12), "none | starting | 2.0 s so far");
+  EXPECT_EQ(cell_line({.label = "none", .started = 10}, 12), "none | starting | 2 s so far");
 }
 
 TEST(SummaryLine, counts_every_cell_once) {
@@ -72,7 +72,7 @@ TEST(SummaryLine, does_not_guess_without_knowledge) {
 
 TEST(SummaryLine, says_what_a_second_signal_does) {
   const Board board{.cells = 1, .stopping = true};
-  EXPECT_THAT(summary_line(board, 0), HasSubstr("again to kill them"));
+  EXPECT_THAT(summary_line(board, 0), HasSubstr("stopping; again to kill"));
 }
 
 TEST(Cut, keeps_what_fits_and_counts_characters_not_bytes) {
