@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "framework/config/override.h"
+#include "framework/config/yaml.h"
 #include "framework/core/digest.h"
 #include "framework/core/paths.h"
+#include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
 #include "framework/plugin/parameters.h"
 
@@ -20,10 +23,37 @@ std::vector<config::Parameter> own_parameters(const std::string& dataset) {
   return parameters;
 }
 
+// The config's `plugin_path`: of an override, else of the root file. It must be known before a
+// whole config can be composed, so other files have no say in it.
+std::string configured_path(const LaunchRequest& request) {
+  std::string path;
+  const auto take = [&](const config::Node* node) {
+    const auto* text = node == nullptr ? nullptr : std::get_if<std::string>(&node->value());
+    if (text != nullptr) path = *text;
+  };
+  const auto root = paths::home() / "experiments" / "config.yaml";
+  const auto file = config::load_yaml(root, "experiments/config.yaml");
+  take(file.content.find("plugin_path"));
+  for (const auto& word : request.overrides) {
+    if (!word.starts_with("plugin_path=")) continue;
+    const auto override = config::parse_override(word);
+    take(override.values.empty() ? nullptr : &override.values[0]);
+  }
+  return path;
+}
+
+std::vector<std::filesystem::path> plugin_paths(const LaunchRequest& request) {
+  auto all = request.plugins;
+  for (const auto& path : split(configured_path(request), ':')) {
+    if (!path.empty()) all.emplace_back(path);
+  }
+  return all;
+}
+
 }  // namespace
 
 Sources::Sources(const LaunchRequest& request)
-    : request_(request), catalog_(plugin::Catalog::search(request.plugins)) {}
+    : request_(request), catalog_(plugin::Catalog::search(plugin_paths(request))) {}
 
 plan::PlanRequest Sources::plan_request() {
   plan::PlanRequest request;

@@ -114,16 +114,16 @@ Node checked_value(const Node& node, const std::string& path, const Parameter& p
       if (std::holds_alternative<std::string>(node.value())) return node;
       return {node.text(), node.origin()};  // `study=7` means the name "7"
     case Kind::choice: {
-      const auto* name = std::get_if<std::string>(&node.value());
-      if (!name) refuse_type(node, path, parameter);
+      // A choice may look like a number or be called nan: what counts is how it is written.
+      const auto* text = std::get_if<std::string>(&node.value());
+      const std::string name = text ? *text : node.text();
       const auto& names = parameter.choices;
-      if (std::find(names.begin(), names.end(), *name) == names.end()) {
-        const auto near = nearest(*name, names);
-        const std::string hint = near.empty() ? "" : did_you_mean(*name, names);
-        throw Error(place(node.origin(), path) + "'" + *name + "' is not known; expected " +
-                    expectation(parameter) + "." + hint);
-      }
-      return node;
+      if (std::find(names.begin(), names.end(), name) != names.end()) return {name, node.origin()};
+      if (!text) refuse_type(node, path, parameter);
+      const auto near = nearest(name, names);
+      const std::string hint = near.empty() ? "" : did_you_mean(name, names);
+      throw Error(place(node.origin(), path) + "'" + name + "' is not known; expected " +
+                  expectation(parameter) + "." + hint);
     }
   }
   return node;

@@ -23,14 +23,21 @@ struct RunConfig {
   Device device = Device::cpu;
   std::int64_t threads = 1;
   std::string study = "default";
+  std::string plugin_path;
 
   static constexpr auto fields() {
     return std::tuple{
-        integer("seed", &RunConfig::seed, {.low = 0}, "", "run seed; every random stream derives from it"),
+        integer("seed", &RunConfig::seed, {.low = 0}, "",
+                "run seed; every random stream derives from it"),
         choice("device", &RunConfig::device, {"cpu", "cuda", "auto"}, "where the run computes"),
         integer("threads", &RunConfig::threads, {.low = 1, .high = 1024}, "threads",
-                "compute threads of one worker; changes the order of float sums, so it is part of the run"),
-        cosmetic(text("study", &RunConfig::study, "name under which runs are grouped in the database"))};
+                "compute threads of one worker; changes the order of float sums, so it is part of "
+                "the run"),
+        cosmetic(
+            text("study", &RunConfig::study, "name under which runs are grouped in the database")),
+        cosmetic(text("plugin_path", &RunConfig::plugin_path,
+                      "plugin libraries or folders of them, ':' between; searched after "
+                      "--plugin and before ATTNLAB_PLUGIN_PATH"))};
   }
 };
 
@@ -49,19 +56,27 @@ struct ModelConfig {
   static constexpr auto fields() {
     return std::tuple{
         integer("layers", &ModelConfig::layers, {.low = 1, .high = 1000}, "", "transformer blocks"),
-        integer("width", &ModelConfig::width, {.low = 1, .high = 65536}, "channels", "model width; heads must divide it"),
+        integer("width", &ModelConfig::width, {.low = 1, .high = 65536}, "channels",
+                "model width; heads must divide it"),
         integer("heads", &ModelConfig::heads, {.low = 1, .high = 1024}, "", "attention heads"),
-        integer("mlp_ratio", &ModelConfig::mlp_ratio, {.low = 1, .high = 64}, "x width", "hidden width of the MLP"),
-        flag("shared_keys", &ModelConfig::shared_keys, "keys are the queries, as in the Reformer and SCFA: one projection less"),
-        choice("key_norm", &ModelConfig::key_norm, {"per_head", "whole", "none"}, "how keys are normalised to unit length"),
-        choice("causality", &ModelConfig::causality, {"strict", "inclusive"}, "strict: a token does not see itself"),
-        real("init_std", &ModelConfig::init_std, {.low = 0, .low_open = true}, "", "standard deviation of initial weights"),
-        real("norm_eps", &ModelConfig::norm_eps, {.low = 0, .low_open = true}, "", "epsilon of the layer norms")};
+        integer("mlp_ratio", &ModelConfig::mlp_ratio, {.low = 1, .high = 64}, "x width",
+                "hidden width of the MLP"),
+        flag("shared_keys", &ModelConfig::shared_keys,
+             "keys are the queries, as in the Reformer and SCFA: one projection less"),
+        choice("key_norm", &ModelConfig::key_norm, {"per_head", "whole", "none"},
+               "how keys are normalised to unit length"),
+        choice("causality", &ModelConfig::causality, {"strict", "inclusive"},
+               "strict: a token does not see itself"),
+        real("init_std", &ModelConfig::init_std, {.low = 0, .low_open = true}, "",
+             "standard deviation of initial weights"),
+        real("norm_eps", &ModelConfig::norm_eps, {.low = 0, .low_open = true}, "",
+             "epsilon of the layer norms")};
   }
   [[nodiscard]] std::int64_t head_dim() const { return width / heads; }
   [[nodiscard]] std::string problem() const {
     if (width % heads == 0) return {};
-    return "width " + std::to_string(width) + " is not divisible by heads " + std::to_string(heads) +
+    return "width " + std::to_string(width) + " is not divisible by heads " +
+           std::to_string(heads) +
            "; expected a whole head_dim. Change model.width or model.heads.";
   }
 };
@@ -88,21 +103,32 @@ struct TrainConfig {
   static constexpr auto fields() {
     return std::tuple{
         integer("steps", &TrainConfig::steps, {.low = 1}, "steps", "optimiser steps"),
-        integer("batch_size", &TrainConfig::batch_size, {.low = 1}, "sequences", "sequences in one micro-batch"),
-        integer("accumulation", &TrainConfig::accumulation, {.low = 1}, "micro-batches", "micro-batches in one step"),
-        real("learning_rate", &TrainConfig::learning_rate, {.low = 0, .low_open = true}, "", "peak of the one-cycle schedule"),
-        real("warmup_share", &TrainConfig::warmup_share, {.low = 0, .high = 1}, "of steps", "rising part of the schedule"),
-        real("initial_divisor", &TrainConfig::initial_divisor, {.low = 0, .low_open = true}, "", "peak / first learning rate"),
-        real("final_divisor", &TrainConfig::final_divisor, {.low = 0, .low_open = true}, "", "first / last learning rate, as in OneCycleLR: 0.05 ends above the start"),
-        real("weight_decay", &TrainConfig::weight_decay, {.low = 0}, "", "decoupled decay of the linear weights"),
+        integer("batch_size", &TrainConfig::batch_size, {.low = 1}, "sequences",
+                "sequences in one micro-batch"),
+        integer("accumulation", &TrainConfig::accumulation, {.low = 1}, "micro-batches",
+                "micro-batches in one step"),
+        real("learning_rate", &TrainConfig::learning_rate, {.low = 0, .low_open = true}, "",
+             "peak of the one-cycle schedule"),
+        real("warmup_share", &TrainConfig::warmup_share, {.low = 0, .high = 1}, "of steps",
+             "rising part of the schedule"),
+        real("initial_divisor", &TrainConfig::initial_divisor, {.low = 0, .low_open = true}, "",
+             "peak / first learning rate"),
+        real("final_divisor", &TrainConfig::final_divisor, {.low = 0, .low_open = true}, "",
+             "first / last learning rate, as in OneCycleLR: 0.05 ends above the start"),
+        real("weight_decay", &TrainConfig::weight_decay, {.low = 0}, "",
+             "decoupled decay of the linear weights"),
         real("beta1", &TrainConfig::beta1, {.low = 0, .high = 1, .high_open = true}, "", "AdamW"),
         real("beta2", &TrainConfig::beta2, {.low = 0, .high = 1, .high_open = true}, "", "AdamW"),
         real("grad_clip", &TrainConfig::grad_clip, {.low = 0}, "L2 norm", "0: off"),
         choice("precision", &TrainConfig::precision, {"float32", "bfloat16"}, "bfloat16: autocast"),
-        integer("loss_slice", &TrainConfig::loss_slice, {.low = 1}, "tokens", "rows of logits that stand in memory at once"),
-        cosmetic(integer("log_every", &TrainConfig::log_every, {.low = 1}, "steps", "training metrics")),
-        integer("eval_every", &TrainConfig::eval_every, {.low = 0}, "steps", "validation; 0: only at the end"),
-        integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0}, "sequences", "validate on the first N; 0: all")};
+        integer("loss_slice", &TrainConfig::loss_slice, {.low = 1}, "tokens",
+                "rows of logits that stand in memory at once"),
+        cosmetic(
+            integer("log_every", &TrainConfig::log_every, {.low = 1}, "steps", "training metrics")),
+        integer("eval_every", &TrainConfig::eval_every, {.low = 0}, "steps",
+                "validation; 0: only at the end"),
+        integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0}, "sequences",
+                "validate on the first N; 0: all")};
   }
 };
 
@@ -116,9 +142,12 @@ struct DatasetConfig {
   static constexpr auto fields() {
     return std::tuple{
         text("name", &DatasetConfig::name, "data set; `attnlab data list` shows them"),
-        cosmetic(text("path", &DatasetConfig::path, "folder or file; empty: searched in --data, ATTNLAB_DATA, ~/.cache/attnlab")),
-        integer("length", &DatasetConfig::length, {.low = 1}, "tokens", "predictions in one sequence, T"),
-        flag("prefix", &DatasetConfig::prefix, "accept a shorter prefix of the official file; marked in the results")};
+        cosmetic(text("path", &DatasetConfig::path,
+                      "folder or file; empty: searched in --data, ATTNLAB_DATA, ~/.cache/attnlab")),
+        integer("length", &DatasetConfig::length, {.low = 1}, "tokens",
+                "predictions in one sequence, T"),
+        flag("prefix", &DatasetConfig::prefix,
+             "accept a shorter prefix of the official file; marked in the results")};
   }
 };
 

@@ -142,9 +142,9 @@ Ending guarded(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter
   } catch (const std::bad_alloc&) {
     return failed("out of memory: an allocation failed. Lower train.batch_size or dataset.length.");
   } catch (const std::exception& error) {
-    return failed(std::string("internal error: ") + error.what());
+    return failed("in the backward pass or the trainer: " + std::string(error.what()));
   } catch (...) {
-    return failed("an exception of unknown type");
+    return failed("in the backward pass or the trainer: an exception of unknown type");
   }
 }
 

@@ -53,8 +53,8 @@ TEST(Resolve, every_value_is_there_in_canonical_order) {
   const auto run = resolved("dataset: {name: copy, length: 8}\nseed: 3\n" + kHash);
   std::vector<std::string> keys;
   for (const auto& [key, child] : run.config.as_map()) keys.push_back(key);
-  EXPECT_THAT(keys, ElementsAre("seed", "device", "threads", "study", "model", "train", "dataset",
-                                "attention"));
+  EXPECT_THAT(keys, ElementsAre("seed", "device", "threads", "study", "plugin_path", "model",
+                                "train", "dataset", "attention"));
   EXPECT_EQ(run.run.seed, 3);
   EXPECT_EQ(run.attention, "hash_sparse");
   EXPECT_EQ(run.dataset.length, 8);
@@ -149,8 +149,8 @@ TEST(CanonicalJson, leaves_out_cosmetic_keys_of_every_section) {
       resolved("study: mine\ntrain: {log_every: 3}\ndataset: {name: mnist, path: x}\n" + kHash +
                "  verbose: true\n");
   EXPECT_EQ(canonical_json(resolved("dataset: {name: mnist}\n" + kHash)), canonical_json(dressed));
-  EXPECT_THAT(plain.cosmetic,
-              ElementsAre("study", "train.log_every", "dataset.path", "attention.verbose"));
+  EXPECT_THAT(plain.cosmetic, ElementsAre("study", "plugin_path", "train.log_every", "dataset.path",
+                                          "attention.verbose"));
 }
 
 TEST(CanonicalJson, every_other_value_changes_it) {

@@ -34,6 +34,13 @@ class PluginLibraries(Lab):
         self.assertEqual(plugins[stripped]["status"], "ok")
         self.assertEqual(plugins[stripped]["source_digest"], plugins[library]["source_digest"])
 
+    def test_the_config_may_name_more_of_them(self):
+        more = os.path.join(BUILD, "lib", "attnlab", "bad_plugins", "attention_bad_ends.so")
+        plan = json.loads(self.attnlab("run", "--plan", "--json", f"plugin_path={more}", "attention=bad_ends",
+                                       "dataset=copy", "dataset.length=64").stdout)
+        self.assertEqual(len(plan), 1)
+        self.attnlab("run", "--plan", "attention=bad_ends", "dataset=copy", code=1)
+
     def test_show_prints_parameters_with_type_default_range_unit_and_help(self):
         text = self.attnlab("plugins", "show", "hash_sparse", db=False).stdout
         self.assertRegex(text, r"buckets = \d+")
