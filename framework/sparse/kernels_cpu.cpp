@@ -3,11 +3,11 @@
 /// Layout    forward and dQ hold scores as [keys, queries], dK and dV as [queries, keys]: a tile's
 ///           own rows lie across vector lanes, the other side streams by, gathered row by row
 /// Cost      4 D FLOP a pair forward, 14 D backward (scores are recomputed in both passes)
-/// Memory    scratch_size(D) elements a thread; three numbers a row carry the softmax to the
-/// backward Numerics  online softmax (Milakov and Gimelshein 2018); a query without keys gives 0
-/// and -inf Order     every sum runs over keys (or queries) in packed order: bit-equal for any
-/// thread count,
-///           and later rows never change the bits of an earlier row
+/// Memory    scratch_size(D) elements a thread; the backward gets three numbers a row
+/// Numerics  online softmax (Milakov and Gimelshein 2018); a query without keys gives 0 and -inf;
+///           a NaN or infinity in a value that the same tile masks still reaches the output
+/// Order     every sum runs over keys (or queries) in packed order: bit-equal for any thread
+///           count, and later rows never change the bits of an earlier row
 /// Compiled once per instruction set with ATTNLAB_INSTRUCTIONS = baseline, avx2 or avx512; nothing
 /// outside that namespace may be instantiated here, or the linker could pick the wrong copy.
 #include "framework/sparse/kernels.h"
