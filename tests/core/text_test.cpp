@@ -1,0 +1,111 @@
+#include "framework/core/text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "framework/core/digest.h"
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+
+namespace attnlab {
+namespace {
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+TEST(Text, joins_and_splits) {
+  EXPECT_EQ(join(Words{"a", "b"}, ", "), "a, b");
+  EXPECT_EQ(join(Words{}, ", "), "");
+  EXPECT_THAT(split("a..b", '.'), ElementsAre("a", "", "b"));
+}
+
+TEST(Text, finds_the_nearest_names_first) {
+  const Words names{"width", "heads", "layers", "depth"};
+  EXPECT_THAT(nearest("widht", names), ElementsAre("width"));
+  EXPECT_TRUE(nearest("completely_else", names).empty());
+}
+
+TEST(Text, suggests_or_lists_what_there_is) {
+  const Words few{"width", "heads"};
+  EXPECT_THAT(did_you_mean("widht", few), HasSubstr("Did you mean 'width'?"));
+  EXPECT_THAT(did_you_mean("zzzzzzzz", few), HasSubstr("'heads'"));
+  const Words many{"aaaaaaa1", "aaaaaaa2", "aaaaaaa3", "aaaaaaa4", "aaaaaaa5",
+                   "aaaaaaa6", "aaaaaaa7", "aaaaaaa8", "aaaaaaa9", "aaaaaaa0"};
+  EXPECT_EQ(did_you_mean("zzzzzzzz", many), "");
+}
+
+TEST(Text, writes_sizes_durations_and_counts_for_people) {
+  EXPECT_EQ(human_bytes(1.3 * 1024 * 1024 * 1024), "1.3 GiB");
+  EXPECT_EQ(human_duration(0.85), "850 ms");
+  EXPECT_EQ(human_duration(250), "4 min 10 s");
+  EXPECT_EQ(human_duration(7500), "2 h 05 min");
+  EXPECT_EQ(human_count(950), "950");
+  EXPECT_EQ(human_count(12300), "12.3k");
+}
+
+TEST(Text, writes_numbers_that_read_back_as_the_same) {
+  for (const double value : {0.001, 1e-5, 0.1 + 0.2, 1e300, -0.0, 5e-324}) {
+    EXPECT_EQ(std::strtod(exact_number(value).c_str(), nullptr), value);
+  }
+  EXPECT_EQ(exact_number(0.001), "0.001");
+  EXPECT_EQ(exact_number(std::nan("")), "nan");
+}
+
+TEST(ErrorText, gains_a_line_at_each_boundary_and_keeps_its_exit_code) {
+  const Error error = Error("no such file", kExitUsage).within("while reading x");
+  EXPECT_STREQ(error.what(), "while reading x:\n  no such file");
+  EXPECT_EQ(error.exit_code(), kExitUsage);
+}
+
+TEST(Digest, is_sha256_however_the_bytes_are_cut) {
+  constexpr auto kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  EXPECT_EQ(sha256_hex("abc"), kAbc);
+  Sha256 pieces;
+  EXPECT_EQ(pieces.add("a").add("").add("bc").hex(), kAbc);
+  EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(Digest, names_a_file_that_cannot_be_read) {
+  try {
+    (void)sha256_file("/nonexistent/file");
+    FAIL() << "read a file that is not there";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("/nonexistent/file"));
+  }
+}
+
+TEST(Paths, search_plugins_in_the_order_that_is_documented) {
+  setenv("ATTNLAB_PLUGIN_PATH", "/one::/two", 1);
+  setenv("XDG_DATA_HOME", "/data", 1);
+  const auto folders = paths::plugin_dirs();
+  ASSERT_EQ(folders.size(), 4u);
+  EXPECT_EQ(folders[0], "/one");
+  EXPECT_EQ(folders[1], "/two");
+  EXPECT_EQ(folders[2], "/data/attnlab/plugins");
+  EXPECT_EQ(folders[3], paths::executable_dir().parent_path() / "lib/attnlab/plugins");
+}
+
+TEST(Paths, take_what_the_environment_says) {
+  setenv("ATTNLAB_DB", "/some/where.db", 1);
+  setenv("ATTNLAB_WORKER", "/a/worker", 1);
+  EXPECT_EQ(paths::default_database(), "/some/where.db");
+  EXPECT_EQ(paths::worker(), "/a/worker");
+  unsetenv("ATTNLAB_DB");
+  unsetenv("ATTNLAB_WORKER");
+  EXPECT_EQ(paths::default_database(), "runs/attnlab.db");
+  EXPECT_EQ(paths::worker(), paths::executable_dir() / "attnlab-worker");
+}
+
+TEST(Paths, know_no_cache_without_a_home) {
+  unsetenv("HOME");
+  unsetenv("XDG_CACHE_HOME");
+  EXPECT_TRUE(paths::cache_dir().empty());
+}
+
+}  // namespace
+}  // namespace attnlab
