@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kSilenceLimit = 1800;
+constexpr double kSilenceLimit = 3600;
 
 constexpr char kRunNotes[] = R"(examples
   attnlab run attention=dense dataset=mnist
@@ -82,7 +82,7 @@ Options launch_options(LaunchKind kind) {
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
       .value("hang-limit", "SECONDS",
-             "kill a worker that reports nothing for so long; 0: never (default: 1800)")
+             "kill a worker that reports nothing for so long; 0: never (default: 3600)")
       .value("reuse", "config",
              "a finished run of the same config and data counts, whatever its code")
       .flag("cfg", "print the composed config, run nothing")

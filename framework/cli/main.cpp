@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "framework/cli/commands.h"
+#include "framework/core/build_info.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -42,6 +43,12 @@ int dispatch(const std::vector<std::string>& words) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     print_help();
     return words.empty() ? kExitUsage : kExitOk;
+  }
+  if (words[0] == "--version") {
+    const auto& build = build_info();
+    std::printf("attnlab %s, LibTorch %s, %s\n", build.version.c_str(), build.torch.c_str(),
+                build.compiler.c_str());
+    return kExitOk;
   }
   std::vector<std::string> names;
   for (const auto& command : kCommands) {

@@ -1,5 +1,6 @@
 /// worker_protocol.h: what passes between `attnlab` and its child `attnlab-worker run SPEC`.
-///   Down: one JSON file, the run spec. Up: one JSON object a line on file descriptor 3.
+///   Down: one JSON file, the run spec. Up: one JSON object a line on file descriptor 3. A worker
+///   that reports nothing for longer than --hang-limit (an hour) is taken for hung and killed.
 #pragma once
 
 #include <cstdint>

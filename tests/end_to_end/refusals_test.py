@@ -25,6 +25,11 @@ class Usage(Refusals):
         text = self.attnlab("gird", code=USAGE, db=False).stderr
         self.assertRegex(text, r"unknown command 'gird'.* 'grid'")
 
+    def test_version_and_summary_need_nothing(self):
+        self.assertRegex(self.attnlab("--version", db=False).stdout, r"^attnlab \d+\.\d+\.\d+, LibTorch \d")
+        self.assertIn("attnlab COMMAND --help", self.attnlab("--help", db=False).stdout)
+        self.attnlab("", code=USAGE, db=False)
+
     def test_unknown_option(self):
         self.assertIn("--jobs", self.refused("grid", "--jobbs", "2", code=USAGE))
 

@@ -37,11 +37,11 @@ TEST(LaunchRequest, paths_become_absolute) {
   EXPECT_THAT(request.plugins, ElementsAre(here / "p.so"));
 }
 
-TEST(LaunchRequest, defaults_are_one_job_no_retries_and_half_an_hour_of_silence) {
+TEST(LaunchRequest, defaults_are_one_job_no_retries_and_an_hour_of_silence) {
   const auto request = read(LaunchKind::grid, {});
   EXPECT_EQ(request.jobs, 1);
   EXPECT_EQ(request.retries, 0);
-  EXPECT_EQ(request.silence_limit, 1800);
+  EXPECT_EQ(request.silence_limit, 3600);
 }
 
 TEST(LaunchRequest, the_command_is_kept_so_that_a_shell_takes_it_back) {
