@@ -28,7 +28,7 @@ class CopyDataset : public Dataset {
   CopyDataset(std::int64_t length, std::int64_t symbols) : length_(length), symbols_(symbols) {
     info_.name = "copy";
     info_.description = "copy of " + std::to_string(length / 2) + " symbols out of " +
-                        std::to_string(symbols) + " (generated)";
+                        std::to_string(symbols) + " (synthetic)";
     info_.metric = "bits_per_symbol";
     info_.vocabulary = symbols + 1;
     info_.max_length = kLongest;

@@ -34,7 +34,7 @@ TEST(Copy, says_how_it_is_scored) {
   EXPECT_EQ(info.metric, "bits_per_symbol");
   EXPECT_EQ(info.vocabulary, 6);
   EXPECT_TRUE(info.synthetic);
-  EXPECT_EQ(info.description, "copy of 4 symbols out of 5 (generated)");
+  EXPECT_EQ(info.description, "copy of 4 symbols out of 5 (synthetic)");
 }
 
 TEST(Copy, shows_no_training_sequence_in_validation) {

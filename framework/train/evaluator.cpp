@@ -27,8 +27,9 @@ std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::D
   return train.eval_sequences == 0 ? all : std::min(all, train.eval_sequences);
 }
 
-Evaluation evaluate(const config::RunConfig& run, const config::TrainConfig& train,
-                    const data::Dataset& dataset, model::Transformer& model, std::int64_t step) {
+std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::TrainConfig& train,
+                                   const data::Dataset& dataset, model::Transformer& model,
+                                   std::int64_t step, const KeepGoing& keep_going) {
   const at::NoGradGuard no_grad;
   Evaluation result;
   result.sequences = evaluated_sequences(train, dataset);
@@ -52,6 +53,7 @@ Evaluation evaluate(const config::RunConfig& run, const config::TrainConfig& tra
       ++mean.count;
       mean.unit = statistic.unit;
     }
+    if (!keep_going()) return std::nullopt;
   }
   result.nats = nats / static_cast<double>(scored);
   result.bits = result.nats / std::numbers::ln2;

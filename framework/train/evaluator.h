@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,16 @@ struct Evaluation {
   std::vector<Metric> statistics;  // "attention/NAME": mean over layers and batches
 };
 
+/// Called after every batch; false ends the evaluation.
+using KeepGoing = std::function<bool()>;
+
 /// The first train.eval_sequences sequences (0: all) in batches of train.batch_size, as of
-/// optimiser step `step`.
-[[nodiscard]] Evaluation evaluate(const config::RunConfig& run, const config::TrainConfig& train,
-                                  const data::Dataset& dataset, model::Transformer& model,
-                                  std::int64_t step);
+/// optimiser step `step`. No result when `keep_going` ended it.
+[[nodiscard]] std::optional<Evaluation> evaluate(const config::RunConfig& run,
+                                                 const config::TrainConfig& train,
+                                                 const data::Dataset& dataset,
+                                                 model::Transformer& model, std::int64_t step,
+                                                 const KeepGoing& keep_going);
 
 /// Sequences that evaluate() scores.
 [[nodiscard]] std::int64_t evaluated_sequences(const config::TrainConfig& train,

@@ -38,14 +38,17 @@ class Run {
     reset_peaks();
     record_conditions();
     for (step_ = 0; step_ < config_.steps; ++step_) {
-      if (request_.stop) return interrupted();
+      if (request_.stop) return interrupted(step_);
       if (const auto reason = take_step(); !reason.empty()) return failed(reason);
       if (step_ == 0) request_.sink.fact("kernel", request_.model.kernel());
-      const bool last = step_ + 1 == config_.steps;
-      if (last || (config_.eval_every > 0 && (step_ + 1) % config_.eval_every == 0)) {
-        if (request_.stop) return interrupted();
-        if (const auto reason = validate(); !reason.empty()) return failed(reason);
+      if (!is_validation_due()) continue;
+      const auto result = validate();
+      if (!result) return interrupted(step_ + 1);
+      if (!std::isfinite(result->nats)) {
+        return failed("the validation loss is " + exact_number(result->nats) + " after step " +
+                      std::to_string(step_ + 1));
       }
+      log_validation(*result);
     }
     record_digests();
     return {};
@@ -123,13 +126,21 @@ class Run {
          {key("grad_norm", ""), norm}});
   }
 
-  std::string validate() {
-    const auto result =
-        evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1);
-    if (!std::isfinite(result.nats)) {
-      return "the validation loss is " + exact_number(result.nats) + " after step " +
-             std::to_string(step_ + 1);
-    }
+  [[nodiscard]] bool is_validation_due() const {
+    const auto done = step_ + 1;
+    return done == config_.steps || (config_.eval_every > 0 && done % config_.eval_every == 0);
+  }
+
+  // Nothing when it was asked to stop. Reports go on meanwhile, so that nobody takes a long
+  // validation for a hang.
+  std::optional<Evaluation> validate() {
+    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, [&] {
+      report(Progress::Kind::step, loss_);
+      return !request_.stop;
+    });
+  }
+
+  void log_validation(const Evaluation& result) {
     std::vector<Metric> metrics = result.statistics;
     const double seconds = timer_.median();
     const double tokens = static_cast<double>(tokens_seen_) / static_cast<double>(step_ + 1);
@@ -144,7 +155,6 @@ class Run {
                        static_cast<double>(process_peak_bytes())});
     add(std::move(metrics));
     report(Progress::Kind::evaluation, result.bits);
-    return {};
   }
 
   void add(std::vector<Metric> metrics) {
@@ -185,9 +195,9 @@ class Run {
   [[nodiscard]] TrainResult failed(const std::string& reason) const {
     return {TrainResult::Status::failed, reason};
   }
-  [[nodiscard]] TrainResult interrupted() const {
+  [[nodiscard]] TrainResult interrupted(std::int64_t done) const {
     return {TrainResult::Status::interrupted,
-            "stopped after step " + std::to_string(step_) + " of " + std::to_string(config_.steps)};
+            "stopped after step " + std::to_string(done) + " of " + std::to_string(config_.steps)};
   }
 
   const TrainRequest& request_;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
 
 #include "framework/core/error.h"
 
@@ -26,11 +28,18 @@ bool nobody_reads(int fd, int milliseconds) {
   return poll(&watched, 1, milliseconds) > 0 && (watched.revents & (POLLERR | POLLNVAL)) != 0;
 }
 
+// Returns early when the worker ends by itself, so that a clean end does not wait for the grace.
+void sleep_through_grace(const std::stop_token& ended) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any().wait_for(lock, ended, kGrace, [] { return false; });
+}
+
 void watch(const std::stop_token& ended, int fd, pid_t parent) {
   while (!ended.stop_requested()) {
     if (!nobody_reads(fd, 200) && getppid() == parent) continue;
     stop_requested = true;
-    std::this_thread::sleep_for(kGrace);
+    sleep_through_grace(ended);
     if (!ended.stop_requested()) _exit(kExitInterrupted);
   }
 }

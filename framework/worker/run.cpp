@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
+#include <chrono>
 #include <new>
 
 #include "framework/attention/loader.h"
@@ -87,7 +88,29 @@ Ending ending_of(const train::TrainResult& result) {
   return {store::RunStatus::interrupted, result.reason, kExitInterrupted};
 }
 
-Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter) {
+// Ends a run whose results can no longer be stored: training on would be for nothing. A disk that
+// is full for a moment is waited for; the writer keeps everything meanwhile.
+class StoreWatch {
+ public:
+  explicit StoreWatch(const store::RunWriter* writer) : writer_(writer) {}
+
+  void look() {
+    const auto now = std::chrono::steady_clock::now();
+    if (writer_ == nullptr || !writer_->problem()) {
+      last_good_ = now;
+    } else if (now - last_good_ > kPatience) {
+      stop_requested = true;
+    }
+  }
+
+ private:
+  static constexpr std::chrono::seconds kPatience{30};
+  const store::RunWriter* writer_;
+  std::chrono::steady_clock::time_point last_good_ = std::chrono::steady_clock::now();
+};
+
+Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter,
+                  StoreWatch store_watch) {
   const auto sections = read_sections(spec.config);
   at::set_num_interop_threads(1);
   at::set_num_threads(static_cast<int>(sections.run.threads));
@@ -115,6 +138,7 @@ Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& repor
   reporter.start(sections.train.steps);
   const auto report = [&](const train::Progress& progress) {
     reporter.progress(progress);
+    store_watch.look();
     if (progress.kind == train::Progress::Kind::evaluation) {
       log_info("step " + std::to_string(progress.step) + ": " + dataset->info().metric + " " +
                exact_number(progress.value));
@@ -130,9 +154,10 @@ bool is_out_of_memory(const std::string& message) {
          message.find("out of memory") != std::string::npos;
 }
 
-Ending guarded(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter) {
+Ending guarded(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter,
+               const store::RunWriter* writer) {
   try {
-    return train_cell(spec, sink, reporter);
+    return train_cell(spec, sink, reporter, StoreWatch(writer));
   } catch (const Error& error) {
     return is_out_of_memory(error.what()) ? failed("out of memory: " + std::string(error.what()))
                                           : failed(error.what());
@@ -156,10 +181,10 @@ int run(const launch::RunSpec& spec) {
   try {
     if (spec.database.empty()) {
       NoStore sink;
-      ending = guarded(spec, sink, reporter);
+      ending = guarded(spec, sink, reporter, nullptr);
     } else {
       store::RunWriter writer(spec.database, spec.run_id);
-      ending = guarded(spec, writer, reporter);
+      ending = guarded(spec, writer, reporter, &writer);
       writer.finish(ending.status, ending.reason);
     }
   } catch (const std::exception& error) {  // the store could not be opened or written

@@ -37,7 +37,7 @@ class Crash(Lab):
         self.assertTrue(workers)
         grid.send_signal(signal.SIGKILL)
         grid.wait()
-        self.wait_until("the orphans have ended", lambda: not any(map(is_worker, workers)), 4)
+        self.wait_until("the orphans have ended", lambda: not any(map(is_worker, workers)), 2)
         metrics, finished = self.metrics(), self.finished()
         time.sleep(0.7)  # longer than a writer's flush
         self.assertEqual(self.metrics(), metrics, "an orphan went on writing")
