@@ -1,8 +1,10 @@
 #include "framework/config/defaults_list.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
+#include "framework/config/defaults_entry.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -10,26 +12,13 @@ namespace attnlab::config {
 namespace {
 
 constexpr int kMaxDepth = 32;
+using Options = std::vector<std::string>;
 
-struct Entry {
-  enum class Kind { self, config, group };
-  Kind kind = Kind::group;
-  bool optional = false, overrides = false, absolute = false;
-  std::string group;                 // relative to the file's own group, unless absolute
-  std::string package;               // of "@package", else empty
-  std::vector<std::string> options;  // none: null, a slot to be filled
+// Which options a group uses, and what said so.
+struct Pick {
+  Options options;
   Origin origin;
-};
-
-// What the choices are made from: a group, or group@package where it is used twice.
-std::string slot_name(const std::string& group, const std::string& package) {
-  return package.empty() ? group : group + "@" + package;
-}
-
-struct Replacement {
-  std::vector<std::string> options;
-  Origin origin;
-  bool operator==(const Replacement& other) const { return options == other.options; }
+  bool operator==(const Pick& other) const { return options == other.options; }
 };
 
 std::string dotted(std::string path) {
@@ -41,62 +30,45 @@ std::string joined(const std::string& parent, const std::string& child, char bet
   return parent.empty() || child.empty() ? parent + child : parent + between + child;
 }
 
-std::string option_text(const Node& node, const Origin& origin) {
-  if (const auto* text = std::get_if<std::string>(&node.value())) return *text;
-  if (node.is_map() || node.is_list() || node.is_null()) {
-    throw Error(origin.text() + ": " + node.text() + " is no option; expected a name.");
-  }
-  return node.text();
+std::string quoted(const Options& options) {
+  return options.empty() ? "no option" : "'" + join(options, ",") + "'";
 }
 
-std::vector<std::string> options_of(const Node& node, const Origin& origin) {
-  if (node.is_null()) return {};
-  if (!node.is_list()) return {option_text(node, origin)};
-  std::vector<std::string> options;
-  for (const auto& item : node.as_list()) options.push_back(option_text(item, origin));
-  return options;
+// "experiments/config.yaml:3: ", or nothing where no place is known.
+std::string at(const Origin& origin) {
+  const auto place = origin.text();
+  return place.empty() ? "" : place + ": ";
 }
 
-void read_key(std::string key, Entry& entry) {
-  for (bool found = true; found;) {
-    found = false;
-    for (const auto& [word, mark] :
-         {std::pair{"optional ", &Entry::optional}, {"override ", &Entry::overrides}}) {
-      if (!key.starts_with(word)) continue;
-      entry.*mark = found = true;
-      key.erase(0, std::string_view(word).size());
-    }
-  }
-  if (const auto at = key.find('@'); at != std::string::npos) {
-    entry.package = key.substr(at + 1);
-    key.erase(at);
-  }
-  entry.absolute = key.starts_with('/');
-  entry.group = key.substr(entry.absolute ? 1 : 0);
+// A path that would leave its folder, or mean another file on another system.
+bool strays(const std::string& path) {
+  if (path.starts_with('/') || path.find('\\') != std::string::npos) return true;
+  const auto words = split(path, '/');
+  return std::ranges::find(words, "..") != words.end();
 }
 
-Entry read_entry(const Node& node) {
-  Entry entry;
-  entry.origin = node.origin();
-  if (node.is_map() && node.as_map().size() == 1) {
-    const auto& [key, value] = node.as_map().front();
-    entry.origin = value.origin().source.empty() ? node.origin() : value.origin();
-    read_key(key, entry);
-    entry.options = options_of(value, entry.origin);
-    return entry;
-  }
-  const auto* text = std::get_if<std::string>(&node.value());
-  if (text == nullptr) {
-    throw Error(node.origin().text() + ": a defaults entry is NAME or `GROUP: OPTION`; found " +
-                node.text());
-  }
-  if (*text == "_self_") {
-    entry.kind = Entry::Kind::self;
-    return entry;
-  }
-  entry.kind = Entry::Kind::config;
-  read_key(*text, entry);
-  return entry;
+// After Hydra: relative to the section of the including file, unless a header says otherwise.
+std::string package_of(const DefaultsEntry& entry, const std::string& group,
+                       const std::string& header, const std::string& parent) {
+  const auto absolute = [](const std::string& name) -> std::string {
+    if (name == "_global_") return "";
+    return name.starts_with("_global_.") ? name.substr(9) : name;
+  };
+  if (entry.package == "_here_") return parent;
+  if (entry.package == "_group_") return dotted(group);
+  if (entry.package.starts_with("_global_")) return absolute(entry.package);
+  if (!entry.package.empty()) return joined(parent, entry.package, '.');
+  if (!header.empty()) return absolute(header);
+  return joined(parent, dotted(entry.group), '.');
+}
+
+// What a group is called in overrides: GROUP, or GROUP@PACKAGE where it does not go to its own
+// section.
+std::string slot_of(const DefaultsEntry& entry, const std::string& group,
+                    const std::string& parent) {
+  const auto package = package_of(entry, group, "", parent);
+  if (package == dotted(group)) return group;
+  return group + "@" + (package.empty() ? "_global_" : package);
 }
 
 class Expansion {
@@ -107,23 +79,20 @@ class Expansion {
 
   DefaultsList expand() {
     // An `override` entry changes a choice made further up, so the walk is repeated with what the
-    // last one found until nothing changes.
-    replacements_ = chosen_by_user_;
-    for (int round = 0; round < kMaxDepth; ++round) {
-      result_ = {};
-      found_ = chosen_by_user_;
-      used_.clear();
-      walk(files_.root(), "", "", 0);
-      for (const auto& entry : appended_) visit_group(entry, "", "", 0);
-      const bool same = found_ == replacements_;
+    // last one found until nothing changes; only then do missing options count.
+    found_ = chosen_by_user_;
+    bool settled = false;
+    for (int round = 0; round < kMaxDepth && !settled; ++round) {
       replacements_ = found_;
-      if (same) break;
+      walk_all();
+      settled = found_ == replacements_;
     }
-    for (const auto& [name, replacement] : replacements_) {
-      if (used_.contains(name) || removed_.contains(name)) continue;
-      throw Error(replacement.origin.text() + ": nothing to override: group '" + name +
-                  "' is not in the defaults list. To add it use +" + name + "=...");
+    if (!settled) {
+      throw Error(at(last_override_) +
+                  "the `override` entries of the defaults lists change each other without end.");
     }
+    if (problem_) throw Error(*problem_);
+    require_targets();
     return std::move(result_);
   }
 
@@ -131,22 +100,35 @@ class Expansion {
   void add_choice(const Override& override) {
     if (!chooses_option(files_, override)) return;
     const auto name = override.target();
-    if (override.sign == Override::Sign::remove) {
-      removed_.insert(name);
-      return;
+    Pick pick{{}, override.origin()};
+    if (!override.values.empty()) pick.options = option_names(override.values[0], pick.origin);
+    switch (override.sign) {
+      case Override::Sign::set:
+        chosen_by_user_[name] = pick;
+        return;
+      case Override::Sign::remove:
+        removed_[name] = pick;
+        return;
+      case Override::Sign::force:
+        throw Error(at(pick.origin) + "a group has no '++'. Use " + override.text.substr(2) +
+                    ", or " + override.text.substr(1) +
+                    " where the defaults list lacks the group.");
+      case Override::Sign::add:
+        appended_.push_back({.absolute = true,
+                             .group = override.key,
+                             .package = override.package,
+                             .options = pick.options,
+                             .origin = pick.origin});
     }
-    const auto options = options_of(override.values.at(0), override.origin());
-    if (override.sign == Override::Sign::set) {
-      chosen_by_user_[name] = {options, override.origin()};
-      return;
-    }
-    Entry entry;
-    entry.absolute = true;
-    entry.group = override.key;
-    entry.package = override.package;
-    entry.options = options;
-    entry.origin = override.origin();
-    appended_.push_back(entry);
+  }
+
+  void walk_all() {
+    result_ = {};
+    problem_.reset();
+    found_ = chosen_by_user_;
+    in_use_.clear();
+    walk(files_.root(), "", "", 0);
+    for (const auto& entry : appended_) visit(entry, "", "", 0);
   }
 
   void walk(const YamlFile& file, const std::string& group, const std::string& package, int depth) {
@@ -155,92 +137,137 @@ class Expansion {
     const Node* defaults = file.content.find("defaults");
     bool placed = false;
     if (defaults != nullptr && !defaults->is_list()) {
-      throw Error(defaults->origin().text() + ": defaults must be a list.");
+      throw Error(at(defaults->origin()) + "defaults must be a list.");
     }
     for (const auto& node : defaults != nullptr ? defaults->as_list() : List{}) {
-      const auto entry = read_entry(node);
-      if (entry.kind == Entry::Kind::self) {
+      const auto entry = read_defaults_entry(node);
+      if (entry.kind == DefaultsEntry::Kind::self) {
         result_.steps.push_back({&file.content, package});
         placed = true;
       } else if (entry.overrides) {
-        replace(entry, group);
+        replace(entry, group, package);
       } else {
-        visit_group(entry, group, package, depth);
+        visit(entry, group, package, depth);
       }
     }
     if (!placed) result_.steps.push_back({&file.content, package});
   }
 
-  void replace(const Entry& entry, const std::string& group) {
-    const auto path = entry.absolute ? entry.group : joined(group, entry.group, '/');
-    const auto slot = slot_name(path, entry.package);
+  static std::string path_of(const DefaultsEntry& entry, const std::string& group) {
+    return entry.absolute ? entry.group : joined(group, entry.group, '/');
+  }
+
+  void replace(const DefaultsEntry& entry, const std::string& group, const std::string& package) {
+    const auto slot = slot_of(entry, path_of(entry, group), package);
     // The last one in the order of the walk wins, but never over the command line.
     if (!chosen_by_user_.contains(slot)) found_[slot] = {entry.options, entry.origin};
+    last_override_ = entry.origin;
   }
 
-  void visit_group(const Entry& entry, const std::string& group, const std::string& package,
-                   int depth) {
-    auto path = entry.absolute ? entry.group : joined(group, entry.group, '/');
-    if (entry.kind == Entry::Kind::config) {
-      const auto slash = path.rfind('/');
-      const auto folder = slash == std::string::npos ? "" : path.substr(0, slash);
-      include(folder, path.substr(slash == std::string::npos ? 0 : slash + 1), entry, package,
-              depth);
+  void visit(const DefaultsEntry& entry, const std::string& group, const std::string& package,
+             int depth) {
+    const auto path = path_of(entry, group);
+    auto chosen = entry;
+    if (entry.kind == DefaultsEntry::Kind::group && !choose(chosen, slot_of(entry, path, package)))
+      return;
+    for (const auto& option : chosen.options) include(path, option, chosen, package, depth);
+  }
+
+  // Puts in what overrides say of the slot. False where it is removed or has an option already.
+  bool choose(DefaultsEntry& entry, const std::string& slot) {
+    const bool appended = entry.origin.line == 0;  // `+group=option`; entries of files have a line
+    if (const auto found = replacements_.find(slot); found != replacements_.end() && !appended) {
+      entry.options = found->second.options;
+      entry.origin = found->second.origin;
+    }
+    auto& use = in_use_[slot];
+    if (!use.options.empty() && !entry.options.empty()) {
+      const auto remedy = appended ? "To use " + quoted(entry.options) + " instead: " + slot + "=" +
+                                         join(entry.options, ",")
+                                   : "Keep one of the two entries.";
+      note(entry.origin, "group '" + slot + "' already uses " + quoted(use.options) + " (" +
+                             use.origin.text() + "). " + remedy);
+      return false;
+    }
+    if (use.options.empty()) use = {entry.options, entry.origin};
+    return !is_removed(slot, entry.options);
+  }
+
+  bool is_removed(const std::string& slot, const Options& options) {
+    const auto removed = removed_.find(slot);
+    if (removed == removed_.end()) return false;
+    const auto& [expected, origin] = removed->second;
+    if (!expected.empty() && expected != options) {
+      note(origin, "could not delete '" + slot + "': it uses " + quoted(options) + ", not " +
+                       quoted(expected) + ".");
+    }
+    return true;
+  }
+
+  void include(const std::string& group, const std::string& option, const DefaultsEntry& entry,
+               const std::string& parent, int depth) {
+    if (option == "???") {
+      note(entry.origin, "group '" + group + "' must be chosen: " + group + "=NAME." +
+                             did_you_mean("", files_.options(group)));
       return;
     }
-    const auto name = slot_name(path, entry.package);
-    if (removed_.contains(name)) return;
-    auto options = entry.options;
-    auto origin = entry.origin;
-    if (const auto found = replacements_.find(name); found != replacements_.end()) {
-      used_.insert(name);
-      options = found->second.options;
-      origin = found->second.origin;
+    if (strays(option) || strays(group)) {
+      note(entry.origin, "'" + (strays(option) ? option : group + "/" + option) +
+                             "' is no option: expected a name inside the group, without '..' and "
+                             "'\\', and not beginning with '/'.");
+      return;
     }
-    for (const auto& option : options) {
-      if (option == "???") {
-        throw Error(origin.text() + ": group '" + path + "' must be chosen: " + path + "=NAME." +
-                    did_you_mean("", files_.options(path)));
-      }
-      auto chosen = entry;
-      chosen.origin = origin;
-      include(path, option, chosen, package, depth);
-    }
-  }
-
-  void include(const std::string& group, const std::string& option, const Entry& entry,
-               const std::string& parent, int depth) {
     const YamlFile* file = files_.find(group, option);
     if (file == nullptr) {
-      if (entry.optional) return;
-      const auto where = entry.origin.text();
-      throw Error((where.empty() ? "" : where + ": ") + files_.missing(group, option));
+      if (!entry.optional) note(entry.origin, files_.missing(group, option));
+      return;
     }
-    const auto package = package_of(*file, group, entry, parent);
+    const auto package = package_of(entry, group, file->package, parent);
     result_.choices.push_back({group, package, option, entry.origin});
     walk(*file, group, package, depth + 1);
   }
 
-  static std::string package_of(const YamlFile& file, const std::string& group, const Entry& entry,
-                                const std::string& parent) {
-    const auto named = [&](const std::string& name, bool relative) -> std::string {
-      if (name == "_global_") return "";
-      if (name.starts_with("_global_.")) return name.substr(9);
-      if (name == "_here_") return parent;
-      if (name == "_group_") return dotted(group);
-      return relative ? joined(parent, name, '.') : name;
-    };
-    if (!entry.package.empty()) return named(entry.package, true);
-    return file.package.empty() ? dotted(group) : named(file.package, false);
+  // The first problem of a walk is the one to report, if it is still there in the last walk.
+  void note(const Origin& origin, const std::string& message) {
+    if (!problem_) problem_ = at(origin) + message;
+  }
+
+  void require_targets() const {
+    for (const auto& [slot, removed] : removed_) {
+      if (in_use_.contains(slot)) continue;
+      throw Error(at(removed.origin) + "could not delete '" + slot +
+                  "': the group is not in the defaults list.");
+    }
+    for (const auto& [slot, pick] : replacements_) {
+      if (in_use_.contains(slot)) continue;
+      const auto value = pick.options.empty() ? "null" : join(pick.options, ",");
+      const bool typed = pick.origin.line == 0;
+      throw Error(at(pick.origin) + "nothing to override: group '" + slot +
+                  "' is not in the defaults list." + elsewhere(slot) +
+                  (typed ? " To add it use +" + slot + "=" + value
+                         : " Add the entry `" + slot + ": " + value + "` to it."));
+    }
+  }
+
+  // The same group in other sections.
+  [[nodiscard]] std::string elsewhere(const std::string& slot) const {
+    const auto group = slot.substr(0, slot.find('@'));
+    Options others;
+    for (const auto& [used, pick] : in_use_) {
+      if (used.substr(0, used.find('@')) == group) others.push_back("'" + used + "'");
+    }
+    return others.empty() ? "" : " It has " + join(others, ", ") + ".";
   }
 
   ConfigFiles& files_;
-  std::map<std::string, Replacement> chosen_by_user_;
-  std::map<std::string, Replacement> replacements_;  // those and what the last walk found
-  std::map<std::string, Replacement> found_;         // by this walk
-  std::set<std::string> used_;
-  std::set<std::string> removed_;
-  std::vector<Entry> appended_;
+  std::map<std::string, Pick> chosen_by_user_;
+  std::map<std::string, Pick> removed_;  // with the option that must be there, if one was said
+  std::vector<DefaultsEntry> appended_;
+  std::map<std::string, Pick> replacements_;  // by the user and by the last walk
+  std::map<std::string, Pick> found_;         // by this walk
+  std::map<std::string, Pick> in_use_;        // slots of this walk
+  std::optional<std::string> problem_;        // of this walk
+  Origin last_override_;
   DefaultsList result_;
 };
 

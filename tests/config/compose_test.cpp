@@ -203,6 +203,77 @@ TEST_F(Compose, ends_defaults_lists_that_include_each_other) {
   EXPECT_THAT(error({"model=a"}), HasSubstr("include each other without end"));
 }
 
+TEST_F(Compose, keeps_what_a_file_includes_in_that_file_s_section) {
+  write("experiments/config.yaml", "defaults:\n  - model@teacher: small\n");
+  EXPECT_EQ(compose({}).config.text(), "{teacher:{layers:6,width:64}}");
+}
+
+TEST_F(Compose, lets_an_included_group_be_chosen_by_its_package) {
+  write("experiments/model/deep.yaml", "defaults:\n  - act: gelu\nlayers: 9\n");
+  write("experiments/model/act/gelu.yaml", "slope: 0\n");
+  write("experiments/model/act/leaky.yaml", "slope: 1\n");
+  write("experiments/config.yaml", "defaults:\n  - model: deep\n  - model@teacher: deep\n");
+  EXPECT_EQ(compose({"model/act@teacher.act=leaky"}).config.text(),
+            "{model:{act:{slope:0},layers:9},teacher:{act:{slope:1},layers:9}}");
+}
+
+TEST_F(Compose, lets_an_experiment_make_the_choice_that_the_root_leaves_open) {
+  write("experiments/config.yaml",
+        "defaults:\n  - dataset: ???\n  - model: absent\n  - _self_\n  - experiment: null\n");
+  write("experiments/experiment/open.yaml",
+        "# @package _global_\ndefaults:\n  - override /dataset: mnist\n"
+        "  - override /model: tiny\n");
+  EXPECT_EQ(value({"experiment=open"}, "dataset.name"), "mnist");
+  EXPECT_EQ(value({"experiment=open"}, "model.width"), "64");
+}
+
+TEST_F(Compose, deletes_a_group_only_with_the_option_that_it_has) {
+  EXPECT_EQ(value({"~attention=dense"}, "attention"), "(none)");
+  EXPECT_EQ(error({"~attention=hash_sparse"}),
+            "override '~attention=hash_sparse': could not delete 'attention': it uses 'dense', not "
+            "'hash_sparse'.");
+  write("experiments/launch/fast.yaml", "x: 1\n");
+  EXPECT_EQ(error({"~launch"}),
+            "override '~launch': could not delete 'launch': the group is not in the defaults "
+            "list.");
+}
+
+TEST_F(Compose, refuses_a_second_option_beside_the_first) {
+  EXPECT_EQ(error({"+model=small"}),
+            "override '+model=small': group 'model' already uses 'tiny' "
+            "(experiments/config.yaml:2). To use 'small' instead: model=small");
+  EXPECT_EQ(error({"++model=small"}),
+            "override '++model=small': a group has no '++'. Use model=small, or +model=small where "
+            "the defaults list lacks the group.");
+  write("experiments/config.yaml", "defaults:\n  - model: tiny\n  - model: small\n");
+  EXPECT_THAT(error({}), HasSubstr("experiments/config.yaml:3: group 'model' already uses 'tiny'"));
+}
+
+TEST_F(Compose, finds_options_inside_their_group_only) {
+  for (const auto* option : {"../config", "/etc/passwd", "a\\b", "tiny/../tiny"}) {
+    EXPECT_EQ(error({std::string("model='") + option + "'"}),
+              std::string("override 'model='") + option + "'': '" + option +
+                  "' is no option: expected a name inside the group, without '..' and '\\', and "
+                  "not beginning with '/'.");
+  }
+}
+
+TEST_F(Compose, names_the_file_whose_override_has_no_target) {
+  write("experiments/experiment/stray.yaml",
+        "# @package _global_\ndefaults:\n  - override /launch: fast\n");
+  EXPECT_EQ(error({"experiment=stray"}),
+            "experiments/experiment/stray.yaml:3: nothing to override: group 'launch' is not in "
+            "the defaults list. Add the entry `launch: fast` to it.");
+}
+
+TEST_F(Compose, ends_overrides_that_change_each_other) {
+  write("experiments/model/a.yaml", "defaults:\n  - override /model@_global_.model: b\n");
+  write("experiments/model/b.yaml", "layers: 1\n");
+  EXPECT_EQ(error({"model=a"}), "(no error)");  // the command line wins
+  write("experiments/config.yaml", "defaults:\n  - model: a\n");
+  EXPECT_THAT(error({}), HasSubstr("change each other without end"));
+}
+
 TEST_F(Compose, lists_the_options_of_a_group) {
   const Composer composer({home_, {}, {"window"}});
   EXPECT_THAT(composer.options("attention"), ElementsAre("dense", "hash_sparse", "window"));
