@@ -10,6 +10,9 @@
 namespace attnlab::config {
 namespace {
 
+constexpr int kMaxDepth = 100;
+constexpr std::size_t kMaxValues = 100000;
+
 bool has_reference(const std::string& text) { return text.find("${") != std::string::npos; }
 
 std::string child_path(const std::string& parent, const std::string& key) {
@@ -31,11 +34,25 @@ std::string without_brackets(const std::string& path) {
   return plain;
 }
 
+std::string trimmed(std::string text) {
+  text.erase(0, text.find_first_not_of(' '));
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+// 'a b' and "7" are text without the quotes; a plain word is typed.
+Node::Value typed_word(const std::string& word) {
+  const bool quoted =
+      word.size() >= 2 && (word[0] == '\'' || word[0] == '"') && word.back() == word[0];
+  return quoted ? Node::Value(word.substr(1, word.size() - 2)) : typed_scalar(word);
+}
+
 class Interpolation {
  public:
   explicit Interpolation(const Node& root) : root_(root) {}
 
   Node resolved(const Node& node, const std::string& path) {
+    if (++values_ > kMaxValues) fail(multiplied());
     if (node.is_map()) {
       Node copy = Node::map(node.origin());
       for (const auto& [key, child] : node.as_map()) {
@@ -54,6 +71,7 @@ class Interpolation {
     if (text == nullptr || !has_reference(*text)) return node;
     const Step step{path, &node};
     forbid_cycle(step);
+    forbid_depth();
     steps_.push_back(step);
     Node value = expand(*text);
     steps_.pop_back();
@@ -67,10 +85,21 @@ class Interpolation {
     const Node* node;
   };
 
+  static std::string multiplied() {
+    return "references multiply to more than " + std::to_string(kMaxValues) + " values.";
+  }
+
   [[noreturn]] void fail(const std::string& message) const {
+    if (steps_.empty()) throw Error("the config: " + message);
     const auto& [path, node] = steps_.back();
     const auto place = node->origin().text();
     throw Error((place.empty() ? "" : place + ": ") + path + ": " + message);
+  }
+
+  void forbid_depth() const {
+    if (depth_ == kMaxDepth) {
+      fail("references nested more than " + std::to_string(kMaxDepth) + " deep.");
+    }
   }
 
   void forbid_cycle(const Step& next) const {
@@ -89,6 +118,14 @@ class Interpolation {
 
   // A text that is one reference keeps the type of what it refers to.
   Node expand(const std::string& text) {
+    forbid_depth();
+    ++depth_;
+    Node value = expand_parts(text);
+    --depth_;
+    return value;
+  }
+
+  Node expand_parts(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size();) {
       if (text.compare(i, 3, "\\${") == 0) {
@@ -132,7 +169,10 @@ class Interpolation {
     std::string path = without_brackets(text);
     if (path.starts_with('.')) {
       std::string base = parent_path(steps_.back().path);
-      for (path.erase(0, 1); path.starts_with('.'); path.erase(0, 1)) base = parent_path(base);
+      for (path.erase(0, 1); path.starts_with('.'); path.erase(0, 1)) {
+        if (base.empty()) fail("${" + text + "} goes above the root of the config.");
+        base = parent_path(base);
+      }
       path = child_path(base, path);
     }
     const Node* target = root_.find_path(path);
@@ -151,7 +191,7 @@ class Interpolation {
 
   Node call(const std::string& name, const std::string& argument) const {
     if (name == "oc.env") return environment(argument);
-    if (name == "oc.decode") return Node(typed_scalar(argument));
+    if (name == "oc.decode") return Node(typed_word(trimmed(argument)));
     if (name == "now") return now(argument);
     const std::vector<std::string> known{"oc.env", "oc.decode", "now"};
     fail("unknown resolver '" + name + "'." + did_you_mean(name, known));
@@ -165,9 +205,7 @@ class Interpolation {
       fail("the environment variable '" + name +
            "' is not set; set it, or give a default: ${oc.env:" + name + ",VALUE}");
     }
-    std::string fallback = argument.substr(comma + 1);
-    fallback.erase(0, fallback.find_first_not_of(' '));
-    return Node(typed_scalar(fallback));
+    return Node(typed_word(trimmed(argument.substr(comma + 1))));
   }
 
   static Node now(const std::string& format) {
@@ -180,6 +218,8 @@ class Interpolation {
 
   const Node& root_;
   std::vector<Step> steps_;
+  int depth_ = 0;           // of references and of what is nested in them
+  std::size_t values_ = 0;  // made so far
 };
 
 }  // namespace

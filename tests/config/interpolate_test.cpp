@@ -72,6 +72,41 @@ TEST(Interpolation, decodes_and_tells_the_time) {
   EXPECT_THAT(value("a: ${now:%Y-%m-%d}\n", "a"), MatchesRegex("....-..-.."));
 }
 
+TEST(Interpolation, reads_quoted_defaults_as_text) {
+  unsetenv("ATTNLAB_TEST_ABSENT");
+  EXPECT_EQ(value("a: '${oc.env:ATTNLAB_TEST_ABSENT,\"a b\"}'\n", "a"), "\"a b\"");
+  EXPECT_EQ(value("a: '${oc.env:ATTNLAB_TEST_ABSENT,\"7\"}'\n", "a"), "\"7\"");
+}
+
+TEST(Interpolation, refuses_relative_paths_above_the_root) {
+  EXPECT_EQ(error("a: 1\ns:\n  b: ${...a}\n"),
+            "x.yaml:3: s.b: ${...a} goes above the root of the config.");
+}
+
+TEST(Interpolation, ends_at_a_depth_that_no_config_needs) {
+  const int depth = 50000;
+  std::string nested, chain;
+  for (int i = 0; i < depth; ++i) nested += "${";
+  nested += "a" + std::string(depth, '}');
+  EXPECT_EQ(error("a: 1\nb: \"" + nested + "\"\n"),
+            "x.yaml:2: b: references nested more than 100 deep.");
+  for (int i = 0; i < 5000; ++i) {
+    chain += "a" + std::to_string(i) + ": ${a" + std::to_string(i + 1) + "}\n";
+  }
+  EXPECT_EQ(error(chain + "a5000: 1\n"), "x.yaml:100: a99: references nested more than 100 deep.");
+}
+
+TEST(Interpolation, ends_when_references_multiply) {
+  std::string bomb = "a0: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
+  for (int i = 1; i < 9; ++i) {
+    const auto item = "${a" + std::to_string(i - 1) + "}";
+    bomb += "a" + std::to_string(i) + ": ['" + item;
+    for (int copy = 1; copy < 10; ++copy) bomb += "', '" + item;
+    bomb += "']\n";
+  }
+  EXPECT_THAT(error(bomb), HasSubstr("references multiply to more than 100000 values."));
+}
+
 TEST(Interpolation, prints_every_step_of_a_cycle_with_its_place) {
   EXPECT_THAT(error("a: ${b}\nb: ${c.d}\nc:\n  d: ${a}\n"),
               AllOf(HasSubstr("interpolation cycle"), HasSubstr("(x.yaml:1)"),
