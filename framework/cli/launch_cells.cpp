@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
+#include <thread>
 
 #include "framework/cli/cells.h"
 #include "framework/core/error.h"
@@ -18,6 +20,18 @@ void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
     std::cout << (origins ? plan::origin_text(cell) : plan::config_text(cell));
     if (cells.size() > 1) std::cout << "\n";
   }
+}
+
+// OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
+void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+  std::int64_t threads = 1;
+  for (const auto& cell : cells) threads = std::max(threads, cell.resolved.run.threads);
+  const auto jobs = std::min<std::int64_t>(request.jobs, static_cast<std::int64_t>(cells.size()));
+  const std::int64_t cores = std::thread::hardware_concurrency();
+  if (cores == 0 || jobs * threads <= cores) return;
+  std::cerr
+      << "attnlab: warning: " << jobs << " jobs of " << threads << " threads on " << cores
+      << " cores slow each other down and their timings mean nothing; lower --jobs or threads\n";
 }
 
 int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
@@ -44,6 +58,7 @@ int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources&
   }
   store::Store results(request.database.string());  // refuses before anything else is done
   const auto prepared = prepare_cells(cells, sources, History(request.database), request);
+  if (!request.quiet) warn_of_crowding(cells, request);
   const auto progress = launch::make_progress(STDERR_FILENO, request.quiet);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.database.parent_path(),

@@ -66,6 +66,11 @@ class Grid(Lab):
         self.assertNotIn("\x1b", text)
         self.assertEqual(self.attnlab("grid", "--quiet", "attention=none", "seed=2", *TINY).stderr, "")
 
+    def test_more_threads_than_cores_are_warned_of(self):
+        crowded = self.attnlab("run", "attention=none", *TINY, f"threads={2 * os.cpu_count()}")
+        self.assertIn(f"1 jobs of {2 * os.cpu_count()} threads on {os.cpu_count()} cores", crowded.stderr)
+        self.assertNotIn("cores", self.attnlab("run", "attention=none", *TINY).stderr)
+
     def test_json_tells_what_came_of_every_cell(self):
         done = self.attnlab("grid", "--json", "attention=none", "seed=0,1", *TINY)
         cells = json.loads(done.stdout)
