@@ -26,7 +26,8 @@ LAYERS = {
     "sparse": {"core", "config"},
     "model": {"core", "config", "attention"},
     "train": {"core", "config", "attention", "data", "model"},
-    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train"},
+    "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
+    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench"},
 }
 TORCH_FREE = {"core", "config", "plugin", "plan", "store", "report", "data", "launch", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}

@@ -1,0 +1,88 @@
+#include "framework/bench/measures.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace attnlab::bench {
+namespace {
+
+class List {
+ public:
+  void add(const std::string& name, const char* unit, Goal goal, double value) {
+    metrics_.push_back({{name, unit, goal}, value});
+  }
+  std::vector<Metric> take() { return std::move(metrics_); }
+
+ private:
+  std::vector<Metric> metrics_;
+};
+
+void add_side(List& list, const Measured& m, std::size_t index) {
+  const auto& side = m.sides[index];
+  const std::string prefix = index == 0 ? "" : side.name + "/";
+  const auto& samples = side.of(m.pass);
+  const auto s = spread(samples);
+  list.add(prefix + "seconds_median", "s", Goal::minimise, s.median);
+  list.add(prefix + "seconds_min", "s", Goal::minimise, s.least);
+  list.add(prefix + "seconds_q1", "s", Goal::minimise, s.q1);
+  list.add(prefix + "seconds_q3", "s", Goal::minimise, s.q3);
+  list.add(prefix + "samples", "", Goal::none, static_cast<double>(samples.size()));
+  if (m.pass != config::Pass::forward) {
+    list.add(prefix + "forward_seconds_median", "s", Goal::minimise, spread(side.forward).median);
+    list.add(prefix + "backward_seconds_median", "s", Goal::minimise, spread(side.backward).median);
+  }
+  double wall = 0;
+  for (const auto seconds : side.both.empty() ? side.forward : side.both) wall += seconds;
+  list.add(prefix + "cores_busy", "threads", Goal::none, wall > 0 ? side.cpu_seconds / wall : 0);
+  if (index < m.memory.size()) {
+    list.add(prefix + "peak_bytes", "bytes", Goal::minimise, m.memory[index].allocator);
+    list.add(prefix + "process_peak_bytes", "bytes", Goal::minimise, m.memory[index].process);
+  }
+}
+
+// Of the samples taken in the same round, whose disturbances cancel.
+Spread ratios(const std::vector<double>& ours, const std::vector<double>& peers) {
+  std::vector<double> each;
+  for (std::size_t i = 0; i < std::min(ours.size(), peers.size()); ++i) {
+    each.push_back(peers[i] / ours[i]);
+  }
+  return spread(each);
+}
+
+void add_ratio(List& list, const Measured& m) {
+  const auto& ours = m.sides[0].of(m.pass);
+  const double own = spread(ours).median;
+  const Side* fastest = nullptr;
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 1; i < m.sides.size(); ++i) {
+    const double median = spread(m.sides[i].of(m.pass)).median;
+    if (median < best) best = median, fastest = &m.sides[i];
+  }
+  if (fastest == nullptr || !(own > 0)) return;
+  const auto each = ratios(ours, fastest->of(m.pass));
+  list.add("ratio", "x", Goal::maximise, best / own);
+  list.add("ratio_q1", "x", Goal::maximise, each.q1);
+  list.add("ratio_q3", "x", Goal::maximise, each.q3);
+}
+
+}  // namespace
+
+double flop_per_pair(std::int64_t head_dim, config::Pass pass) {
+  const auto D = static_cast<double>(head_dim);
+  return pass == config::Pass::forward ? 4 * D : pass == config::Pass::backward ? 10 * D : 14 * D;
+}
+
+std::vector<Metric> metrics_of(const Measured& m) {
+  List list;
+  for (std::size_t i = 0; i < m.sides.size(); ++i) add_side(list, m, i);
+  add_ratio(list, m);
+  const double median = spread(m.sides[0].of(m.pass)).median;
+  list.add("pairs", "", Goal::none, m.pairs);
+  if (median > 0) {
+    list.add("flop_rate", "FLOP/s", Goal::maximise,
+             m.pairs * flop_per_pair(m.head_dim, m.pass) / median);
+  }
+  return list.take();
+}
+
+}  // namespace attnlab::bench

@@ -1,0 +1,34 @@
+/// measures.h: metrics of a timing, by side and length.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/bench/sampling.h"
+#include "framework/core/metric.h"
+
+namespace attnlab::bench {
+
+/// Bytes beyond inputs and outputs that one pass takes at its peak.
+struct Memory {
+  double allocator = 0;  // LibTorch's tensors
+  double process = 0;    // resident set beyond what it was when the run began; CPU only
+};
+
+/// One length of one run: everything that is stored about it.
+struct Measured {
+  std::int64_t length = 0, head_dim = 0;
+  config::Pass pass = config::Pass::both;
+  std::int64_t threads = 1;
+  double pairs = 0;              // useful pairs over B and H
+  std::vector<Side> sides;       // the subject first
+  std::vector<Memory> memory{};  // by side
+};
+
+/// FLOP of exact attention for one pair of query and key: forward 4 D, backward 10 D.
+[[nodiscard]] double flop_per_pair(std::int64_t head_dim, config::Pass pass);
+
+/// "seconds_median", "ratio" ... with the other sides' names in front: "sdpa/seconds_median".
+[[nodiscard]] std::vector<Metric> metrics_of(const Measured& measured);
+
+}  // namespace attnlab::bench

@@ -1,0 +1,136 @@
+// subjects.cpp: plugins and the engine's own plans as subjects, and the choice among all.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "framework/bench/sdpa.h"
+#include "framework/config/bind.h"
+#include "framework/core/error.h"
+#include "framework/core/random.h"
+#include "framework/sparse/plans.h"
+#include "framework/sparse/segment_plan.h"
+
+namespace attnlab::bench {
+namespace {
+
+class PluginSubject final : public Subject {
+ public:
+  PluginSubject(const LoadedPlugin& plugin, const AttentionShape& shape,
+                const config::Node& section, const Shape& sizes, std::uint64_t seed)
+      : attention_(plugin.create(shape, section)),
+        promise_{.softmax = (plugin.note().traits & plugin::kExactSoftmax) != 0,
+                 .strict = shape.causality == config::Causality::strict,
+                 .full = false},
+        sequence_ids_(static_cast<std::size_t>(sizes.batch)) {
+    std::iota(sequence_ids_.begin(), sequence_ids_.end(), 0);
+    context_.run_seed = seed;
+    context_.sequence_ids = sequence_ids_;
+  }
+
+  at::Tensor forward(const Inputs& in) override { return run(in, true).output; }
+  std::string kernel() const override { return attention_->kernel(); }
+  Promise promise() const override { return promise_; }
+
+  std::optional<double> pairs(const Inputs& in) override {
+    const at::NoGradGuard no_graph;
+    const auto [B, H, T, D] = in.shape();
+    for (const auto& statistic : run(in, false).statistics) {
+      if (statistic.name == "pairs_per_query") {
+        return statistic.value * static_cast<double>(B * H * T);
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  AttentionOutput run(const Inputs& in, bool training) {
+    context_.training = training;
+    return attention_->forward({in.query, in.key, in.value, {}}, context_);
+  }
+
+  std::unique_ptr<Attention> attention_;
+  Promise promise_;
+  std::vector<std::int64_t> sequence_ids_;
+  AttentionContext context_;
+};
+
+// int32 [B, H, T]: bucket n of N with probability ~ 1/(n+1)^exponent, which rows are in it being
+// random as after hashing.
+at::Tensor zipf_buckets(const config::EngineSubject& config, const Shape& shape,
+                        std::uint64_t seed) {
+  std::vector<double> below;
+  double sum = 0;
+  for (std::int64_t n = 0; n < config.buckets; ++n) {
+    below.push_back(sum += std::pow(static_cast<double>(n + 1), -config.exponent));
+  }
+  const auto buckets = at::empty({shape.batch, shape.heads, shape.length}, at::kInt);
+  auto* to = buckets.mutable_data_ptr<std::int32_t>();
+  const RandomStream stream(seed, "bench.zipf", {});
+  for (std::int64_t i = 0; i < buckets.numel(); ++i) {
+    const double drawn = stream.uniform(static_cast<std::uint64_t>(i)) * sum;
+    const auto found = std::ranges::upper_bound(below, drawn) - below.begin();
+    to[i] = static_cast<std::int32_t>(std::min<std::int64_t>(found, config.buckets - 1));
+  }
+  return buckets;
+}
+
+class Engine final : public Subject {
+ public:
+  Engine(const config::EngineSubject& config, bool include_self, const Inputs& in,
+         std::uint64_t seed)
+      : config_(config), include_self_(include_self) {
+    if (config.pattern == config::EnginePattern::zipf) {
+      buckets_ = zipf_buckets(config, in.shape(), seed).to(in.query.device());
+    }
+  }
+
+  at::Tensor forward(const Inputs& in) override {
+    kernel_ = sparse::kernel_name(in.query);
+    return sparse::segment_attention(in.query, in.key, in.value, plan(in)).out;
+  }
+  std::string kernel() const override { return kernel_; }
+  Promise promise() const override {
+    return {.strict = !include_self_, .full = config_.pattern == config::EnginePattern::full};
+  }
+  std::optional<double> pairs(const Inputs& in) override {
+    return static_cast<double>(sparse::count(plan(in)).pairs);
+  }
+
+ private:
+  [[nodiscard]] sparse::SegmentPlan plan(const Inputs& in) const {
+    const auto [B, H, T, D] = in.shape();
+    if (!buckets_.defined()) return sparse::full_plan(B, H, T, include_self_);
+    return sparse::bucket_plan(buckets_, buckets_, config_.buckets, include_self_);
+  }
+
+  config::EngineSubject config_;
+  bool include_self_;
+  at::Tensor buckets_;
+  std::string kernel_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subject> make_subject(const config::Node& section, const AttentionShape& shape,
+                                      const LoadedPlugin* plugin, const Inputs& in,
+                                      std::uint64_t seed) {
+  if (plugin != nullptr) {
+    return std::make_unique<PluginSubject>(*plugin, shape, section, in.shape(), seed);
+  }
+  const auto* name = section.find("name");
+  const auto text = name == nullptr ? "" : name->text();
+  if (text == "engine") {
+    const auto config = config::read<config::EngineSubject>(section, "attention", {"name"});
+    return std::make_unique<Engine>(config, shape.causality == config::Causality::inclusive, in,
+                                    seed);
+  }
+  if (text == "reshape") {
+    const auto config = config::read<config::ReshapeSubject>(section, "attention", {"name"});
+    return std::make_unique<Reshape>(config.segments, in.shape());
+  }
+  throw Error("attention '" + text + "' is neither a plugin nor one of engine, reshape");
+}
+
+}  // namespace attnlab::bench
