@@ -1,5 +1,6 @@
 #include "framework/plan/plan.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -24,6 +25,31 @@ std::vector<Override> parse_all(const std::vector<std::string>& texts) {
 std::string name_of(const config::Node& config) {
   const config::Node* name = config.find_path("attention.name");
   return name == nullptr ? "" : name->text();
+}
+
+// An override 'attention.KEY' that only some of the grid's variants know: how to limit it to them.
+std::string limit_hint(const Combination& failed, const std::vector<Combination>& all,
+                       const config::Schemas& schemas) {
+  const auto knows = [&schemas](const std::string& variant, const std::string& key) {
+    if (!schemas.attention) return false;
+    try {
+      const auto parameters = schemas.attention(variant);
+      return std::ranges::find(parameters, key, &config::Parameter::name) != parameters.end();
+    } catch (const Error&) {
+      return false;  // of a plugin that cannot be read; its own cell says so
+    }
+  };
+  for (const auto& override : failed.overrides) {
+    if (!override.key.starts_with("attention.")) continue;
+    const std::string key = override.key.substr(std::string("attention.").size());
+    if (knows(failed.variant, key)) continue;
+    for (const auto& other : all) {
+      if (!knows(other.variant, key)) continue;
+      return " '" + key + "' is a parameter of " + other.variant +
+             ": to set it there alone, write " + other.variant + "." + key + "=...";
+    }
+  }
+  return "";
 }
 
 // Composes combinations of one request to cells.
@@ -94,7 +120,8 @@ Plan make_plan(const PlanRequest& request) {
       cell->index = static_cast<int>(number);
       plan.cells.push_back(std::move(*cell));
     } catch (const Error& error) {
-      errors.add(number, combination.variant, error.what());
+      const auto hint = limit_hint(combination, combinations.distinct, request.schemas);
+      errors.add(number, combination.variant, error.what() + hint);
     }
     ++number;
   }

@@ -12,6 +12,14 @@ TEST_F(Plans, an_error_names_the_cell_and_its_variant) {
             "odd; expected 1 or an even integer from 1 to 65536.");
 }
 
+TEST_F(Plans, a_parameter_of_another_variant_is_offered_for_that_variant) {
+  EXPECT_THAT(refusal({"attention=dense,hash_sparse", "attention.buckets=8"}),
+              HasSubstr("'buckets' is a parameter of hash_sparse: to set it there alone, write "
+                        "hash_sparse.buckets=..."));
+  EXPECT_THAT(refusal({"attention=dense", "attention.buckets=8"}),
+              testing::Not(HasSubstr("is a parameter of")));
+}
+
 TEST_F(Plans, all_cells_at_fault_are_named_at_once) {
   const auto text = refusal({"attention=dense,hash_sparse", "seed=1,-1", "hash_sparse.buckets=3"});
   EXPECT_THAT(text, StartsWith("3 cells have errors, so that none was started:\n"));
