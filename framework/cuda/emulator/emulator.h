@@ -1,0 +1,98 @@
+/// emulator.h: runs a kernel's blocks on the CPU, exactly as strict as a GPU may be.
+///   Every thread of a block is a fiber. Barriers are real, warp-wide operations wait for all 32
+///   lanes and are computed from what each lane brought, in the PTX fragment layouts. Warps run in
+///   random order. A copy to shared memory arrives at its wait, not before. Throws EmulatorError at
+///   the first access of shared memory that is out of range, unwritten, still being copied, or not
+///   ordered by a barrier after another thread's access; at global accesses outside of every known
+///   array; and where threads wait for each other for ever.
+///   One launch at a time in a process. Not a model of speed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+namespace attnlab::cuda::emulator {
+
+class EmulatorError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// Throws EmulatorError, with the thread and block that runs.
+[[noreturn]] void fail(const std::string& what);
+
+struct Grid {
+  std::int64_t blocks = 1;
+  int threads = 32;  // of a block; a multiple of 32
+  std::uint32_t shared_bytes = 0;
+};
+/// Runs `kernel` once per thread. Blocks run one after the other, in random order.
+void run(const Grid& grid, const std::function<void()>& kernel);
+
+/// Starts the random order anew.
+void set_seed(std::uint32_t seed);
+
+/// Since the last call of reset_counts().
+struct Counts {
+  std::int64_t multiplies = 0;      // warp-wide m16n8k16
+  std::int64_t matrix_loads = 0;    // warp-wide ldmatrix.x4
+  std::int64_t bank_conflicts = 0;  // extra passes of these
+};
+[[nodiscard]] Counts counts();
+void reset_counts();
+
+/// An array that kernels may touch, as long as this object lives. While there is none at all,
+/// global accesses are not checked.
+class KnownArray {
+ public:
+  KnownArray(const void* begin, std::size_t bytes);
+  ~KnownArray();
+  KnownArray(const KnownArray&) = delete;
+  KnownArray& operator=(const KnownArray&) = delete;
+
+ private:
+  const char* begin_;
+};
+void check_global(const void* at, std::size_t bytes);
+
+// What gpu_host.h needs, for the thread that runs.
+int thread();
+std::int64_t block();
+void sync_threads();
+void sync_named(int id, int threads);
+
+enum class Collective {
+  sync,
+  shuffle,
+  shuffle_xor,
+  ballot,
+  match,
+  min,
+  max,
+  load_matrices,
+  load_matrices_transposed,
+  multiply_bf16,
+  multiply_f16
+};
+/// One lane's part of a warp-wide operation. word: in and out.
+struct Part {
+  std::uint32_t word[4] = {};
+  std::uint32_t b[2] = {};  // multiply: the right operand
+  float sum[4] = {};        // multiply: in and out
+  int lane = 0;             // shuffles: source lane or mask
+  std::uint32_t offset = 0;
+};
+void together(Collective operation, Part& part);
+
+void shared_read(std::uint32_t offset, void* to, std::uint32_t bytes);
+void shared_write(std::uint32_t offset, const void* from, std::uint32_t bytes);
+std::int32_t shared_add(std::uint32_t offset, std::int32_t value);
+void copy_async(std::uint32_t offset, const void* from, bool valid);
+void copy_commit();
+void copy_wait(int groups);
+void barrier_start(std::uint32_t offset, int arrivals);
+void barrier_arrive(std::uint32_t offset);
+void barrier_arrive_after_copies(std::uint32_t offset);
+void barrier_wait(std::uint32_t offset, int parity);
+
+}  // namespace attnlab::cuda::emulator

@@ -1,0 +1,71 @@
+"""sass.py: functions, loops and instructions out of nvdisasm's text."""
+import dataclasses
+import re
+
+INSTRUCTION = re.compile(r"/\*([0-9a-f]{4,})\*/\s+(@!?U?P\w+\s+)?([A-Z][\w.]*)(.*?);")
+LABEL = re.compile(r"^(\.L_x?_?\w+):")
+TARGET = re.compile(r"`\((\.L_\w+)\)")
+
+
+@dataclasses.dataclass
+class Instruction:
+    opcode: str
+    guard: str  # "" or "@P0", "@!P0"
+    target: str  # label of a branch, or ""
+
+
+@dataclasses.dataclass
+class Function:
+    name: str
+    instructions: list
+    labels: dict  # label -> index of the instruction behind it
+
+    def loops(self):
+        """(first, last) of every loop: a branch back to a label, both ends included."""
+        found = []
+        for index, instruction in enumerate(self.instructions):
+            start = self.labels.get(instruction.target)
+            # A branch to itself is the padding behind a kernel's end.
+            if instruction.opcode == "BRA" and start is not None and start < index:
+                found.append((start, index))
+        return found
+
+    def innermost_loops(self):
+        loops = self.loops()
+        return [loop for loop in loops
+                if not any(other != loop and loop[0] <= other[0] and other[1] <= loop[1]
+                           for other in loops)]
+
+    def skippable(self, loop):
+        """Indices inside the loop that a conditional forward branch can jump over: masks, tails."""
+        first, last = loop
+        inside = set()
+        for index in range(first, last + 1):
+            instruction = self.instructions[index]
+            end = self.labels.get(instruction.target)
+            if instruction.opcode == "BRA" and instruction.guard and end and index < end <= last:
+                inside.update(range(index + 1, end))
+        return inside
+
+
+def parse(text):
+    """nvdisasm -c output -> list of Function."""
+    functions, current = [], None
+    for line in text.splitlines():
+        section = re.match(r"\s*\.section\s+\.text\.(\S+?),", line)
+        if section:
+            current = Function(section[1], [], {})
+            functions.append(current)
+            continue
+        if current is None:
+            continue
+        label = LABEL.match(line)
+        if label:
+            current.labels[label[1]] = len(current.instructions)
+            continue
+        match = INSTRUCTION.search(line)
+        if match:
+            target = TARGET.search(match[4])
+            current.instructions.append(
+                Instruction(match[3], (match[2] or "").strip(), target[1] if target else ""))
+    return functions
