@@ -17,6 +17,7 @@ LAYERS = {
     "plugin": {"core", "config"},
     "plan": {"core", "config"},
     "store": {"core"},
+    "text": {"core"},
     "report": {"core", "store"},
     "data": {"core", "config"},
     "cuda": set(),
@@ -29,7 +30,7 @@ LAYERS = {
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
     "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench"},
 }
-TORCH_FREE = {"core", "config", "plugin", "plan", "store", "report", "data", "launch", "cli", "cuda"}
+TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "launch", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
 DATASET_LAYERS = {"core", "config", "data"}
 TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')
