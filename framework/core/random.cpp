@@ -18,6 +18,11 @@ std::array<std::uint32_t, 2> halves(std::uint64_t x) {
   return {static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(x >> 32)};
 }
 
+double box_muller(std::uint32_t first, std::uint32_t second) {
+  const double radius = std::sqrt(-2.0 * std::log((first + 1.0) * 0x1p-32));
+  return radius * std::cos(2.0 * std::numbers::pi * (second * 0x1p-32));
+}
+
 }  // namespace
 
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
@@ -51,9 +56,17 @@ std::uint32_t RandomStream::bits(std::uint64_t index) const {
 double RandomStream::uniform(std::uint64_t index) const { return bits(index) * 0x1p-32; }
 
 double RandomStream::normal(std::uint64_t index) const {
-  // Words 2i and 2i+1 share one Philox block, since 2i mod 4 is 0 or 2.
-  const double radius = std::sqrt(-2.0 * std::log((bits(2 * index) + 1.0) * 0x1p-32));
-  return radius * std::cos(2.0 * std::numbers::pi * uniform(2 * index + 1));
+  return box_muller(bits(2 * index), bits(2 * index + 1));
+}
+
+void RandomStream::fill_normal(std::span<double> normals) const {
+  // Normals 2i and 2i+1 are made of words 4i to 4i+3, which is Philox block i.
+  for (std::size_t i = 0; i < normals.size(); i += 2) {
+    const auto low = halves(i / 2);
+    const auto words = philox4x32({low[0], low[1], high_[0], high_[1]}, key_);
+    normals[i] = box_muller(words[0], words[1]);
+    if (i + 1 < normals.size()) normals[i + 1] = box_muller(words[2], words[3]);
+  }
 }
 
 std::uint64_t RandomStream::below(std::uint64_t bound, std::uint64_t index) const {

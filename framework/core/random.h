@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 namespace attnlab {
@@ -24,8 +25,15 @@ class RandomStream {
   [[nodiscard]] std::uint32_t bits(std::uint64_t index) const;     // uniform over 32 bits
   [[nodiscard]] double uniform(std::uint64_t index) const;         // [0, 1), 32 bits of resolution
   [[nodiscard]] double normal(std::uint64_t index) const;          // N(0, 1), Box-Muller
+  /// normals[i] = normal(i), two from one Philox block.
+  void fill_normal(std::span<double> normals) const;
   /// Uniform over 0..bound-1; bound >= 1. Bias below 2^-32 * bound.
   [[nodiscard]] std::uint64_t below(std::uint64_t bound, std::uint64_t index) const;
+
+  /// For kernels that draw many at once: bits(i) is word i % 4 of
+  /// philox4x32({low(i / 4), high(i / 4), coordinates[0], coordinates[1]}, key).
+  [[nodiscard]] std::array<std::uint32_t, 2> key() const { return key_; }
+  [[nodiscard]] std::array<std::uint32_t, 2> coordinates() const { return high_; }
 
  private:
   std::array<std::uint32_t, 2> key_;

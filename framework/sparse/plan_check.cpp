@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "framework/sparse/parallel.h"
+#include "framework/sparse/plan_seal.h"
+
 namespace attnlab::sparse {
 namespace {
 
@@ -122,8 +125,14 @@ void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tens
 }
 
 void check_contents(const PlanView& plan) {
-  std::vector<std::uint8_t> seen(plan.length);
-  for (std::int64_t g = 0; g < plan.groups; ++g) check_group(plan, g, seen);
+  share(plan.groups, [&](const auto& next) {
+    std::vector<std::uint8_t> seen(plan.length);
+    for (std::int64_t g = next(); g >= 0; g = next()) check_group(plan, g, seen);
+  });
+}
+
+void check_contents(const SegmentPlan& plan, const PlanView& view) {
+  if (!is_sealed(plan, view.length)) check_contents(view);
 }
 
 }  // namespace attnlab::sparse

@@ -10,8 +10,11 @@ namespace attnlab::sparse {
 void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const SegmentPlan& plan);
 
-/// Contents, in O(Nq + Nk + S + T) a group: rows in range, no query row twice, ranges that never
-/// step back, `ascending` where it is promised.
+/// Contents, in O(Nq + Nk + S + T) a group, groups in parallel: rows in range, no query row twice,
+/// ranges that never step back, `ascending` where it is promised.
 void check_contents(const PlanView& plan);
+
+/// The same for the plan that `view` shows, unless a builder of this folder made it so.
+void check_contents(const SegmentPlan& plan, const PlanView& view);
 
 }  // namespace attnlab::sparse

@@ -5,17 +5,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "framework/sparse/parallel.h"
+#include "framework/sparse/plan_seal.h"
+#include "framework/sparse/sort.h"
 
 namespace attnlab::sparse {
 namespace {
-
-/// Calls work(g) for every (b, h).
-void each_group(const at::Tensor& by_row, const std::function<void(std::int64_t)>& work) {
-  share(by_row.size(0) * by_row.size(1), [&](const auto& next) {
-    for (std::int64_t g = next(); g >= 0; g = next()) work(g);
-  });
-}
 
 void check_input(const at::Tensor& tensor, const char* name, at::ScalarType dtype) {
   TORCH_CHECK(tensor.dim() == 3 && tensor.scalar_type() == dtype && tensor.is_cpu(), "[plans] ",
@@ -23,19 +17,10 @@ void check_input(const at::Tensor& tensor, const char* name, at::ScalarType dtyp
               "; expected ", dtype, " [B, H, T] on the CPU");
 }
 
-void count_and_place(const std::int32_t* buckets, std::int64_t T, std::int64_t N,
-                     std::int32_t* rows, std::int32_t* start) {
-  std::vector<std::int32_t> next(static_cast<std::size_t>(N) + 1);
-  for (std::int64_t t = 0; t < T; ++t) {
-    TORCH_CHECK(buckets[t] >= 0 && buckets[t] < N, "[plans] bucket ", buckets[t],
-                "; expected 0 to ", N - 1);
-    ++next[static_cast<std::size_t>(buckets[t]) + 1];
-  }
-  for (std::size_t n = 1; n < next.size(); ++n) next[n] += next[n - 1];
-  std::copy(next.begin(), next.end(), start);
-  for (std::int64_t t = 0; t < T; ++t) {
-    rows[next[static_cast<std::size_t>(buckets[t])]++] = static_cast<std::int32_t>(t);
-  }
+void check_buckets(bool in_range, const at::Tensor& buckets, std::int64_t N) {
+  if (in_range) return;
+  const auto low = buckets.min().item<std::int32_t>(), high = buckets.max().item<std::int32_t>();
+  TORCH_CHECK(false, "[plans] bucket ", low < 0 ? low : high, "; expected 0 to ", N - 1);
 }
 
 /// One segment: rows ascend on both sides, so one walk over the keys serves all queries.
@@ -62,6 +47,7 @@ SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool
   plan.key_end = keys.start.slice(2, 1, N + 1).contiguous();  // [B, H, N]
   plan.ascending = true;
   plan.include_self = include_self;
+  seal(plan, queries.rows.size(2));
   return plan;
 }
 
@@ -70,34 +56,28 @@ SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool
 GroupedRows sort_by_bucket(const at::Tensor& buckets, std::int64_t N) {
   check_input(buckets, "buckets", at::kInt);
   TORCH_CHECK(N >= 1, "[plans] ", N, " buckets; expected at least 1");
-  const std::int64_t T = buckets.size(2);
+  const std::int64_t B = buckets.size(0), H = buckets.size(1), T = buckets.size(2);
   const auto packed = buckets.contiguous();
-  GroupedRows grouped{at::empty(buckets.sizes(), at::kInt),
-                      at::empty({buckets.size(0), buckets.size(1), N + 1}, at::kInt)};
-  const auto* from = packed.const_data_ptr<std::int32_t>();
-  auto* rows = grouped.rows.mutable_data_ptr<std::int32_t>();
-  auto* start = grouped.start.mutable_data_ptr<std::int32_t>();
-  each_group(buckets, [&](std::int64_t g) {
-    count_and_place(from + g * T, T, N, rows + g * T, start + g * (N + 1));
-  });
+  GroupedRows grouped{at::empty({B, H, T}, at::kInt), at::empty({B, H, N + 1}, at::kInt)};
+  SortParams params;
+  params.buckets = packed.const_data_ptr<std::int32_t>();
+  params.groups = B * H;
+  params.length = T;
+  params.count = N;
+  params.rows = grouped.rows.mutable_data_ptr<std::int32_t>();
+  params.start = grouped.start.mutable_data_ptr<std::int32_t>();
+  check_buckets(sort_rows(params), packed, N);
   return grouped;
 }
 
 GroupedRows compact(const at::Tensor& keep) {
   check_input(keep, "keep", at::kBool);
-  const std::int64_t T = keep.size(2);
+  const std::int64_t B = keep.size(0), H = keep.size(1), T = keep.size(2);
   const auto packed = keep.contiguous();
-  GroupedRows grouped{at::zeros(keep.sizes(), at::kInt),
-                      at::zeros({keep.size(0), keep.size(1), 2}, at::kInt)};
-  const auto* from = packed.const_data_ptr<bool>();
-  auto* rows = grouped.rows.mutable_data_ptr<std::int32_t>();
-  auto* start = grouped.start.mutable_data_ptr<std::int32_t>();
-  each_group(keep, [&](std::int64_t g) {
-    std::int32_t& kept = start[2 * g + 1];
-    for (std::int64_t t = 0; t < T; ++t) {
-      if (from[g * T + t]) rows[g * T + kept++] = static_cast<std::int32_t>(t);
-    }
-  });
+  GroupedRows grouped{at::empty({B, H, T}, at::kInt), at::empty({B, H, 2}, at::kInt)};
+  compact_rows({packed.const_data_ptr<bool>(), B * H, T,
+                grouped.rows.mutable_data_ptr<std::int32_t>(),
+                grouped.start.mutable_data_ptr<std::int32_t>()});
   return grouped;
 }
 
@@ -133,7 +113,11 @@ PlanCounts count(const SegmentPlan& plan) {
 }
 
 SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self) {
-  const auto all = compact(at::ones({B, H, T}, at::kBool));
+  const auto of_all = [&](const at::Tensor& per_head) {
+    return per_head.expand({B, H, per_head.size(0)}).contiguous();
+  };
+  const GroupedRows all{of_all(at::arange(T, at::kInt)),  // [B, H, T]
+                        of_all(at::tensor({std::int64_t{0}, T}, at::kInt))};
   return join_sides(all, all, include_self);
 }
 

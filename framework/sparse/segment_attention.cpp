@@ -83,7 +83,7 @@ void forward_cpu(const SegmentPlan& plan, const variable_list& qkv, double scale
                                 static_cast<T>(scale),           out.mutable_data_ptr<T>(),
                                 sums.lse.mutable_data_ptr<T>(),  sums.largest.mutable_data_ptr<T>(),
                                 sums.total.mutable_data_ptr<T>()};
-  check_contents(params.plan);
+  check_contents(plan, params.plan);
   run_tiles<T>(query_tiles(params.plan), params, kernels<T>().forward);
 }
 

@@ -8,9 +8,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 
 namespace attnlab::sparse {
+
+struct PlanSeal;  // plan_seal.h
 
 /// B batch, H heads, T length, S segments, Nq/Nk upper bounds of packed rows. All int32,
 /// contiguous, on the device of the query.
@@ -41,6 +44,10 @@ struct SegmentPlan {
   std::int64_t round = 0;
 
   double scale = 0;  // of the scores; 0 means 1/sqrt(D)
+
+  /// From the builders of this folder, which spare their own plans the O(T) check of contents;
+  /// leave it alone. Exchanging or writing a tensor above breaks it, and the plan is checked.
+  std::shared_ptr<const PlanSeal> seal{};
 };
 
 struct SegmentResult {
