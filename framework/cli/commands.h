@@ -13,6 +13,7 @@ int run(Arguments arguments);       // run.cpp: one run
 int grid(Arguments arguments);      // grid.cpp: the product of swept values
 int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAME
 int plugins(Arguments arguments);   // plugins.cpp: list, show
+int plugin(Arguments arguments);    // plugin.cpp: new, check
 int data(Arguments arguments);      // data.cpp: list, check, fetch
 int compare(Arguments arguments);   // compare.cpp: variants of a study side by side
 int runs(Arguments arguments);      // runs.cpp: filter and sort runs

@@ -23,6 +23,7 @@ constexpr std::array kCommands{
     Command{"grid", grid, "many runs: attnlab grid attention=dense,hash_sparse seed=0,1"},
     Command{"plugins", plugins,
             "attention plugins found, and whether they can be loaded; show NAME"},
+    Command{"plugin", plugin, "plugins of your own: new NAME"},
     Command{"data", data, "data sets: list, check, fetch NAME"},
     Command{"describe", describe,
             "parameters of a config section: attnlab describe attention/hash_sparse"},

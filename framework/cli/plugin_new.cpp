@@ -1,0 +1,91 @@
+// plugin_new.cpp: `attnlab plugin new NAME`: a folder that builds, passes the check and trains.
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "framework/cli/options.h"
+#include "framework/cli/plugin_actions.h"
+#include "framework/cli/plugin_template.h"
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+#include "framework/core/text.h"
+#include "framework/plugin/catalog.h"
+
+namespace attnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kNotes[] = R"(examples
+  attnlab plugin new my_idea
+  attnlab plugin new my_pattern --segment --dir ~/plugins
+
+The plain folder begins with softmax attention in ordinary LibTorch operations; --segment with a plan
+for the segment engine, which is fast and needs memory linear in T. Neither needs an edit to work.)";
+
+// A plugin of that name would shadow the other or be shadowed by it.
+void refuse_taken(const std::string& name) {
+  auto taken = paths::home() / "attention_plugins" / name;  // part of attnlab, built or not
+  if (!fs::exists(taken)) taken.clear();
+  for (const auto& found : plugin::Catalog::search().all()) {
+    if (found.name == name) taken = found.file;
+  }
+  if (taken.empty()) return;
+  throw Error("there is a plugin '" + name + "' already: " + taken.string() +
+              ". Choose another name.");
+}
+
+// CMake looks for packages beside the programs in PATH.
+bool in_path(const fs::path& folder) {
+  const char* path = std::getenv("PATH");
+  for (const auto& place : split(path == nullptr ? "" : path, ':')) {
+    std::error_code failed;
+    if (!place.empty() && fs::equivalent(place, folder, failed)) return true;
+  }
+  return false;
+}
+
+void print_next(const std::string& name, const fs::path& folder) {
+  const auto bin = paths::executable_dir();
+  const bool found = in_path(bin);
+  const std::string attnlab = found ? "attnlab" : (bin / "attnlab").string();
+  const std::string at = folder.string(), build = at + "/build";
+  std::cout << "\nnext:\n"
+            << "  cmake -G Ninja -S " << at << " -B " << build
+            << (found ? "" : " -DCMAKE_PREFIX_PATH=" + bin.parent_path().string()) << "\n"
+            << "  cmake --build " << build << "\n"
+            << "  " << attnlab << " plugin check " << build << "/attention_" << name << ".so\n"
+            << "  " << attnlab << " run attention=" << name << " --plugin " << build
+            << " dataset=digits train=smoke\n"
+            << "  cmake --install " << build << "     from then on without --plugin\n";
+}
+
+}  // namespace
+
+int plugin_new(Arguments arguments) {
+  Options options("plugin new", "NAME [--segment] [--dir PATH]",
+                  "Writes a folder NAME that builds into an attention plugin.");
+  options.flag("segment", "begin with a plan for the segment engine")
+      .value("dir", "PATH", "make the folder there (default: here)")
+      .notes(kNotes);
+  const auto parsed = options.parse(arguments);
+  if (!parsed) return kExitOk;
+  if (parsed->words().size() != 1) {
+    throw Error("attnlab plugin new: expected one name, found '" + join(parsed->words(), " ") +
+                    "'. See attnlab plugin new --help.",
+                kExitUsage);
+  }
+  const auto& name = parsed->words()[0];
+  check_plugin_name(name);
+  refuse_taken(name);
+  const fs::path parent = parsed->text("dir", "");
+  const TemplateRequest request{name, parsed->has("segment") ? "segment" : "plain",
+                                parent.empty() ? fs::path(".") : parent};
+  const auto files = write_template(request, paths::home());
+  const auto folder = parent / name;
+  std::cout << "wrote " << folder.string() << "/: " << join(files, ", ") << "\n";
+  print_next(name, folder);
+  return kExitOk;
+}
+
+}  // namespace attnlab::cli
