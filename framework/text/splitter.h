@@ -123,9 +123,11 @@ class Splitter {
     return at;
   }
 
-  /// Bytes from 0x80 have class 0 here and are never looked up.
+  /// Bytes from 0x80 are no character by themselves and belong to no run here.
+  static constexpr auto kNoClass = static_cast<CharClass>(0xFF);
   static constexpr std::array<CharClass, 256> kAscii = [] {
     std::array<CharClass, 256> table{};
+    for (int c = 0x80; c <= 0xFF; ++c) table[c] = kNoClass;
     for (int c = 'a'; c <= 'z'; ++c) table[c] = table[c - 'a' + 'A'] = CharClass::letter;
     for (int c = '0'; c <= '9'; ++c) table[c] = CharClass::number;
     for (int c = 0x09; c <= 0x0D; ++c) table[c] = CharClass::space;
