@@ -71,8 +71,9 @@ int plugin_new(Arguments arguments) {
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   if (parsed->words().size() != 1) {
-    throw Error("attnlab plugin new: expected one name, found '" + join(parsed->words(), " ") +
-                    "'. See attnlab plugin new --help.",
+    const auto found = parsed->words().empty() ? "none" : "'" + join(parsed->words(), " ") + "'";
+    throw Error("attnlab plugin new: expected one name, found " + found +
+                    ". See attnlab plugin new --help.",
                 kExitUsage);
   }
   const auto& name = parsed->words()[0];

@@ -50,6 +50,17 @@ std::vector<std::filesystem::path> plugin_paths(const LaunchRequest& request) {
   return all;
 }
 
+// attention_NAME.yaml beside attention_NAME.so: the config.yaml of a plugin from outside the tree.
+std::map<std::string, std::filesystem::path> plugin_configs(const plugin::Catalog& catalog) {
+  std::map<std::string, std::filesystem::path> files;
+  for (const auto& found : catalog.all()) {
+    auto file = found.file;
+    file.replace_extension(".yaml");
+    if (found.shadowed_by.empty() && std::filesystem::exists(file)) files[found.name] = file;
+  }
+  return files;
+}
+
 }  // namespace
 
 Sources::Sources(const LaunchRequest& request)
@@ -59,7 +70,8 @@ plan::PlanRequest Sources::plan_request() {
   plan::PlanRequest request;
   request.overrides = request_.overrides;
   request.where = request_.where;
-  request.compose = {paths::home(), request_.config_dirs, catalog_.names()};
+  request.compose = {paths::home(), request_.config_dirs, catalog_.names(),
+                     plugin_configs(catalog_)};
   request.schemas.attention = [this](const std::string& name) {
     return plugin::parameters(plugin(name).facts->note);
   };

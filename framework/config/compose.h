@@ -1,6 +1,7 @@
 /// compose.h: from files and overrides to one config tree, after Hydra's rules.
 ///   The root file experiments/config.yaml has a defaults list; each entry merges one more file.
-///   A group's option is looked for in each --config-dir as GROUP/OPTION.yaml, then at home:
+///   A group's option is looked for in each --config-dir as GROUP/OPTION.yaml, then (a plugin from
+///   outside) beside its library, then at home:
 ///     attention -> attention_plugins/OPTION/config.yaml
 ///     dataset   -> datasets/OPTION/config.yaml
 ///     others    -> experiments/GROUP/OPTION.yaml
@@ -11,6 +12,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ struct ComposeOptions {
   std::filesystem::path home;                      // paths::home()
   std::vector<std::filesystem::path> config_dirs;  // --config-dir, first wins
   std::vector<std::string> plugins;  // attention variants that were found; need no config.yaml
+  std::map<std::string, std::filesystem::path> plugin_configs{};  // files beside their libraries
 };
 
 /// One entry of the final defaults list: group "attention" uses option "dense".

@@ -40,6 +40,10 @@ std::vector<ConfigFiles::Place> ConfigFiles::places(const std::string& group,
     const auto file = folder / group / (option + ".yaml");
     all.push_back({file, file.string()});
   }
+  const auto beside = options_.plugin_configs.find(option);
+  if (group == "attention" && beside != options_.plugin_configs.end()) {
+    all.push_back({beside->second, beside->second.string()});
+  }
   const auto folder = folder_of(group);
   const auto inside = folder.empty() ? fs::path("experiments") / group / (option + ".yaml")
                                      : fs::path(folder) / option / "config.yaml";

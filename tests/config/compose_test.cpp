@@ -42,7 +42,7 @@ class Compose : public testing::Test {
   Composed compose(const std::vector<std::string>& words, const Fill& fill = {}) {
     std::vector<Override> overrides;
     for (const auto& word : words) overrides.push_back(parse_override(word));
-    return Composer({home_, dirs_, {"window"}}).compose(overrides, fill);
+    return Composer({home_, dirs_, {"window"}, plugin_configs_}).compose(overrides, fill);
   }
   std::string value(const std::vector<std::string>& words, const std::string& path) {
     const auto composed = compose(words);
@@ -59,6 +59,7 @@ class Compose : public testing::Test {
   }
   fs::path home_;
   std::vector<fs::path> dirs_;
+  std::map<std::string, fs::path> plugin_configs_;
 };
 
 TEST_F(Compose, merges_the_defaults_into_their_sections) {
@@ -89,6 +90,18 @@ TEST_F(Compose, puts_an_experiment_over_the_groups_and_the_command_line_over_bot
 
 TEST_F(Compose, needs_no_file_for_a_plugin_that_was_found) {
   EXPECT_EQ(value({"attention=window"}, "attention"), "{name:window}");
+}
+
+TEST_F(Compose, takes_a_config_beside_the_library_before_one_at_home) {
+  write("outside/attention_window.yaml", "name: window\nwidth: 9\n");
+  write("outside/attention_dense.yaml", "name: dense\nown: true\n");
+  plugin_configs_ = {{"window", home_ / "outside/attention_window.yaml"},
+                     {"dense", home_ / "outside/attention_dense.yaml"}};
+  EXPECT_EQ(value({"attention=window"}, "attention"), "{name:window,width:9}");
+  EXPECT_EQ(value({}, "attention"), "{name:dense,own:true}");
+  dirs_ = {home_ / "mine"};
+  write("mine/attention/window.yaml", "name: window\nwidth: 1\n");
+  EXPECT_EQ(value({"attention=window"}, "attention.width"), "1");
 }
 
 TEST_F(Compose, looks_in_config_folders_first) {
