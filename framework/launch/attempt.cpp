@@ -68,7 +68,7 @@ Attempt::Attempt(const Cell& cell, const store::Claim& claim, const LaunchOption
   write_file(spec_file, to_json(spec));
   started_ = last_report_ = clock_seconds();
   child_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log());
+      std::vector<std::string>{options.worker.string(), cell.job, spec_file.string()}, log());
 }
 
 std::vector<Report> Attempt::reports() {

@@ -46,7 +46,15 @@ double Board::seconds_left(double now) const {
 
 std::string cell_line(const RunningCell& cell, double now) {
   std::string line = cell.label;
-  line += cell.steps > 0 ? fmt::format(" | step {}/{}", cell.step, cell.steps) : " | starting";
+  if (!cell.doing.empty()) line += " | " + cell.doing;
+  if (cell.steps > 0) {
+    line +=
+        fmt::format(" | {} {}/{}", cell.doing.empty() ? "step" : "sample", cell.step, cell.steps);
+  } else if (cell.doing.empty()) {
+    line += " | starting";
+  } else {
+    line += " | checking";
+  }
   if (cell.has_loss) line += fmt::format(" | loss {:.3f}", cell.loss);
   const double rest = left_of(cell, now);
   line += rest >= 0 ? fmt::format(" | {} left", whole(rest))

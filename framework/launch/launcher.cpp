@@ -177,6 +177,7 @@ void Launcher::watch(Number cell, Attempt& attempt) {
     seen.reported = clock_seconds();
     if (report.kind == "step") seen.loss = report.loss;
     seen.has_loss |= report.kind == "step";
+    if (report.kind == "sample") seen.doing = report.text;
   }
   attempt.check_silence(options_.silence_limit);
   if (const auto verdict = attempt.ended()) settle(cell, *verdict);

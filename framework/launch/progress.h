@@ -20,6 +20,7 @@ struct RunningCell {
   std::int64_t run_id = 0;
   double started = 0;
   std::int64_t step = 0, steps = 0;
+  std::string doing{};  // what the steps are of, where the worker says: "T = 4096"
   double loss = 0;
   bool has_loss = false;
   double seconds_left = -1;  // as the worker said at `reported`; -1: unknown

@@ -1,4 +1,5 @@
-/// worker_protocol.h: what passes between `attnlab` and its child `attnlab-worker run SPEC`.
+/// worker_protocol.h: what passes between `attnlab` and its child `attnlab-worker run SPEC`, or
+/// `bench SPEC`.
 ///   Down: one JSON file, the run spec. Up: one JSON object a line on file descriptor 3. A worker
 ///   that reports nothing for longer than --hang-limit (an hour) is taken for hung and killed.
 #pragma once
@@ -27,14 +28,14 @@ struct RunSpec {
 /// Throws Error naming `source` on malformed or incomplete text.
 [[nodiscard]] RunSpec run_spec_from_json(const std::string& text, const std::string& source);
 
-/// One line of progress. `kind` is "start", "step", "eval", "end".
+/// One line of progress. `kind` is "start", "step", "eval", "sample", "end".
 struct Report {
   std::string kind{};
   std::int64_t step = 0;
   std::int64_t steps = 0;
   double loss = 0;           // "step": training loss, nats; "eval": the data set's metric
   double seconds_left = -1;  // -1: unknown
-  std::string text{};        // "end": reason
+  std::string text{};        // "sample": what is being timed; "end": reason
   std::string status{};      // "end": done, failed, skipped, interrupted
 };
 [[nodiscard]] std::string to_json(const Report& report);

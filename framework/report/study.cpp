@@ -1,5 +1,6 @@
 #include "framework/report/study.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -17,7 +18,7 @@ constexpr char kNewestCells[] = R"(
 SELECT * FROM runs WHERE id IN (
   SELECT max(id) FROM run_attempts WHERE fingerprint IN (
     SELECT fingerprint FROM study_runs JOIN run_attempts ON run_attempts.id = run_id
-    WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1))
+    WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1) AND kind = 'train')
   GROUP BY fingerprint)
 ORDER BY id)";
 
@@ -114,6 +115,10 @@ std::vector<RunRow> runs_of_study(const store::Reader& reader, const std::string
   for (const auto& row : reader.query("SELECT name FROM studies ORDER BY name").rows) {
     studies.push_back(std::get<std::string>(row[0]));
   }
+  if (std::ranges::find(studies, study) != studies.end()) {
+    throw Error("the study '" + study + "' holds no training runs; its timings: attnlab query " +
+                "\"select * from timings where study = '" + study + "'\"");
+  }
   throw Error("there is no study '" + study + "' in the database." + did_you_mean(study, studies));
 }
 
@@ -136,8 +141,9 @@ std::vector<Group> groups_of(const std::vector<RunRow>& runs) {
 
 std::string newest_study(const store::Reader& reader) {
   const auto answer = reader.query(
-      "SELECT studies.name FROM study_runs JOIN studies ON studies.id = study_id "
-      "ORDER BY run_id DESC, study_id DESC LIMIT 1");
+      "SELECT studies.name FROM study_runs JOIN studies ON studies.id = study_runs.study_id "
+      "JOIN run_attempts ON run_attempts.id = run_id WHERE kind = 'train' "
+      "ORDER BY run_id DESC, study_runs.study_id DESC LIMIT 1");
   if (answer.rows.empty()) {
     throw Error("the database holds no runs yet. Start one: attnlab run --help");
   }

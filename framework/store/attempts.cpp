@@ -61,10 +61,10 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, RunStatu
   const auto now = now_ms();
   connection.run(
       "INSERT INTO run_attempts (study_id, fingerprint, attempt, status, reason, "
-      "fingerprint_parts, config_json, overrides, created_ms, started_ms, heartbeat_ms) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)",
+      "fingerprint_parts, config_json, overrides, created_ms, started_ms, heartbeat_ms, kind) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10)",
       study_id(connection, cell.study), cell.fingerprint, made.attempt, to_text(status), reason,
-      cell.fingerprint_parts, cell.config_json, cell.overrides, now);
+      cell.fingerprint_parts, cell.config_json, cell.overrides, now, to_text(cell.kind));
   made.run_id = connection.last_id();
   if (status != RunStatus::running) {
     connection.run("UPDATE run_attempts SET ended_ms = ?2 WHERE id = ?1", made.run_id, now);

@@ -4,7 +4,7 @@
 namespace attnlab::store {
 namespace {
 
-constexpr const char* kSteps[] = {kSchemaSql};
+constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql};
 
 std::string newer(const std::string& path, std::int64_t found, std::size_t known) {
   return "'" + path + "' was written by a newer attnlab: its schema is version " +

@@ -100,6 +100,8 @@ std::string_view to_text(RunStatus status) {
   return kStatusNames[static_cast<std::size_t>(status)];
 }
 
+std::string_view to_text(RunKind kind) { return kind == RunKind::train ? "train" : "time"; }
+
 std::optional<RunStatus> status_from(const std::string& text) {
   for (std::size_t i = 0; i < kStatusNames.size(); ++i) {
     if (kStatusNames[i] == text) return static_cast<RunStatus>(i);

@@ -1,4 +1,5 @@
--- schema.sql: the tables of a results database, version 1. Embedded into the program at build time.
+-- schema.sql: the tables of a results database, version 1; schema_2.sql and so on
+-- change it. Embedded into the program at build time.
 --
 -- Goals: every number with what is needed to repeat it; safe under many writer processes and under
 -- kill -9; readable with any SQLite. Views for people are in views.sql.

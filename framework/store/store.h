@@ -17,6 +17,9 @@ namespace attnlab::store {
 enum class RunStatus { planned, running, done, failed, skipped, interrupted };
 [[nodiscard]] std::string_view to_text(RunStatus status);
 
+enum class RunKind { train, time };
+[[nodiscard]] std::string_view to_text(RunKind kind);
+
 /// One cell of a grid as it enters the database, before anything ran.
 struct CellRecord {
   std::string study;
@@ -25,6 +28,7 @@ struct CellRecord {
       fingerprint_parts;    // JSON object: config, data, plugin, engine, compiler, torch, device
   std::string config_json;  // canonical resolved config
   std::string overrides;    // as typed, for people
+  RunKind kind = RunKind::train;
 };
 
 /// Who runs an attempt; enough to tell later whether it is still alive.

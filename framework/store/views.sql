@@ -39,6 +39,7 @@ WITH latest AS (
 )
 SELECT a.id,
        studies.name AS study,
+       a.kind,
        a.status,
        a.attempt,
        a.reason,
@@ -72,7 +73,7 @@ SELECT a.id,
        a.config_json ->> '$.train.steps' AS steps,
        a.config_json ->> '$.train.batch_size' AS batch_size,
        a.config_json ->> '$.train.learning_rate' AS learning_rate,
-       a.config_json ->> '$.train.precision' AS precision,
+       coalesce(a.config_json ->> '$.train.precision', a.config_json ->> '$.bench.dtype') AS precision,
        a.config_json ->> '$.device' AS device,
        a.config_json ->> '$.threads' AS threads,
        datetime(a.started_ms / 1000, 'unixepoch') AS started,
@@ -84,6 +85,57 @@ FROM run_attempts AS a
 JOIN studies ON studies.id = a.study_id
 LEFT JOIN latest ON latest.run_id = a.id
 LEFT JOIN words ON words.run_id = a.id;
+
+-- What runs of kind `time` measured: one row per run and sequence length. `ratio` is how many times
+-- faster than the fastest peer of the same run; pairs are those of query and key that count.
+DROP VIEW IF EXISTS timings;
+CREATE VIEW timings AS
+SELECT runs.id AS run_id,
+       runs.study,
+       runs.status,
+       runs.attention,
+       runs.attention_parameters,
+       runs.precision AS dtype,
+       configs.batch,
+       runs.heads,
+       configs.head_dim,
+       metrics.step AS length,
+       configs.pass,
+       runs.device,
+       runs.threads,
+       max(value) FILTER (WHERE name = 'seconds_median') AS seconds,
+       max(value) FILTER (WHERE name = 'seconds_q1') AS seconds_q1,
+       max(value) FILTER (WHERE name = 'seconds_q3') AS seconds_q3,
+       max(value) FILTER (WHERE name = 'samples') AS samples,
+       max(value) FILTER (WHERE name = 'forward_seconds_median') AS forward_seconds,
+       max(value) FILTER (WHERE name = 'backward_seconds_median') AS backward_seconds,
+       max(value) FILTER (WHERE name = 'sdpa/seconds_median') AS sdpa_seconds,
+       max(value) FILTER (WHERE name = 'ratio') AS ratio,
+       max(value) FILTER (WHERE name = 'ratio_q1') AS ratio_q1,
+       max(value) FILTER (WHERE name = 'ratio_q3') AS ratio_q3,
+       max(value) FILTER (WHERE name = 'growth_exponent') AS growth_exponent,
+       max(value) FILTER (WHERE name = 'sdpa/growth_exponent') AS sdpa_growth_exponent,
+       max(value) FILTER (WHERE name = 'pairs') AS pairs,
+       max(value) FILTER (WHERE name = 'flop_rate') AS flop_rate,
+       max(value) FILTER (WHERE name = 'tile_efficiency') AS tile_efficiency,
+       max(value) FILTER (WHERE name = 'cores_busy') AS cores_busy,
+       max(value) FILTER (WHERE name = 'peak_bytes') AS peak_bytes,
+       max(value) FILTER (WHERE name = 'process_peak_bytes') AS process_peak_bytes,
+       max(value) FILTER (WHERE name = 'sdpa/peak_bytes') AS sdpa_peak_bytes,
+       runs.kernel,
+       runs.shared,
+       runs.started,
+       runs.host
+FROM runs
+JOIN metrics ON metrics.run_id = runs.id
+JOIN metric_keys ON metric_keys.id = metrics.key_id
+JOIN (SELECT id,
+             config_json ->> '$.bench.batch' AS batch,
+             config_json ->> '$.bench.pass' AS pass,
+             (config_json ->> '$.model.width') / (config_json ->> '$.model.heads') AS head_dim
+      FROM run_attempts) AS configs ON configs.id = runs.id
+WHERE runs.kind = 'time'
+GROUP BY runs.id, metrics.step;
 
 -- Every number of every run, for plots: one row per run, key and step. NULL is NaN.
 DROP VIEW IF EXISTS curves;

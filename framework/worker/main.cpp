@@ -9,6 +9,7 @@
 
 #include "framework/core/error.h"
 #include "framework/train/memory_meter.h"
+#include "framework/worker/bench.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/run.h"
 
@@ -22,30 +23,32 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-int run(const std::string& path) {
+// `job` runs a spec: worker::run, worker::bench.
+int run(int (*job)(const attnlab::launch::RunSpec&), const std::string& path) {
   using namespace attnlab;
   // With it MKL may use fewer threads than asked for, and float sums change with their number.
   setenv("MKL_DYNAMIC", "FALSE", 0);
   worker::install_stop_signals();
   train::install_counting_allocator();
   const worker::ParentWatch watch(launch::kReportFd);
-  return worker::run(launch::run_spec_from_json(read_file(path), path));
+  return job(launch::run_spec_from_json(read_file(path), path));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.size() == 2 && words[0] == "run") {
+  if (words.size() == 2 && (words[0] == "run" || words[0] == "bench")) {
     try {
-      return run(words[1]);
+      return run(words[0] == "run" ? attnlab::worker::run : attnlab::worker::bench, words[1]);
     } catch (const attnlab::Error& error) {
       std::fprintf(stderr, "attnlab-worker: %s\n", error.what());
       return error.exit_code();
     }
   }
-  std::fprintf(stderr,
-               "usage: attnlab-worker run SPEC.json\nIt does one run; `attnlab run` and `attnlab "
-               "grid` start it.\n");
+  std::fprintf(
+      stderr,
+      "usage: attnlab-worker run|bench SPEC.json\nIt does one run or one timing; `attnlab run`, "
+      "`grid` and `bench` start it.\n");
   return attnlab::kExitUsage;
 }

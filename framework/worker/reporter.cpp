@@ -24,6 +24,14 @@ void Reporter::progress(const train::Progress& progress) {
          .seconds_left = progress.seconds_left});
 }
 
+void Reporter::timing(const bench::Progress& progress) {
+  write({.kind = "sample",
+         .step = progress.done,
+         .steps = progress.rounds,
+         .seconds_left = progress.seconds_left,
+         .text = "T = " + std::to_string(progress.length)});
+}
+
 void Reporter::end(const std::string& status, const std::string& reason) {
   write({.kind = "end", .text = reason, .status = status});
 }

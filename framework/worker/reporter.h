@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "framework/bench/attention_bench.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/train/trainer.h"
 
@@ -16,6 +17,7 @@ class Reporter {
 
   void start(std::int64_t steps);
   void progress(const train::Progress& progress);
+  void timing(const bench::Progress& progress);
   void end(const std::string& status, const std::string& reason);
 
  private:

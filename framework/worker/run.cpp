@@ -2,10 +2,6 @@
 #include "framework/worker/run.h"
 
 #include <ATen/Parallel.h>
-#include <c10/util/Exception.h>
-
-#include <chrono>
-#include <new>
 
 #include "framework/attention/loader.h"
 #include "framework/config/bind.h"
@@ -15,30 +11,14 @@
 #include "framework/data/dataset.h"
 #include "framework/model/transformer.h"
 #include "framework/plugin/note.h"
-#include "framework/store/store.h"
 #include "framework/train/trainer.h"
 #include "framework/worker/devices.h"
+#include "framework/worker/job.h"
 #include "framework/worker/log.h"
 #include "framework/worker/parent_watch.h"
-#include "framework/worker/reporter.h"
 
 namespace attnlab::worker {
 namespace {
-
-struct Ending {
-  store::RunStatus status = store::RunStatus::done;
-  std::string reason;
-  int exit_code = kExitOk;
-};
-
-Ending failed(const std::string& reason) { return {store::RunStatus::failed, reason, kExitError}; }
-
-// A run without a database: only reports.
-class NoStore final : public MetricSink {
- public:
-  void add(MetricEvent) override {}
-  void fact(std::string_view, std::string_view) override {}
-};
 
 struct Sections {
   config::RunConfig run;
@@ -85,29 +65,8 @@ Ending ending_of(const train::TrainResult& result) {
     case train::TrainResult::Status::interrupted:
       break;
   }
-  return {store::RunStatus::interrupted, result.reason, kExitInterrupted};
+  return interrupted(result.reason);
 }
-
-// Ends a run whose results can no longer be stored: training on would be for nothing. A disk that
-// is full for a moment is waited for; the writer keeps everything meanwhile.
-class StoreWatch {
- public:
-  explicit StoreWatch(const store::RunWriter* writer) : writer_(writer) {}
-
-  void look() {
-    const auto now = std::chrono::steady_clock::now();
-    if (writer_ == nullptr || !writer_->problem()) {
-      last_good_ = now;
-    } else if (now - last_good_ > kPatience) {
-      stop_requested = true;
-    }
-  }
-
- private:
-  static constexpr std::chrono::seconds kPatience{30};
-  const store::RunWriter* writer_;
-  std::chrono::steady_clock::time_point last_good_ = std::chrono::steady_clock::now();
-};
 
 Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter,
                   StoreWatch store_watch) {
@@ -122,7 +81,7 @@ Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& repor
   const auto plugin = load_plugin(spec.plugin_path);
   const auto shape = model::attention_shape(sections.model, length);
   if (const auto why = refusal(plugin, shape, sections, device); !why.empty()) {
-    return {store::RunStatus::skipped, why, launch::kWorkerSkipped};
+    return skipped(why);
   }
   if ((plugin.note().traits & plugin::kPatternSeesFuture) != 0) {
     sink.fact("pattern_sees_future", "true");
@@ -148,55 +107,13 @@ Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& repor
       train::train({sections.run, sections.train, *dataset, model, sink, report, stop_requested}));
 }
 
-bool is_out_of_memory(const std::string& message) {
-  return message.find("not enough memory") != std::string::npos ||
-         message.find("can't allocate memory") != std::string::npos ||
-         message.find("out of memory") != std::string::npos;
-}
-
-Ending guarded(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter,
-               const store::RunWriter* writer) {
-  try {
-    return train_cell(spec, sink, reporter, StoreWatch(writer));
-  } catch (const Error& error) {
-    return is_out_of_memory(error.what()) ? failed("out of memory: " + std::string(error.what()))
-                                          : failed(error.what());
-  } catch (const c10::Error& error) {
-    const std::string message = error.what_without_backtrace();
-    return failed(is_out_of_memory(message) ? "out of memory: " + message : message);
-  } catch (const std::bad_alloc&) {
-    return failed("out of memory: an allocation failed. Lower train.batch_size or dataset.length.");
-  } catch (const std::exception& error) {
-    return failed("in the backward pass or the trainer: " + std::string(error.what()));
-  } catch (...) {
-    return failed("in the backward pass or the trainer: an exception of unknown type");
-  }
-}
-
 }  // namespace
 
 int run(const launch::RunSpec& spec) {
-  Reporter reporter(launch::kReportFd);
-  Ending ending;
-  try {
-    if (spec.database.empty()) {
-      NoStore sink;
-      ending = guarded(spec, sink, reporter, nullptr);
-    } else {
-      store::RunWriter writer(spec.database, spec.run_id);
-      ending = guarded(spec, writer, reporter, &writer);
-      writer.finish(ending.status, ending.reason);
-    }
-  } catch (const std::exception& error) {  // the store could not be opened or written
-    ending = failed(error.what());
-  }
-  if (ending.reason.empty()) {
-    log_info("done");
-  } else {
-    log_error(std::string(store::to_text(ending.status)) + ": " + ending.reason);
-  }
-  reporter.end(std::string(store::to_text(ending.status)), ending.reason);
-  return ending.exit_code;
+  return perform(spec, "in the backward pass or the trainer",
+                 [&](MetricSink& sink, Reporter& reporter, StoreWatch store) {
+                   return train_cell(spec, sink, reporter, store);
+                 });
 }
 
 }  // namespace attnlab::worker
