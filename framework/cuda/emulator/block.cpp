@@ -1,0 +1,201 @@
+#include "framework/cuda/emulator/block.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace attnlab::cuda::emulator {
+namespace {
+
+constexpr int kLanes = 32;
+constexpr std::uint32_t kAll = ~0U;
+alignas(16) constexpr std::uint8_t kZeros[16] = {};
+
+}  // namespace
+
+Block::Block(const Grid& grid, std::mt19937& random, Counts& counts)
+    : threads_count_(grid.threads),
+      random_(random),
+      counts_(counts),
+      memory_(grid.shared_bytes),
+      threads_(new Thread[static_cast<std::size_t>(grid.threads)]),
+      warps_(static_cast<std::size_t>(grid.threads / kLanes)) {}
+
+void Block::run(std::int64_t index, const std::function<void()>& kernel) {
+  index_ = index;
+  kernel_ = &kernel;
+  error_ = nullptr;
+  memory_.restart();
+  order_.restart(threads_count_ / kLanes);
+  meetings_.clear();
+  phases_.clear();
+  running_ = threads_count_;
+  for (auto& warp : warps_) warp = {kAll, 0};
+  for (int t = 0; t < threads_count_; ++t) {
+    Thread& thread = threads_[t];
+    thread.done = false;
+    thread.open.clear();
+    thread.groups.clear();
+    thread.fiber.prepare(&Block::enter, this);
+  }
+  std::vector<int> ready;
+  while (running_ > 0) {
+    ready.clear();
+    for (std::size_t w = 0; w < warps_.size(); ++w) {
+      if (warps_[w].ready != 0) ready.push_back(static_cast<int>(w));
+    }
+    if (ready.empty()) report_deadlock();
+    const int warp = ready[random_() % ready.size()];
+    const auto turn = static_cast<int>(random_() % kLanes);
+    const std::uint32_t lanes = std::rotr(warps_[static_cast<std::size_t>(warp)].ready, turn);
+    current_ = warp * kLanes + (std::countr_zero(lanes) + turn) % kLanes;
+    threads_[current_].fiber.run_instead_of(main_);
+    if (error_ != nullptr) std::rethrow_exception(error_);
+  }
+}
+
+void Block::enter(void* block) {
+  auto* const self = static_cast<Block*>(block);
+  try {
+    (*self->kernel_)();
+  } catch (...) {
+    self->error_ = std::current_exception();
+  }
+  self->finish();
+}
+
+void Block::finish() {
+  Thread& thread = threads_[current_];
+  thread.done = true;
+  --running_;
+  Warp& warp = warps_[static_cast<std::size_t>(current_ / kLanes)];
+  warp.ready &= ~(1U << current_ % kLanes);
+  if (error_ == nullptr && warp.ready != 0) {
+    current_ = current_ / kLanes * kLanes + std::countr_zero(warp.ready);
+    threads_[current_].fiber.run_instead_of(thread.fiber, true);
+  }
+  main_.run_instead_of(thread.fiber, true);
+}
+
+/// The current thread waits: another lane of its warp goes on, or the scheduler chooses.
+void Block::leave(const char* waits_for) {
+  Thread& thread = threads_[current_];
+  const int self = current_, lane = current_ % kLanes;
+  thread.waits_for = waits_for;
+  Warp& warp = warps_[static_cast<std::size_t>(current_ / kLanes)];
+  warp.ready &= ~(1U << lane);
+  if (warp.ready == 0) {
+    main_.run_instead_of(thread.fiber);
+  } else {
+    const int next = (std::countr_zero(std::rotr(warp.ready, lane)) + lane) % kLanes;
+    current_ += next - lane;
+    threads_[current_].fiber.run_instead_of(thread.fiber);
+  }
+  current_ = self;
+}
+
+void Block::go_on(int thread) {
+  warps_[static_cast<std::size_t>(thread / kLanes)].ready |= 1U << thread % kLanes;
+}
+
+void Block::report_deadlock() const {
+  std::string text = "threads wait for ever:";
+  for (int t = 0, named = 0; t < threads_count_ && named < 4; ++t) {
+    const bool differs = t == 0 || threads_[t].done != threads_[t - 1].done ||
+                         std::strcmp(threads_[t].waits_for, threads_[t - 1].waits_for) != 0;
+    if (!differs) continue;
+    text += " thread " + std::to_string(t) +
+            (threads_[t].done ? " has ended;" : std::string(" at ") + threads_[t].waits_for + ";");
+    ++named;
+  }
+  fail(text);
+}
+
+void Block::together(Collective operation, Part& part) {
+  Thread& thread = threads_[current_];
+  thread.operation = operation;
+  thread.part = &part;
+  const int index = current_ / kLanes;
+  Warp& warp = warps_[static_cast<std::size_t>(index)];
+  warp.waiting |= 1U << current_ % kLanes;
+  if (warp.waiting != kAll) return leave("a warp-wide operation");
+  warp.waiting = 0;
+  perform(operation, index);
+  warp.ready = kAll;
+}
+
+void Block::perform(Collective operation, int warp) {
+  Parts parts;
+  for (int l = 0; l < kLanes; ++l) {
+    const Thread& thread = threads_[warp * kLanes + l];
+    if (thread.operation != operation) fail("the lanes of a warp meet in different operations");
+    parts[static_cast<std::size_t>(l)] = thread.part;
+  }
+  if (operation == Collective::sync) return order_.meet(1U << warp);
+  if (operation == Collective::load_matrices || operation == Collective::load_matrices_transposed) {
+    std::array<std::array<std::uint16_t, 8>, kLanes> rows;
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const int reader = warp * kLanes + static_cast<int>(l);
+      std::memcpy(rows[l].data(),
+                  memory_.access(order_, reader, Access::read, parts[l]->offset, 16), 16);
+    }
+    ++counts_.matrix_loads;
+    counts_.bank_conflicts += bank_conflicts(parts);
+    return deal_matrices(rows, operation == Collective::load_matrices_transposed, parts);
+  }
+  counts_.multiplies +=
+      operation == Collective::multiply_bf16 || operation == Collective::multiply_f16;
+  compute(operation, parts);
+}
+
+void Block::meet(int barrier, int threads) {
+  const int expected = threads == 0 ? threads_count_ : threads;
+  Meeting& meeting = meetings_[barrier];
+  if (!meeting.threads.empty() && meeting.expected != expected) {
+    fail("barrier " + std::to_string(barrier) + " is awaited with different numbers of threads");
+  }
+  meeting.expected = expected;
+  meeting.threads.push_back(current_);
+  if (static_cast<int>(meeting.threads.size()) < expected) return leave("a block barrier");
+  std::uint32_t warps = 0;
+  for (const int t : meeting.threads) {
+    warps |= 1U << t / kLanes;
+    go_on(t);
+  }
+  meeting.threads.clear();
+  order_.meet(warps);
+  const int self = current_;
+  main_.run_instead_of(threads_[self].fiber);  // who arrives last has no head start
+  current_ = self;
+}
+
+void Block::copy_async(std::uint32_t offset, const void* from, bool valid) {
+  if (valid && reinterpret_cast<std::uintptr_t>(from) % 16 != 0) {
+    fail("an asynchronous copy reads from an address that is not a multiple of 16");
+  }
+  if (valid) check_global(from, 16);
+  memory_.begin_copy(order_, current_, offset);
+  threads_[current_].open.push_back({offset, valid ? from : nullptr});
+}
+
+void Block::copy_commit() {
+  Thread& thread = threads_[current_];
+  thread.groups.push_back(std::move(thread.open));
+  thread.open.clear();
+}
+
+void Block::deliver(Thread& thread, const std::vector<Copy>& copies) {
+  const int owner = static_cast<int>(&thread - threads_.get());
+  for (const Copy& copy : copies) {
+    memory_.arrived(order_, owner, copy.offset, copy.from == nullptr ? kZeros : copy.from);
+  }
+}
+
+void Block::copy_wait(std::size_t groups) {
+  Thread& thread = threads_[current_];
+  for (; thread.groups.size() > groups; thread.groups.pop_front()) {
+    deliver(thread, thread.groups.front());
+  }
+}
+
+}  // namespace attnlab::cuda::emulator

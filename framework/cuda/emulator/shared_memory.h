@@ -1,0 +1,71 @@
+/// shared_memory.h: a block's shared memory, with a memory of who touched what.
+///   Order between threads is what barriers made of it (vector clocks, one component a warp): an
+///   access that is not ordered after another warp's write, or a write not ordered after another
+///   warp's read, is a race, whatever order the threads happened to run in. So is one between lanes
+///   of a warp without sync_warp. Remembered per two bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace attnlab::cuda::emulator {
+
+inline constexpr int kMostWarps = 8;  // of a block
+using Clock = std::array<std::uint32_t, kMostWarps>;
+
+/// What each warp has seen of the others. An event of warp w bears w's epoch at that time.
+class Order {
+ public:
+  void restart(int warps);
+  [[nodiscard]] std::uint32_t epoch(int warp) const { return epoch_[warp]; }
+  /// Whether an event of `other` at `epoch` comes before whatever `warp` does now.
+  [[nodiscard]] bool after(int warp, int other, std::uint32_t epoch) const {
+    return warp == other ? epoch < epoch_[warp] : epoch <= seen_[warp][other];
+  }
+  /// These warps (a bit each) have met: what each did before comes before what any does now.
+  void meet(std::uint32_t warps);
+  /// One-sided: what `warp` did so far is added to `clock`; and `warp` now comes after `clock`.
+  void release(int warp, Clock& clock);
+  void acquire(int warp, const Clock& clock);
+
+ private:
+  int warps_ = 0;
+  Clock epoch_{};
+  std::array<Clock, kMostWarps> seen_{};
+};
+
+enum class Access { read, write, atomic };
+
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::uint32_t bytes);
+  /// Forgets everything: a new block's shared memory holds NaN patterns that nobody may read.
+  void restart();
+
+  std::uint8_t* access(const Order& order, int thread, Access access, std::uint32_t offset,
+                       std::uint32_t bytes);
+  /// A copy into these 16 bytes is under way until arrived(); nobody may touch them.
+  void begin_copy(const Order& order, int thread, std::uint32_t offset);
+  void arrived(const Order& order, int thread, std::uint32_t offset, const void* from);
+
+ private:
+  static constexpr std::uint32_t kCell = 2;
+  struct Cell {
+    bool written = false, copying = false, atomic = false;
+    std::uint8_t writer = 0;  // thread
+    std::uint32_t write_epoch = 0;
+    std::array<std::uint32_t, kMostWarps> reads{};  // epoch * 64 + lane of the last, 0: none
+  };
+  void check_range(std::uint32_t offset, std::uint32_t bytes) const;
+  void read(const Order& order, int thread, Cell& cell, std::uint32_t offset);
+  void write(const Order& order, int thread, Cell& cell, bool atomic, std::uint32_t offset);
+  void expect_after_write(const Order& order, int thread, const Cell& cell, const char* verb,
+                          std::uint32_t offset) const;
+
+  std::vector<std::uint8_t> bytes_;
+  std::vector<Cell> cells_;
+};
+
+}  // namespace attnlab::cuda::emulator
