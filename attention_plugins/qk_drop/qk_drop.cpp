@@ -7,6 +7,7 @@
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
 #include "framework/core/random.h"
+#include "framework/sparse/hashing.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/plans.h"
 #include "framework/sparse/segment_plan.h"
@@ -33,9 +34,7 @@ at::Tensor draw_keep(std::string_view side, double rate, const at::Tensor& query
           context.run_seed, side,
           {static_cast<std::uint64_t>(context.layer), static_cast<std::uint64_t>(context.step), id,
            static_cast<std::uint64_t>(g % H)});
-      for (std::int64_t t = 0; t < T; ++t) {
-        to[g * T + t] = stream.uniform(static_cast<std::uint64_t>(t)) >= rate;
-      }
+      sparse::draw_keep(stream, rate, T, to + g * T);
     }
   });
   return keep;

@@ -3,10 +3,12 @@
 #include <ATen/ATen.h>
 
 #include "attention_plugins/reformer/hashing.h"
-#include "attention_plugins/reformer/merge.h"
-#include "attention_plugins/reformer/rounds.h"
+#include "attention_plugins/reformer/spread.h"
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
+#include "framework/sparse/chunk_plans.h"
+#include "framework/sparse/hashing.h"
+#include "framework/sparse/merge.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
@@ -37,21 +39,23 @@ class Reformer final : public Attention {
                      value = for_engine(input.value);
 
     // One hash for both sides: keys are queries up to a positive factor, which argmax ignores.
-    const at::Tensor buckets = reformer::hash_rows(
-        query, reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
-    const auto rounds = reformer::sort_into_chunks(buckets, bucket_count, config_.chunk);
+    const at::Tensor buckets = sparse::hash_buckets(
+        input.query,
+        reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
+    const auto rounds = sparse::sort_into_chunks(buckets, bucket_count, config_.chunk);
 
+    const sparse::ChunkRules rules{config_.bucket_mask, config_.correct_duplicates};
     std::vector<sparse::SegmentResult> results;
     for (std::int64_t round = 0; round < config_.rounds; ++round) {
-      results.push_back(sparse::segment_attention(query, key, value,
-                                                  reformer::plan_of_round(rounds, round, config_)));
+      results.push_back(
+          sparse::segment_attention(query, key, value, sparse::chunk_plan(rounds, round, rules)));
     }
-    const auto merged = reformer::merge_rounds(results, value);
+    const auto merged = sparse::merge_rounds(results, value);
     kernel_ = sparse::kernel_name(query);
 
     AttentionOutput output{merged.out.to(input.query.scalar_type()), std::nullopt, {}};
     if (!context.training) {
-      const auto spread = reformer::spread_of(rounds, config_.chunk);
+      const auto spread = reformer::spread_of(rounds);
       output.statistics = {
           {"bucket_coverage", "share", spread.coverage},
           {"last_resort_rows", "share", merged.last_resort.to(at::kDouble).mean().item<double>()},

@@ -1,5 +1,5 @@
 // Rounds without keys bring no NaN into the merge, whatever computes the rounds.
-#include "attention_plugins/reformer/merge.h"
+#include "framework/sparse/merge.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-namespace attnlab::reformer {
+namespace attnlab::sparse {
 namespace {
 
 constexpr double kNone = -std::numeric_limits<double>::infinity();
@@ -51,4 +51,4 @@ TEST_F(MergeRounds, gradients_are_exact_and_finite) {
 }
 
 }  // namespace
-}  // namespace attnlab::reformer
+}  // namespace attnlab::sparse

@@ -1,0 +1,34 @@
+#include "attention_plugins/reformer/spread.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace attnlab::reformer {
+namespace {
+
+const std::int32_t* data(const at::Tensor& tensor) { return tensor.data_ptr<std::int32_t>(); }
+
+}  // namespace
+
+Spread spread_of(const sparse::ChunkedRounds& rounds) {
+  const std::int64_t T = rounds.order.size(-1);
+  const std::int64_t chunk = rounds.chunk;
+  std::int64_t pairs = 0, reached = 0, largest = 0;
+  for (std::int64_t offset = 0; offset < rounds.order.numel(); offset += T) {
+    const std::int32_t* bucket = data(rounds.buckets) + offset;
+    const std::int32_t* order = data(rounds.order) + offset;
+    std::int64_t begin = 0;  // of the bucket that the walk is in
+    for (std::int64_t place = 0; place < T; ++place) {
+      if (bucket[order[place]] != bucket[order[begin]]) begin = place;
+      // Rows of a bucket stand by position: those between begin and place are the causal keys.
+      pairs += place - begin;
+      reached += place - std::max(begin, (place / chunk - 1) * chunk);
+      largest = std::max(largest, place - begin + 1);
+    }
+  }
+  const double coverage = pairs > 0 ? static_cast<double>(reached) / static_cast<double>(pairs) : 1;
+  return {coverage, largest};
+}
+
+}  // namespace attnlab::reformer

@@ -1,0 +1,20 @@
+/// spread.h: how hashing and chunks spread the rows, for statistics.
+#pragma once
+
+#include <cstdint>
+
+#include "framework/sparse/chunk_plans.h"
+
+namespace attnlab::reformer {
+
+/// What the hashing did to one forward pass, over all rounds, sequences and heads.
+struct Spread {
+  double coverage = 1;       // share of the pairs (same bucket, key before query) that the chunks
+                             // reach: own chunk or the one before; 1 where there is no such pair
+  std::int64_t largest = 0;  // rows in the fullest bucket
+};
+
+/// O(R B H T), from the sorted order alone.
+[[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds);
+
+}  // namespace attnlab::reformer
