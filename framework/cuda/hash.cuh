@@ -12,6 +12,7 @@ inline constexpr int kHashColumns = 8;  // of the projection side by side, in re
 constexpr std::uint32_t hash_shared_bytes(int head_dim) {
   return static_cast<std::uint32_t>(head_dim) * kHashColumns * 4;
 }
+/// groups: R * B * H.
 constexpr std::int64_t hash_blocks(std::int64_t groups, std::int64_t length) {
   return groups * ((length + kHashThreads - 1) / kHashThreads);
 }
@@ -62,11 +63,14 @@ GPU_FUNCTION void project(const Element* row, int head_dim, float (&sums)[kHashC
 template <class Element, class Bucket>
 GPU_FUNCTION void hash_rows(const HashParams<Element, Bucket>& p) {
   const std::int64_t blocks = (p.length + kHashThreads - 1) / kHashThreads;
-  const std::int64_t group = gpu::block() / blocks;
+  const std::int64_t group = gpu::block() / blocks;  // of R * B * H
+  const std::int64_t head = group % p.heads, batch = group / p.heads % p.batch;
+  const std::int64_t round = group / p.heads / p.batch;
   const std::int64_t row = gpu::block() % blocks * kHashThreads + gpu::thread();
-  const float* matrix = p.projections + group % p.heads * p.head_dim * p.half;
+  const float* matrix = p.projections + (round * p.heads + head) * p.head_dim * p.half;
   const bool valid = row < p.length;
-  const Element* from = p.rows + (group * p.length + (valid ? row : 0)) * p.head_dim;
+  const Element* from =
+      p.rows + batch * p.batch_stride + head * p.head_stride + (valid ? row : 0) * p.row_stride;
   float high = 0.0F, low = 0.0F;
   int highest = 0, lowest = 0;
   for (int first = 0; first < p.half; first += kHashColumns) {

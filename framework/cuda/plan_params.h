@@ -8,15 +8,21 @@
 namespace attnlab::cuda {
 
 /// Projection and argmax: bucket = argmax [x P ; -x P], first of equals (Andoni et al. 2015).
+/// Element d of row t of (b, h) is at b * batch_stride + h * head_stride + t * row_stride + d;
+/// where elements have 16 bits, all of these are multiples of 8 and `rows` is 16-byte aligned.
 template <class Element, class Bucket>
 struct HashParams {
-  const Element* rows = nullptr;       // [G, T, D]
-  const float* projections = nullptr;  // [H, D, half]
-  Bucket* buckets = nullptr;           // [G, T], values 0 to 2*half - 1
-  std::int64_t groups = 0;
-  std::int64_t heads = 1;  // H; group g uses matrix g % H
-  std::int64_t length = 0;
-  std::int32_t head_dim = 0;  // a multiple of 8, at most 128
+  const Element* rows = nullptr;
+  const float* projections = nullptr;  // [R, H, D, half]
+  Bucket* buckets = nullptr;           // [R, B, H, T], values 0 to 2*half - 1
+  std::int64_t batch_stride = 0;
+  std::int64_t head_stride = 0;
+  std::int64_t row_stride = 0;
+  std::int64_t batch = 1;     // B
+  std::int64_t heads = 1;     // H
+  std::int64_t rounds = 1;    // R
+  std::int64_t length = 0;    // T
+  std::int32_t head_dim = 0;  // D, a multiple of 8
   std::int32_t half = 0;      // N / 2
 };
 
@@ -27,6 +33,8 @@ struct SortParams {
   std::int32_t* counts = nullptr;  // [G, chunks, N], scratch
   std::int32_t* rows = nullptr;    // [G, T]; entries past start[N] are left as they are
   std::int32_t* start = nullptr;   // [G, N + 1]
+  std::int32_t* parts = nullptr;   // [G, T] place of each row / part, or null (Reformer's chunks)
+  std::int32_t part = 1;
   std::int64_t groups = 0;
   std::int64_t length = 0;
   std::int32_t buckets = 0;     // N

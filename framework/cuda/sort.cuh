@@ -183,7 +183,11 @@ GPU_FUNCTION void sort_place(const SortParams<Key>& p) {
     const std::int32_t place = found.bucket == kNowhere ? 0 : numbers.get(found.bucket);
     gpu::sync_warp();  // all have read before the first of a bucket writes
     if (found.bucket != kNowhere) {
-      gpu::store(rows + place + found.rank, static_cast<std::int32_t>(found.row));
+      const std::int32_t own = place + found.rank;
+      gpu::store(rows + own, static_cast<std::int32_t>(found.row));
+      if (p.parts != nullptr) {
+        gpu::store(p.parts + chunk.group * p.length + found.row, own / p.part);
+      }
       if (found.rank == 0) numbers.set(found.bucket, place + found.peers);
     }
     gpu::sync_warp();

@@ -16,8 +16,9 @@ std::mt19937 random_stream{7};
 
 template <class Key>
 struct Sorted {
-  std::vector<std::int32_t> rows, start;
+  std::vector<std::int32_t> rows, start, parts;
 };
+constexpr std::int32_t kPart = 100;
 
 /// The three kernels, as a launcher would start them.
 template <class Key>
@@ -30,17 +31,21 @@ Sorted<Key> sort_emulated(const std::vector<Key>& keys, std::int64_t groups, std
   p.chunks = sort_chunks(length, buckets);
   p.chunk_rows = sort_chunk_rows(buckets);
   Sorted<Key> result{std::vector<std::int32_t>(keys.size(), -7),
-                     std::vector<std::int32_t>(groups * (buckets + 1))};
+                     std::vector<std::int32_t>(groups * (buckets + 1)),
+                     std::vector<std::int32_t>(keys.size(), -7)};
   std::vector<std::int32_t> counts(groups * p.chunks * buckets, -7);
   p.keys = keys.data();
   p.counts = counts.data();
   p.rows = result.rows.data();
   p.start = result.start.data();
+  p.parts = result.parts.data();
+  p.part = kPart;
   const emulator::KnownArray known[] = {
       {keys.data(), keys.size() * sizeof(Key)},
       {counts.data(), counts.size() * 4},
       {result.rows.data(), result.rows.size() * 4},
       {result.start.data(), result.start.size() * 4},
+      {result.parts.data(), result.parts.size() * 4},
   };
   const emulator::Grid warps{sort_blocks(groups, p.chunks), kSortWarps * kWarp,
                              sort_shared_bytes(buckets)};
@@ -63,6 +68,9 @@ void expect_stable_sort(const std::vector<Key>& keys, std::int64_t groups, std::
         }
       }
       start.push_back(static_cast<std::int32_t>(rows.size()));
+    }
+    for (std::size_t place = 0; place < rows.size(); ++place) {
+      EXPECT_EQ(sorted.parts[g * length + rows[place]], static_cast<int>(place) / kPart);
     }
     rows.resize(length, -7);  // past the last bucket nothing is written
     EXPECT_TRUE(std::equal(rows.begin(), rows.end(), sorted.rows.begin() + g * length));
@@ -106,10 +114,11 @@ TEST(SortKernels, compaction_keeps_the_kept_rows_in_order) {
 
 template <class Element, class Bucket>
 void expect_buckets(std::int32_t head_dim, std::int32_t half) {
-  const std::int64_t groups = 4, heads = 2, length = 150;
+  const std::int64_t rounds = 2, batch = 2, heads = 2, length = 150;
+  const std::int64_t groups = rounds * batch * heads;
   std::normal_distribution<float> normal;
-  std::vector<Element> rows(groups * length * head_dim);
-  std::vector<float> matrix(heads * head_dim * half), wide(rows.size());
+  std::vector<Element> rows(batch * length * heads * head_dim);  // [B, T, H, D]
+  std::vector<float> matrix(rounds * heads * head_dim * half), wide(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const float x = normal(random_stream);
     if constexpr (std::is_same_v<Element, float>) {
@@ -121,16 +130,29 @@ void expect_buckets(std::int32_t head_dim, std::int32_t half) {
   }
   for (auto& x : matrix) x = normal(random_stream);
   std::vector<Bucket> buckets(groups * length);
-  const HashParams<Element, Bucket> p{rows.data(), matrix.data(), buckets.data(), groups,
-                                      heads,       length,        head_dim,       half};
+  HashParams<Element, Bucket> p;
+  p.rows = rows.data();
+  p.projections = matrix.data();
+  p.buckets = buckets.data();
+  p.batch_stride = length * heads * head_dim;
+  p.head_stride = head_dim;
+  p.row_stride = heads * head_dim;
+  p.batch = batch;
+  p.heads = heads;
+  p.rounds = rounds;
+  p.length = length;
+  p.head_dim = head_dim;
+  p.half = half;
   emulator::run({hash_blocks(groups, length), kHashThreads, hash_shared_bytes(head_dim)},
                 [&] { hash_rows(p); });
   for (std::int64_t i = 0; i < groups * length; ++i) {
     std::vector<double> scores(2 * half);
+    const std::int64_t t = i % length, h = i / length % heads, b = i / length / heads % batch;
+    const std::int64_t round = i / length / heads / batch;
     for (std::int32_t n = 0; n < half; ++n) {
       for (std::int32_t d = 0; d < head_dim; ++d) {
-        scores[n] += static_cast<double>(wide[i * head_dim + d]) *
-                     matrix[(i / length % heads * head_dim + d) * half + n];
+        scores[n] += static_cast<double>(wide[((b * length + t) * heads + h) * head_dim + d]) *
+                     matrix[((round * heads + h) * head_dim + d) * half + n];
       }
       scores[half + n] = -scores[n];
     }
@@ -150,7 +172,13 @@ TEST(HashKernel, the_bucket_is_the_largest_projection_or_its_opposite) {
 TEST(HashKernel, equal_projections_choose_the_first) {
   const std::vector<float> row(8, 0.0F), matrix(8 * 4, 1.0F);
   std::uint8_t bucket = 99;
-  const HashParams<float, std::uint8_t> p{row.data(), matrix.data(), &bucket, 1, 1, 1, 8, 4};
+  HashParams<float, std::uint8_t> p;
+  p.rows = row.data();
+  p.projections = matrix.data();
+  p.buckets = &bucket;
+  p.length = 1;
+  p.head_dim = 8;
+  p.half = 4;
   emulator::run({1, kHashThreads, hash_shared_bytes(8)}, [&] { hash_rows(p); });
   EXPECT_EQ(bucket, 0);
 }
