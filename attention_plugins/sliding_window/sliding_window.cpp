@@ -1,0 +1,101 @@
+/// sliding_window.cpp: attention to the last `window` tokens, or to every `dilation`-th of them.
+///   Child, Gray, Radford, Sutskever 2019, "Generating Long Sequences with Sparse Transformers",
+///   https://arxiv.org/abs/1904.10509; a plan for the segment engine, no kernel of its own.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+#include "framework/sparse/segment_plan.h"
+
+namespace attnlab {
+namespace {
+
+struct SlidingWindowConfig {
+  std::int64_t window = 128;
+  std::int64_t dilation = 1;
+  static constexpr auto fields() {
+    using C = SlidingWindowConfig;
+    return std::tuple{
+        config::integer("window", &C::window, {.low = 1, .high = 1 << 30}, "tokens",
+                        "keys that a token sees at most; its own is one of them when inclusive"),
+        config::integer("dilation", &C::dilation, {.low = 1, .high = 1 << 30}, "tokens",
+                        "distance from one seen key to the next")};
+  }
+};
+
+/// One copy for each head of each sequence: int32 [B, H, n].
+at::Tensor for_every_head(const at::Tensor& row, const at::Tensor& query) {
+  return row.to(at::kInt).expand({query.size(0), query.size(1), row.size(0)}).contiguous();
+}
+
+/// Positions a multiple of `dilation` apart form a segment, in order. In it, as in the sequence, a
+/// key is seen from the next `reach` positions on.
+sparse::SegmentPlan window_plan(const at::Tensor& query, const SlidingWindowConfig& config,
+                                bool include_self) {
+  const std::int64_t T = query.size(2);
+  const std::int64_t dilation = std::min(config.dilation, T);  // beyond, each row is alone anyway
+  const std::int64_t longest = (T + dilation - 1) / dilation;
+  const auto rows = at::arange(longest * dilation).view({longest, dilation}).t().reshape(-1);
+  const auto classes = at::arange(dilation + 1);
+  sparse::SegmentPlan plan;
+  plan.query_rows = for_every_head(rows.masked_select(rows.lt(T)), query);
+  plan.key_rows = plan.query_rows;
+  // T % dilation classes have a row more than the others.
+  plan.query_start =
+      for_every_head(classes * (T / dilation) + classes.clamp_max(T % dilation), query);
+  plan.key_begin = plan.query_start.slice(2, 0, dilation).contiguous();
+  plan.key_end = plan.query_start.slice(2, 1).contiguous();
+  plan.ascending = true;
+  plan.include_self = include_self;
+  const std::int64_t reach = std::min(config.window, T) * dilation;
+  plan.max_distance = include_self ? reach : reach + 1;
+  return plan;
+}
+
+class SlidingWindow final : public Attention {
+ public:
+  SlidingWindow(const AttentionShape& shape, const SlidingWindowConfig& config)
+      : include_self_(shape.causality == config::Causality::inclusive), config_(config) {}
+
+  [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
+                                        const AttentionContext& context) override {
+    check_input(input, "sliding_window");
+    const auto plan = window_plan(input.query, config_, include_self_);
+    auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
+    kernel_ = sparse::kernel_name(input.query);
+    AttentionOutput output{result.out, std::nullopt, {}};
+    if (!context.training) output.statistics = statistics(input.query.size(2));
+    return output;
+  }
+
+  [[nodiscard]] std::string kernel() const override { return kernel_; }
+
+ private:
+  [[nodiscard]] std::vector<Statistic> statistics(std::int64_t T) const {
+    const auto before = at::arange(T).floor_divide(config_.dilation);  // in the row's own class
+    const auto seen = (include_self_ ? before + 1 : before).clamp_max(config_.window);
+    const auto mean = [](const at::Tensor& x) { return x.to(at::kDouble).mean().item<double>(); };
+    return {{"pairs_per_query", "keys", mean(seen)},
+            {"rows_without_keys", "share", mean(seen.eq(0))}};
+  }
+
+  bool include_self_;
+  SlidingWindowConfig config_;
+  std::string kernel_ = "not run yet";
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{.name = "sliding_window",
+                 .summary = "exact attention to the last `window` tokens, with optional gaps",
+                 .citation = "Child, Gray, Radford, Sutskever 2019, arXiv 1904.10509",
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kFloat32 |
+                           plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
+                           plugin::kStrict | plugin::kInclusive,
+                 .dense_when = "window=1073741824 dilation=1"}),
+    SlidingWindow, SlidingWindowConfig)
+
+}  // namespace attnlab
