@@ -4,7 +4,7 @@
 #   lib/                      our libraries; lib/attnlab/plugins
 #   lib/cmake/attnlab/        attnlabConfig.cmake, attnlab_attention_plugin()
 #   include/attnlab/          what plugins include
-#   share/attnlab/            experiments, configs, templates: paths::home()
+#   share/attnlab/            experiments, configs, templates, source_facts: paths::home()
 include_guard()
 
 # Programs and libraries of a folder and those below it. Among ourselves paths begin at the file;
@@ -39,6 +39,7 @@ function(attnlab_install_files)
             FILES_MATCHING PATTERN *.yaml PATTERN *.md PATTERN *.svg PATTERN test EXCLUDE)
   endforeach()
   install(DIRECTORY framework/kit/templates DESTINATION share/attnlab/framework/kit)
+  install(SCRIPT cmake/source_facts.cmake)
 endfunction()
 
 # Writes FOLDER/attnlabConfig.cmake, for headers in INCLUDE: relative to the prefix, or absolute.

@@ -93,6 +93,15 @@ store::Facts machine_facts(const fs::path& root) {
 }
 
 store::Facts source_facts(const fs::path& folder) {
+  // An installation knows what it was installed from; the repository around it is another one.
+  if (std::ifstream installed(folder / "source_facts"); installed) {
+    store::Facts facts;
+    for (std::string line; std::getline(installed, line);) {
+      const auto equals = std::min(line.find('='), line.size());
+      if (equals < line.size()) facts.emplace_back(line.substr(0, equals), line.substr(equals + 1));
+    }
+    return facts;
+  }
   const auto git = [&](std::vector<std::string> words, std::size_t limit) {
     words.insert(words.begin(), {"git", "-C", folder.string()});
     return output_of(words, limit);

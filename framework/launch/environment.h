@@ -16,7 +16,8 @@ namespace attnlab::launch {
 [[nodiscard]] store::Facts machine_facts(const std::filesystem::path& root = "/");
 
 /// git_commit, git_dirty (0 or 1) and, when dirty, git_diff (against the commit, at most 256 KiB)
-/// of the repository around `folder`; empty without git or a repository.
+/// of the repository around `folder`; empty without git or a repository. In an installation, the
+/// lines "name=text" of folder/source_facts, which `cmake --install` wrote.
 [[nodiscard]] store::Facts source_facts(const std::filesystem::path& folder);
 
 /// What a program prints to stdout, without a shell; nullopt when it cannot run or fails.

@@ -74,6 +74,12 @@ TEST_F(SourceFactsTest, a_changed_one_has_the_change) {
   EXPECT_THAT(facts, Contains(Pair("git_changes", HasSubstr("?? new.txt"))));
 }
 
+TEST_F(SourceFactsTest, an_installation_has_those_of_its_own_sources) {
+  write_file(folder / "share/source_facts", "git_commit=abc\ngit_dirty=0\n");
+  const auto facts = source_facts(folder.path() / "share");
+  EXPECT_EQ(facts, (store::Facts{{"git_commit", "abc"}, {"git_dirty", "0"}}));
+}
+
 TEST(SourceFacts, no_repository_is_no_fact) {
   const TempFolder folder;
   EXPECT_THAT(source_facts(folder.path()), IsEmpty());
