@@ -8,6 +8,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/data/fetch.h"
+#include "framework/data/vocabulary.h"
 
 namespace attnlab::cli {
 namespace {
@@ -72,7 +73,7 @@ int data_fetch(Arguments arguments) {
       .value("url", "BASE", "a mirror that holds the official files: BASE/FILE");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
-  const auto& entry = data::entry(only_word(*parsed, "data fetch NAME"));
+  const auto& entry = data::entry_with_files(only_word(*parsed, "data fetch NAME"));
   if (entry.files.empty()) {
     std::printf("%s is generated: there is nothing to fetch.\n", entry.name.c_str());
     return kExitOk;

@@ -6,6 +6,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
+#include "framework/data/vocabulary.h"
 
 namespace attnlab::cli {
 namespace {
@@ -22,7 +23,7 @@ struct Row {
 std::string first_line(const Error& error) { return split(error.what(), '\n').front(); }
 
 Row row_of(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) try {
-  auto info = data::inspect_dataset(dataset_section(entry.name, prefix, kAnyLength), data_dir);
+  auto info = entry.inspect(dataset_section(entry.name, prefix, kAnyLength), data_dir);
   const char* state = info.synthetic ? "generated" : info.partial ? "prefix only" : "verified";
   return {&entry, state, info.source, std::move(info)};
 } catch (const data::MissingData&) {
@@ -69,7 +70,15 @@ void print(const std::vector<Row>& rows) {
   }
 }
 
+/// A vocabulary: its files are checked, and there are no sequences.
+void check_files(const data::DatasetEntry& entry, const std::string& data_dir) {
+  const auto info = entry.inspect({}, data_dir);
+  std::printf("%s: passed: %s\n  read %s\n  digest %s\n", entry.name.c_str(),
+              info.description.c_str(), info.source.c_str(), info.digest.c_str());
+}
+
 void check_one(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) {
+  if (entry.open == nullptr) return check_files(entry, data_dir);
   const auto dataset =
       data::open_dataset(dataset_section(entry.name, prefix, kAnyLength), data_dir);
   const auto& info = dataset->info();
@@ -85,13 +94,13 @@ void check_one(const data::DatasetEntry& entry, const std::string& data_dir, boo
 
 int check_all(const std::string& data_dir, bool prefix) {
   int refused = 0;
-  for (const auto& entry : data::dataset_table()) {
+  for (const auto* entry : data::entries_with_files()) {
     try {
-      check_one(entry, data_dir, prefix);
+      check_one(*entry, data_dir, prefix);
     } catch (const data::MissingData& error) {
-      std::printf("%s: missing\n", entry.name.c_str());
+      std::printf("%s: missing\n", entry->name.c_str());
     } catch (const Error& error) {
-      std::printf("%s: refused: %s\n", entry.name.c_str(), error.what());
+      std::printf("%s: refused: %s\n", entry->name.c_str(), error.what());
       ++refused;
     }
   }
@@ -109,8 +118,8 @@ int data_list(Arguments arguments) {
     throw Error("data list takes no names, found '" + parsed->words()[0] + "'.", kExitUsage);
   }
   std::vector<Row> rows;
-  for (const auto& entry : data::dataset_table()) {
-    rows.push_back(row_of(entry, parsed->text("data", ""), false));
+  for (const auto* entry : data::entries_with_files()) {
+    rows.push_back(row_of(*entry, parsed->text("data", ""), false));
   }
   if (parsed->has("json")) {
     std::printf("%s\n", as_json(rows).c_str());
@@ -131,7 +140,7 @@ int data_check(Arguments arguments) {
   const std::string data_dir = parsed->text("data", "");
   if (parsed->words().empty()) return check_all(data_dir, parsed->has("prefix"));
   for (const auto& name : parsed->words()) {
-    check_one(data::entry(name), data_dir, parsed->has("prefix"));
+    check_one(data::entry_with_files(name), data_dir, parsed->has("prefix"));
   }
   return kExitOk;
 }

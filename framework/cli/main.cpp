@@ -25,6 +25,7 @@ constexpr std::array kCommands{
             "attention plugins found, and whether they can be loaded; show NAME"},
     Command{"plugin", plugin, "plugins of your own: new NAME"},
     Command{"data", data, "data sets: list, check, fetch NAME"},
+    Command{"tokenize", tokenize, "the tokens of a text: attnlab tokenize --text \"Hello world\""},
     Command{"describe", describe,
             "parameters of a config section: attnlab describe attention/hash_sparse"},
     Command{"compare", compare, "the variants of a study side by side, and their curves"},

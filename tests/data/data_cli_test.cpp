@@ -42,7 +42,7 @@ TEST_F(DataCommand, lists_every_data_set_and_where_it_is) {
 
 TEST_F(DataCommand, lists_as_json) {
   const auto list = config::from_json(run({"list", "--json"}), "stdout");
-  ASSERT_EQ(list.as_list().size(), 4u);
+  ASSERT_GE(list.as_list().size(), 5u);
   const auto& mnist = list.as_list()[0];
   EXPECT_EQ(mnist.find("name")->text(), "mnist");
   EXPECT_EQ(mnist.find("state")->text(), "missing");
@@ -71,6 +71,20 @@ TEST_F(DataCommand, fetches_from_a_mirror_and_refuses_what_is_wrong_there) {
   EXPECT_THAT(refusal({"fetch", "enwik8", "--to", dir.string(), "--url", server.address()}),
               AllOf(HasSubstr("it has 6 bytes; expected 36,445,475"),
                     HasSubstr("downloaded into " + (dir / "enwik8").string())));
+}
+
+TEST_F(DataCommand, lists_checks_and_fetches_the_vocabulary_that_nothing_trains_on) {
+  EXPECT_THAT(run({"list"}), HasSubstr("gpt2_bpe missing"));
+  write("gpt2_bpe/vocab.bpe", bytes_of("t h\n"));
+  write("gpt2_bpe/encoder.json", bytes_of("{}"));
+  EXPECT_THAT(refusal({"check", "gpt2_bpe", "--data", dir.string()}),
+              HasSubstr("vocab.bpe' has a wrong checksum: expected sha256 1ce1664773c5"));
+  HttpServer server;
+  server.files["/vocab.bpe"] = bytes_of("not it");
+  EXPECT_THAT(refusal({"fetch", "gpt2_bpe", "--to", dir.string(), "--url", server.address()}),
+              HasSubstr("it has 6 bytes; expected 456,318"));
+  if (real_data.empty() || !std::filesystem::exists(real_data + "/gpt2_bpe")) return;
+  EXPECT_THAT(run({"check", "gpt2_bpe", "--data", real_data}), HasSubstr("gpt2_bpe: passed"));
 }
 
 TEST_F(DataCommand, has_nothing_to_fetch_for_generated_data) {

@@ -1,0 +1,116 @@
+// tokenize.cpp: `attnlab tokenize FILE`: a look at the tokens of a text.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "framework/cli/commands.h"
+#include "framework/cli/options.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/data/vocabulary.h"
+#include "framework/text/tokenizer.h"
+#include "framework/text/utf8.h"
+
+namespace attnlab::cli {
+namespace {
+
+constexpr const char* kBorder = "\u2502";  // between two tokens
+
+Options make_options() {
+  Options options("tokenize", "FILE | - | --text \"...\" [--pieces] [--ids] [--count] [options]",
+                  "The tokens of a text, GPT-2's unless --vocab names others.");
+  options.value("text", "TEXT", "the text itself; '-' reads standard input")
+      .flag("pieces", "the text with a border between tokens; the default, with --count")
+      .flag("ids", "the tokens' numbers, one a line")
+      .flag("count", "how many bytes and tokens")
+      .flag("specials", "read special tokens such as <|endoftext|> instead of their letters")
+      .value("vocab", "DIR", "a folder that holds another vocab.bpe and encoder.json")
+      .value("data", "DIR", "folder to look in first for gpt2_bpe");
+  options.notes("attnlab tokenize --text \"Hello world\"\nattnlab tokenize README.md --count");
+  return options;
+}
+
+std::string read_all(std::istream& stream, const std::string& name) {
+  std::string content(std::istreambuf_iterator<char>(stream), {});
+  if (stream.bad()) throw Error("cannot read " + name + ".");
+  return content;
+}
+
+std::string input_text(const ParsedOptions& parsed) {
+  const auto text = parsed.text("text");
+  if (parsed.words().size() + (text ? 1 : 0) != 1) {
+    throw Error("expected one text: FILE, - for standard input, or --text \"...\"; found " +
+                    std::to_string(parsed.words().size() + (text ? 1 : 0)) + ".",
+                kExitUsage);
+  }
+  if (text) return *text;
+  const std::string& name = parsed.words()[0];
+  if (name == "-") return read_all(std::cin, "standard input");
+  std::ifstream file(name, std::ios::binary);
+  std::error_code ignored;
+  if (!file || std::filesystem::is_directory(name, ignored)) {
+    throw Error("cannot read '" + name + "'; expected a file of text, or --text \"...\".");
+  }
+  return read_all(file, "'" + name + "'");
+}
+
+/// A token as people see it: control characters and parts of characters by number.
+std::string visible(const std::string& token) {
+  const bool whole = text::is_utf8(token);
+  std::string shown;
+  for (const char c : token) {
+    const auto byte = static_cast<unsigned char>(c);
+    char code[8];
+    std::snprintf(code, sizeof code, "\\x%02x", byte);
+    const bool hidden = byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !whole);
+    shown += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : hidden ? code : std::string(1, c);
+  }
+  return shown;
+}
+
+/// The line is broken where the text breaks it, so that it can be read.
+void print_pieces(const text::Tokenizer& tokenizer, const std::vector<std::uint32_t>& ids) {
+  bool line_begins = true;
+  for (const std::uint32_t id : ids) {
+    const std::string token = tokenizer.decode({&id, 1});
+    std::printf("%s%s", line_begins ? "" : kBorder, visible(token).c_str());
+    line_begins = token.ends_with('\n');
+    if (line_begins) std::printf("\n");
+  }
+  if (!line_begins) std::printf("\n");
+}
+
+void print_count(std::size_t bytes, std::size_t tokens) {
+  std::printf("%zu bytes, %zu tokens", bytes, tokens);
+  if (tokens > 0) {
+    std::printf(", %.2f bytes a token", static_cast<double>(bytes) / static_cast<double>(tokens));
+  }
+  std::printf("\n");
+}
+
+}  // namespace
+
+int tokenize(Arguments arguments) {
+  const auto parsed = make_options().parse(arguments);
+  if (!parsed) return kExitOk;
+  const std::string text = input_text(*parsed);
+  const auto files = data::find_vocabulary(parsed->text("vocab", ""), parsed->text("data", ""));
+  const auto tokenizer = text::Tokenizer::from_files(files.vocab_bpe, files.encoder_json);
+  text::Scratch scratch(tokenizer);
+  std::vector<std::uint32_t> ids;
+  if (parsed->has("specials")) {
+    tokenizer.encode_with_specials(text, ids, scratch);
+  } else {
+    tokenizer.encode(text, ids, scratch);
+  }
+  const bool chosen = parsed->has("pieces") || parsed->has("ids") || parsed->has("count");
+  if (!chosen || parsed->has("pieces")) print_pieces(tokenizer, ids);
+  if (parsed->has("ids")) {
+    for (const std::uint32_t id : ids) std::printf("%u\n", id);
+  }
+  if (!chosen || parsed->has("count")) print_count(text.size(), ids.size());
+  return kExitOk;
+}
+
+}  // namespace attnlab::cli
