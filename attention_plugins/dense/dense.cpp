@@ -11,6 +11,11 @@ struct DenseConfig {
 };
 
 at::Tensor inclusive(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  if (q.size(2) == 1) {
+    // The gradients of scores over a single key are 0. LibTorch's own softmax gives that exactly;
+    // its fused kernels leave the rounding error of exp(score - logsumexp) = 1.
+    return std::get<0>(at::_scaled_dot_product_attention_math(q, k, v));
+  }
   return at::scaled_dot_product_attention(q, k, v, {}, /*dropout_p=*/0.0, /*is_causal=*/true);
 }
 

@@ -35,6 +35,31 @@ TEST(Dense, inclusive_is_exact_in_float64) { expect_exact(Causality::inclusive, 
 TEST(Dense, inclusive_is_exact_in_bfloat16) {
   expect_exact(Causality::inclusive, 37, at::kBFloat16);
 }
+TEST(Dense, two_tokens_are_exact) {
+  for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
+    expect_exact(Causality::strict, 2, dtype);
+    expect_exact(Causality::inclusive, 2, dtype);
+  }
+}
+
+TEST(Dense, a_single_key_has_no_gradient_in_query_and_key) {
+  for (const auto& [causality, length] :
+       {std::pair{Causality::strict, 2}, std::pair{Causality::inclusive, 1}}) {
+    const RandomInput random({2, 2, length, 16}, at::kFloat);
+    const ContextCase context(2);
+    const auto plugin = dense(causality);
+    const auto got = attend(
+        [&](const auto& q, const auto& k, const auto& v) {
+          return plugin->forward({q, k, v, {}}, context.context).output;
+        },
+        random.query, random.key, random.value, random.grad_out);
+    EXPECT_EQ(largest(got.dq), 0.0);
+    EXPECT_EQ(largest(got.dk), 0.0);
+    EXPECT_GT(largest(got.dv), 0.0);
+    EXPECT_EQ(plugin->kernel(), "_scaled_dot_product_attention_math");
+  }
+}
+
 TEST(Dense, three_tokens_are_exact) { expect_exact(Causality::strict, 3, at::kFloat); }
 TEST(Dense, one_strict_token_gives_zeros) { expect_exact(Causality::strict, 1, at::kFloat); }
 TEST(Dense, one_inclusive_token_gives_its_value) {

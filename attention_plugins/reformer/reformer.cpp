@@ -80,10 +80,11 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .summary = "LSH attention: sorts rows by hash bucket and attends within chunks, "
                             "over several rounds",
                  .citation = "Kitaev, Kaiser, Levskaya 2020, Reformer, arXiv 2001.04451",
-                 // exact_softmax holds with correct_duplicates or one round; README, Limits.
                  .traits = plugin::kNeedsSharedKeys | plugin::kExactSoftmax |
                            plugin::kPatternSeesFuture | plugin::kRunsOnCpu | plugin::kFloat32 |
-                           plugin::kBfloat16 | plugin::kFloat64 | plugin::kStrict}),
+                           plugin::kBfloat16 | plugin::kFloat64 | plugin::kStrict,
+                 // A pair in several rounds otherwise counts as often; README, Limits.
+                 .exact_when = "correct_duplicates=true"}),
     Reformer, ReformerConfig)
 
 }  // namespace attnlab

@@ -47,6 +47,7 @@ struct PluginFacts {
   std::string_view citation;       // paper it follows
   std::uint32_t traits = 0;        // plugin::Trait, or-ed
   std::string_view dense_when{};   // "buckets=1": overrides that switch the sparsity off
+  std::string_view exact_when{};   // "mask=true": overrides that kExactSoftmax needs; empty: none
   std::uint32_t min_head_dim = 1;
   std::uint32_t max_head_dim = 0;  // 0: no limit
 };
@@ -84,6 +85,7 @@ consteval plugin::PluginNote make_note(const PluginFacts& facts) {
   note.summary = facts.summary;
   note.citation = facts.citation;
   note.dense_when = facts.dense_when;
+  note.exact_when = facts.exact_when;
   note.torch_version = std::string_view(ATTNLAB_TORCH_VERSION);
   note.compiler = std::string_view(ATTNLAB_COMPILER);
   note.cxx_abi = std::string_view(_GLIBCXX_USE_CXX11_ABI ? "cxx11" : "old");

@@ -17,7 +17,7 @@
 namespace attnlab::plugin {
 
 inline constexpr std::uint32_t kPluginApiVersion = 1;
-inline constexpr std::uint32_t kNoteLayout = 1;
+inline constexpr std::uint32_t kNoteLayout = 2;
 inline constexpr std::size_t kMaxParameters = 24;
 inline constexpr char kNoteSection[] = ".note.attnlab";
 // Twelve bytes: the description then begins at byte 24, whether a reader pads to 4 or to 8.
@@ -81,6 +81,7 @@ struct PluginNote {
   FixedText<160> summary;       // one line
   FixedText<160> citation;      // paper it follows
   FixedText<160> dense_when;    // overrides that switch the sparsity off: "buckets=1", or empty
+  FixedText<160> exact_when;    // overrides under which kExactSoftmax holds; empty: always
   FixedText<32> torch_version;  // "2.11.0"
   FixedText<64> compiler;       // __VERSION__ with the compiler's name
   FixedText<16> cxx_abi;        // "cxx11" or "old"

@@ -94,6 +94,7 @@ PluginNote checked_note(const std::vector<char>& bytes, const LibraryFile& file)
   checker.text(note.summary, "the summary");
   checker.text(note.citation, "the citation");
   checker.text(note.dense_when, "the text 'dense_when'");
+  checker.text(note.exact_when, "the text 'exact_when'");
   checker.text(note.torch_version, "the LibTorch version");
   checker.text(note.compiler, "the compiler");
   checker.text(note.cxx_abi, "the C++ ABI");

@@ -83,8 +83,10 @@ std::vector<std::string> trait_sentences(const PluginNote& note) {
   }
   if (traits & kNeedsHidden) sentences.emplace_back("reads the block's normalised input as well");
   if (traits & kExactSoftmax) {
+    const std::string when(note.exact_when.view());
     sentences.emplace_back(
-        "exact softmax: each output row is a softmax average over a set of keys");
+        "exact softmax: each output row is a softmax average over a set of keys" +
+        (when.empty() ? "" : ", with: " + when));
   }
   if (traits & kPatternSeesFuture) {
     sentences.emplace_back(

@@ -53,6 +53,14 @@ TEST(RandomStream, draws_uniform_numbers) {
   for (const int count : counts) EXPECT_NEAR(count, kDraws / kBins, 5 * std::sqrt(kDraws / kBins));
 }
 
+TEST(RandomStream, fills_with_the_same_normal_numbers) {
+  const RandomStream stream(1, "normal");
+  for (const std::size_t count : {0, 1, 2, 7}) {
+    std::vector<double> normals(count);
+    stream.fill_normal(normals);
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(normals[i], stream.normal(i));
+  }
+}
 TEST(RandomStream, draws_normal_numbers) {
   const RandomStream stream(1, "normal");
   constexpr int kDraws = 100000;

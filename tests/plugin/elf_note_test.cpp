@@ -190,7 +190,7 @@ TEST(ElfNote, a_text_smaller_than_the_record_is_refused) {
       message_after([](Bytes& bytes) {
         put(bytes, kNoteAt + offsetof(ElfNote, note_bytes), std::uint32_t{100});
       }),
-      HasSubstr("its attnlab note has layout 1 and 100 bytes; this attnlab reads layout 1"));
+      HasSubstr("its attnlab note has layout 2 and 100 bytes; this attnlab reads layout 2"));
 }
 
 TEST(ElfNote, a_library_without_the_note_is_not_a_plugin) {
@@ -201,8 +201,8 @@ TEST(ElfNote, a_library_without_the_note_is_not_a_plugin) {
 }
 
 TEST(ElfNote, another_layout_asks_for_a_rebuild) {
-  EXPECT_THAT(message_for_note([](PluginNote& note) { note.layout = 2; }),
-              HasSubstr("its attnlab note has layout 2"));
+  EXPECT_THAT(message_for_note([](PluginNote& note) { note.layout = plugin::kNoteLayout + 1; }),
+              HasSubstr("its attnlab note has layout " + std::to_string(plugin::kNoteLayout + 1)));
 }
 
 TEST(ElfNote, a_record_that_states_another_size_is_refused) {

@@ -71,6 +71,14 @@ TEST(TraitSentences, name_the_traits_in_words) {
                           "equals dense attention with: buckets=1"));
 }
 
+TEST(TraitSentences, name_the_parameters_that_a_trait_needs) {
+  auto note = note_with(plugin::kExactSoftmax);
+  note.exact_when = plugin::FixedText<160>(std::string_view("correct_duplicates=true"));
+  EXPECT_THAT(plugin::trait_sentences(note),
+              Contains("exact softmax: each output row is a softmax average over a set of keys, "
+                       "with: correct_duplicates=true"));
+}
+
 TEST(TraitSentences, say_that_a_pattern_sees_the_future) {
   EXPECT_THAT(plugin::trait_sentences(note_with(plugin::kPatternSeesFuture)),
               Contains("pattern sees the future: which keys a token sees depends on later tokens; "
