@@ -53,18 +53,6 @@ store::Facts build_facts(const LaunchRequest& request) {
           {"torch", build.torch},       {"engine_source", build.source_digest}};
 }
 
-// What all cells share. The version of SQLite matters to who reads a damaged file later.
-store::Facts common_environment(const LaunchRequest& request) {
-  store::Facts facts = build_facts(request);
-  for (auto& fact : launch::machine_facts()) facts.push_back(std::move(fact));
-  for (auto& fact : launch::source_facts(paths::home())) facts.push_back(std::move(fact));
-  if (std::filesystem::exists(request.database)) {
-    const auto answer = store::Reader(request.database.string()).query("SELECT sqlite_version()");
-    facts.emplace_back("sqlite", std::get<std::string>(answer.rows.at(0).at(0)));
-  }
-  return facts;
-}
-
 launch::Cell prepared(const plan::Cell& cell, Sources& sources, const LaunchRequest& request,
                       const store::Facts& common) {
   const auto& library = sources.plugin(cell.variant);
@@ -94,6 +82,18 @@ launch::Cell prepared(const plan::Cell& cell, Sources& sources, const LaunchRequ
 }
 
 }  // namespace
+
+// What all cells share. The version of SQLite matters to who reads a damaged file later.
+store::Facts common_environment(const LaunchRequest& request) {
+  store::Facts facts = build_facts(request);
+  for (auto& fact : launch::machine_facts()) facts.push_back(std::move(fact));
+  for (auto& fact : launch::source_facts(paths::home())) facts.push_back(std::move(fact));
+  if (std::filesystem::exists(request.database)) {
+    const auto answer = store::Reader(request.database.string()).query("SELECT sqlite_version()");
+    facts.emplace_back("sqlite", std::get<std::string>(answer.rows.at(0).at(0)));
+  }
+  return facts;
+}
 
 std::vector<launch::Cell> prepare_cells(const std::vector<plan::Cell>& cells, Sources& sources,
                                         const History& history, const LaunchRequest& request) {

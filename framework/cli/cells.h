@@ -19,6 +19,9 @@ namespace attnlab::cli {
                                                       Sources& sources, const History& history,
                                                       const LaunchRequest& request);
 
+/// Command, build, machine and source: what stands in the database beside every run.
+[[nodiscard]] store::Facts common_environment(const LaunchRequest& request);
+
 /// cell, runs as, variant and overrides, and why: "done as run 3", "code changed since run 3
 /// (engine)". Reads the database only.
 [[nodiscard]] report::Table plan_table(const std::vector<launch::Cell>& cells,

@@ -10,6 +10,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kSilenceLimit = 3600;
+constexpr const char* kCommandNames[]{"run", "grid", "bench"};
 
 constexpr char kRunNotes[] = R"(examples
   attnlab run attention=dense dataset=mnist
@@ -111,7 +112,7 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
   if (const auto data = parsed.text("data")) request.data_dir = absolute(*data).string();
   request.plugins = absolute_all(parsed.texts("plugin"));
   request.config_dirs = absolute_all(parsed.texts("config-dir"));
-  request.command = command_line(kind == LaunchKind::grid ? "grid" : "run", arguments);
+  request.command = command_line(kCommandNames[static_cast<std::size_t>(kind)], arguments);
   request.jobs = static_cast<int>(parsed.integer("jobs", 1, 1));
   request.retries = static_cast<int>(parsed.integer("retries", 0, 0));
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);

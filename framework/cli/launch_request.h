@@ -26,9 +26,11 @@ struct LaunchRequest {
   bool quiet = false, json = false;
 };
 
-enum class LaunchKind { run, grid };
+enum class LaunchKind { run, grid, bench };
 
+/// For run and grid; bench has options of its own.
 [[nodiscard]] Options launch_options(LaunchKind kind);
+/// Reads whichever of the options it knows.
 [[nodiscard]] LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
                                                 Arguments arguments);
 

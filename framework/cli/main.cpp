@@ -21,6 +21,7 @@ struct Command {
 constexpr std::array kCommands{
     Command{"run", run, "one run: attnlab run attention=hash_sparse dataset=enwik8 seed=1"},
     Command{"grid", grid, "many runs: attnlab grid attention=dense,hash_sparse seed=0,1"},
+    Command{"bench", bench, "timings: attnlab bench attention attention=hash_sparse,dense"},
     Command{"plugins", plugins,
             "attention plugins found, and whether they can be loaded; show NAME"},
     Command{"plugin", plugin, "plugins of your own: new NAME"},

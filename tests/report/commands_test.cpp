@@ -124,7 +124,7 @@ TEST_F(Commands, query_prints_in_four_forms) {
 }
 
 TEST_F(Commands, query_lists_the_schema) {
-  EXPECT_THAT(output(query, {"--schema"}), HasSubstr("runs (view)\n    id study status attempt"));
+  EXPECT_THAT(output(query, {"--schema"}), HasSubstr("runs (view)\n    id study kind status attempt"));
   EXPECT_THAT(output(query, {}, kExitUsage), StartsWith("usage: attnlab query"));
 }
 

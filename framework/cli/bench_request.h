@@ -1,0 +1,34 @@
+/// bench_request.h: what `attnlab bench attention` was asked for.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "framework/cli/launch_request.h"
+#include "framework/config/node.h"
+
+namespace attnlab::cli {
+
+/// One line of the table: a preset has several, the command line makes one (or a sweep of them).
+struct BenchRow {
+  std::string label{};                       // empty: from what differs between the cells
+  std::vector<std::string> overrides{};      // as typed, before those of the command line
+  config::Node bench = config::Node::map();  // keys of config::BenchConfig that it sets
+  std::map<std::int64_t, double> goals{};    // T -> times faster than the peer
+};
+
+struct BenchRequest {
+  LaunchRequest launch;
+  std::vector<BenchRow> rows;
+  std::string title{};  // of the preset
+  std::string plot{};   // file, or ""
+};
+
+[[nodiscard]] Options bench_attention_options();
+
+/// `arguments` are what stood on the command line, for the results. Throws Error on a preset that
+/// cannot be read or has no row of that name.
+[[nodiscard]] BenchRequest read_bench_request(const ParsedOptions& parsed, Arguments arguments);
+
+}  // namespace attnlab::cli
