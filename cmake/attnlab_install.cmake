@@ -7,10 +7,14 @@
 #   share/attnlab/            experiments, configs, templates, source_facts: paths::home()
 include_guard()
 
+# Libraries that only tests load.
+set(ATTNLAB_NOT_INSTALLED attnlab_cuda_emulated)
+
 # Programs and libraries of a folder and those below it. Among ourselves paths begin at the file;
 # LibTorch's is the one that the link recorded.
 function(attnlab_install_targets folder)
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+  list(REMOVE_ITEM targets ${ATTNLAB_NOT_INSTALLED})
   foreach(target IN LISTS targets)
     get_target_property(type ${target} TYPE)
     if(type STREQUAL EXECUTABLE AND target MATCHES "^attnlab")  # and no tests
