@@ -24,7 +24,7 @@ LAYERS = {
     "launch": {"core", "config", "plan", "store", "plugin", "data", "report"},
     "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "launch"},
     "attention": {"core", "config", "plugin"},
-    "sparse": {"core", "config"},
+    "sparse": {"core", "config", "cuda"},
     "model": {"core", "config", "attention"},
     "train": {"core", "config", "attention", "data", "model"},
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},

@@ -71,7 +71,8 @@ GPU_FUNCTION void hash_rows(const HashParams<Element, Bucket>& p) {
   const bool valid = row < p.length;
   const Element* from =
       p.rows + batch * p.batch_stride + head * p.head_stride + (valid ? row : 0) * p.row_stride;
-  float high = 0.0F, low = 0.0F;
+  constexpr float kInfinity = __builtin_huge_valf();
+  float high = -kInfinity, low = kInfinity;  // a NaN compares with nothing and leaves bucket 0
   int highest = 0, lowest = 0;
   for (int first = 0; first < p.half; first += kHashColumns) {
     gpu::sync_threads();
@@ -82,12 +83,10 @@ GPU_FUNCTION void hash_rows(const HashParams<Element, Bucket>& p) {
     GPU_UNROLL
     for (int n = 0; n < kHashColumns; ++n) {
       if (first + n >= p.half) continue;
-      const bool start = first + n == 0;
-      if (start || sums[n] > high) high = sums[n], highest = first + n;
-      if (start || sums[n] < low) low = sums[n], lowest = first + n;
+      if (sums[n] > high) high = sums[n], highest = first + n;
+      if (sums[n] < low) low = sums[n], lowest = first + n;
     }
   }
-  // A NaN compares false and lands in a valid bucket.
   const int bucket = high >= -low ? highest : p.half + lowest;
   if (valid) gpu::store(p.buckets + group * p.length + row, static_cast<Bucket>(bucket));
 }

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "framework/sparse/cuda_library.h"
+#include "framework/sparse/cuda_plans.h"
 #include "framework/sparse/plan_seal.h"
 #include "framework/sparse/sort.h"
 
@@ -9,11 +11,15 @@ namespace attnlab::sparse {
 
 ChunkedRounds sort_into_chunks(const at::Tensor& buckets, std::int64_t bucket_count,
                                std::int64_t chunk) {
+  TORCH_CHECK(bucket_count >= 1 && chunk >= 1, "[plans] ", bucket_count, " buckets in chunks of ",
+              chunk, "; expected at least 1 of both");
+  if (on_cuda(buckets)) {
+    const auto chunked = cuda::sort_into_chunks(buckets, bucket_count, chunk);
+    return {buckets.to(at::kInt), chunked.order, chunked.chunks, chunk};
+  }
   TORCH_CHECK(buckets.dim() == 4 && buckets.scalar_type() == at::kInt && buckets.is_cpu(),
               "[plans] buckets is ", buckets.scalar_type(), " ", buckets.sizes(), " on ",
               buckets.device(), "; expected Int [R, B, H, T] on the CPU");
-  TORCH_CHECK(bucket_count >= 1 && chunk >= 1, "[plans] ", bucket_count, " buckets in chunks of ",
-              chunk, "; expected at least 1 of both");
   const auto packed = buckets.contiguous();
   ChunkedRounds rounds{packed, at::empty_like(packed), at::empty_like(packed), chunk};
   SortParams params;
@@ -33,7 +39,7 @@ SegmentPlan chunk_plan(const ChunkedRounds& rounds, std::int64_t round, const Ch
   const std::int64_t B = rounds.order.size(1), H = rounds.order.size(2), T = rounds.order.size(3);
   const std::int64_t segments = (T + rounds.chunk - 1) / rounds.chunk;
   const at::Tensor borders =
-      (at::arange(segments + 1) * rounds.chunk).clamp_max(T).to(at::kInt);  // [S+1]
+      (at::arange(segments + 1, rounds.order.options()) * rounds.chunk).clamp_max(T);  // [S+1]
   const auto for_all_heads = [&](const at::Tensor& per_segment) {
     return per_segment.expand({B, H, per_segment.size(0)}).contiguous();
   };

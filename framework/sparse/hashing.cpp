@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "framework/sparse/cuda_library.h"
+#include "framework/sparse/cuda_plans.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/row_kernels.h"
 
@@ -33,22 +35,23 @@ at::Tensor in_blocks(const at::Tensor& projections, std::int64_t heads) {
 }
 
 void check(const at::Tensor& rows, const at::Tensor& projections) {
-  TORCH_CHECK(rows.dim() == 4 && rows.is_floating_point() && rows.is_cpu(),
+  TORCH_CHECK(rows.dim() == 4 && rows.is_floating_point() && (rows.is_cpu() || rows.is_cuda()),
               "[hash_buckets] rows: ", rows.scalar_type(), " ", rows.sizes(), " on ", rows.device(),
-              "; expected a floating dtype, [B, H, T, D], on the CPU");
+              "; expected a floating dtype, [B, H, T, D], on CPU or CUDA");
   const std::int64_t heads = projections.dim() == 4 ? projections.size(1) : 0;
-  TORCH_CHECK(projections.scalar_type() == at::kFloat && projections.is_cpu() &&
+  TORCH_CHECK(projections.scalar_type() == at::kFloat && projections.device() == rows.device() &&
                   (heads == rows.size(1) || heads == 1) && projections.size(2) == rows.size(3) &&
                   projections.size(3) > 0,
               "[hash_buckets] projections: ", projections.scalar_type(), " ", projections.sizes(),
               " on ", projections.device(), "; expected float32 [R, ", rows.size(1), " or 1, ",
-              rows.size(3), ", buckets / 2] on the CPU");
+              rows.size(3), ", buckets / 2] on ", rows.device());
 }
 
 }  // namespace
 
 at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections) {
   check(rows, projections);
+  if (on_cuda(rows)) return cuda::hash_buckets(rows, projections);
   const auto x = readable(rows);  // [B, H, T, D]
   const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2), D = x.size(3);
   const auto columns = in_blocks(projections.detach(), H);  // [R, H, blocks, D, kHashColumns]

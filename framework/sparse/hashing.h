@@ -11,12 +11,13 @@
 
 namespace attnlab::sparse {
 
-/// Buckets of all rows, int32 [R, B, H, T] with values 0 to 2*half - 1; the first of equals wins.
-/// rows: [B, H, T, D], any strides. projections: float32 [R, H or 1, D, half], all heads' or one
-/// for all. Sums are float32 in one order, whatever the rows' dtype, and no array of [T, buckets]
-/// exists. A machine with fused multiply-add rounds a sum once where another rounds twice, so rows
-/// that lie on a bucket's border to the last bit may differ between instruction sets.
-/// Throws c10::Error on shapes that do not fit.
+/// Buckets of all rows, [R, B, H, T] with values 0 to 2*half - 1; the first of equals wins. int32;
+/// on CUDA the smallest of uint8, uint16 and int32 that holds them. rows: [B, H, T, D], any
+/// strides. projections: float32 [R, H or 1, D, half], all heads' or one for all. Sums are float32
+/// in one order, whatever the rows' dtype, and no array of [T, buckets] exists. A machine with
+/// fused multiply-add rounds a sum once where another rounds twice, so rows that lie on a bucket's
+/// border to the last bit may differ between instruction sets. Throws c10::Error on shapes that do
+/// not fit.
 [[nodiscard]] at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections);
 
 /// bool keep[t] for t = 0..length-1: true where stream.uniform(t) >= rate.

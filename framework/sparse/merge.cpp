@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "framework/sparse/cuda_library.h"
+#include "framework/sparse/cuda_merge.h"
 #include "framework/sparse/merge_rows.h"
 
 namespace attnlab::sparse {
@@ -103,6 +105,7 @@ struct MergeRounds : torch::autograd::Function<MergeRounds> {
 }  // namespace
 
 Merged merge_forward(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
+  if (on_cuda(value)) return cuda::merge_forward(out, lse, value);
   check_all(out, lse, value);
   const auto outs = contiguous(out), lses = contiguous(lse);
   const auto own = value.contiguous();
@@ -118,6 +121,7 @@ Merged merge_forward(at::TensorList out, at::TensorList lse, const at::Tensor& v
 
 MergeGradient merge_backward(const at::Tensor& grad, at::TensorList out, at::TensorList lse,
                              const at::Tensor& merged) {
+  if (on_cuda(merged)) return cuda::merge_backward(grad, out, lse, merged);
   check_all(out, lse, merged);
   check(grad, "grad", merged.sizes(), merged.scalar_type());
   const auto outs = contiguous(out), lses = contiguous(lse);

@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
+#include "framework/sparse/cuda_library.h"
+#include "framework/sparse/cuda_plans.h"
 #include "framework/sparse/plan_seal.h"
 #include "framework/sparse/sort.h"
 
@@ -54,8 +57,9 @@ SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool
 }  // namespace
 
 GroupedRows sort_by_bucket(const at::Tensor& buckets, std::int64_t N) {
-  check_input(buckets, "buckets", at::kInt);
   TORCH_CHECK(N >= 1, "[plans] ", N, " buckets; expected at least 1");
+  if (on_cuda(buckets)) return cuda::sort_by_bucket(buckets, N);
+  check_input(buckets, "buckets", at::kInt);
   const std::int64_t B = buckets.size(0), H = buckets.size(1), T = buckets.size(2);
   const auto packed = buckets.contiguous();
   GroupedRows grouped{at::empty({B, H, T}, at::kInt), at::empty({B, H, N + 1}, at::kInt)};
@@ -71,6 +75,7 @@ GroupedRows sort_by_bucket(const at::Tensor& buckets, std::int64_t N) {
 }
 
 GroupedRows compact(const at::Tensor& keep) {
+  if (on_cuda(keep)) return cuda::compact(keep);
   check_input(keep, "keep", at::kBool);
   const std::int64_t B = keep.size(0), H = keep.size(1), T = keep.size(2);
   const auto packed = keep.contiguous();
@@ -96,11 +101,13 @@ PlanCounts count(const SegmentPlan& plan) {
   PlanCounts counts;
   const std::int64_t segments = plan.key_begin.size(2), rows = plan.query_rows.size(2);
   const std::int64_t keys = plan.key_rows.size(2);
-  const auto* query_rows = plan.query_rows.const_data_ptr<std::int32_t>();
-  const auto* key_rows = plan.key_rows.const_data_ptr<std::int32_t>();
-  const auto* start = plan.query_start.const_data_ptr<std::int32_t>();
-  const auto* begin = plan.key_begin.const_data_ptr<std::int32_t>();
-  const auto* end = plan.key_end.const_data_ptr<std::int32_t>();
+  const std::array host{plan.query_rows.cpu(), plan.key_rows.cpu(), plan.query_start.cpu(),
+                        plan.key_begin.cpu(), plan.key_end.cpu()};
+  const auto* query_rows = host[0].const_data_ptr<std::int32_t>();
+  const auto* key_rows = host[1].const_data_ptr<std::int32_t>();
+  const auto* start = host[2].const_data_ptr<std::int32_t>();
+  const auto* begin = host[3].const_data_ptr<std::int32_t>();
+  const auto* end = host[4].const_data_ptr<std::int32_t>();
   for (std::int64_t g = 0; g < plan.key_begin.size(0) * plan.key_begin.size(1); ++g) {
     for (std::int64_t s = 0; s < segments; ++s) {
       const auto first = start[g * (segments + 1) + s];
@@ -112,12 +119,14 @@ PlanCounts count(const SegmentPlan& plan) {
   return counts;
 }
 
-SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self) {
+SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self,
+                      at::Device device) {
   const auto of_all = [&](const at::Tensor& per_head) {
     return per_head.expand({B, H, per_head.size(0)}).contiguous();
   };
-  const GroupedRows all{of_all(at::arange(T, at::kInt)),  // [B, H, T]
-                        of_all(at::tensor({std::int64_t{0}, T}, at::kInt))};
+  const auto options = at::device(device).dtype(at::kInt);
+  const GroupedRows all{of_all(at::arange(T, options)),  // [B, H, T]
+                        of_all(at::arange(2, options) * T)};
   return join_sides(all, all, include_self);
 }
 

@@ -16,8 +16,9 @@ struct GroupedRows {
   at::Tensor start;  // int32 [B, H, N+1]: where each group begins
 };
 
-/// Stable counting sort. buckets: int32 [B, H, T] with values 0..N-1.
-/// Throws c10::Error on a bucket out of range.
+/// Stable counting sort. buckets: int32 [B, H, T] with values 0..N-1; on CUDA also uint8 and
+/// uint16. Throws c10::Error on a bucket out of range, on the CPU; on CUDA such a row is left out,
+/// because asking would wait for the device.
 [[nodiscard]] GroupedRows sort_by_bucket(const at::Tensor& buckets, std::int64_t N);
 
 /// Prefix-sum compaction into one group. keep: bool [B, H, T].
@@ -33,7 +34,8 @@ struct GroupedRows {
 [[nodiscard]] SegmentPlan kept_plan(const at::Tensor& query_keep, const at::Tensor& key_keep,
                                     bool include_self);
 
-/// How much a plan from here leaves, for statistics. Counted in O(T) a group, not by pairs.
+/// How much a plan from here leaves, for statistics. Waits for the device that the plan is on.
+/// Counted in O(T) a group, not by pairs.
 struct PlanCounts {
   std::int64_t pairs = 0;            // of query and key, over all B and H
   std::int64_t queries = 0;          // rows in some segment
@@ -44,6 +46,6 @@ struct PlanCounts {
 
 /// One segment of all rows: plain causal attention.
 [[nodiscard]] SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T,
-                                    bool include_self);
+                                    bool include_self, at::Device device = at::kCPU);
 
 }  // namespace attnlab::sparse

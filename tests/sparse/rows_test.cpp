@@ -100,7 +100,7 @@ TEST(HashBuckets, refuse_projections_of_another_size) {
   } catch (const c10::Error& error) {
     EXPECT_STREQ(error.what_without_backtrace(),
                  "[hash_buckets] projections: Float [1, 2, 8, 4] on cpu; expected float32 "
-                 "[R, 3 or 1, 8, buckets / 2] on the CPU");
+                 "[R, 3 or 1, 8, buckets / 2] on cpu");
   }
 }
 

@@ -1,0 +1,77 @@
+#include "framework/sparse/cuda_library.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "framework/sparse/remembered.h"
+
+namespace attnlab::sparse {
+namespace {
+
+const char* chosen_file() { return std::getenv("ATTNLAB_CUDA_LIBRARY"); }
+
+std::string file_of_library() {
+  if (chosen_file() != nullptr) return chosen_file();
+  Dl_info here{};
+  TORCH_CHECK(dladdr(reinterpret_cast<const void*>(&cuda_library), &here) != 0,
+              "[cuda] cannot tell where libattnlab_sparse.so lies");
+  return std::filesystem::path(here.dli_fname).replace_filename("libattnlab_cuda.so").string();
+}
+
+template <class Function>
+void find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  TORCH_CHECK(function != nullptr, "[cuda] ", file_of_library(), " has no '", name,
+              "': it is of another build. Build attnlab anew.");
+}
+
+CudaLibrary load() {
+  void* const library = dlopen(file_of_library().c_str(), RTLD_NOW | RTLD_LOCAL);
+  TORCH_CHECK(library != nullptr, "[cuda] our kernels for GPUs cannot be loaded: ", dlerror(),
+              ". They are built where nvcc is found (CUDA Toolkit 12 or later): build attnlab on a "
+              "machine that has it, or run with device=cpu.");
+  CudaLibrary found{};
+  find(library, "attnlab_cuda_error", found.error);
+  find(library, "attnlab_cuda_hash", found.hash);
+  find(library, "attnlab_cuda_sort", found.sort);
+  find(library, "attnlab_cuda_list_tiles", found.list_tiles);
+  return found;
+}
+
+// The emulated twin takes host pointers, so tests send every CPU tensor through the launchers.
+bool is_emulated() {
+  static const bool emulated =
+      chosen_file() != nullptr && std::string(chosen_file()).ends_with("_emulated.so");
+  return emulated;
+}
+
+}  // namespace
+
+const CudaLibrary& cuda_library() {
+  static const CudaLibrary library = load();
+  return library;
+}
+
+bool on_cuda(const at::Tensor& tensor) { return tensor.is_cuda() || is_emulated(); }
+
+void* current_stream(const at::Tensor& tensor) {
+  if (!tensor.is_cuda()) return nullptr;
+  const c10::impl::VirtualGuardImpl device(at::kCUDA);
+  return device.getStream(tensor.device()).native_handle();
+}
+
+at::Tensor to_device_of(const at::Tensor& like, const at::Tensor& host) {
+  // From pageable memory the copy would wait for the device.
+  return like.is_cuda() ? host.pin_memory().to(like.device(), /*non_blocking=*/true) : host;
+}
+
+void check_launch(int status, const char* what) {
+  TORCH_CHECK(status == 0, "[", what, "] CUDA error ", status, ": ", cuda_library().error(status));
+}
+
+}  // namespace attnlab::sparse

@@ -1,0 +1,34 @@
+/// remembered.h: a tensor that is drawn anew only when what it depends on changes.
+///   Draws are made on the CPU; a step that is captured in a CUDA graph must find them on the
+///   device already, and micro-batches of a step share them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <utility>
+
+namespace attnlab::sparse {
+
+/// Key: everything that the draw is a function of, comparable with ==.
+template <class Key>
+class Remembered {
+ public:
+  template <class Draw>
+  const at::Tensor& get(Key key, const Draw& draw) {
+    if (!key_ || !(*key_ == key)) {
+      tensor_ = draw();
+      key_ = std::move(key);
+    }
+    return tensor_;
+  }
+
+ private:
+  std::optional<Key> key_;
+  at::Tensor tensor_;
+};
+
+/// A host tensor on the device of `like`, without waiting for the device.
+[[nodiscard]] at::Tensor to_device_of(const at::Tensor& like, const at::Tensor& host);
+
+}  // namespace attnlab::sparse
