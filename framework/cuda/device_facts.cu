@@ -24,11 +24,11 @@ int attnlab_cuda_device_facts(int index, char* text, unsigned long capacity) {
           cudaDeviceGetAttribute(&memory_clock, cudaDevAttrMemoryClockRate, index)) {
     return status;
   }
-  std::snprintf(text, capacity,
-                "gpu=%s\ngpu_capability=%d.%d\ngpu_memory_bytes=%zu\ngpu_multiprocessors=%d\n"
-                "gpu_clock_khz=%d\ngpu_memory_clock_khz=%d\ncuda_driver=%d.%d\ncuda_runtime=%d.%d\n",
-                facts.name, facts.major, facts.minor, facts.totalGlobalMem,
-                facts.multiProcessorCount, clock, memory_clock, driver / 1000, driver % 1000 / 10,
-                runtime / 1000, runtime % 1000 / 10);
+  std::snprintf(
+      text, capacity,
+      "gpu=%s\ngpu_capability=%d.%d\ngpu_memory_bytes=%zu\ngpu_multiprocessors=%d\n"
+      "gpu_clock_khz=%d\ngpu_memory_clock_khz=%d\ncuda_driver=%d.%d\ncuda_runtime=%d.%d\n",
+      facts.name, facts.major, facts.minor, facts.totalGlobalMem, facts.multiProcessorCount, clock,
+      memory_clock, driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
   return 0;
 }

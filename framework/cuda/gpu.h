@@ -102,6 +102,7 @@ GPU_FUNCTION std::uint32_t pack<F16>(float low, float high) {
   asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
   return packed;
 }
+GPU_FUNCTION float as_float(std::uint32_t bits) { return __uint_as_float(bits); }
 GPU_FUNCTION float to_float(float x) { return x; }
 GPU_FUNCTION float to_float(Bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
 GPU_FUNCTION float to_float(F16 x) {

@@ -63,6 +63,7 @@ inline float log_exact(float x) { return std::log(x); }
 inline float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
 inline float larger(float a, float b) { return std::fmax(a, b); }
 
+inline float as_float(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 inline float to_float(float x) { return x; }
 inline float to_float(Bf16 x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);

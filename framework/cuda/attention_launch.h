@@ -1,0 +1,33 @@
+/// attention_launch.h: launchers of segment attention; part of libattnlab_cuda.so's interface.
+///   As in plan_launch.h: device pointers, a stream, a status, no wait for the device.
+#pragma once
+
+#include "framework/cuda/attention_params.h"
+#include "framework/cuda/plan_launch.h"
+
+namespace attnlab::cuda {
+
+/// The head dim that the kernels for `head_dim` are made for; above it, rows are padded with zeros
+/// in shared memory only. 0 where there are none.
+constexpr int kernel_head_dim(int head_dim) {
+  if (head_dim < 8 || head_dim > 128 || head_dim % 8 != 0) return 0;
+  return (head_dim + 31) / 32 * 32;
+}
+/// Rows of a tile, for the tile lists: of queries in both directions, of keys backward.
+constexpr int query_tile_rows(AttnlabElement element, int head_dim) {
+  return element == kAttnlabFloat32 || head_dim > 64 ? 64 : 128;
+}
+constexpr int key_tile_rows(AttnlabElement, int) { return 64; }
+
+}  // namespace attnlab::cuda
+
+extern "C" {
+
+/// Fills lse (and largest and total) for every row: -inf where a row sees no key; out is 0 there.
+int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams* params,
+                                   AttnlabElement element, void* stream);
+
+/// Fills shift and all three gradients, for every row. Bit for bit the same every time.
+int attnlab_cuda_attention_backward(const attnlab::cuda::BackwardParams* params,
+                                    AttnlabElement element, void* stream);
+}

@@ -1,0 +1,81 @@
+/// attention_params.h: arguments of the segment-attention kernels; the axes of segment_plan.h.
+///   G = B*H groups, T length, D head_dim. Device pointers; nothing here owns memory. Everything
+///   that a kernel needs to know of a plan's contents stays on the device.
+#pragma once
+
+#include <cstdint>
+
+#include "framework/cuda/plan_params.h"
+
+namespace attnlab::cuda {
+
+/// sparse::SegmentPlan on the device. All arrays int32 and contiguous; optional ones are null.
+struct Plan {
+  std::int64_t groups = 0;                    // G
+  std::int64_t heads = 1;                     // H
+  std::int64_t length = 0;                    // T, below 2^29
+  std::int64_t queries = 0;                   // Nq
+  std::int64_t keys = 0;                      // Nk
+  std::int64_t segments = 0;                  // S
+  const std::int32_t* query_rows = nullptr;   // [G, Nq]
+  const std::int32_t* key_rows = nullptr;     // [G, Nk]
+  const std::int32_t* query_start = nullptr;  // [G, S+1]
+  const std::int32_t* key_begin = nullptr;    // [G, S]
+  const std::int32_t* key_end = nullptr;      // [G, S]
+  bool ascending = false;
+  bool causal = true;
+  bool include_self = false;
+  std::int64_t max_distance = 0;
+  const std::int32_t* query_labels = nullptr;  // [G, T]
+  const std::int32_t* key_labels = nullptr;    // [G, T]
+  const std::int32_t* chunks = nullptr;        // [R, G, T]; read for rounds before `round`
+  const std::int32_t* round_labels = nullptr;  // [R, G, T]
+  std::int64_t round = 0;                      // 0 where chunks is null
+};
+
+/// [B, H, T, D] with any strides, in elements, but contiguous along D. 16-bit elements: rows begin
+/// at multiples of 16 bytes.
+struct Rows {
+  void* data = nullptr;
+  std::int64_t batch = 0;
+  std::int64_t head = 0;
+  std::int64_t row = 0;
+};
+
+/// Tiles of a plan, longest first: items[order[i]] for i < *count.
+struct TileList {
+  const TileItem* items = nullptr;
+  const std::int32_t* order = nullptr;
+  const std::int32_t* count = nullptr;
+  std::int64_t most = 0;  // upper bound of *count: as many blocks are started
+};
+
+struct ForwardParams {
+  Plan plan;
+  TileList tiles;
+  Rows query, key, value, out;
+  float* lse = nullptr;       // [G, T], natural log
+  float* largest = nullptr;   // [G, T] largest score, and
+  float* total = nullptr;     // [G, T] sum of exp(score - largest); float32 kernels only
+  float scale = 1;            // of the scores; above 0
+  std::int32_t head_dim = 0;  // a multiple of 8, at most the kernel's
+};
+
+struct BackwardParams {
+  Plan plan;
+  TileList query_tiles, key_tiles;
+  Rows query, key, value, out, grad_out, grad_query, grad_key, grad_value;
+  const float* lse = nullptr;       // [G, T]
+  const float* largest = nullptr;   // [G, T], float32 kernels only
+  const float* total = nullptr;     // [G, T], float32 kernels only
+  const float* grad_lse = nullptr;  // [G, T] or null
+  float* shift = nullptr;           // [G, T]: sum_d grad_out * out - grad_lse; 0 without keys
+  /// Where rows repeat among a group's packed keys: [G, Nk, D] sums of each packed key, to be added
+  /// up afterwards. Null: each row is at most once there, and its gradient is written at once.
+  float* packed_grad_key = nullptr;
+  float* packed_grad_value = nullptr;
+  float scale = 1;
+  std::int32_t head_dim = 0;
+};
+
+}  // namespace attnlab::cuda

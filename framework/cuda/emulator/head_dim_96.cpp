@@ -1,0 +1,2 @@
+#define ATTNLAB_HEAD_DIM 96
+#include "framework/cuda/attention_kernels.cu"

@@ -1,0 +1,260 @@
+/// forward.cuh: out[t] = sum_s p[t,s] v[s], p = softmax of scale q[t].k[s] over the plan's pairs.
+///   A block owns one tile of packed queries of one segment and walks over the keys that the
+///   segment may see. Rows are gathered by asynchronous copies, one tile of keys ahead; a warp owns
+///   16 RowTiles query rows, keeps them in registers, and the scores never leave registers.
+///   Online softmax (Milakov and Gimelshein 2018), as FlashAttention-2 (Dao 2023) orders it.
+#pragma once
+
+#include "framework/cuda/tile.cuh"
+
+namespace attnlab::cuda {
+
+/// Warps x 16 RowTiles queries per block.
+template <class T, int D, int Warps, int RowTiles>
+class Forward {
+ public:
+  using Params = ForwardParams;
+  static constexpr int kThreads = Warps * kWarp;
+  static constexpr int kBlocks = D <= 64 ? 2 : 1;
+  static constexpr int kQueries = Warps * 16 * RowTiles;
+  static constexpr int kKeys = 64;
+
+ private:
+  using QueryTile = SharedTile<D, kQueries>;
+  using KeyTile = SharedTile<D, kKeys>;
+  using KeyList = SharedList<std::int32_t, kKeys>;
+  using QueryList = SharedList<std::int32_t, kQueries>;
+  static constexpr std::uint32_t kKeyAt = QueryTile::kBytes;
+  static constexpr std::uint32_t kValueAt = kKeyAt + 2 * KeyTile::kBytes;
+  static constexpr std::uint32_t kKeyListAt = kValueAt + 2 * KeyTile::kBytes;
+  static constexpr std::uint32_t kQueryListAt = kKeyListAt + 3 * KeyList::kBytes;
+
+ public:
+  static constexpr std::uint32_t kSharedBytes = kQueryListAt + QueryList::kBytes;
+
+  static GPU_FUNCTION void run(const Params& p) {
+    if (gpu::block() >= gpu::load(p.tiles.count)) return;
+    const TileItem tile = gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
+    Forward(p, tile).work();
+  }
+
+ private:
+  GPU_FUNCTION Forward(const Params& params, const TileItem& item)
+      : p(params),
+        tile(item),
+        rule(params.plan),
+        group(params.plan, item.group),
+        marks(params.plan, item.group),
+        range(key_range(params.plan, group, rule, item)),
+        pieces(params.head_dim / 8),
+        first(gpu::warp() * 16 * RowTiles) {}
+
+  static GPU_FUNCTION KeyTile key_tile(int i) {
+    return {kKeyAt + static_cast<std::uint32_t>(i % 2) * KeyTile::kBytes};
+  }
+  static GPU_FUNCTION KeyTile value_tile(int i) {
+    return {kValueAt + static_cast<std::uint32_t>(i % 2) * KeyTile::kBytes};
+  }
+  /// Row numbers of key tile i: one tile is used, one is being fetched, one is being listed.
+  static GPU_FUNCTION KeyList key_list(int i) {
+    return {kKeyListAt + static_cast<std::uint32_t>(i % 3) * KeyList::kBytes};
+  }
+
+  GPU_FUNCTION std::int32_t key_number(int i) const {
+    const std::int32_t at = range.begin + i * kKeys + gpu::thread();
+    return at < range.end ? gpu::load(group.key_rows + at) : kNoRow;
+  }
+  GPU_FUNCTION void fetch(int i) const {
+    const std::int64_t heads = p.plan.heads;
+    gather<kThreads>(GroupRows<T>(p.key, heads, tile.group), key_list(i), pieces, key_tile(i));
+    gather<kThreads>(GroupRows<T>(p.value, heads, tile.group), key_list(i), pieces, value_tile(i));
+  }
+
+  GPU_FUNCTION void work() {
+    for (int i = gpu::thread(); i < kQueries; i += kThreads) {
+      const std::int32_t at = tile.begin + i;
+      queries.set(i, at < tile.end ? gpu::load(group.query_rows + at) : kNoRow);
+    }
+    if (gpu::thread() < kKeys) {
+      key_list(0).set(gpu::thread(), key_number(0));
+      key_list(1).set(gpu::thread(), key_number(1));
+    }
+    gpu::sync_threads();
+    gather<kThreads>(GroupRows<T>(p.query, p.plan.heads, tile.group), queries, pieces, query_tile);
+    fetch(0);
+    gpu::copy_commit();
+    start();
+    gpu::copy_wait<0>();
+    gpu::sync_threads();
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) {
+      GPU_UNROLL
+      for (int k = 0; k < D / 16; ++k) query_tile.left(first + 16 * r, k, query[r][k]);
+    }
+    const int tiles = (range.end - range.begin + kKeys - 1) / kKeys;
+    GPU_NO_UNROLL
+    for (int i = 0; i < tiles; ++i) {
+      std::int32_t ahead = kNoRow;
+      if (gpu::thread() < kKeys) ahead = key_number(i + 2);
+      if (i + 1 < tiles) fetch(i + 1);
+      gpu::copy_commit();
+      add(i);
+      if (gpu::thread() < kKeys) key_list(i + 2).set(gpu::thread(), ahead);
+      gpu::copy_wait<0>();
+      gpu::sync_threads();
+    }
+    finish();
+  }
+
+  GPU_FUNCTION void start() {
+    own = queries.get(first + gpu::lane() % (16 * RowTiles));
+    positions = extent(queries.at(first), 16 * RowTiles);
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) {
+      clear(sum[r]);
+      GPU_UNROLL
+      for (int half = 0; half < 2; ++half) largest[r][half] = -kInfinity, total[r][half] = 0;
+    }
+  }
+
+  /// What key tile i adds to this warp's rows.
+  GPU_FUNCTION void add(int i) {
+    const int count = range.end - range.begin - i * kKeys;
+    const KeyList rows = key_list(i);
+    Coverage covered = coverage(rule, positions, extent(rows.at(0), kKeys));
+    if (covered == Coverage::none) return;
+    if (count < kKeys) covered = Coverage::some;
+    float score[RowTiles][kKeys / 8][4];
+    multiply_scores(key_tile(i), score);
+    if (covered == Coverage::some) {
+      GPU_UNROLL
+      for (int c = 0; c < kKeys; c += 32) {
+        const TileBits<RowTiles> bits(visible<false>(rule, marks, own, rows.at(c)));
+        GPU_UNROLL
+        for (int r = 0; r < RowTiles; ++r) {
+          GPU_UNROLL
+          for (int e = 0; e < 16; ++e) {
+            if (!bits.get(r, e / 4, e % 4)) score[r][c / 8 + e / 4][e % 4] = -kInfinity;
+          }
+        }
+      }
+    }
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) {
+      GPU_UNROLL
+      for (int half = 0; half < 2; ++half) soften(r, half, score[r]);
+    }
+    add_values(value_tile(i), score);
+  }
+
+  GPU_FUNCTION void multiply_scores(const KeyTile& keys, float (&score)[RowTiles][kKeys / 8][4]) {
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) clear(score[r]);
+    GPU_UNROLL
+    for (int k = 0; k < D / 16; ++k) {
+      GPU_UNROLL
+      for (int n = 0; n < kKeys / 16; ++n) {
+        std::uint32_t right[4];
+        keys.right(16 * n, k, right);
+        GPU_UNROLL
+        for (int r = 0; r < RowTiles; ++r) {
+          gpu::multiply<T>(score[r][2 * n], query[r][k], right[0], right[1]);
+          gpu::multiply<T>(score[r][2 * n + 1], query[r][k], right[2], right[3]);
+        }
+      }
+    }
+  }
+
+  /// One step of the online softmax for one of this thread's rows: scores become weights. A NaN
+  /// stays one.
+  GPU_FUNCTION void soften(int r, int half, float (&score)[kKeys / 8][4]) {
+    float now = largest[r][half];
+    GPU_UNROLL
+    for (int n = 0; n < kKeys / 8; ++n) {
+      now = gpu::larger(now, gpu::larger(score[n][2 * half], score[n][2 * half + 1]));
+    }
+    now = gpu::larger(now, gpu::shuffle_xor(now, 1));
+    now = gpu::larger(now, gpu::shuffle_xor(now, 2));
+    const float unit = p.scale * kLog2E;
+    const float base = now == -kInfinity ? 0 : now * unit;  // no key yet: avoids inf - inf
+    const float shrink = gpu::exp2_fast(gpu::multiply_add(largest[r][half], unit, -base));
+    largest[r][half] = now;
+    float added = 0;
+    GPU_UNROLL
+    for (int n = 0; n < kKeys / 8; ++n) {
+      GPU_UNROLL
+      for (int i = 2 * half; i < 2 * half + 2; ++i) {
+        score[n][i] = gpu::exp2_fast(gpu::multiply_add(score[n][i], unit, -base));
+        added += score[n][i];
+      }
+    }
+    total[r][half] = gpu::multiply_add(total[r][half], shrink, added);
+    GPU_UNROLL
+    for (int n = 0; n < D / 8; ++n) {
+      sum[r][n][2 * half] *= shrink;
+      sum[r][n][2 * half + 1] *= shrink;
+    }
+  }
+
+  GPU_FUNCTION void add_values(const KeyTile& values,
+                               const float (&weight)[RowTiles][kKeys / 8][4]) {
+    GPU_UNROLL
+    for (int k = 0; k < kKeys / 16; ++k) {
+      std::uint32_t left[RowTiles][4];
+      GPU_UNROLL
+      for (int r = 0; r < RowTiles; ++r) {
+        as_left<T>(weight[r][2 * k], weight[r][2 * k + 1], left[r]);
+      }
+      GPU_UNROLL
+      for (int n = 0; n < D / 16; ++n) {
+        std::uint32_t right[4];
+        values.right_transposed(16 * k, 16 * n, right);
+        GPU_UNROLL
+        for (int r = 0; r < RowTiles; ++r) {
+          gpu::multiply<T>(sum[r][2 * n], left[r], right[0], right[1]);
+          gpu::multiply<T>(sum[r][2 * n + 1], left[r], right[2], right[3]);
+        }
+      }
+    }
+  }
+
+  GPU_FUNCTION void finish() {
+    const GroupRows<T> out(p.out, p.plan.heads, tile.group);
+    gpu::sync_warp();  // all lanes have read the rows of queries that now become the stage
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) {
+      float factor[2];
+      GPU_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        float all = total[r][half] + gpu::shuffle_xor(total[r][half], 1);
+        all += gpu::shuffle_xor(all, 2);
+        factor[half] = all == 0 ? 0 : 1 / all;
+        const std::int32_t row = queries.get(first + 16 * r + 8 * half + gpu::lane() / 4);
+        if (row != kNoRow && gpu::lane() % 4 == 0) {
+          const float lse =
+              all == 0 ? -kInfinity : largest[r][half] * p.scale + gpu::log_exact(all);
+          gpu::store(p.lse + tile.group * p.plan.length + row, lse);
+        }
+      }
+      scatter<T>(sum[r], factor, query_tile, first + 16 * r, queries, pieces, out);
+    }
+  }
+
+  const QueryTile query_tile{0};
+  const QueryList queries{kQueryListAt};
+  const Params& p;
+  const TileItem tile;
+  const Rule rule;
+  const GroupPlan group;
+  const GroupMarks marks;
+  const Range range;
+  const int pieces;
+  const int first;   // of this warp's rows in the tile
+  std::int32_t own;  // this lane's row, when lanes stand for rows
+  Extent positions;  // of this warp's rows
+  std::uint32_t query[RowTiles][D / 16][4];
+  float sum[RowTiles][D / 8][4];
+  float largest[RowTiles][2], total[RowTiles][2];
+};
+
+}  // namespace attnlab::cuda

@@ -1,0 +1,92 @@
+/// rows.cuh: what is done to every row before and after the tiles.
+#pragma once
+
+#include "framework/cuda/attention_params.h"
+#include "framework/cuda/tile.cuh"
+
+namespace attnlab::cuda {
+
+inline constexpr int kRowThreads = 128;
+
+/// values[i] = value for i < count.
+struct FillParams {
+  float* values = nullptr;
+  std::int64_t count = 0;
+  float value = 0;
+};
+GPU_FUNCTION void fill(const FillParams& p) {
+  const std::int64_t i = gpu::block() * kRowThreads + gpu::thread();
+  if (i < p.count) gpu::store(p.values + i, p.value);
+}
+
+/// Rows of `rows` whose lse is -inf become 0: rows of no segment, which no tile writes.
+template <class T>
+struct ClearParams {
+  Rows rows;
+  const float* lse = nullptr;  // [G, T]
+  std::int64_t groups = 0, heads = 1, length = 0;
+  std::int32_t head_dim = 0;
+};
+/// 8 threads a row.
+template <class T>
+GPU_FUNCTION void clear_rows(const ClearParams<T>& p) {
+  const std::int64_t index = (gpu::block() * kRowThreads + gpu::thread()) / 8;
+  if (index >= p.groups * p.length || gpu::load(p.lse + index) != -kInfinity) return;
+  constexpr int kPiece = 16 / sizeof(T);
+  T* row = GroupRows<T>(p.rows, p.heads, index / p.length)
+               .row(static_cast<std::int32_t>(index % p.length));
+  for (int i = gpu::thread() % 8; i < p.head_dim / kPiece; i += 8) {
+    gpu::store(reinterpret_cast<Vector16*>(row + i * kPiece), Vector16{});
+  }
+}
+
+/// Sum over a 16-byte piece of a * b.
+GPU_FUNCTION float dot_piece(const float*, const Vector16& a, const Vector16& b) {
+  float sum = 0;
+  GPU_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    sum = gpu::multiply_add(gpu::as_float(a.word[i]), gpu::as_float(b.word[i]), sum);
+  }
+  return sum;
+}
+template <class T>
+GPU_FUNCTION float dot_piece(const T*, const Vector16& a, const Vector16& b) {
+  float sum = 0;
+  GPU_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    GPU_UNROLL
+    for (int half = 0; half < 32; half += 16) {
+      sum = gpu::multiply_add(gpu::to_float(T{static_cast<std::uint16_t>(a.word[i] >> half)}),
+                              gpu::to_float(T{static_cast<std::uint16_t>(b.word[i] >> half)}), sum);
+    }
+  }
+  return sum;
+}
+
+/// shift[t] = sum_d grad_out[t,d] out[t,d] - grad_lse[t]; 0 where a row sees no key, whatever
+/// gradient arrives there. 8 threads a row.
+template <class T>
+GPU_FUNCTION void fill_shift(const BackwardParams& p) {
+  const Plan& plan = p.plan;
+  const std::int64_t index = (gpu::block() * kRowThreads + gpu::thread()) / 8;
+  const bool exists = index < plan.groups * plan.length;
+  const bool seen = exists && gpu::load(p.lse + index) != -kInfinity;
+  float sum = 0;
+  if (seen) {
+    const auto t = static_cast<std::int32_t>(index % plan.length);
+    const T* grad = GroupRows<T>(p.grad_out, plan.heads, index / plan.length).row(t);
+    const T* out = GroupRows<T>(p.out, plan.heads, index / plan.length).row(t);
+    constexpr int kPiece = 16 / sizeof(T);
+    for (int i = gpu::thread() % 8; i < p.head_dim / kPiece; i += 8) {
+      sum += dot_piece(grad, gpu::load(reinterpret_cast<const Vector16*>(grad + i * kPiece)),
+                       gpu::load(reinterpret_cast<const Vector16*>(out + i * kPiece)));
+    }
+  }
+  GPU_UNROLL
+  for (int step = 1; step < 8; step *= 2) sum += gpu::shuffle_xor(sum, step);
+  if (!exists || gpu::thread() % 8 != 0) return;
+  if (seen && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + index);
+  gpu::store(p.shift + index, sum);
+}
+
+}  // namespace attnlab::cuda

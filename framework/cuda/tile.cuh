@@ -1,0 +1,143 @@
+/// tile.cuh: blocks of gathered rows in shared memory, and how fragments come out of them.
+///   16-bit elements. The 16-byte pieces of a row are turned by a function of the row (XOR), so
+///   that neither the copies nor ldmatrix meet in a bank.
+#pragma once
+
+#include "framework/cuda/attention_params.h"
+#include "framework/cuda/gpu.h"
+#include "framework/cuda/pattern.cuh"
+
+namespace attnlab::cuda {
+
+inline constexpr float kLog2E = 1.44269504088896341F;
+inline constexpr float kInfinity = __builtin_huge_valf();
+
+/// Numbers of rows or anything else of 4 bytes, one per row of a tile.
+template <class T, int Count>
+struct SharedList {
+  std::uint32_t base;
+  static constexpr std::uint32_t kBytes = Count * 4;
+  GPU_FUNCTION std::uint32_t at(int i) const {
+    GPU_CHECK(i >= 0 && i < Count, "an index past the list");
+    return base + static_cast<std::uint32_t>(i) * 4;
+  }
+  GPU_FUNCTION T get(int i) const { return gpu::shared_load<T>(at(i)); }
+  GPU_FUNCTION void set(int i, T value) const { gpu::shared_store(at(i), value); }
+};
+
+template <int D, int Count>
+struct SharedTile {
+  static constexpr int kPieces = D / 8;
+  static constexpr std::uint32_t kBytes = Count * D * 2;
+  std::uint32_t base;
+
+  GPU_FUNCTION std::uint32_t at(int row, int piece) const {
+    GPU_CHECK(row >= 0 && row < Count && piece >= 0 && piece < kPieces, "an index past the tile");
+    const int turned = piece ^ (kPieces % 8 == 0 ? row & 7 : row >> 1 & 3);
+    return base + static_cast<std::uint32_t>(row * D * 2 + turned * 16);
+  }
+  /// Left operand: rows [row, row + 16), depth [16 step, 16 step + 16).
+  GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
+    gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
+  }
+  /// Right operand whose columns are this tile's rows [row, row + 16): two of 8 columns.
+  GPU_FUNCTION void right(int row, int step, std::uint32_t (&to)[4]) const {
+    const int lane = gpu::lane();
+    gpu::load_matrices(to, at(row + lane % 8 + lane / 16 * 8, 2 * step + lane / 8 % 2));
+  }
+  /// Right operand whose depth is this tile's rows [row, row + 16): columns [column, column + 16).
+  GPU_FUNCTION void right_transposed(int row, int column, std::uint32_t (&to)[4]) const {
+    gpu::load_matrices_transposed(to, at(row + gpu::lane() % 16, column / 8 + gpu::lane() / 16));
+  }
+};
+
+/// One group of a [B, H, T, D] tensor.
+template <class T>
+struct GroupRows {
+  GPU_FUNCTION GroupRows(const Rows& rows, std::int64_t heads, std::int64_t group)
+      : base(static_cast<T*>(rows.data) + group / heads * rows.batch + group % heads * rows.head),
+        stride(rows.row) {}
+  GPU_FUNCTION T* row(std::int32_t index) const { return base + index * stride; }
+  T* base;
+  std::int64_t stride;
+};
+
+/// Starts copies of the rows that `numbers` lists; zeros for kNoRow and past `pieces`.
+template <int Threads, class T, int D, int Count, class Numbers>
+GPU_FUNCTION void gather(const GroupRows<T>& from, const Numbers& numbers, int pieces,
+                         const SharedTile<D, Count>& to) {
+  constexpr int kPieces = SharedTile<D, Count>::kPieces;
+  GPU_UNROLL
+  for (int i = gpu::thread(); i < Count * kPieces; i += Threads) {
+    const int row = i / kPieces, piece = i % kPieces;
+    const std::int32_t index = numbers.get(row);
+    const bool valid = index != kNoRow && piece < pieces;
+    const T* source = from.row(valid ? index : 0) + (valid ? piece * 8 : 0);
+    gpu::copy_async(to.at(row, piece), source, valid);
+  }
+}
+
+/// Writes a warp's 16 rows x D sums as rows of 16-bit elements: through `stage`, so that whole rows
+/// leave at once. No other warp may use these 16 rows of the stage.
+template <class T, int D, int Count, class Numbers>
+GPU_FUNCTION void scatter(float (&sums)[D / 8][4], const float (&factor)[2],
+                          const SharedTile<D, Count>& stage, int first, const Numbers& numbers,
+                          int pieces, const GroupRows<T>& to) {
+  const int lane = gpu::lane();
+  GPU_UNROLL
+  for (int n = 0; n < D / 8; ++n) {
+    GPU_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const std::uint32_t word =
+          gpu::pack<T>(sums[n][2 * half] * factor[half], sums[n][2 * half + 1] * factor[half]);
+      gpu::shared_store(
+          stage.at(first + lane / 4 + 8 * half, n) + static_cast<std::uint32_t>(lane % 4) * 4,
+          word);
+    }
+  }
+  gpu::sync_warp();
+  GPU_UNROLL
+  for (int i = lane; i < 16 * (D / 8); i += kWarp) {
+    const int row = first + i / (D / 8), piece = i % (D / 8);
+    const std::int32_t index = numbers.get(row);
+    if (index == kNoRow || piece >= pieces) continue;
+    gpu::store(reinterpret_cast<Vector16*>(to.row(index) + piece * 8),
+               gpu::shared_load<Vector16>(stage.at(row, piece)));
+  }
+}
+
+/// Two tiles of 8 columns of float32 sums as the left operand of the next product.
+template <class T>
+GPU_FUNCTION void as_left(const float (&a)[4], const float (&b)[4], std::uint32_t (&to)[4]) {
+  to[0] = gpu::pack<T>(a[0], a[1]);
+  to[1] = gpu::pack<T>(a[2], a[3]);
+  to[2] = gpu::pack<T>(b[0], b[1]);
+  to[3] = gpu::pack<T>(b[2], b[3]);
+}
+
+/// The bits of this thread's elements, of a warp's 16 RowTiles rows x 32 columns: from the words
+/// that lane r holds for row r. Element i of column tile n: bit 8 n + i % 2 of word[i / 2].
+template <int RowTiles>
+struct TileBits {
+  GPU_FUNCTION explicit TileBits(std::uint32_t word) {
+    GPU_UNROLL
+    for (int r = 0; r < 2 * RowTiles; ++r) {
+      words[r] = gpu::shuffle(word, 8 * r + gpu::lane() / 4) >> (gpu::lane() % 4 * 2);
+    }
+  }
+  GPU_FUNCTION bool get(int row_tile, int column_tile, int i) const {
+    return words[2 * row_tile + i / 2] >> (8 * column_tile + i % 2) & 1;
+  }
+  std::uint32_t words[2 * RowTiles];
+};
+
+template <int N>
+GPU_FUNCTION void clear(float (&sums)[N][4]) {
+  GPU_UNROLL
+  for (int n = 0; n < N; ++n) {
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) sums[n][i] = 0;
+  }
+}
+
+}  // namespace attnlab::cuda
