@@ -1,12 +1,14 @@
 #include "framework/bench/attention_bench.h"
 
 #include <ATen/ATen.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "framework/bench/answer_check.h"
 #include "framework/bench/measures.h"
+#include "framework/bench/tiles.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/train/memory_meter.h"
@@ -67,6 +69,7 @@ class Run {
                .pass = bench_.pass,
                .threads = request_.run.threads,
                .pairs = pairs(*subject, in, checked),
+               .pairs_in_tiles = pairs_in_tiles(*subject, in).value_or(0),
                .sides = {{"attention", subject.get()}}};
     if (bench_.peer == config::Peer::sdpa) {
       peers.push_back(make_sdpa());
@@ -111,6 +114,7 @@ class Run {
 
   Memory memory(Subject& subject, const Inputs& in, double process_before) const {
     run_once(subject, in, bench_.pass);  // what is kept for later calls is not the pass's
+    malloc_trim(0);  // what the check has freed goes back, so that it is not counted below
     train::reset_peaks();
     const auto before = train::allocator_peak_bytes();
     run_once(subject, in, bench_.pass);

@@ -61,6 +61,8 @@ void add_ratio(List& list, const Measured& m) {
   if (fastest == nullptr || !(own > 0)) return;
   const auto each = ratios(ours, fastest->of(m.pass));
   list.add("ratio", "x", Goal::maximise, best / own);
+  list.add("ratio_of_best", "x", Goal::maximise,
+           spread(fastest->of(m.pass)).least / spread(ours).least);
   list.add("ratio_q1", "x", Goal::maximise, each.q1);
   list.add("ratio_q3", "x", Goal::maximise, each.q3);
 }
@@ -78,6 +80,9 @@ std::vector<Metric> metrics_of(const Measured& m) {
   add_ratio(list, m);
   const double median = spread(m.sides[0].of(m.pass)).median;
   list.add("pairs", "", Goal::none, m.pairs);
+  if (m.pairs_in_tiles > 0) {
+    list.add("tile_efficiency", "share", Goal::maximise, m.pairs / m.pairs_in_tiles);
+  }
   if (median > 0) {
     list.add("flop_rate", "FLOP/s", Goal::maximise,
              m.pairs * flop_per_pair(m.head_dim, m.pass) / median);

@@ -21,6 +21,7 @@ struct Measured {
   config::Pass pass = config::Pass::both;
   std::int64_t threads = 1;
   double pairs = 0;              // useful pairs over B and H
+  double pairs_in_tiles = 0;     // those that the segment engine computes for them; 0: unknown
   std::vector<Side> sides;       // the subject first
   std::vector<Memory> memory{};  // by side
 };

@@ -16,7 +16,8 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr char kTimings[] =
     "SELECT length, dtype, seconds, seconds_q1, seconds_q3, samples, sdpa_seconds, ratio, "
     "ratio_q1, ratio_q3, flop_rate, tile_efficiency, peak_bytes, process_peak_bytes, "
-    "growth_exponent, sdpa_growth_exponent, kernel, shared FROM timings WHERE run_id = ?1 "
+    "growth_exponent, sdpa_growth_exponent, cores_busy, kernel, shared FROM timings WHERE run_id = "
+    "?1 "
     "ORDER BY length";
 
 struct Timing {
@@ -24,7 +25,7 @@ struct Timing {
   std::string dtype, kernel;
   double seconds = kNone, q1 = kNone, q3 = kNone, samples = kNone, sdpa = kNone, ratio = kNone,
          ratio_q1 = kNone, ratio_q3 = kNone, flop_rate = kNone, tiles = kNone, peak = kNone,
-         process = kNone, growth = kNone, sdpa_growth = kNone;
+         process = kNone, growth = kNone, sdpa_growth = kNone, cores = kNone;
   bool shared = false;
 };
 
@@ -45,12 +46,12 @@ std::vector<Timing> timings_of(const store::Reader& reader, std::int64_t run) {
     Timing t;
     t.length = static_cast<std::int64_t>(number(row[0]));
     t.dtype = text(row[1]);
-    double* const fields[]{&t.seconds, &t.q1,       &t.q3,       &t.samples,    &t.sdpa,
-                           &t.ratio,   &t.ratio_q1, &t.ratio_q3, &t.flop_rate,  &t.tiles,
-                           &t.peak,    &t.process,  &t.growth,   &t.sdpa_growth};
+    double* const fields[]{&t.seconds, &t.q1,       &t.q3,       &t.samples,     &t.sdpa,
+                           &t.ratio,   &t.ratio_q1, &t.ratio_q3, &t.flop_rate,   &t.tiles,
+                           &t.peak,    &t.process,  &t.growth,   &t.sdpa_growth, &t.cores};
     for (std::size_t i = 0; i < std::size(fields); ++i) *fields[i] = number(row[i + 2]);
-    t.kernel = text(row[16]);
-    t.shared = number(row[17]) == 1;
+    t.kernel = text(row[17]);
+    t.shared = number(row[18]) == 1;
     timings.push_back(std::move(t));
   }
   return timings;
@@ -98,6 +99,7 @@ report::Table timings_table(const store::Reader& reader, const std::vector<Bench
                    {"seconds_q1", Align::right, Format::automatic, "", true},
                    {"seconds_q3", Align::right, Format::automatic, "", true},
                    {"spread", Align::right, Format::automatic, "±"},
+                   {"cores_busy", Align::right, Format::automatic, "cores"},
                    {"samples"},
                    {"sdpa_seconds", Align::right, Format::automatic, "SDPA ms"},
                    {"ratio", Align::right, Format::automatic, "faster"},

@@ -192,6 +192,11 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
 
 SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
                                 const at::Tensor& value, const SegmentPlan& plan) {
+  // For profilers, and for the benchmark, which counts tiles from it; free when nobody listens.
+  RECORD_FUNCTION("attnlab::segment_attention",
+                  (std::vector<c10::IValue>{plan.query_rows, plan.key_rows, plan.query_start,
+                                            plan.key_begin, plan.key_end, plan.causal,
+                                            plan.include_self, plan.max_distance}));
   check_shapes(query, key, value, plan);
   const bool wide = query.scalar_type() == at::kDouble || key.scalar_type() == at::kDouble ||
                     value.scalar_type() == at::kDouble;
