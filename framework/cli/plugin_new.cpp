@@ -27,7 +27,8 @@ for the segment engine, which is fast and needs memory linear in T. Neither need
 void refuse_taken(const std::string& name) {
   auto taken = paths::home() / "attention_plugins" / name;  // part of attnlab, built or not
   if (!fs::exists(taken)) taken.clear();
-  for (const auto& found : plugin::Catalog::search().all()) {
+  const auto catalog = plugin::Catalog::search();
+  for (const auto& found : catalog.all()) {
     if (found.name == name) taken = found.file;
   }
   if (taken.empty()) return;
