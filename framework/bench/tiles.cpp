@@ -1,16 +1,13 @@
 #include "framework/bench/tiles.h"
 
 #include <ATen/ATen.h>
-#include <ATen/record_function.h>
 
 #include <algorithm>
-#include <string_view>
+
+#include "framework/sparse/plan_listener.h"
 
 namespace attnlab::bench {
 namespace {
-
-thread_local double* total = nullptr;
-thread_local bool* heard = nullptr;
 
 // One group of a plan; rows are original positions.
 struct Segment {
@@ -31,13 +28,13 @@ double tiles_of(const Segment& s, bool causal, bool include_self, std::int64_t m
   return static_cast<double>(tiles * kTileRows * kTileRows);
 }
 
-double count(c10::ArrayRef<const c10::IValue> inputs) {
-  const auto rows_of = [&](std::size_t i) {
-    const auto t = inputs[i].toTensor().to(at::kCPU).contiguous();
-    return t.reshape({-1, t.size(-1)});
+double count(const sparse::SegmentPlan& plan) {
+  const auto rows_of = [](const at::Tensor& t) {
+    return t.to(at::kCPU).contiguous().view({-1, t.size(-1)});
   };
-  const auto queries = rows_of(0), keys = rows_of(1), start = rows_of(2), begin = rows_of(3),
-             end = rows_of(4);
+  const auto queries = rows_of(plan.query_rows), keys = rows_of(plan.key_rows),
+             start = rows_of(plan.query_start), begin = rows_of(plan.key_begin),
+             end = rows_of(plan.key_end);
   const auto row = [](const at::Tensor& t, std::int64_t g) {
     return t.const_data_ptr<std::int32_t>() + g * t.size(1);
   };
@@ -47,38 +44,21 @@ double count(c10::ArrayRef<const c10::IValue> inputs) {
       const Segment segment{row(queries, g) + row(start, g)[s],
                             row(queries, g) + row(start, g)[s + 1], row(keys, g) + row(begin, g)[s],
                             row(keys, g) + row(end, g)[s]};
-      pairs += tiles_of(segment, inputs[5].toBool(), inputs[6].toBool(), inputs[7].toInt());
+      pairs += tiles_of(segment, plan.causal, plan.include_self, plan.max_distance);
     }
   }
   return pairs;
 }
 
-std::unique_ptr<at::ObserverContext> listen(const at::RecordFunction& call) {
-  if (std::string_view(call.name()) == "attnlab::segment_attention") {
-    *total += count(call.inputs());
-    *heard = true;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 std::optional<double> pairs_in_tiles(Subject& subject, const Inputs& in) {
-  double pairs = 0;
-  bool any = false;
-  total = &pairs;
-  heard = &any;
-  const auto handle = at::addThreadLocalCallback(
-      at::RecordFunctionCallback(listen).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
-  try {
-    const at::NoGradGuard no_graph;
-    static_cast<void>(subject.forward(in));
-  } catch (...) {
-    at::removeCallback(handle);
-    throw;
-  }
-  at::removeCallback(handle);
-  return any ? std::optional(pairs) : std::nullopt;
+  std::optional<double> pairs;
+  const sparse::PlanListener listener(
+      [&](const sparse::SegmentPlan& plan) { pairs = pairs.value_or(0) + count(plan); });
+  const at::NoGradGuard no_graph;
+  static_cast<void>(subject.forward(in));
+  return pairs;
 }
 
 }  // namespace attnlab::bench

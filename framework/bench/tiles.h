@@ -12,7 +12,7 @@ inline constexpr std::int64_t kTileRows = 64;  // the engine's tiles, kTileRows 
 
 /// Pairs in the tiles that one forward on `in` computes, over all its segment plans: tiles begin at
 /// segment starts, and one whose keys all lie behind its queries is not computed. nullopt: the
-/// subject does not use the segment engine. Listens to the call "attnlab::segment_attention".
+/// subject does not use the segment engine.
 [[nodiscard]] std::optional<double> pairs_in_tiles(Subject& subject, const Inputs& in);
 
 }  // namespace attnlab::bench

@@ -6,6 +6,8 @@
 #include "framework/sparse/kernels.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/plan_check.h"
+#include "framework/sparse/plan_listener.h"
+#include "framework/sparse/segment_passes.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab::sparse {
@@ -130,6 +132,18 @@ variable_list backward_cpu(const SegmentPlan& plan, const Saved& saved, double s
   return {grad_query, grad_key, grad_value};
 }
 
+/// What the kernels take: contiguous, float64 where any input is, else float32.
+variable_list for_kernels(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
+  const bool wide = query.scalar_type() == at::kDouble || key.scalar_type() == at::kDouble ||
+                    value.scalar_type() == at::kDouble;
+  const auto dtype = wide ? at::kDouble : at::kFloat;
+  return {query.to(dtype).contiguous(), key.to(dtype).contiguous(), value.to(dtype).contiguous()};
+}
+
+double scale_of(const SegmentPlan& plan, const at::Tensor& query) {
+  return plan.scale != 0 ? plan.scale : 1.0 / std::sqrt(query.size(3));
+}
+
 /// query, key, value: contiguous float32 or float64.
 struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
   static variable_list forward(AutogradContext* context, const at::Tensor& query,
@@ -190,21 +204,51 @@ struct SegmentAttention : torch::autograd::Function<SegmentAttention> {
 
 }  // namespace
 
+ForwardPass forward_pass(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                         const SegmentPlan& plan) {
+  check_shapes(query, key, value, plan);
+  const auto inputs = for_kernels(query, key, value);
+  const auto out = at::zeros_like(inputs[0]);  // [B, H, T, D]
+  const RowSums sums(inputs[0]);
+  const double scale = scale_of(plan, query);
+  if (out.scalar_type() == at::kDouble) {
+    forward_cpu<double>(plan, inputs, scale, out, sums);
+  } else {
+    forward_cpu<float>(plan, inputs, scale, out, sums);
+  }
+  return {out.to(query.scalar_type()), sums.lse, sums.largest, sums.total};
+}
+
+InputGradients backward_pass(const ResultGradients& grads, const at::Tensor& query,
+                             const at::Tensor& key, const at::Tensor& value,
+                             const ForwardPass& forward, const SegmentPlan& plan) {
+  check_shapes(query, key, value, plan);
+  const auto inputs = for_kernels(query, key, value);
+  check_contents(plan, view_of(plan, inputs[0]));
+  const auto dtype = inputs[0].scalar_type();
+  const Saved saved{inputs[0],
+                    inputs[1],
+                    inputs[2],
+                    forward.out.to(dtype).contiguous(),
+                    forward.largest.contiguous(),
+                    forward.total.contiguous()};
+  const auto grad_out =
+      grads.out.defined() ? grads.out.to(dtype).contiguous() : at::zeros_like(saved.out);
+  const auto grad_lse = grads.lse.defined() ? grads.lse.to(dtype).contiguous() : at::Tensor();
+  const double scale = scale_of(plan, query);
+  const auto result = dtype == at::kDouble
+                          ? backward_cpu<double>(plan, saved, scale, grad_out, grad_lse)
+                          : backward_cpu<float>(plan, saved, scale, grad_out, grad_lse);
+  return {result[0].to(query.scalar_type()), result[1].to(key.scalar_type()),
+          result[2].to(value.scalar_type())};
+}
+
 SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
                                 const at::Tensor& value, const SegmentPlan& plan) {
-  // For profilers, and for the benchmark, which counts tiles from it; free when nobody listens.
-  RECORD_FUNCTION("attnlab::segment_attention",
-                  (std::vector<c10::IValue>{plan.query_rows, plan.key_rows, plan.query_start,
-                                            plan.key_begin, plan.key_end, plan.causal,
-                                            plan.include_self, plan.max_distance}));
   check_shapes(query, key, value, plan);
-  const bool wide = query.scalar_type() == at::kDouble || key.scalar_type() == at::kDouble ||
-                    value.scalar_type() == at::kDouble;
-  const auto dtype = wide ? at::kDouble : at::kFloat;
-  const double scale = plan.scale != 0 ? plan.scale : 1.0 / std::sqrt(query.size(3));
+  const auto inputs = for_kernels(query, key, value);
   const auto results =
-      SegmentAttention::apply(query.to(dtype).contiguous(), key.to(dtype).contiguous(),
-                              value.to(dtype).contiguous(), plan, scale);
+      SegmentAttention::apply(inputs[0], inputs[1], inputs[2], plan, scale_of(plan, query));
   return {results[0].to(query.scalar_type()), results[1]};
 }
 
