@@ -1,5 +1,8 @@
 // Compiled once per head dim, with ATTNLAB_HEAD_DIM = 32, 64, 96 or 128.
 #include "framework/cuda/attention_kernels.h"
+
+#include "framework/cuda/backward_key.cuh"
+#include "framework/cuda/backward_query.cuh"
 #include "framework/cuda/forward.cuh"
 
 namespace attnlab::cuda {
@@ -23,11 +26,25 @@ Status start(std::int64_t blocks, const typename Kernel::Params& params, void* s
   return launch(entry<Kernel>, {blocks, Kernel::kThreads, Kernel::kSharedBytes}, stream, params);
 }
 
+// More rows a warp read less shared memory a product, as long as the registers suffice.
+template <int D>
+constexpr int kQueryRowTiles = D <= 64 ? 2 : 1;
+
 template <class T, int D>
 Status forward(const ForwardParams& params, void* stream) {
-  // More rows a warp read less shared memory a product, as long as the registers suffice.
-  constexpr int kRowTiles = D <= 64 ? 2 : 1;
-  return start<Forward<T, D, 4, kRowTiles>>(params.tiles.most, params, stream);
+  using Kernel = Forward<T, D, 4, kQueryRowTiles<D>>;
+  static_assert(Kernel::kQueries == query_tile_rows(kAttnlabBfloat16, D));
+  return start<Kernel>(params.tiles.most, params, stream);
+}
+
+template <class T, int D>
+Status backward(const BackwardParams& params, void* stream) {
+  using Queries = BackwardQuery<T, D, 4, kQueryRowTiles<D>>;
+  using Keys = BackwardKey<T, D, 4, 1>;
+  static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
+  static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D));
+  if (const auto status = start<Keys>(params.key_tiles.most, params, stream)) return status;
+  return start<Queries>(params.query_tiles.most, params, stream);
 }
 
 }  // namespace
@@ -37,6 +54,13 @@ Status launch_forward(const ForwardParams& params, AttnlabElement element, void*
   return element == kAttnlabBfloat16 ? forward<Bf16, D>(params, stream)
                                      : forward<F16, D>(params, stream);
 }
+template <int D>
+Status launch_backward(const BackwardParams& params, AttnlabElement element, void* stream) {
+  return element == kAttnlabBfloat16 ? backward<Bf16, D>(params, stream)
+                                     : backward<F16, D>(params, stream);
+}
+
 template Status launch_forward<ATTNLAB_HEAD_DIM>(const ForwardParams&, AttnlabElement, void*);
+template Status launch_backward<ATTNLAB_HEAD_DIM>(const BackwardParams&, AttnlabElement, void*);
 
 }  // namespace attnlab::cuda

@@ -13,6 +13,17 @@ clear_kernel(ClearParams<T> p) {
   clear_rows(p);
 }
 
+template <class T>
+GPU_KERNEL(kRowThreads)
+shift_kernel(BackwardParams p) {
+  fill_shift<T>(p);
+}
+template <class T>
+GPU_KERNEL(kRowThreads)
+add_up_kernel(AddUpParams<T> p) {
+  add_up(p);
+}
+
 constexpr std::int64_t row_blocks(std::int64_t threads) {
   return (threads + kRowThreads - 1) / kRowThreads;
 }
@@ -46,10 +57,74 @@ Status forward(const ForwardParams& p, AttnlabElement element, void* stream) {
   return clear_unseen<Bf16>(p.plan, p.out, p.lse, p.head_dim, stream);
 }
 
+/// Packed keys sorted by row, for sums in packed order.
+Status sort_keys(const BackwardParams& p, void* stream) {
+  SortParams<void> sort;
+  sort.keys = p.plan.key_rows;
+  sort.counts = p.key_counts;
+  sort.rows = p.key_order;
+  sort.start = p.key_start;
+  sort.groups = p.plan.groups;
+  sort.length = p.plan.keys;
+  sort.buckets = static_cast<std::int32_t>(p.plan.length);
+  return attnlab_cuda_sort(&sort, kAttnlabI32, stream);
+}
+
+template <class T>
+Status add_packed(const BackwardParams& p, const Rows& to, const float* packed, void* stream) {
+  const Plan& plan = p.plan;
+  const AddUpParams<T> params{to,         packed,      p.key_order, p.key_start, plan.groups,
+                              plan.heads, plan.length, plan.keys,   p.head_dim};
+  return launch(add_up_kernel<T>,
+                {row_blocks(plan.groups * plan.length * p.head_dim), kRowThreads, 0}, stream,
+                params);
+}
+
+/// Keys that no segment sees get 0, wherever the others' gradients go.
+template <class T>
+Status clear_keys(const BackwardParams& p, void* stream) {
+  const std::int64_t packed = p.plan.groups * p.plan.keys * p.head_dim * 4;
+  for (float* sums : {p.packed_grad_key, p.packed_grad_value}) {
+    const auto status = sums == nullptr ? 0 : set_bytes(sums, 0, packed, stream);
+    if (status != 0) return status;
+  }
+  if (p.packed_grad_key != nullptr) return 0;
+  for (const Rows& rows : {p.grad_key, p.grad_value}) {
+    if (const auto status = clear_unseen<T>(p.plan, rows, nullptr, p.head_dim, stream)) {
+      return status;
+    }
+  }
+  return 0;
+}
+
+template <class T>
+Status backward(const BackwardParams& p, AttnlabElement element, void* stream) {
+  const LaunchGrid rows{row_blocks(p.plan.groups * p.plan.length * 8), kRowThreads, 0};
+  if (const auto status = launch(shift_kernel<T>, rows, stream, p)) return status;
+  if (const auto status = clear_keys<T>(p, stream)) return status;
+  constexpr Status (*kOf[])(const BackwardParams&, AttnlabElement, void*) = {
+      launch_backward<32>, launch_backward<64>, launch_backward<96>, launch_backward<128>};
+  if (const auto status = launch_for(p.head_dim, kOf, p, element, stream)) return status;
+  if (const auto status = clear_unseen<T>(p.plan, p.grad_query, p.lse, p.head_dim, stream)) {
+    return status;
+  }
+  if (p.packed_grad_key == nullptr) return 0;
+  if (const auto status = sort_keys(p, stream)) return status;
+  if (const auto status = add_packed<T>(p, p.grad_key, p.packed_grad_key, stream)) return status;
+  return add_packed<T>(p, p.grad_value, p.packed_grad_value, stream);
+}
+
 }  // namespace
 }  // namespace attnlab::cuda
 
 int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams* params,
                                    AttnlabElement element, void* stream) {
   return attnlab::cuda::forward(*params, element, stream);
+}
+
+int attnlab_cuda_attention_backward(const attnlab::cuda::BackwardParams* params,
+                                    AttnlabElement element, void* stream) {
+  using namespace attnlab::cuda;
+  return element == kAttnlabBfloat16 ? backward<Bf16>(*params, element, stream)
+                                     : backward<F16>(*params, element, stream);
 }

@@ -74,6 +74,11 @@ struct BackwardParams {
   /// up afterwards. Null: each row is at most once there, and its gradient is written at once.
   float* packed_grad_key = nullptr;
   float* packed_grad_value = nullptr;
+  /// Then also scratch for the packed keys sorted by row: [G, Nk], [G, T+1], and what a counting
+  /// sort of Nk keys into T buckets needs.
+  std::int32_t* key_order = nullptr;
+  std::int32_t* key_start = nullptr;
+  std::int32_t* key_counts = nullptr;
   float scale = 1;
   std::int32_t head_dim = 0;
 };

@@ -205,16 +205,7 @@ class Forward {
       for (int r = 0; r < RowTiles; ++r) {
         as_left<T>(weight[r][2 * k], weight[r][2 * k + 1], left[r]);
       }
-      GPU_UNROLL
-      for (int n = 0; n < D / 16; ++n) {
-        std::uint32_t right[4];
-        values.right_transposed(16 * k, 16 * n, right);
-        GPU_UNROLL
-        for (int r = 0; r < RowTiles; ++r) {
-          gpu::multiply<T>(sum[r][2 * n], left[r], right[0], right[1]);
-          gpu::multiply<T>(sum[r][2 * n + 1], left[r], right[2], right[3]);
-        }
-      }
+      multiply_columns<T>(left, values, 16 * k, sum);
     }
   }
 

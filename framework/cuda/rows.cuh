@@ -19,7 +19,7 @@ GPU_FUNCTION void fill(const FillParams& p) {
   if (i < p.count) gpu::store(p.values + i, p.value);
 }
 
-/// Rows of `rows` whose lse is -inf become 0: rows of no segment, which no tile writes.
+/// Rows of `rows` become 0: those whose lse is -inf, which no tile writes; all where lse is null.
 template <class T>
 struct ClearParams {
   Rows rows;
@@ -31,7 +31,8 @@ struct ClearParams {
 template <class T>
 GPU_FUNCTION void clear_rows(const ClearParams<T>& p) {
   const std::int64_t index = (gpu::block() * kRowThreads + gpu::thread()) / 8;
-  if (index >= p.groups * p.length || gpu::load(p.lse + index) != -kInfinity) return;
+  if (index >= p.groups * p.length) return;
+  if (p.lse != nullptr && gpu::load(p.lse + index) != -kInfinity) return;
   constexpr int kPiece = 16 / sizeof(T);
   T* row = GroupRows<T>(p.rows, p.heads, index / p.length)
                .row(static_cast<std::int32_t>(index % p.length));
@@ -87,6 +88,38 @@ GPU_FUNCTION void fill_shift(const BackwardParams& p) {
   if (!exists || gpu::thread() % 8 != 0) return;
   if (seen && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + index);
   gpu::store(p.shift + index, sum);
+}
+
+/// A row's gradient: the sum over its packed keys, in packed order. One thread an element.
+template <class T>
+struct AddUpParams {
+  Rows to;
+  const float* packed = nullptr;        // [G, Nk, D]
+  const std::int32_t* order = nullptr;  // [G, Nk] packed keys sorted by row
+  const std::int32_t* start = nullptr;  // [G, T+1]
+  std::int64_t groups = 0, heads = 1, length = 0, keys = 0;
+  std::int32_t head_dim = 0;
+};
+GPU_FUNCTION void store_rounded(float* to, float x) { gpu::store(to, x); }
+template <class T>
+GPU_FUNCTION void store_rounded(T* to, float x) {
+  gpu::store(to, T{static_cast<std::uint16_t>(gpu::pack<T>(x, 0))});
+}
+template <class T>
+GPU_FUNCTION void add_up(const AddUpParams<T>& p) {
+  const std::int64_t index = gpu::block() * kRowThreads + gpu::thread();
+  const std::int64_t row = index / p.head_dim, d = index % p.head_dim;
+  if (row >= p.groups * p.length) return;
+  const std::int64_t group = row / p.length, t = row % p.length;
+  const std::int32_t* start = p.start + group * (p.length + 1) + t;
+  const std::int32_t end = gpu::load(start + 1);
+  float sum = 0;
+  for (std::int32_t i = gpu::load(start); i < end; ++i) {
+    const std::int64_t key = group * p.keys + gpu::load(p.order + group * p.keys + i);
+    sum += gpu::load(p.packed + key * p.head_dim + d);
+  }
+  const GroupRows<T> rows(p.to, p.heads, group);
+  store_rounded(rows.row(static_cast<std::int32_t>(t)) + d, sum);
 }
 
 }  // namespace attnlab::cuda

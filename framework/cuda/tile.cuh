@@ -131,6 +131,22 @@ struct TileBits {
   std::uint32_t words[2 * RowTiles];
 };
 
+/// sum += left (16 columns) times rows [row, row + 16) of `right`.
+template <class T, int RowTiles, int Columns, class Tile>
+GPU_FUNCTION void multiply_columns(const std::uint32_t (&left)[RowTiles][4], const Tile& right,
+                                   int row, float (&sum)[RowTiles][Columns][4]) {
+  GPU_UNROLL
+  for (int n = 0; n < Columns / 2; ++n) {
+    std::uint32_t words[4];
+    right.right_transposed(row, 16 * n, words);
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) {
+      gpu::multiply<T>(sum[r][2 * n], left[r], words[0], words[1]);
+      gpu::multiply<T>(sum[r][2 * n + 1], left[r], words[2], words[3]);
+    }
+  }
+}
+
 template <int N>
 GPU_FUNCTION void clear(float (&sums)[N][4]) {
   GPU_UNROLL

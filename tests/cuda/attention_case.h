@@ -177,30 +177,103 @@ AttentionInput random_input(const Plan& plan, std::int64_t dim, std::uint32_t se
   return in;
 }
 
+/// Scratch of the backward pass where rows repeat among packed keys.
+struct PackedGrads {
+  PackedGrads(const Plan& plan, std::int64_t dim)
+      : key(static_cast<std::size_t>(plan.groups * plan.keys * dim)),
+        value(key.size()),
+        order(static_cast<std::size_t>(plan.groups * plan.keys)),
+        start(static_cast<std::size_t>(plan.groups * (plan.length + 1))),
+        counts(static_cast<std::size_t>(
+            plan.groups * sort_chunks(plan.keys, static_cast<std::int32_t>(plan.length)) *
+            plan.length)) {}
+  void add_to(BackwardParams& params) const {
+    params.packed_grad_key = key.data();
+    params.packed_grad_value = value.data();
+    params.key_order = order.data();
+    params.key_start = start.data();
+    params.key_counts = counts.data();
+  }
+  Device<float> key, value;
+  Device<std::int32_t> order, start, counts;
+};
+
+/// One attention with everything it needs on the pretended device.
 template <class T>
-Attended attend_emulated(const AttentionInput& in, const HostPlan& host) {
-  const DevicePlan device(host);
-  const Plan& plan = device.plan;
-  const auto dim = static_cast<int>(in.dim);
-  const StridedRows<T> query(plan, dim, in.query), key(plan, dim, in.key);
-  const StridedRows<T> value(plan, dim, in.value), out(plan, dim);
-  const Device<float> lse(static_cast<std::size_t>(plan.groups * plan.length));
-  const DeviceTiles tiles(plan, query_tile_rows(kElement<T>, dim), false);
-  ForwardParams forward;
-  forward.plan = plan;
-  forward.tiles = tiles.list();
-  forward.query = query.rows();
-  forward.key = key.rows();
-  forward.value = value.rows();
-  forward.out = out.rows();
-  forward.lse = lse.data();
-  forward.scale = static_cast<float>(in.scale);
-  forward.head_dim = dim;
-  EXPECT_EQ(attnlab_cuda_attention_forward(&forward, kElement<T>, nullptr), 0);
-  Attended result;
-  result.out = out.values();
-  result.lse.assign(lse.data(), lse.data() + lse.size());
-  return result;
+class EmulatedAttention {
+ public:
+  EmulatedAttention(const AttentionInput& in, const HostPlan& host)
+      : device_(host),
+        dim_(static_cast<int>(in.dim)),
+        scale_(static_cast<float>(in.scale)),
+        query_(plan_, in.dim, in.query),
+        key_(plan_, in.dim, in.key),
+        value_(plan_, in.dim, in.value),
+        out_(plan_, in.dim),
+        lse_(static_cast<std::size_t>(plan_.groups * plan_.length)),
+        tiles_(plan_, query_tile_rows(kElement<T>, dim_), false) {}
+
+  void forward() {
+    ForwardParams params;
+    params.plan = plan_;
+    params.tiles = tiles_.list();
+    params.query = query_.rows();
+    params.key = key_.rows();
+    params.value = value_.rows();
+    params.out = out_.rows();
+    params.lse = lse_.data();
+    params.scale = scale_;
+    params.head_dim = dim_;
+    ASSERT_EQ(attnlab_cuda_attention_forward(&params, kElement<T>, nullptr), 0);
+  }
+
+  /// packed: as if rows could repeat among a group's keys.
+  Attended backward(const AttentionInput& in, bool packed) {
+    const StridedRows<T> grad_out(plan_, in.dim, in.grad_out);
+    const StridedRows<T> grad_query(plan_, in.dim), grad_key(plan_, in.dim);
+    const StridedRows<T> grad_value(plan_, in.dim);
+    const Device<float> grad_lse(std::vector<float>(in.grad_lse.begin(), in.grad_lse.end()));
+    const Device<float> shift(lse_.size());
+    const DeviceTiles key_tiles(plan_, key_tile_rows(kElement<T>, dim_), true);
+    const PackedGrads scratch(plan_, in.dim);
+    BackwardParams params;
+    params.plan = plan_;
+    params.query_tiles = tiles_.list();
+    params.key_tiles = key_tiles.list();
+    params.query = query_.rows();
+    params.key = key_.rows();
+    params.value = value_.rows();
+    params.out = out_.rows();
+    params.grad_out = grad_out.rows();
+    params.grad_query = grad_query.rows();
+    params.grad_key = grad_key.rows();
+    params.grad_value = grad_value.rows();
+    params.lse = lse_.data();
+    params.grad_lse = grad_lse.data();
+    params.shift = shift.data();
+    params.scale = scale_;
+    params.head_dim = dim_;
+    if (packed) scratch.add_to(params);
+    EXPECT_EQ(attnlab_cuda_attention_backward(&params, kElement<T>, nullptr), 0);
+    return {out_.values(), Values(lse_.data(), lse_.data() + lse_.size()), grad_query.values(),
+            grad_key.values(), grad_value.values()};
+  }
+
+ private:
+  DevicePlan device_;
+  const Plan& plan_ = device_.plan;
+  int dim_;
+  float scale_;
+  StridedRows<T> query_, key_, value_, out_;
+  Device<float> lse_;
+  DeviceTiles tiles_;
+};
+
+template <class T>
+Attended attend_emulated(const AttentionInput& in, const HostPlan& plan, bool packed) {
+  EmulatedAttention<T> attention(in, plan);
+  attention.forward();
+  return attention.backward(in, packed);
 }
 
 inline double largest_of(const Values& values) {
@@ -231,18 +304,29 @@ void expect_close(const std::string& name, const Values& actual, const Values& b
   EXPECT_LE(error, allowed) << name << ": the largest value is " << largest;
 }
 
+/// Rows without keys: results of exactly 0.
+inline void expect_nothing_unseen(const AttentionInput& in, const Attended& actual,
+                                  const Attended& exact) {
+  const auto D = static_cast<std::size_t>(in.dim);
+  for (std::size_t i = 0; i < exact.lse.size(); ++i) {
+    if (!std::isinf(exact.lse[i])) continue;
+    for (std::size_t d = 0; d < D; ++d) {
+      ASSERT_EQ(actual.out[i * D + d], 0) << "row " << i;
+      ASSERT_EQ(actual.grad_query[i * D + d], 0) << "row " << i;
+    }
+  }
+}
+
 template <class T>
-void expect_exact(const HostPlan& plan, const AttentionInput& in) {
-  const Attended actual = attend_emulated<T>(in, plan);
+void expect_exact(const HostPlan& plan, const AttentionInput& in, bool packed) {
+  const Attended actual = attend_emulated<T>(in, plan, packed);
   const Attended exact = attend(in, plan), baseline = attend(in, plan, round_double<T>);
   expect_close<T>("out", actual.out, baseline.out, exact.out);
   expect_close<float>("lse", actual.lse, exact.lse, exact.lse);
-  for (std::size_t i = 0; i < exact.lse.size(); ++i) {
-    if (!std::isinf(exact.lse[i])) continue;
-    for (std::size_t d = 0; d < static_cast<std::size_t>(in.dim); ++d) {
-      ASSERT_EQ(actual.out[i * static_cast<std::size_t>(in.dim) + d], 0) << "row " << i;
-    }
-  }
+  expect_close<T>("grad_query", actual.grad_query, baseline.grad_query, exact.grad_query);
+  expect_close<T>("grad_key", actual.grad_key, baseline.grad_key, exact.grad_key);
+  expect_close<T>("grad_value", actual.grad_value, baseline.grad_value, exact.grad_value);
+  expect_nothing_unseen(in, actual, exact);
 }
 
 }  // namespace attnlab::cuda::test
