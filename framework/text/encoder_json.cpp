@@ -7,11 +7,9 @@
 namespace attnlab::text {
 namespace {
 
-using Ids = std::map<std::string, std::uint32_t>;
-
 class EncoderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  EncoderReader(const std::string& file, Ids& ids) : file_(file), ids_(ids) {}
+  EncoderReader(const std::string& file, TokenIds& ids) : file_(file), ids_(ids) {}
 
   bool start_object(std::size_t) override {
     if (inside_) refuse_value("an object");
@@ -24,14 +22,14 @@ class EncoderReader : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t id) override {
     require_inside("a number");
     if (id > kLargestId) refuse_value(std::to_string(id));
-    const auto [other, is_new] = key_of_.emplace(id, key_);
-    if (!ids_.emplace(key_, static_cast<std::uint32_t>(id)).second) {
-      throw Error(file_ + " has the token '" + key_ + "' twice. " + kRemedy);
-    }
-    if (!is_new) {
-      throw Error(file_ + " gives the id " + std::to_string(id) + " to '" + other->second +
+    const auto [entry, is_new] = ids_.emplace(key_, static_cast<std::uint32_t>(id));
+    if (!is_new) throw Error(file_ + " has the token '" + key_ + "' twice. " + kRemedy);
+    if (token_of_.size() <= id) token_of_.resize(id + 1, nullptr);
+    if (token_of_[id] != nullptr) {
+      throw Error(file_ + " gives the id " + std::to_string(id) + " to '" + *token_of_[id] +
                   "' and to '" + key_ + "'; expected each id once. " + kRemedy);
     }
+    token_of_[id] = &entry->first;
     return true;
   }
   bool number_integer(number_integer_t value) override { refuse_value(std::to_string(value)); }
@@ -64,15 +62,15 @@ class EncoderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   std::string file_, key_;
-  Ids& ids_;
-  std::map<std::uint64_t, std::string> key_of_;
+  TokenIds& ids_;
+  std::vector<const std::string*> token_of_;
   bool inside_ = false;
 };
 
 }  // namespace
 
-Ids read_encoder_json(const VocabularyFile& file) {
-  Ids ids;
+TokenIds read_encoder_json(const VocabularyFile& file) {
+  TokenIds ids;
   EncoderReader reader(file.name, ids);
   nlohmann::json::sax_parse(file.content, &reader);
   return ids;

@@ -1,11 +1,15 @@
 #include "framework/text/merger.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace attnlab::text {
 namespace {
 
 constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+/// A pair that makes `rank` and begins at `left`: the smallest is the lowest rank, leftmost.
+std::uint64_t candidate(Rank rank, std::uint32_t left) { return std::uint64_t{rank} << 32 | left; }
 
 }  // namespace
 
@@ -24,10 +28,13 @@ const std::vector<Rank>& Merger::merge_by_scanning(std::string_view piece) {
   Rank* const joined = joined_.data();  // [i]: what i and i + 1 make
   for (std::size_t i = 0; i + 1 < count; ++i) joined[i] = model_.joined(ranks[i], ranks[i + 1]);
   while (count > 1) {
-    std::size_t best = 0;
-    for (std::size_t i = 1; i + 1 < count; ++i) best = joined[i] < joined[best] ? i : best;
+    std::uint64_t lowest = ~std::uint64_t{0};
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      lowest = std::min(lowest, candidate(joined[i], static_cast<std::uint32_t>(i)));
+    }
     steps_ += count;
-    if (joined[best] == kNoRank) break;
+    const auto best = static_cast<std::size_t>(lowest & 0xFFFF'FFFF);
+    if (lowest >> 32 == kNoRank) break;
     ranks[best] = joined[best];
     --count;
     for (std::size_t i = best + 1; i < count; ++i) {
@@ -48,8 +55,8 @@ void Merger::offer(std::uint32_t left) {
   joined_[left] = model_.joined(ranks_[left], ranks_[right]);
   ++steps_;
   if (joined_[left] == kNoRank) return;
-  heap_.push_back({joined_[left], left});
-  std::push_heap(heap_.begin(), heap_.end());
+  heap_.push_back(candidate(joined_[left], left));
+  std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
 }
 
 const std::vector<Rank>& Merger::merge_by_heap(std::string_view piece) {
@@ -66,23 +73,24 @@ const std::vector<Rank>& Merger::merge_by_heap(std::string_view piece) {
   }
   for (std::uint32_t i = 0; i + 1 < count; ++i) {
     joined_[i] = model_.joined(ranks_[i], ranks_[i + 1]);
-    if (joined_[i] != kNoRank) heap_.push_back({joined_[i], i});
+    if (joined_[i] != kNoRank) heap_.push_back(candidate(joined_[i], i));
   }
-  std::make_heap(heap_.begin(), heap_.end());
+  std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   steps_ += count;
   while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end());
-    const Candidate top = heap_.back();
+    std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+    const auto rank = static_cast<Rank>(heap_.back() >> 32);
+    const auto left = static_cast<std::uint32_t>(heap_.back());
     heap_.pop_back();
     ++steps_;
-    if (joined_[top.left] != top.rank) continue;  // one of the two is gone since
-    const std::uint32_t gone = next_[top.left];
-    ranks_[top.left] = top.rank;
-    joined_[gone] = joined_[top.left] = kNoRank;
-    next_[top.left] = next_[gone];
-    if (next_[gone] != kNone) previous_[next_[gone]] = top.left;
-    offer(top.left);
-    if (previous_[top.left] != kNone) offer(previous_[top.left]);
+    if (joined_[left] != rank) continue;  // one of the two is gone since
+    const std::uint32_t gone = next_[left];
+    ranks_[left] = rank;
+    joined_[gone] = joined_[left] = kNoRank;
+    next_[left] = next_[gone];
+    if (next_[gone] != kNone) previous_[next_[gone]] = left;
+    offer(left);
+    if (previous_[left] != kNone) offer(previous_[left]);
   }
   std::uint32_t kept = 0;
   for (std::uint32_t i = 0; i != kNone; i = next_[i]) ranks_[kept++] = ranks_[i];

@@ -27,21 +27,13 @@ class Merger {
   const std::vector<Rank>& merge_by_heap(std::string_view piece);
 
  private:
-  struct Candidate {
-    Rank rank;           // of the joined token
-    std::uint32_t left;  // index of the left neighbour
-    // The lowest rank is the heap's top, the leftmost among equals.
-    bool operator<(const Candidate& other) const {
-      return rank != other.rank ? rank > other.rank : left > other.left;
-    }
-  };
   void offer(std::uint32_t left);
 
   const Model& model_;
   std::uint64_t steps_ = 0;
   std::vector<Rank> ranks_, joined_;
   std::vector<std::uint32_t> next_, previous_;
-  std::vector<Candidate> heap_;
+  std::vector<std::uint64_t> heap_;  // of candidates
 };
 
 }  // namespace attnlab::text

@@ -25,6 +25,7 @@ Model::Model(Vocabulary vocabulary, std::string vocab_sum, std::string encoder_s
 void Model::fill_tokens() {
   short_.resize(twice_the_room(vocabulary_.bytes.size()));
   short_mask_ = short_.size() - 1;
+  short_filter_ = Filter(vocabulary_.bytes.size());
   for (Rank rank = 0; rank < vocabulary_.bytes.size(); ++rank) {
     const std::string& bytes = vocabulary_.bytes[rank];
     longest_ = std::max(longest_, bytes.size());
@@ -34,6 +35,7 @@ void Model::fill_tokens() {
       continue;
     }
     const PieceKey key = PieceKey::of(bytes);
+    short_filter_.add(key.hash());
     std::size_t i = key.hash() & short_mask_;
     while (short_[i].rank != kNoRank) i = (i + 1) & short_mask_;
     short_[i] = {key, rank};
@@ -66,8 +68,11 @@ void Model::fill_pairs() {
   pairs_.resize(twice_the_room(found.size()));
   pair_mask_ = pairs_.size() - 1;
   pair_shift_ = 64 - std::countr_zero(pairs_.size());
+  pair_filter_ = Filter(found.size());
   for (const auto& pair : found) {
-    std::size_t i = hash_of(std::uint64_t{pair.a} << 32 | pair.b) >> pair_shift_;
+    const std::uint64_t hash = hash_of(std::uint64_t{pair.a} << 32 | pair.b);
+    pair_filter_.add(hash);
+    std::size_t i = hash >> pair_shift_;
     while (pairs_[i].rank != kNoRank) i = (i + 1) & pair_mask_;
     pairs_[i] = pair;
   }

@@ -3,6 +3,7 @@
 ///   Tokens are ranks here (vocabulary.h); `id` turns a rank into what encoder.json calls it.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +18,24 @@ namespace attnlab::text {
 using Rank = std::uint32_t;
 constexpr Rank kNoRank = ~Rank{0};
 
+/// One bit for what is in a table, by hash: most look-ups are for what is not there, and a table of
+/// bits fits in a core's own cache where the entries do not.
+class Filter {
+ public:
+  explicit Filter(std::size_t entries) : bits_(std::bit_ceil(8 * entries + 64) / 64) {}
+  void add(std::uint64_t hash) { bits_[word(hash)] |= bit(hash); }
+  [[nodiscard]] bool may_hold(std::uint64_t hash) const {
+    return (bits_[word(hash)] & bit(hash)) != 0;
+  }
+
+ private:
+  [[nodiscard]] std::size_t word(std::uint64_t hash) const {
+    return (hash >> 20) & (bits_.size() - 1);
+  }
+  static std::uint64_t bit(std::uint64_t hash) { return std::uint64_t{1} << (hash >> 14 & 63); }
+  std::vector<std::uint64_t> bits_;
+};
+
 class Model {
  public:
   explicit Model(Vocabulary vocabulary, std::string vocab_sha256, std::string encoder_sha256);
@@ -26,7 +45,9 @@ class Model {
     return bytes.size() <= PieceKey::kMaxBytes ? rank_of(PieceKey::of(bytes)) : rank_of_long(bytes);
   }
   [[nodiscard]] Rank rank_of(const PieceKey& key) const {
-    for (std::size_t i = key.hash() & short_mask_;; i = (i + 1) & short_mask_) {
+    const std::uint64_t hash = key.hash();
+    if (!short_filter_.may_hold(hash)) return kNoRank;
+    for (std::size_t i = hash & short_mask_;; i = (i + 1) & short_mask_) {
       const auto& entry = short_[i];
       if (entry.rank == kNoRank || entry.key == key) return entry.rank;
     }
@@ -35,8 +56,9 @@ class Model {
   /// counts is that the bytes are a token, as in tiktoken.
   [[nodiscard]] Rank joined(Rank a, Rank b) const {
     if ((a | b) < 256) return byte_pairs_[a * 256 + b];
-    const std::uint64_t pair = std::uint64_t{a} << 32 | b;
-    for (std::size_t i = hash_of(pair) >> pair_shift_;; i = (i + 1) & pair_mask_) {
+    const std::uint64_t hash = hash_of(std::uint64_t{a} << 32 | b);
+    if (!pair_filter_.may_hold(hash)) return kNoRank;
+    for (std::size_t i = hash >> pair_shift_;; i = (i + 1) & pair_mask_) {
       const auto& entry = pairs_[i];
       if (entry.rank == kNoRank || (entry.a == a && entry.b == b)) return entry.rank;
     }
@@ -80,6 +102,7 @@ class Model {
   std::vector<Pair> pairs_;       // open addressing, at most half full
   std::size_t pair_mask_ = 0;
   int pair_shift_ = 0;
+  Filter short_filter_{0}, pair_filter_{0};
   std::vector<const std::string*> by_id_;
 };
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace attnlab::text {
@@ -14,11 +14,13 @@ constexpr std::uint32_t kLargestId = (1u << 24) - 1;
 constexpr std::size_t kLongestToken = 1024;  // bytes
 constexpr std::string_view kEndOfText = "<|endoftext|>";
 
+using TokenIds = std::unordered_map<std::string, std::uint32_t>;
+
 /// Tokens are numbered by rank: the 256 bytes, then the merges in the order of their lines.
 struct Vocabulary {
-  std::vector<std::string> bytes;                 // [rank]
-  std::vector<std::uint32_t> ids;                 // [rank], as encoder.json has them
-  std::map<std::string, std::uint32_t> specials;  // text -> id: tokens that no merge makes
+  std::vector<std::string> bytes;  // [rank]
+  std::vector<std::uint32_t> ids;  // [rank], as encoder.json has them
+  TokenIds specials;               // text -> id: tokens that no merge makes
   std::optional<std::uint32_t> end_of_text;
 };
 
@@ -34,6 +36,6 @@ struct VocabularyFile {
 
 /// encoder.json alone: {token as it is written: id}. Throws Error for what is no JSON object of
 /// whole numbers, for a repeated token and for a repeated id.
-[[nodiscard]] std::map<std::string, std::uint32_t> read_encoder_json(const VocabularyFile& file);
+[[nodiscard]] TokenIds read_encoder_json(const VocabularyFile& file);
 
 }  // namespace attnlab::text

@@ -72,22 +72,19 @@ void encode_all(const Tokenizer& tokenizer, const std::vector<std::string_view>&
   if (!out.flush()) throw Error(std::string("cannot write '") + target + "'");
 }
 
-/// Each thread takes the next documents, a few at a time. New memories of words every time.
+/// Each thread takes the next document. New memories of words every time.
 std::uint64_t encode_on(int threads, const Tokenizer& tokenizer,
                         const std::vector<std::string_view>& documents) {
-  constexpr std::size_t kAtATime = 4;
   std::atomic<std::size_t> next{0};
   std::atomic<std::uint64_t> tokens{0};
   const auto work = [&] {
     Scratch scratch(tokenizer);
     Ids ids;
     std::uint64_t count = 0;
-    for (std::size_t i; (i = next.fetch_add(kAtATime)) < documents.size();) {
-      for (std::size_t d = i; d < std::min(i + kAtATime, documents.size()); ++d) {
-        ids.clear();
-        tokenizer.encode(documents[d], ids, scratch);
-        count += ids.size();
-      }
+    for (std::size_t i; (i = next++) < documents.size();) {
+      ids.clear();
+      tokenizer.encode(documents[i], ids, scratch);
+      count += ids.size();
     }
     tokens += count;
   };
