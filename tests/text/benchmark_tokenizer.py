@@ -20,14 +20,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 import reference_python  # noqa: E402
 
+DATA = os.environ.get("ATTNLAB_DATA", os.path.expanduser("~/.cache/attnlab"))
+VOCABULARY = os.path.join(DATA, "gpt2_bpe")
+if not os.path.exists(os.path.join(VOCABULARY, "vocab.bpe")):
+    sys.exit(f"no vocab.bpe in {VOCABULARY}; set ATTNLAB_DATA or run `attnlab data fetch gpt2_bpe`")
 os.environ.setdefault("ATTNLAB_BUILD", os.path.join(ROOT, "build", "release"))
 reference_python.restart()
 
 from encoded import PROGRAM, assert_equal_tokens, write_documents  # noqa: E402
 from gpt2_reference import documents, encoding  # noqa: E402
-
-DATA = os.environ.get("ATTNLAB_DATA", os.path.expanduser("~/.cache/attnlab"))
-VOCABULARY = os.path.join(DATA, "gpt2_bpe")
 
 
 def files(*names):
