@@ -25,6 +25,7 @@ LAYERS = {
     "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "launch"},
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
+    "python": {"core", "config", "sparse"},
     "model": {"core", "config", "attention"},
     "train": {"core", "config", "attention", "data", "model"},
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},

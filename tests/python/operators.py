@@ -18,13 +18,13 @@ B, H, T, D, BUCKETS = 2, 3, 45, 16, 8
 def inputs(dtype=torch.float32, requires_grad=True, seed=0):
     """query, key = query / |query| and value, [B, H, T, D]."""
     torch.manual_seed(seed)
-    query, value = torch.randn(2, B, H, T, D)
+    query, value = torch.randn(B, H, T, D), torch.randn(B, H, T, D)
     return [x.to(dtype).requires_grad_(requires_grad) for x in (query, F.normalize(query, dim=-1), value)]
 
 
-def projections(*sizes):
-    torch.manual_seed(9)
-    return torch.randn(*sizes, D, BUCKETS // 2)
+torch.manual_seed(9)
+DRAWN = torch.randn(2, H, D, BUCKETS // 2)  # projections of two rounds and all heads
+KEEPS = torch.rand(2, B, H, T) < 0.6  # of queries and keys
 
 
 def bucket_of(rows, columns):
@@ -45,36 +45,31 @@ def masked(query, key, value, pairs):
 
 
 def hash_sparse(query, key, value):
-    return attnlab.hash_sparse(query, key, value, projections(H))
+    return attnlab.hash_sparse(query, key, value, DRAWN[0])
 
 
 def hash_sparse_pairs(query):
-    buckets = bucket_of(query, projections(H))
+    buckets = bucket_of(query, DRAWN[0])
     return strict(buckets[..., None] == buckets[..., None, :])
 
 
-def keeps():
-    torch.manual_seed(3)
-    return torch.rand(2, B, H, T) < 0.6
-
-
 def qk_drop(query, key, value):
-    return attnlab.qk_drop(query, key, value, *keeps())
+    return attnlab.qk_drop(query, key, value, *KEEPS)
 
 
 def qk_drop_pairs(_):
-    queries, keys = keeps()
+    queries, keys = KEEPS
     return strict(queries[..., None] & keys[..., None, :])
 
 
 def reformer(query, key, value, **options):
-    return attnlab.reformer(query, key, value, projections(2, H), chunk=8, **options)
+    return attnlab.reformer(query, key, value, DRAWN, chunk=8, **options)
 
 
 def reformer_pairs(query):
     pairs = torch.zeros(B, H, T, T, dtype=torch.bool)
-    for columns in projections(2, H):
-        order = bucket_of(query, columns).argsort(-1, stable=True)
+    for columns in DRAWN:
+        order = bucket_of(query, columns).argsort(stable=True, dim=-1)
         chunk = order.argsort(-1) // 8
         back = chunk[..., :, None] - chunk[..., None, :]
         pairs |= strict((back == 0) | (back == 1))
@@ -126,11 +121,11 @@ class Operators(unittest.TestCase):
     def test_opcheck_passes_for_the_variants(self):
         for dtype in (torch.float32, torch.bfloat16):
             query, key, value = inputs(dtype)
-            torch.library.opcheck(attnlab.hash_sparse.default, (query, key, value, projections(H)))
-            torch.library.opcheck(attnlab.hash_sparse.default, (query, key, value, projections(1)),
+            torch.library.opcheck(attnlab.hash_sparse.default, (query, key, value, DRAWN[0]))
+            torch.library.opcheck(attnlab.hash_sparse.default, (query, key, value, DRAWN[0, :1]),
                                   {"include_self": True, "separate_keys": True, "scale": 0.3})
-            torch.library.opcheck(attnlab.qk_drop.default, (query, key, value, *keeps()))
-            torch.library.opcheck(attnlab.reformer.default, (query, key, value, projections(2, H)),
+            torch.library.opcheck(attnlab.qk_drop.default, (query, key, value, *KEEPS))
+            torch.library.opcheck(attnlab.reformer.default, (query, key, value, DRAWN),
                                   {"chunk": 8, "bucket_mask": True})
             torch.library.opcheck(attnlab.segment_attention.default, (query, key, value, *window_plan()),
                                   {"ascending": True, "max_distance": 8})
@@ -138,10 +133,10 @@ class Operators(unittest.TestCase):
     def test_opcheck_passes_for_the_parts(self):
         query, key, value = inputs()
         plain = [x.detach() for x in (query, key, value)]
-        buckets = attnlab.hash_buckets(plain[0], projections(2, H))
-        torch.library.opcheck(attnlab.hash_buckets.default, (plain[0], projections(2, H)))
+        buckets = attnlab.hash_buckets(plain[0], DRAWN)
+        torch.library.opcheck(attnlab.hash_buckets.default, (plain[0], DRAWN))
         torch.library.opcheck(attnlab.sort_by_bucket.default, (buckets[0], BUCKETS))
-        torch.library.opcheck(attnlab.compact.default, (keeps()[0],))
+        torch.library.opcheck(attnlab.compact.default, (KEEPS[0],))
         torch.library.opcheck(attnlab.sort_into_chunks.default, (buckets, BUCKETS, 8))
 
         rest = list(window_plan()), [None] * 4, [1, 1, 0, 8, 0], 0.25
@@ -178,9 +173,9 @@ class Operators(unittest.TestCase):
     def test_mistakes_are_named(self):
         query, key, value = inputs()
         for call, message in (
-                (lambda: attnlab.hash_sparse(query, key, value, projections()), "expected float32 [H or 1, D"),
+                (lambda: attnlab.hash_sparse(query, key, value, DRAWN[0, 0]), "expected float32 [H or 1, D"),
                 (lambda: attnlab.hash_sparse(query, key, value, torch.randn(2, D, 4)), "[hash_buckets] projections"),
-                (lambda: attnlab.qk_drop(query, key, value, *keeps().float()), "[plans] keep is Float"),
+                (lambda: attnlab.qk_drop(query, key, value, *KEEPS.float()), "[plans] keep is Float"),
                 (lambda: attnlab.segment_attention(query, key, value, *[x + 1 for x in window_plan()]),
                  "[segment_attention] query_start holds 46; expected 0 to 45"),
                 (lambda: torch.autograd.grad(
