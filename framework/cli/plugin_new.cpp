@@ -46,16 +46,26 @@ bool in_path(const fs::path& folder) {
   return false;
 }
 
+// So that a line can be pasted into a shell.
+std::string shell_word(const std::string& text) {
+  if (text.find_first_of(" '\"$&|;<>()*?[]#~`!\\\t\n") == std::string::npos) return text;
+  return "'" + join(split(text, '\''), "'\\''") + "'";
+}
+
 void print_next(const std::string& name, const fs::path& folder) {
   const auto bin = paths::executable_dir();
   const bool found = in_path(bin);
-  const std::string attnlab = found ? "attnlab" : (bin / "attnlab").string();
-  const std::string at = folder.string(), build = at + "/build";
+  const std::string attnlab = found ? "attnlab" : shell_word((bin / "attnlab").string());
+  const std::string at = shell_word(folder.string()),
+                    build = shell_word((folder / "build").string());
+  const std::string library =
+      shell_word((folder / "build" / ("attention_" + name + ".so")).string());
   std::cout << "\nnext:\n"
             << "  cmake -G Ninja -S " << at << " -B " << build
-            << (found ? "" : " -DCMAKE_PREFIX_PATH=" + bin.parent_path().string()) << "\n"
+            << (found ? "" : " -DCMAKE_PREFIX_PATH=" + shell_word(bin.parent_path().string()))
+            << "\n"
             << "  cmake --build " << build << "\n"
-            << "  " << attnlab << " plugin check " << build << "/attention_" << name << ".so\n"
+            << "  " << attnlab << " plugin check " << library << "\n"
             << "  " << attnlab << " run attention=" << name << " --plugin " << build
             << " dataset=digits train=smoke\n"
             << "  cmake --install " << build << "     from then on without --plugin\n";

@@ -62,6 +62,15 @@ TEST_F(PluginNew, says_where_attnlab_is_when_it_is_not_in_path) {
                     HasSubstr("  " + (bin / "attnlab").string() + " plugin check ")));
 }
 
+TEST_F(PluginNew, prints_commands_that_a_shell_reads_as_meant) {
+  const auto place = folder_.path() / "a $b's";
+  std::filesystem::create_directory(place);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(plugin(Words{"new", "x", "--dir", place.string()}), kExitOk);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(),
+              HasSubstr("cmake --build '" + folder_.path().string() + "/a $b'\\''s/x/build'\n"));
+}
+
 TEST_F(PluginNew, begins_with_a_plan_on_request) {
   const auto source = [&](const std::string& name) {
     const auto bytes = test::read_bytes(folder_.path() / name / (name + ".cpp"));
