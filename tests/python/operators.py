@@ -22,9 +22,13 @@ def inputs(dtype=torch.float32, requires_grad=True, seed=0):
     return [x.to(dtype).requires_grad_(requires_grad) for x in (query, F.normalize(query, dim=-1), value)]
 
 
-torch.manual_seed(9)
-DRAWN = torch.randn(2, H, D, BUCKETS // 2)  # projections of two rounds and all heads
-KEEPS = torch.rand(2, B, H, T) < 0.6  # of queries and keys
+def use(device):
+    """Tensors from here on are made on this device."""
+    global DRAWN, KEEPS
+    torch.set_default_device(device)
+    torch.manual_seed(9)
+    DRAWN = torch.randn(2, H, D, BUCKETS // 2)  # projections of two rounds and all heads
+    KEEPS = torch.rand(2, B, H, T) < 0.6  # of queries and keys
 
 
 def bucket_of(rows, columns):
@@ -100,9 +104,15 @@ VARIANTS = {
 
 
 class Operators(unittest.TestCase):
+    device = "cpu"
+    precisions = (torch.float32, 2e-6), (torch.float64, 1e-13), (torch.bfloat16, 2e-2)
+
+    def setUp(self):
+        use(self.device)
+
     def test_forward_and_backward_are_exact_attention_over_the_pairs(self):
         for name, (attend, pairs_of) in VARIANTS.items():
-            for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-13), (torch.bfloat16, 2e-2)):
+            for dtype, tolerance in self.precisions:
                 with self.subTest(name, dtype=dtype):
                     ours, reference = inputs(dtype), inputs(dtype)
                     out = attend(*ours)
@@ -170,6 +180,18 @@ class Operators(unittest.TestCase):
                 for x, y in zip(eager, traced):
                     self.assertTrue(torch.equal(x.grad, y.grad))
 
+
+@unittest.skipUnless(torch.cuda.is_available() and os.path.exists(LIBRARY.replace("torch_ops", "cuda")),
+                     "no GPU, or attnlab was built without its CUDA library")
+class OperatorsOnCuda(Operators):
+    device = "cuda"
+    precisions = (torch.float32, 2e-3), (torch.bfloat16, 2e-2)
+
+
+class Library(unittest.TestCase):
+    def setUp(self):
+        use("cpu")
+
     def test_mistakes_are_named(self):
         query, key, value = inputs()
         for call, message in (
@@ -213,6 +235,9 @@ class Model(torch.nn.Module):
 
 
 class Training(unittest.TestCase):
+    def setUp(self):
+        use("cpu")
+
     def test_a_tiny_model_learns_with_every_variant(self):
         for name, (attend, _) in VARIANTS.items():
             with self.subTest(name):
