@@ -41,17 +41,21 @@ class Buffer {
   std::array<std::uint32_t, kRoom + PieceCache::kMaxTokens> ids_;
 };
 
+/// Places within a piece are numbers of 32 bits.
+void require_encodable(std::size_t bytes) {
+  if (bytes <= 0xFFFF'FFFF) return;
+  throw Error("a text of " + std::to_string(bytes) +
+              " bytes is too long to encode at once; expected less than 4 GiB. Cut it.");
+}
+
 }  // namespace
 
 void Encoder::encode(std::string_view bytes, Ids& out) {
-  const bool valid = is_utf8(bytes);
-  const std::string replaced = valid ? std::string() : replace_ill_formed(bytes);
-  const std::string_view text = valid ? bytes : replaced;
-  if (text.size() > 0xFFFF'FFFF) {
-    throw Error("a text of " + std::to_string(text.size()) +
-                " bytes is too long to encode at once; expected less than 4 GiB. Cut it.");
-  }
-  encode_valid(text, out);
+  require_encodable(bytes.size());
+  if (is_utf8(bytes)) return encode_valid(bytes, out);
+  const std::string replaced = replace_ill_formed(bytes);
+  require_encodable(replaced.size());
+  encode_valid(replaced, out);
 }
 
 void Encoder::encode_valid(std::string_view text, Ids& out) {

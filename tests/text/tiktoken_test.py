@@ -30,6 +30,24 @@ WORDS = ["the", " The", "'s", "'ll", "'LL", "'", "''", " '", "’s", "I'd", "x'v
          END_OF_TEXT, "<|", "_", "ÃÂ", "http://", "a" * 15, "b" * 16, "c" * 17, "q" * 70]
 
 
+def write_vocabulary(folder, merges, first_rows):
+    """vocab.bpe of `merges` and encoder.json, whose ids begin with `first_rows` (tokens as written)."""
+    with open(os.path.join(folder, "vocab.bpe"), "w", encoding="utf-8") as file:
+        file.write("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    tokens = [*first_rows, *(a + b for a, b in merges), END_OF_TEXT]
+    with open(os.path.join(folder, "encoder.json"), "w", encoding="utf-8") as file:
+        json.dump({token: i for i, token in enumerate(tokens)}, file)
+
+
+def gpt2_files():
+    """GPT-2's merges, and how it writes the 256 bytes, in the order of their ids."""
+    with open(os.path.join(VOCABULARY, "vocab.bpe"), encoding="utf-8") as file:
+        merges = [line.split() for line in file.read().split("\n")[1:-1]]
+    with open(os.path.join(VOCABULARY, "encoder.json"), encoding="utf-8") as file:
+        ids = json.load(file)
+    return merges, [token for token, i in ids.items() if i < 256]
+
+
 class SameAsTiktoken(unittest.TestCase):
     reference = encoding(VOCABULARY)
 
@@ -97,20 +115,25 @@ class SameAsTiktoken(unittest.TestCase):
         self.same(texts, "specials")
 
     def test_a_vocabulary_of_fewer_merges(self):
-        with open(os.path.join(VOCABULARY, "vocab.bpe"), encoding="utf-8") as file:
-            lines = file.read().split("\n")
-        with open(os.path.join(VOCABULARY, "encoder.json"), encoding="utf-8") as file:
-            ids = json.load(file)
+        merges, letters = gpt2_files()
+        draw = random.Random(5)
+        texts = ["".join(draw.choices(WORDS, k=40)) for _ in range(2000)]
         with tempfile.TemporaryDirectory(prefix="attnlab-") as folder:
-            with open(os.path.join(folder, "vocab.bpe"), "w", encoding="utf-8") as file:
-                file.write("\n".join(lines[:3001]) + "\n")
-            kept = {token: i for token, i in ids.items() if i < 3256} | {END_OF_TEXT: 3256}
-            with open(os.path.join(folder, "encoder.json"), "w", encoding="utf-8") as file:
-                json.dump(kept, file)
-            draw = random.Random(5)
-            texts = ["".join(draw.choices(WORDS, k=40)) for _ in range(2000)]
+            write_vocabulary(folder, merges[:3000], letters)
             assert_equal_tokens(self, encoding(folder), folder, texts)
             assert_equal_tokens(self, encoding(folder), folder, [END_OF_TEXT], "specials")
+
+    def test_every_code_point_has_its_class(self):
+        # GPT-2 joins few characters beyond Latin to others, so its tokens hardly show their classes.
+        # Here a letter, a number and a sign join the first byte of whatever belongs to their piece.
+        _, letters = gpt2_files()
+        merges = [(first, second) for first in "a1!" for second in letters]
+        characters = [chr(c) for c in ALL_CODE_POINTS]
+        texts = ["".join(f"a{c}1{c}!{c} {c}\n" for c in characters[i:i + 32])
+                 for i in range(0, len(characters), 32)]
+        with tempfile.TemporaryDirectory(prefix="attnlab-") as folder:
+            write_vocabulary(folder, merges, letters)
+            assert_equal_tokens(self, encoding(folder), folder, texts)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -88,6 +89,18 @@ TEST(Tokenizer, refuses_to_decode_an_id_that_no_token_has) {
 TEST(Tokenizer, replaces_what_is_no_utf8) {
   const auto tokenizer = kSmall.tokenizer();
   EXPECT_EQ(tokenizer.decode(encoded(tokenizer, "the\xFF\xE6\x9D!")), "the\uFFFD\uFFFD!");
+}
+
+TEST(Tokenizer, refuses_four_gibibytes_at_once) {
+  constexpr std::size_t kBytes = std::size_t{1} << 32;
+  void* reserved =
+      mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(reserved, MAP_FAILED);
+  Ids ids;
+  const std::string_view text(static_cast<const char*>(reserved), kBytes);
+  EXPECT_THAT(message_of([&] { kSmall.tokenizer().encode(text, ids); }),
+              AllOf(HasSubstr("a text of 4294967296 bytes is too long"), HasSubstr("4 GiB")));
+  munmap(reserved, kBytes);
 }
 
 TEST(Tokenizer, reads_special_tokens_only_when_asked_the_longest_first) {
