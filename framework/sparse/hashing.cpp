@@ -8,6 +8,7 @@
 
 #include "framework/sparse/cuda_library.h"
 #include "framework/sparse/cuda_plans.h"
+#include "framework/sparse/dispatch.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/row_kernels.h"
 
@@ -74,8 +75,8 @@ at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections) {
     std::vector<float> scratch(static_cast<std::size_t>(hash_scratch(D)));
     for (std::int64_t i = next(); i >= 0; i = next()) {
       const std::int64_t begin = i % blocks * kBlockRows;
-      row_kernels().hash(params, i / blocks, begin, std::min(begin + kBlockRows, T),
-                         scratch.data());
+      kernel_table().rows.hash(params, i / blocks, begin, std::min(begin + kBlockRows, T),
+                               scratch.data());
     }
   });
   return buckets;
@@ -84,7 +85,7 @@ at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections) {
 void draw_keep(const RandomStream& stream, double rate, std::int64_t length, bool* keep) {
   // uniform(t) is bits(t) / 2^32, so it is >= rate exactly where bits(t) >= ceil(rate * 2^32).
   const auto threshold = static_cast<std::uint64_t>(std::ceil(rate * 0x1p32));
-  row_kernels().keep({stream.key(), stream.coordinates(), threshold}, 0, length, keep);
+  kernel_table().rows.keep({stream.key(), stream.coordinates(), threshold}, 0, length, keep);
 }
 
 }  // namespace attnlab::sparse

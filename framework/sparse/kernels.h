@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "framework/sparse/row_kernels.h"
+
 namespace attnlab::sparse {
 
 /// SegmentPlan as the kernels take it. Optional arrays are null.
@@ -33,35 +35,61 @@ struct PlanView {
   std::int64_t round = 0;                      // 0 where chunks is null
 };
 
-template <class T>
+/// 16-bit elements, as bits. They are computed with as float32, widened once per packed tile.
+struct Bf16 {
+  std::uint16_t bits;
+};
+struct F16 {
+  std::uint16_t bits;
+};
+
+template <class Element>
+struct ComputeOf {
+  using Type = float;
+};
+template <>
+struct ComputeOf<double> {
+  using Type = double;
+};
+/// What tensors of `Element` are computed with.
+template <class Element>
+using Compute = typename ComputeOf<Element>::Type;
+
+template <class E>
 struct ForwardParams {
+  using T = Compute<E>;
   PlanView plan;
-  const T* query = nullptr;  // [G, T, D]
-  const T* key = nullptr;    // [G, T, D]
-  const T* value = nullptr;  // [G, T, D]
+  const E* query = nullptr;  // [G, T, D]
+  const E* key = nullptr;    // [G, T, D]
+  const E* value = nullptr;  // [G, T, D]
   T scale = 1;
-  T* out = nullptr;      // [G, T, D]; rows of no tile are left as they are
+  E* out = nullptr;      // [G, T, D]; rows of no tile are left as they are
   T* lse = nullptr;      // [G, T]
   T* largest = nullptr;  // [G, T] largest score, and
   T* total = nullptr;    // [G, T] sum of exp(score - largest): 0 where a row sees no key
 };
 
-template <class T>
+template <class E>
 struct BackwardParams {
+  using T = Compute<E>;
   PlanView plan;
-  const T* query = nullptr;     // [G, T, D]
-  const T* key = nullptr;       // [G, T, D]
-  const T* value = nullptr;     // [G, T, D]
-  const T* out = nullptr;       // [G, T, D]
+  const E* query = nullptr;     // [G, T, D]
+  const E* key = nullptr;       // [G, T, D]
+  const E* value = nullptr;     // [G, T, D]
+  const E* out = nullptr;       // [G, T, D]
   const T* largest = nullptr;   // [G, T]
   const T* total = nullptr;     // [G, T]
-  const T* grad_out = nullptr;  // [G, T, D]
+  const E* grad_out = nullptr;  // [G, T, D]
   const T* grad_lse = nullptr;  // [G, T] or null
   T* shift = nullptr;  // [G, T]: sum_d grad_out*out - grad_lse; the query pass fills it first
   T scale = 1;
-  T* grad_query = nullptr;         // [G, T, D]
-  T* grad_packed_key = nullptr;    // [G, Nk, D]: one row per packed key, summed over its segments
-  T* grad_packed_value = nullptr;  // [G, Nk, D]
+  E* grad_query = nullptr;  // [G, T, D]
+  /// Where no row repeats among a group's packed keys: [G, T, D], each row written once.
+  E* grad_key = nullptr;
+  E* grad_value = nullptr;
+  /// Else: [G, Nk, D], one row per packed key, summed over its segments.
+  T* grad_packed_key = nullptr;
+  T* grad_packed_value = nullptr;
 };
 
 /// Packed rows [begin, end) of one group, all in one segment; at most kTile of them.
@@ -79,32 +107,23 @@ inline constexpr std::int64_t kTile = 64;
 /// ends where another segment's range begins.
 [[nodiscard]] std::vector<Tile> key_tiles(const PlanView& plan);
 
-/// The kernels for one instruction set. `scratch` holds scratch_size(D) elements.
-template <class T>
+/// The kernels for one instruction set and element. `scratch` holds scratch_size(D) elements.
+template <class E>
 struct Kernels {
-  const char* instruction_set;
-  void (*forward)(const ForwardParams<T>&, const Tile& queries, T* scratch);
-  void (*backward_query)(const BackwardParams<T>&, const Tile& queries, T* scratch);
-  void (*backward_key)(const BackwardParams<T>&, const Tile& keys, T* scratch);
+  void (*forward)(const ForwardParams<E>&, const Tile& queries, Compute<E>* scratch);
+  void (*backward_query)(const BackwardParams<E>&, const Tile& queries, Compute<E>* scratch);
+  void (*backward_key)(const BackwardParams<E>&, const Tile& keys, Compute<E>* scratch);
 };
 [[nodiscard]] std::int64_t scratch_size(std::int64_t head_dim);
 
-/// The best that this machine runs.
-template <class T>
-[[nodiscard]] const Kernels<T>& kernels();
-
-// One copy of kernels_cpu.cpp per instruction set; only dispatch.cpp calls these.
-namespace baseline {
-template <class T>
-Kernels<T> kernels();
-}
-namespace avx2 {
-template <class T>
-Kernels<T> kernels();
-}
-namespace avx512 {
-template <class T>
-Kernels<T> kernels();
-}
+/// All that is compiled for one instruction set: kernels_cpu.cpp and row_kernels_cpu.cpp.
+struct KernelTable {
+  const char* instruction_set;
+  Kernels<float> float32;
+  Kernels<double> float64;
+  Kernels<Bf16> bfloat16;
+  Kernels<F16> float16;
+  RowKernels rows;
+};
 
 }  // namespace attnlab::sparse

@@ -1,6 +1,7 @@
 #include "framework/sparse/plan_check.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "framework/sparse/parallel.h"
@@ -49,7 +50,18 @@ void check_ascending(const std::int32_t* rows, std::int64_t begin, std::int64_t 
   }
 }
 
-void check_group(const PlanView& plan, std::int64_t g, std::vector<std::uint8_t>& seen) {
+/// Whether rows [begin, end) hold none twice; `seen` has T elements.
+bool are_unique(const std::int32_t* rows, std::int64_t begin, std::int64_t end,
+                std::vector<std::uint8_t>& seen) {
+  std::fill(seen.begin(), seen.end(), 0);
+  for (std::int64_t i = begin; i < end; ++i) {
+    if (seen[rows[i]]++) return false;
+  }
+  return true;
+}
+
+/// Whether no key row repeats.
+bool check_group(const PlanView& plan, std::int64_t g, std::vector<std::uint8_t>& seen) {
   const auto* query_rows = plan.query_rows + g * plan.queries;
   const auto* key_rows = plan.key_rows + g * plan.keys;
   const auto* start = plan.query_start + g * (plan.segments + 1);
@@ -78,6 +90,7 @@ void check_group(const PlanView& plan, std::int64_t g, std::vector<std::uint8_t>
     }
     if (plan.ascending) check_ascending(query_rows, start[s], start[s + 1], "query_rows");
   }
+  return plan.segments == 0 || are_unique(key_rows, begin[0], checked, seen);
 }
 
 }  // namespace
@@ -124,15 +137,20 @@ void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tens
   }
 }
 
-void check_contents(const PlanView& plan) {
+bool check_contents(const PlanView& plan) {
+  std::atomic<bool> unique_keys{true};
   share(plan.groups, [&](const auto& next) {
     std::vector<std::uint8_t> seen(plan.length);
-    for (std::int64_t g = next(); g >= 0; g = next()) check_group(plan, g, seen);
+    for (std::int64_t g = next(); g >= 0; g = next()) {
+      if (!check_group(plan, g, seen)) unique_keys = false;
+    }
   });
+  return unique_keys;
 }
 
-void check_contents(const SegmentPlan& plan, const PlanView& view) {
-  if (!is_sealed(plan, view.length)) check_contents(view);
+bool check_contents(const SegmentPlan& plan, const PlanView& view) {
+  // Builders' rows are permutations, or a part of one.
+  return is_sealed(plan, view.length) || check_contents(view);
 }
 
 }  // namespace attnlab::sparse

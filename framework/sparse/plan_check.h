@@ -11,10 +11,11 @@ void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tens
                   const SegmentPlan& plan);
 
 /// Contents, in O(Nq + Nk + S + T) a group, groups in parallel: rows in range, no query row twice,
-/// ranges that never step back, `ascending` where it is promised.
-void check_contents(const PlanView& plan);
+/// ranges that never step back, `ascending` where it is promised. Whether no row repeats among the
+/// keys of a group. Throws c10::Error "[segment_attention] ...".
+[[nodiscard]] bool check_contents(const PlanView& plan);
 
 /// The same for the plan that `view` shows, unless a builder of this folder made it so.
-void check_contents(const SegmentPlan& plan, const PlanView& view);
+[[nodiscard]] bool check_contents(const SegmentPlan& plan, const PlanView& view);
 
 }  // namespace attnlab::sparse

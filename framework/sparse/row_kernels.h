@@ -48,18 +48,4 @@ struct RowKernels {
   void (*keep)(const KeepParams&, std::int64_t begin, std::int64_t end, bool* keep);
 };
 
-/// The best that this machine runs.
-[[nodiscard]] const RowKernels& row_kernels();
-
-// One copy of row_kernels_cpu.cpp per instruction set; only the dispatch calls these.
-namespace baseline {
-RowKernels row_kernels();
-}
-namespace avx2 {
-RowKernels row_kernels();
-}
-namespace avx512 {
-RowKernels row_kernels();
-}
-
 }  // namespace attnlab::sparse

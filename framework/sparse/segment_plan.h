@@ -57,7 +57,7 @@ struct SegmentResult {
 };
 
 /// Exact softmax attention over the plan's pairs; differentiable in query, key and value through
-/// both results. float32 and float64 on CPU; bfloat16 is computed in float32.
+/// both results. bfloat16 and float16 are computed in float32 and rounded once at the end.
 /// Throws c10::Error on shapes that do not fit.
 [[nodiscard]] SegmentResult segment_attention(const at::Tensor& query,  // [B, H, T, D]
                                               const at::Tensor& key,    // [B, H, S, D], S = T

@@ -24,25 +24,49 @@ inline void clear(T* to, std::int64_t size) {
   for (std::int64_t i = 0; i < size; ++i) to[i] = 0;
 }
 
-/// to [count, padded D]: rows of `from` [T, D], in packed order; the padding is 0.
-template <class T>
-inline void gather(const T* from, const Positions& rows, std::int64_t dim, T* to) {
+/// to [count, padded D]: rows of `from` [T, D], in packed order; the padding is 0. Whether all of
+/// them are finite.
+template <class E, class T>
+inline bool gather(const E* from, const Positions& rows, std::int64_t dim, T* to) {
   const std::int64_t width = padded<T>(dim);
-  for (std::int64_t i = 0; i < rows.count; ++i) {
-    const T* row = from + rows.at[i] * dim;
-    for (std::int64_t d = 0; d < dim; ++d) to[i * width + d] = row[d];
-    for (std::int64_t d = dim; d < width; ++d) to[i * width + d] = 0;
+  Lane<T> poison{};  // 0 times what is no number is no number
+  for (std::int64_t i = 0; i < rows.count; ++i, to += width) {
+    const E* row = from + rows.at[i] * dim;
+    for (std::int64_t d = 0; d < dim; ++d) to[d] = widened(row[d]);
+    for (std::int64_t d = dim; d < width; ++d) to[d] = 0;
+    for (std::int64_t d = 0; d < width; d += kWidth<T>) poison += load(to + d) * T{0};
   }
+  bool finite = true;
+  for (int lane = 0; lane < kWidth<T>; ++lane) finite &= poison[lane] == 0;
+  return finite;
 }
 
 /// to [D, kTile]: the same, transposed.
-template <class T>
-inline void gather_transposed(const T* from, const Positions& rows, std::int64_t dim, T* to) {
+template <class E, class T>
+inline void gather_transposed(const E* from, const Positions& rows, std::int64_t dim, T* to) {
   for (std::int64_t i = 0; i < rows.count; ++i) {
-    const T* row = from + rows.at[i] * dim;
-    for (std::int64_t d = 0; d < dim; ++d) to[d * kTile + i] = row[d];
+    const E* row = from + rows.at[i] * dim;
+    for (std::int64_t d = 0; d < dim; ++d) to[d * kTile + i] = widened(row[d]);
   }
   for (std::int64_t d = 0; d < dim; ++d) clear(to + d * kTile + rows.count, kTile - rows.count);
+}
+
+/// sum [own, wide] += weights^T rows; weights [others, kTile], rows [others, wide]. Where `rows`
+/// may hold what is no number, a weight of 0 keeps it out.
+template <class T>
+inline void add_weighted(bool safe, const T* weights, const T* rows, std::int64_t wide, T* sum,
+                         std::int64_t own, std::int64_t others) {
+  if (safe) {
+    multiply<true>(Strided<T>{weights, 1, kTile}, rows, wide, sum, wide, own, wide, others);
+    return;
+  }
+  for (std::int64_t s = 0; s < others; ++s) {
+    for (std::int64_t i = 0; i < own; ++i) {
+      const T weight = weights[s * kTile + i];
+      for (std::int64_t d = 0; weight != 0 && d < wide; ++d)
+        sum[i * wide + d] += weight * rows[s * wide + d];
+    }
+  }
 }
 
 /// scores [rows, kTile] = scale * (rows . columns), masked; only the first `width` columns.

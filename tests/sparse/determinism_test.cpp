@@ -3,7 +3,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include "framework/sparse/kernels.h"
+#include "framework/sparse/dispatch.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/plans.h"
 #include "tests/sparse/counting_allocator.h"
@@ -136,27 +136,20 @@ void expect_same_answer(const sparse::Kernels<float>& kernels) {
     const auto plan = random_plan(kind, {2, 8, 150}, 51);
     const RandomInput in({2, 8, 150, 20}, at::kFloat, false);
     const auto ours = by_kernels(kernels, plan, in);
-    const auto plain = by_kernels(sparse::baseline::kernels<float>(), plan, in);
-    const auto exact = by_kernels(sparse::baseline::kernels<double>(), plan, in);
+    const auto plain = by_kernels(sparse::baseline::kernel_table().float32, plan, in);
+    const auto exact = by_kernels(sparse::baseline::kernel_table().float64, plan, in);
     for (std::size_t i = 0; i < ours.size(); ++i) {
       expect_by_rule(names[i], ours[i], plain[i], exact[i], at::kFloat);
     }
   }
 }
 
-#if defined(__x86_64__)
-TEST(InstructionSets, avx2_agrees_with_baseline) {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
-    GTEST_SKIP() << "this machine has no AVX2 with FMA";
+TEST(InstructionSets, agree_with_baseline) {
+  for (const auto& name : sparse::runnable_sets()) {
+    SCOPED_TRACE(name);
+    expect_same_answer(sparse::kernel_table_of(name).float32);
   }
-  expect_same_answer(sparse::avx2::kernels<float>());
 }
-
-TEST(InstructionSets, avx512_agrees_with_baseline) {
-  if (!__builtin_cpu_supports("avx512f")) GTEST_SKIP() << "this machine has no AVX-512";
-  expect_same_answer(sparse::avx512::kernels<float>());
-}
-#endif
 
 /// Largest sum of live tensor bytes in one forward and backward.
 std::int64_t peak_bytes(std::int64_t T) {

@@ -1,0 +1,168 @@
+#include "framework/sparse/cpu_passes.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "framework/sparse/dispatch.h"
+#include "framework/sparse/parallel.h"
+#include "framework/sparse/plan_view.h"
+
+namespace attnlab::sparse::cpu {
+namespace {
+
+/// Calls work(Element{}) with the element type of dtype.
+template <class Work>
+auto with_element(at::ScalarType dtype, const Work& work) {
+  switch (dtype) {
+    case at::kDouble:
+      return work(double{});
+    case at::kBFloat16:
+      return work(Bf16{});
+    case at::kHalf:
+      return work(F16{});
+    default:
+      return work(float{});
+  }
+}
+
+template <class T>
+const T* read(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<const T*>(tensor.const_data_ptr()) : nullptr;
+}
+template <class T>
+T* write(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<T*>(tensor.mutable_data_ptr()) : nullptr;
+}
+
+template <class T, class Params>
+void run_tiles(const std::vector<Tile>& tiles, const Params& params,
+               void (*kernel)(const Params&, const Tile&, T*)) {
+  share(static_cast<std::int64_t>(tiles.size()), [&](const auto& next) {
+    std::vector<T> scratch(scratch_size(params.plan.head_dim));
+    for (std::int64_t i = next(); i >= 0; i = next()) kernel(params, tiles[i], scratch.data());
+  });
+}
+
+/// The packed gradients of one group's keys, added to their rows in packed order.
+template <class T>
+void scatter_group(const PlanView& plan, std::int64_t g, const T* packed, T* rows) {
+  const std::int32_t* key_rows = plan.key_rows + g * plan.keys;
+  const std::int64_t dim = plan.head_dim;
+  const std::int64_t begin = plan.segments > 0 ? plan.key_begin[g * plan.segments] : 0;
+  const std::int64_t end = plan.segments > 0 ? plan.key_end[(g + 1) * plan.segments - 1] : 0;
+  for (std::int64_t i = begin; i < end; ++i) {
+    const T* from = packed + (g * plan.keys + i) * dim;
+    T* to = rows + (g * plan.length + key_rows[i]) * dim;
+    for (std::int64_t d = 0; d < dim; ++d) to[d] += from[d];
+  }
+}
+
+template <class E>
+void forward_of(const SegmentPlan& plan, const at::Tensor& query, const at::Tensor& key,
+                const at::Tensor& value, const ForwardPass& pass) {
+  using T = Compute<E>;
+  const ForwardParams<E> params{.plan = view_of(plan, query),
+                                .query = read<E>(query),
+                                .key = read<E>(key),
+                                .value = read<E>(value),
+                                .scale = static_cast<T>(scale_of(plan, query)),
+                                .out = write<E>(pass.out),
+                                .lse = write<T>(pass.lse),
+                                .largest = write<T>(pass.largest),
+                                .total = write<T>(pass.total)};
+  run_tiles<T>(query_tiles(params.plan), params, kernels<E>().forward);
+}
+
+/// Gradients of keys and values as the key pass writes them: to the rows, or packed.
+struct KeyGradients {
+  at::Tensor key, value;                // [B, H, T, D]
+  at::Tensor packed_key, packed_value;  // [G, Nk, D], or undefined
+};
+
+KeyGradients make_key_gradients(const PlanView& view, const at::Tensor& key, bool unique_keys,
+                                at::ScalarType compute) {
+  if (unique_keys) return {at::zeros_like(key), at::zeros_like(key), {}, {}};
+  const auto options = key.options().dtype(compute);
+  const auto packed = at::zeros({view.groups, view.keys, view.head_dim}, options);
+  const auto rows = at::zeros(key.sizes(), options);
+  return {rows, at::zeros_like(rows), packed, at::zeros_like(packed)};
+}
+
+template <class T>
+void scatter(const PlanView& view, const KeyGradients& grads) {
+  share(view.groups, [&](const auto& next) {
+    for (std::int64_t g = next(); g >= 0; g = next()) {
+      scatter_group(view, g, read<T>(grads.packed_key), write<T>(grads.key));
+      scatter_group(view, g, read<T>(grads.packed_value), write<T>(grads.value));
+    }
+  });
+}
+
+template <class E>
+InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads,
+                           const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                           const ForwardPass& forward, bool unique_keys) {
+  using T = Compute<E>;
+  const PlanView view = view_of(plan, query);
+  const auto grad_query = at::zeros_like(query);     // [B, H, T, D]
+  const auto shift = at::empty_like(forward.total);  // [B, H, T]
+  const auto of_keys = make_key_gradients(view, key, unique_keys, forward.total.scalar_type());
+  BackwardParams<E> params{.plan = view,
+                           .query = read<E>(query),
+                           .key = read<E>(key),
+                           .value = read<E>(value),
+                           .out = read<E>(forward.out),
+                           .largest = read<T>(forward.largest),
+                           .total = read<T>(forward.total),
+                           .grad_out = read<E>(grads.out),
+                           .grad_lse = read<T>(grads.lse),
+                           .shift = write<T>(shift),
+                           .scale = static_cast<T>(scale_of(plan, query)),
+                           .grad_query = write<E>(grad_query),
+                           .grad_packed_key = write<T>(of_keys.packed_key),
+                           .grad_packed_value = write<T>(of_keys.packed_value)};
+  if (unique_keys) {
+    params.grad_key = write<E>(of_keys.key);
+    params.grad_value = write<E>(of_keys.value);
+  }
+  run_tiles<T>(query_tiles(view), params, kernels<E>().backward_query);
+  run_tiles<T>(key_tiles(view), params, kernels<E>().backward_key);
+  if (!unique_keys) scatter<T>(view, of_keys);
+  const auto dtype = query.scalar_type();
+  return {grad_query, of_keys.key.to(dtype), of_keys.value.to(dtype)};
+}
+
+}  // namespace
+
+ForwardPass forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                    const SegmentPlan& plan) {
+  const auto compute = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto none = at::full(query.sizes().slice(0, 3), -std::numeric_limits<double>::infinity(),
+                             query.options().dtype(compute));
+  ForwardPass pass{at::zeros_like(query), none, none.clone(), at::zeros_like(none)};
+  with_element(query.scalar_type(),
+               [&](auto element) { forward_of<decltype(element)>(plan, query, key, value, pass); });
+  return pass;
+}
+
+InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
+                        const at::Tensor& key, const at::Tensor& value, const ForwardPass& forward,
+                        const SegmentPlan& plan, bool unique_keys) {
+  return with_element(query.scalar_type(), [&](auto element) {
+    return backward_of<decltype(element)>(plan, grads, query, key, value, forward, unique_keys);
+  });
+}
+
+std::string kernel_name(at::ScalarType dtype) {
+  const char* name = dtype == at::kDouble     ? "float64"
+                     : dtype == at::kBFloat16 ? "bfloat16"
+                     : dtype == at::kHalf     ? "float16"
+                                              : "float32";
+  return std::string("segment_attention cpu ") + name + " " + kernel_table().instruction_set;
+}
+
+}  // namespace attnlab::sparse::cpu

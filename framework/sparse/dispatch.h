@@ -1,0 +1,47 @@
+/// dispatch.h: which instruction set's kernels run here, chosen once.
+///   The plain ones are part of this library; each wider set is a library of its own beside it,
+///   libattnlab_sparse_NAME.so, so that no code compiled for it can end up in common functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/sparse/kernels.h"
+
+namespace attnlab::sparse {
+
+/// The widest set that this machine runs, or the one that ATTNLAB_CPU names: baseline, avx2 or
+/// avx512. Throws Error on another name, a set that the machine lacks, or a library that
+/// cannot be loaded.
+[[nodiscard]] const KernelTable& kernel_table();
+
+template <class E>
+[[nodiscard]] const Kernels<E>& kernels();
+template <>
+inline const Kernels<float>& kernels<float>() {
+  return kernel_table().float32;
+}
+template <>
+inline const Kernels<double>& kernels<double>() {
+  return kernel_table().float64;
+}
+template <>
+inline const Kernels<Bf16>& kernels<Bf16>() {
+  return kernel_table().bfloat16;
+}
+template <>
+inline const Kernels<F16>& kernels<F16>() {
+  return kernel_table().float16;
+}
+
+/// Names of the sets that this machine runs, the widest first.
+[[nodiscard]] std::vector<std::string> runnable_sets();
+
+/// The table of one of these; throws Error where its library cannot be loaded.
+[[nodiscard]] const KernelTable& kernel_table_of(const std::string& name);
+
+namespace baseline {
+const KernelTable& kernel_table();
+}
+
+}  // namespace attnlab::sparse
