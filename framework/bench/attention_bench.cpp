@@ -1,13 +1,15 @@
 #include "framework/bench/attention_bench.h"
 
 #include <ATen/ATen.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "framework/bench/answer_check.h"
 #include "framework/bench/measures.h"
+#include "framework/bench/memory.h"
+#include "framework/bench/roofline.h"
 #include "framework/bench/tiles.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -30,6 +32,11 @@ std::string list_of(const std::vector<double>& seconds) {
   for (const double each : seconds) words.push_back(exact_number(each));
   return "[" + join(words, ",") + "]";
 }
+
+struct Peer {
+  std::string name;
+  std::unique_ptr<Subject> subject;
+};
 
 class Run {
  public:
@@ -57,13 +64,13 @@ class Run {
 
   bool time(std::int64_t length) {
     if (!report(length, 0, 0, -1)) return false;
-    train::reset_peaks();
+    reset_memory(request_.device);
     const double process_before = static_cast<double>(train::process_peak_bytes());
     const auto in = inputs(length);
     const auto subject = make_subject(request_.attention, attention_shape(request_.model, length),
                                       request_.plugin, in, seed_);
     const auto checked = check(*subject, in);
-    std::vector<std::unique_ptr<Subject>> peers;
+    const auto peers = this->peers(in);
     Measured m{.length = length,
                .head_dim = request_.model.head_dim(),
                .pass = bench_.pass,
@@ -71,10 +78,7 @@ class Run {
                .pairs = pairs(*subject, in, checked),
                .pairs_in_tiles = pairs_in_tiles(*subject, in).value_or(0),
                .sides = {{"attention", subject.get()}}};
-    if (bench_.peer == config::Peer::sdpa) {
-      peers.push_back(make_sdpa());
-      m.sides.push_back({"sdpa", peers.back().get()});
-    }
+    for (const auto& peer : peers) m.sides.push_back({peer.name, peer.subject.get()});
     for (const auto& side : m.sides) m.memory.push_back(memory(*side.subject, in, process_before));
     if (!sample(m.sides, in, bench_.pass, {bench_.samples, bench_.least_samples, bench_.seconds},
                 [&](auto done, auto rounds, double left) {
@@ -114,15 +118,36 @@ class Run {
 
   Memory memory(Subject& subject, const Inputs& in, double process_before) const {
     run_once(subject, in, bench_.pass);  // what is kept for later calls is not the pass's
-    malloc_trim(0);  // what the check has freed goes back, so that it is not counted below
-    train::reset_peaks();
-    const auto before = train::allocator_peak_bytes();
+    reset_memory(request_.device);
+    const auto before = peak_memory(request_.device);
     run_once(subject, in, bench_.pass);
     const auto outputs = bench_.pass == config::Pass::forward ? 1 : 4;  // out, dq, dk, dv
-    const auto peak = train::allocator_peak_bytes() - before -
+    const auto peak = peak_memory(request_.device) - before -
                       static_cast<std::int64_t>(in.query.nbytes()) * outputs;
     return {static_cast<double>(std::max<std::int64_t>(0, peak)),
             static_cast<double>(train::process_peak_bytes()) - process_before};
+  }
+
+  // The peers that can run these inputs here. LibTorch says only by trying.
+  std::vector<Peer> peers(const Inputs& in) {
+    std::vector<Peer> found;
+    if (bench_.peer == config::Peer::none) return found;
+    if (request_.device.is_cpu()) {
+      found.push_back({"sdpa", make_sdpa()});
+      return found;
+    }
+    for (const std::string back_end : {"cudnn", "flash"}) {
+      auto peer = make_sdpa(back_end);
+      try {
+        run_once(*peer, in, bench_.pass);
+        found.push_back({"sdpa_" + back_end, std::move(peer)});
+      } catch (const c10::Error& error) {
+        request_.sink.fact("sdpa_" + back_end + "_kernel",
+                           "cannot run: " + split(error.what_without_backtrace(), '\n').at(0));
+      }
+    }
+    if (found.empty()) found.push_back({"sdpa", make_sdpa()});
+    return found;
   }
 
   void store(const Measured& m) {
@@ -136,7 +161,18 @@ class Run {
       const double median = spread(side.of(m.pass)).median;
       add_growth(i, m, median, i == 0 ? "" : side.name + "/", metrics);
     }
+    if (bench_.roofline) add_bound(m, metrics);
     request_.sink.add({m.length, 0, 0, std::move(metrics)});
+  }
+
+  void add_bound(const Measured& m, std::vector<Metric>& metrics) {
+    const auto dtype = scalar_type(bench_.dtype);
+    if (!rates_) rates_ = measure_rates(request_.device, dtype, m.head_dim);
+    const auto rows = static_cast<double>(bench_.batch * request_.model.heads * m.length);
+    const auto least = bound(*rates_, m, rows, static_cast<std::int64_t>(at::elementSize(dtype)),
+                             request_.device.is_cpu());
+    const double median = spread(m.sides[0].of(m.pass)).median;
+    for (auto& metric : metrics_of(*rates_, least, median)) metrics.push_back(std::move(metric));
   }
 
   // Over the lengths so far, so that the last one stands for all.
@@ -176,6 +212,7 @@ class Run {
   std::uint64_t seed_;
   std::vector<std::int64_t> lengths_;
   std::size_t lengths_after_ = 0;
+  std::optional<Rates> rates_;                // measured once
   std::vector<double> timed_;                 // lengths
   std::vector<std::vector<double>> seconds_;  // by side, medians
 };

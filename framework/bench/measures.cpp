@@ -60,6 +60,7 @@ void add_ratio(List& list, const Measured& m) {
   }
   if (fastest == nullptr || !(own > 0)) return;
   const auto each = ratios(ours, fastest->of(m.pass));
+  list.add("peer_seconds", "s", Goal::none, best);
   list.add("ratio", "x", Goal::maximise, best / own);
   list.add("ratio_of_best", "x", Goal::maximise,
            spread(fastest->of(m.pass)).least / spread(ours).least);

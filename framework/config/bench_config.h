@@ -24,6 +24,7 @@ struct BenchConfig {
   std::int64_t samples = 50;
   std::int64_t least_samples = 3;
   double seconds = 10;
+  bool roofline = false;
 
   static constexpr auto fields() {
     using C = BenchConfig;
@@ -40,7 +41,9 @@ struct BenchConfig {
         integer("least_samples", &C::least_samples, {.low = 1, .high = 1e6}, "per length",
                 "at least so many, however long they take"),
         real("seconds", &C::seconds, {.low = 0}, "s per length",
-             "no new sample is begun after so long")};
+             "no new sample is begun after so long"),
+        flag("roofline", &C::roofline,
+             "measure the machine's rates too, and the time below which nothing can fall")};
   }
 };
 

@@ -1,0 +1,34 @@
+/// roofline.h: the time below which a pass cannot fall, from rates measured in the same process.
+#pragma once
+
+#include <vector>
+
+#include "framework/bench/measures.h"
+#include "framework/core/metric.h"
+
+namespace attnlab::bench {
+
+/// What this machine does with the threads it was given, each the best of several tries.
+struct Rates {
+  double large_gemm = 0;    // FLOP/s of one 2048^3 matrix product
+  double tile_gemm = 0;     // FLOP/s of many independent 64 x 64 x D products
+  double exponentials = 0;  // per second, over values in cache
+  double bytes = 0;         // per second, read and written, of a copy that is in no cache
+};
+[[nodiscard]] Rates measure_rates(at::Device device, at::ScalarType dtype, std::int64_t head_dim);
+
+/// The least time for what was measured: products of all computed tiles (forward 2, backward 5) at
+/// the better of the two product rates, one exponential a pair and direction, and each tensor
+/// moved once. On a CPU products and exponentials share the units, so they add up.
+struct Bound {
+  double gemm_seconds = 0, exp_seconds = 0, memory_seconds = 0;
+  double seconds = 0;
+};
+[[nodiscard]] Bound bound(const Rates& rates, const Measured& measured, double rows,
+                          std::int64_t element_bytes, bool on_cpu);
+
+/// "roofline/seconds", "roofline/share" of the median, and what they are made of.
+[[nodiscard]] std::vector<Metric> metrics_of(const Rates& rates, const Bound& bound,
+                                             double median_seconds);
+
+}  // namespace attnlab::bench
