@@ -4,6 +4,8 @@
 #include "framework/cuda/backward_key.cuh"
 #include "framework/cuda/backward_query.cuh"
 #include "framework/cuda/forward.cuh"
+#include "framework/cuda/plain_backward.cuh"
+#include "framework/cuda/plain_forward.cuh"
 
 namespace attnlab::cuda {
 namespace {
@@ -37,6 +39,14 @@ Status forward(const ForwardParams& params, void* stream) {
   return start<Kernel>(params.tiles.most, params, stream);
 }
 
+template <int D>
+Status plain_backward(const BackwardParams& params, void* stream) {
+  if (const auto status = start<PlainBackwardKey<D>>(params.key_tiles.most, params, stream)) {
+    return status;
+  }
+  return start<PlainBackwardQuery<D>>(params.query_tiles.most, params, stream);
+}
+
 template <class T, int D>
 Status backward(const BackwardParams& params, void* stream) {
   using Queries = BackwardQuery<T, D, 4, kQueryRowTiles<D>>;
@@ -51,11 +61,15 @@ Status backward(const BackwardParams& params, void* stream) {
 
 template <int D>
 Status launch_forward(const ForwardParams& params, AttnlabElement element, void* stream) {
+  if (element == kAttnlabFloat32) {
+    return start<PlainForward<D>>(params.tiles.most, params, stream);
+  }
   return element == kAttnlabBfloat16 ? forward<Bf16, D>(params, stream)
                                      : forward<F16, D>(params, stream);
 }
 template <int D>
 Status launch_backward(const BackwardParams& params, AttnlabElement element, void* stream) {
+  if (element == kAttnlabFloat32) return plain_backward<D>(params, stream);
   return element == kAttnlabBfloat16 ? backward<Bf16, D>(params, stream)
                                      : backward<F16, D>(params, stream);
 }

@@ -48,13 +48,18 @@ Status launch_for(int head_dim, Status (*const (&of)[4])(const Params&, AttnlabE
   return made_for == 0 ? kInvalidValue : of[made_for / 32 - 1](params, element, stream);
 }
 
+template <class T>
 Status forward(const ForwardParams& p, AttnlabElement element, void* stream) {
   const std::int64_t rows = p.plan.groups * p.plan.length;
   if (const auto status = fill_with(p.lse, rows, -kInfinity, stream)) return status;
+  if (element == kAttnlabFloat32) {
+    if (const auto status = set_bytes(p.total, 0, rows * 4, stream)) return status;
+    if (const auto status = fill_with(p.largest, rows, -kInfinity, stream)) return status;
+  }
   constexpr Status (*kOf[])(const ForwardParams&, AttnlabElement, void*) = {
       launch_forward<32>, launch_forward<64>, launch_forward<96>, launch_forward<128>};
   if (const auto status = launch_for(p.head_dim, kOf, p, element, stream)) return status;
-  return clear_unseen<Bf16>(p.plan, p.out, p.lse, p.head_dim, stream);
+  return clear_unseen<T>(p.plan, p.out, p.lse, p.head_dim, stream);
 }
 
 /// Packed keys sorted by row, for sums in packed order.
@@ -119,12 +124,28 @@ Status backward(const BackwardParams& p, AttnlabElement element, void* stream) {
 
 int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams* params,
                                    AttnlabElement element, void* stream) {
-  return attnlab::cuda::forward(*params, element, stream);
+  using namespace attnlab::cuda;
+  switch (element) {
+    case kAttnlabFloat32:
+      return forward<float>(*params, element, stream);
+    case kAttnlabBfloat16:
+      return forward<Bf16>(*params, element, stream);
+    case kAttnlabFloat16:
+      return forward<F16>(*params, element, stream);
+  }
+  return kInvalidValue;
 }
 
 int attnlab_cuda_attention_backward(const attnlab::cuda::BackwardParams* params,
                                     AttnlabElement element, void* stream) {
   using namespace attnlab::cuda;
-  return element == kAttnlabBfloat16 ? backward<Bf16>(*params, element, stream)
-                                     : backward<F16>(*params, element, stream);
+  switch (element) {
+    case kAttnlabFloat32:
+      return backward<float>(*params, element, stream);
+    case kAttnlabBfloat16:
+      return backward<Bf16>(*params, element, stream);
+    case kAttnlabFloat16:
+      return backward<F16>(*params, element, stream);
+  }
+  return kInvalidValue;
 }

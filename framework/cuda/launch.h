@@ -57,7 +57,7 @@ Status launch(void (*kernel)(Params), const LaunchGrid& grid, void*, const Param
   return 0;
 }
 inline Status set_bytes(void* at, int byte, std::int64_t count, void*) {
-  std::memset(at, byte, static_cast<std::size_t>(count));
+  if (count > 0) std::memset(at, byte, static_cast<std::size_t>(count));
   return 0;
 }
 inline const char* status_text(Status status) {

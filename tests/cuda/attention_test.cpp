@@ -6,39 +6,245 @@
 namespace attnlab::cuda::test {
 namespace {
 
+enum class Type { bfloat16, float16, float32 };
+
 struct Case {
   PlanKind kind;
   std::int64_t length, dim;
+  Type type = Type::bfloat16;
 };
 void PrintTo(const Case& c, std::ostream* out) {
   PrintTo(c.kind, out);
-  *out << ", T " << c.length << ", D " << c.dim;
+  *out << ", T " << c.length << ", D " << c.dim
+       << (c.type == Type::bfloat16  ? ", bfloat16"
+           : c.type == Type::float16 ? ", float16"
+                                     : ", float32");
+}
+
+void expect_exact(const HostPlan& plan, std::int64_t dim, Type type, std::uint32_t seed,
+                  bool packed, double scale = 0) {
+  emulator::set_seed(seed);
+  const auto with = [&]<class T>(T) {
+    auto in = random_input<T>(plan.plan, dim, seed);
+    if (scale != 0) in.scale = scale;
+    expect_exact<T>(plan, in, packed);
+  };
+  if (type == Type::bfloat16) with(Bf16{});
+  if (type == Type::float16) with(F16{});
+  if (type == Type::float32) with(float{});
 }
 
 class EmulatedKernels : public testing::TestWithParam<Case> {};
 
 TEST_P(EmulatedKernels, equal_the_float64_reference) {
   const Case c = GetParam();
-  const PlanShape shape{1, c.length < 100 ? 4 : 2, c.length};
+  const PlanShape shape{c.type == Type::float32 ? 1 : 2, c.length < 70 ? 4 : 2, c.length};
   const auto seed = static_cast<std::uint32_t>(c.length * 1000 + c.dim);
   auto plan = random_plan(c.kind, shape, seed);
   plan.plan.include_self = c.length % 2 == 0;
-  emulator::set_seed(seed);
-  expect_exact<Bf16>(plan, random_input<Bf16>(plan.plan, c.dim, seed),
-                     c.kind == PlanKind::look_back);
+  expect_exact(plan, c.dim, c.type, seed, c.kind == PlanKind::look_back || c.length % 3 == 0);
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
-    for (const auto& [length, dim] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-             {1, 64}, {2, 64}, {17, 64}, {64, 64}, {65, 64}, {150, 64}, {333, 64}}) {
-      all.push_back({kind, length, dim});
+    for (const std::int64_t length : {1, 2, 17, 64, 65, 150, 333}) {
+      all.push_back({kind, length, 64, Type::bfloat16});
+    }
+    for (const std::int64_t dim : {8, 16, 24, 32, 80, 96, 128}) {
+      all.push_back({kind, 70 + dim / 8, dim, dim % 3 == 0 ? Type::float16 : Type::bfloat16});
+    }
+    all.push_back({kind, 129, 64, Type::float16});
+    for (const std::int64_t dim : {16, 32, 64, 96, 128}) {
+      all.push_back({kind, 60 + dim / 8, dim, Type::float32});
     }
   }
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(plans, EmulatedKernels, testing::ValuesIn(cases()));
+
+struct MaskCase {
+  PlanKind kind;
+  Type type;
+};
+void PrintTo(const MaskCase& c, std::ostream* out) { PrintTo(Case{c.kind, 83, 32, c.type}, out); }
+
+class EmulatedMask : public testing::TestWithParam<MaskCase> {
+ protected:
+  static constexpr std::int64_t kLength = 83;
+  HostPlan plan_ = random_plan(GetParam().kind, {1, 2, kLength}, 5);
+  std::mt19937 random_{11};
+  Numbers labels(int count, std::int64_t layers = 1) {
+    Numbers numbers(static_cast<std::size_t>(layers * plan_.plan.groups * kLength));
+    for (auto& x : numbers) x = static_cast<std::int32_t>(random_() % static_cast<unsigned>(count));
+    return numbers;
+  }
+  void check(double scale = 0) const {
+    expect_exact(plan_, 32, GetParam().type, 7, GetParam().kind == PlanKind::look_back, scale);
+  }
+};
+
+TEST_P(EmulatedMask, respects_max_distance) {
+  plan_.plan.max_distance = 9;
+  check();
+}
+
+TEST_P(EmulatedMask, with_max_distance_one_sees_only_itself) {
+  plan_.plan.max_distance = 1;
+  plan_.plan.include_self = true;
+  check();
+}
+
+TEST_P(EmulatedMask, without_causality_sees_the_future) {
+  plan_.plan.causal = false;
+  plan_.plan.include_self = true;
+  check();
+}
+
+TEST_P(EmulatedMask, without_causality_can_leave_itself_out) {
+  plan_.plan.causal = false;
+  plan_.plan.max_distance = 20;
+  check();
+}
+
+TEST_P(EmulatedMask, attends_only_where_labels_agree) {
+  plan_.query_labels = labels(3);
+  plan_.key_labels = labels(3);
+  check();
+}
+
+TEST_P(EmulatedMask, leaves_out_pairs_of_earlier_rounds) {
+  plan_.chunks = labels(6, 3);
+  for (plan_.plan.round = 1; plan_.plan.round < 3; ++plan_.plan.round) check();
+}
+
+TEST_P(EmulatedMask, an_earlier_round_contains_only_pairs_with_equal_labels) {
+  plan_.chunks = labels(4, 3);
+  plan_.round_labels = labels(2, 3);
+  plan_.plan.round = 2;
+  plan_.query_labels = plan_.key_labels = labels(2);
+  check();
+}
+
+TEST_P(EmulatedMask, takes_a_scale) { check(0.7); }
+
+INSTANTIATE_TEST_SUITE_P(
+    plans, EmulatedMask, testing::ValuesIn([] {
+      std::vector<MaskCase> all;
+      for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
+        for (const auto type : {Type::bfloat16, Type::float32}) all.push_back({kind, type});
+      }
+      return all;
+    }()));
+
+TEST(EmulatedAttention, without_segments_gives_zero) {
+  auto plan = random_plan(PlanKind::buckets, {1, 2, 5}, 1);
+  plan.plan.segments = plan.plan.queries = plan.plan.keys = 0;
+  plan.query_rows = plan.key_rows = plan.key_begin = plan.key_end = {};
+  plan.query_start = {0, 0};
+  for (const auto type : {Type::bfloat16, Type::float32}) expect_exact(plan, 64, type, 3, false);
+}
+
+/// Scores of several thousand, some of them all negative: exp(score) overflows, and so does
+/// exp(0 - lse), which a masked padding row of a tile must not meet.
+TEST(EmulatedAttention, keeps_very_large_and_very_negative_scores_finite) {
+  const auto plan = random_plan(PlanKind::buckets, {1, 4, 90}, 9);
+  for (const double sign : {1.0, -1.0}) {
+    auto in = random_input<Bf16>(plan.plan, 64, 4);
+    in.scale = 4;
+    for (auto& x : in.query) x = round_double<Bf16>(std::abs(x) * 4);
+    for (auto& x : in.key) x = round_double<Bf16>(sign * std::abs(x) * 4);
+    ASSERT_GT(std::abs(attend(in, plan).lse[89]), 1000);
+    expect_exact<Bf16>(plan, in, false);
+  }
+}
+
+TEST(EmulatedAttention, does_not_read_the_gradient_of_rows_that_see_nothing) {
+  const auto plan = random_plan(PlanKind::look_back, {1, 2, 67}, 8);
+  const auto run = [&]<class T>(T) {
+    auto in = random_input<T>(plan.plan, 64, 2);
+    const Attended exact = attend(in, plan);
+    int unseen = 0;
+    for (std::size_t row = 0; row < exact.lse.size(); ++row) {
+      if (!std::isinf(exact.lse[row])) continue;
+      ++unseen;
+      for (std::size_t d = 0; d < 64; ++d) in.grad_out[row * 64 + d] = std::nan("");
+      in.grad_lse[row] = std::nan("");
+    }
+    ASSERT_GT(unseen, 5);
+    const Attended actual = attend_emulated<T>(in, plan, true);
+    for (const auto* values : {&actual.grad_query, &actual.grad_key, &actual.grad_value}) {
+      for (const double x : *values) ASSERT_TRUE(std::isfinite(x));
+    }
+    expect_nothing_unseen(in, actual, exact);
+  };
+  run(Bf16{});
+  run(float{});
+}
+
+TEST(EmulatedAttention, passes_not_a_number_on_instead_of_hiding_it) {
+  const auto plan = random_plan(PlanKind::windows, {1, 1, 9}, 12);
+  auto in = random_input<Bf16>(plan.plan, 64, 2);
+  for (auto& x : in.query) x = std::nan("");
+  const auto pairs = plan.pairs(0);
+  const Attended actual = attend_emulated<Bf16>(in, plan, false);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    EXPECT_EQ(std::isnan(actual.out[i * 64]), !pairs[i].empty()) << "row " << i;
+  }
+}
+
+TEST(EmulatedAttention, is_the_same_bit_for_bit_in_whatever_order_warps_run) {
+  const auto plan = random_plan(PlanKind::windows, {1, 2, 200}, 3);
+  const auto in = random_input<Bf16>(plan.plan, 64, 2);
+  Attended first;
+  for (std::uint32_t seed = 0; seed < 3; ++seed) {
+    emulator::set_seed(seed);
+    const Attended again = attend_emulated<Bf16>(in, plan, true);
+    if (seed == 0) first = again;
+    EXPECT_EQ(again.out, first.out);
+    EXPECT_EQ(again.grad_query, first.grad_query);
+    EXPECT_EQ(again.grad_key, first.grad_key);
+    EXPECT_EQ(again.grad_value, first.grad_value);
+  }
+}
+
+TEST(EmulatedAttention, takes_more_groups_than_a_second_grid_axis_has) {
+  constexpr std::int64_t kGroups = 65'540;
+  HostPlan plan;
+  plan.plan.groups = plan.plan.heads = kGroups;
+  plan.plan.length = plan.plan.queries = plan.plan.keys = 2;
+  plan.plan.segments = 1;
+  plan.plan.ascending = true;
+  plan.plan.include_self = true;
+  plan.plan.max_distance = 100;
+  for (std::int64_t g = 0; g < kGroups; ++g) {
+    const bool used = g == 0 || g > 65'535;
+    append(plan.query_rows, {0, 1}, 2, 0);
+    append(plan.key_rows, {0, 1}, 2, 0);
+    append(plan.query_start, {0, used ? 2 : 0}, 2, 0);
+    append(plan.key_begin, {0}, 1, 0);
+    append(plan.key_end, {used ? 2 : 0}, 1, 0);
+  }
+  expect_exact(plan, 8, Type::bfloat16, 1, false);
+}
+
+TEST(EmulatedAttention, meets_in_no_bank_of_shared_memory) {
+  for (const std::int64_t dim : {32, 64, 96, 128}) {
+    const auto plan = random_plan(PlanKind::windows, {1, 1, 150}, 3);
+    emulator::reset_counts();
+    (void)attend_emulated<Bf16>(random_input<Bf16>(plan.plan, dim, 2), plan, false);
+    EXPECT_GT(emulator::counts().matrix_loads, 100);
+    EXPECT_EQ(emulator::counts().bank_conflicts, 0) << "D " << dim;
+  }
+}
+
+TEST(EmulatedAttention, refuses_head_dims_without_a_kernel) {
+  ForwardParams params;
+  for (const int dim : {0, 4, 20, 136}) {
+    params.head_dim = dim;
+    EXPECT_NE(attnlab_cuda_attention_forward(&params, kAttnlabBfloat16, nullptr), 0) << dim;
+  }
+}
 
 }  // namespace
 }  // namespace attnlab::cuda::test

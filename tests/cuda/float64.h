@@ -1,5 +1,7 @@
-/// float64.h: segment attention and its gradients in float64 with plain loops; and the same with
-///   every number rounded that a 16-bit implementation rounds: the yardstick for errors.
+/// float64.h: segment attention and its gradients with plain loops: in float64 the truth; in
+/// float32,
+///   with the weights rounded as an implementation that multiplies 16-bit matrices rounds them, the
+///   yardstick for errors.
 #pragma once
 
 #include <cmath>
@@ -26,51 +28,55 @@ struct AttentionInput {
 inline double identity(double x) { return x; }
 
 /// One query row of one group: weights of its keys, then what they add to the results. `round` is
-/// applied to weights and to their gradients, as an implementation that multiplies matrices of
-/// 16-bit elements does.
-inline void attend_row(const AttentionInput& in, double (*round)(double), std::int64_t row,
-                       std::int64_t first, const Numbers& keys, Attended& result) {
+/// applied to weights and their gradients; sums are kept in Real.
+template <class Real>
+void attend_row(const AttentionInput& in, double (*round)(double), std::int64_t row,
+                std::int64_t first, const Numbers& keys, Attended& result) {
   const std::int64_t D = in.dim;
+  const auto scale = static_cast<Real>(in.scale);
   const auto at = [D](const Values& values, std::int64_t r) { return values.data() + r * D; };
   const auto dot = [D](const double* a, const double* b) {
-    double sum = 0;
-    for (std::int64_t d = 0; d < D; ++d) sum += a[d] * b[d];
+    Real sum = 0;
+    for (std::int64_t d = 0; d < D; ++d) sum += static_cast<Real>(a[d]) * static_cast<Real>(b[d]);
     return sum;
   };
-  std::vector<double> weight;
-  double largest = -std::numeric_limits<double>::infinity(), total = 0;
+  const auto add = [](double& to, Real x) { to = static_cast<Real>(to) + x; };
+  std::vector<Real> weight;
+  Real largest = -std::numeric_limits<Real>::infinity(), total = 0;
   for (const auto j : keys) {
-    weight.push_back(in.scale * dot(at(in.query, row), at(in.key, first + j)));
+    weight.push_back(scale * dot(at(in.query, row), at(in.key, first + j)));
     largest = std::max(largest, weight.back());
   }
   for (auto& w : weight) total += w = std::exp(w - largest);
   result.lse[static_cast<std::size_t>(row)] = largest + std::log(total);
   double* const out = result.out.data() + row * D;
   for (std::size_t n = 0; n < keys.size(); ++n) {
-    for (std::int64_t d = 0; d < D; ++d) {
-      out[d] += round(weight[n]) / total * at(in.value, first + keys[n])[d];
-    }
+    const double* const value = at(in.value, first + keys[n]);
+    const auto w = static_cast<Real>(round(weight[n]));
+    for (std::int64_t d = 0; d < D; ++d) add(out[d], w * static_cast<Real>(value[d]));
   }
-  for (std::int64_t d = 0; d < D; ++d) out[d] = round(out[d]);
+  for (std::int64_t d = 0; d < D; ++d) out[d] = round(static_cast<Real>(out[d]) / total);
   const double* const grad = at(in.grad_out, row);
-  const double shift =
-      dot(grad, out) - (in.grad_lse.empty() ? 0 : in.grad_lse[static_cast<std::size_t>(row)]);
+  const Real shift =
+      dot(grad, out) -
+      static_cast<Real>(in.grad_lse.empty() ? 0 : in.grad_lse[static_cast<std::size_t>(row)]);
   for (std::size_t n = 0; n < keys.size(); ++n) {
     const std::int64_t key = first + keys[n];
-    const double w = weight[n] / total;
-    const double ds = round(w * (dot(grad, at(in.value, key)) - shift));
+    const Real w = weight[n] / total;
+    const auto ds = static_cast<Real>(round(w * (dot(grad, at(in.value, key)) - shift))) * scale;
     for (std::int64_t d = 0; d < D; ++d) {
-      result.grad_query[static_cast<std::size_t>(row * D + d)] +=
-          in.scale * ds * at(in.key, key)[d];
-      result.grad_key[static_cast<std::size_t>(key * D + d)] +=
-          in.scale * ds * at(in.query, row)[d];
-      result.grad_value[static_cast<std::size_t>(key * D + d)] += round(w) * grad[d];
+      const auto r = static_cast<std::size_t>(row * D + d),
+                 k = static_cast<std::size_t>(key * D + d);
+      add(result.grad_query[r], ds * static_cast<Real>(in.key[k]));
+      add(result.grad_key[k], ds * static_cast<Real>(in.query[r]));
+      add(result.grad_value[k], static_cast<Real>(round(w)) * static_cast<Real>(grad[d]));
     }
   }
 }
 
-inline Attended attend(const AttentionInput& in, const HostPlan& plan,
-                       double (*round)(double) = identity) {
+template <class Real = double>
+Attended attend(const AttentionInput& in, const HostPlan& plan,
+                double (*round)(double) = identity) {
   const Values zeros(in.query.size());
   Attended result{zeros,
                   Values(static_cast<std::size_t>(in.groups * in.length),
@@ -80,7 +86,8 @@ inline Attended attend(const AttentionInput& in, const HostPlan& plan,
     const auto pairs = plan.pairs(g);
     for (std::int64_t i = 0; i < in.length; ++i) {
       const auto& keys = pairs[static_cast<std::size_t>(i)];
-      if (!keys.empty()) attend_row(in, round, g * in.length + i, g * in.length, keys, result);
+      if (!keys.empty())
+        attend_row<Real>(in, round, g * in.length + i, g * in.length, keys, result);
     }
   }
   for (auto* values : {&result.grad_query, &result.grad_key, &result.grad_value}) {

@@ -18,15 +18,16 @@ namespace attnlab::cuda::emulator {
 namespace {
 
 constexpr std::size_t kStack = 256 * 1024;
+constexpr std::size_t kLastFrames = 8 * 1024;  // above what a fiber uses to end itself
 
 // The fiber that is being entered and the one that was left: set at every switch.
 thread_local Fiber* entered = nullptr;
 thread_local Fiber* left = nullptr;
 
-/// What was abandoned on a stack has cleaned up nothing.
-void unpoison([[maybe_unused]] std::byte* stack) {
+/// Frames that never returned have left their marks on the stack's upper `bytes`.
+void unpoison([[maybe_unused]] std::byte* stack, [[maybe_unused]] std::size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
-  ASAN_UNPOISON_MEMORY_REGION(stack, kStack);
+  ASAN_UNPOISON_MEMORY_REGION(stack + kStack - bytes, bytes);
 #endif
 }
 
@@ -92,7 +93,7 @@ void exchange(void** saved, void* next) {
 
 Fiber::~Fiber() {
   if (stack_ == nullptr) return;
-  unpoison(stack_);
+  unpoison(stack_, kStack);
   munmap(stack_, kStack);
 }
 
@@ -105,7 +106,8 @@ void Fiber::prepare(void (*entry)(void*), void* argument) {
     bottom_ = stack_;
     size_ = kStack;
   }
-  unpoison(stack_);
+  unpoison(stack_, finished_ ? kLastFrames : kStack);
+  finished_ = false;
   entry_ = entry;
   argument_ = argument;
   fake_stack_ = nullptr;
@@ -132,7 +134,8 @@ void Fiber::begin() {
   __builtin_trap();
 }
 
-void Fiber::run_instead_of(Fiber& from, [[maybe_unused]] bool finished) {
+void Fiber::run_instead_of(Fiber& from, bool finished) {
+  from.finished_ = finished;
   entered = this;
   left = &from;
 #if defined(__SANITIZE_ADDRESS__)

@@ -29,6 +29,7 @@ class Fiber {
   void* saved_ = nullptr;       // stack pointer while another fiber runs
   const void* bottom_ = nullptr;
   std::size_t size_ = 0;
+  bool finished_ = false;
   void* fake_stack_ = nullptr;  // the address sanitizer's
   void (*entry_)(void*) = nullptr;
   void* argument_ = nullptr;

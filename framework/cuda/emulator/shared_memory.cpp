@@ -48,9 +48,11 @@ void Order::acquire(int warp, const Clock& clock) {
 }
 
 SharedMemory::SharedMemory(std::uint32_t bytes)
-    : bytes_(bytes), cells_((bytes + kCell - 1) / kCell) {}
+    : bytes_(bytes, 0xff), cells_((bytes + kCell - 1) / kCell) {}
 
 void SharedMemory::restart() {
+  if (!touched_) return;
+  touched_ = false;
   std::fill(bytes_.begin(), bytes_.end(), 0xff);
   std::fill(cells_.begin(), cells_.end(), Cell{});
 }
@@ -108,6 +110,7 @@ void SharedMemory::write(const Order& order, int thread, Cell& cell, bool atomic
 std::uint8_t* SharedMemory::access(const Order& order, int thread, Access access,
                                    std::uint32_t offset, std::uint32_t bytes) {
   check_range(offset, bytes);
+  touched_ = true;
   for (std::uint32_t i = offset / kCell; i < (offset + bytes + kCell - 1) / kCell; ++i) {
     Cell& cell = cells_[i];
     if (cell.copying) {

@@ -64,6 +64,7 @@ class SharedMemory {
   void expect_after_write(const Order& order, int thread, const Cell& cell, const char* verb,
                           std::uint32_t offset) const;
 
+  bool touched_ = false;  // since restart(), which most blocks of a ragged grid leave as it was
   std::vector<std::uint8_t> bytes_;
   std::vector<Cell> cells_;
 };

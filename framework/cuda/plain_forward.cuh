@@ -1,0 +1,121 @@
+/// plain_forward.cuh: forward.cuh in float32, see plain.cuh.
+#pragma once
+
+#include "framework/cuda/plain.cuh"
+
+namespace attnlab::cuda {
+
+template <int D>
+class PlainForward : Plain<D> {
+  using Base = Plain<D>;
+  using Tile = typename Base::Tile;
+  using Bits = SharedList<std::uint32_t, 2 * kPlainRows>;
+  static constexpr std::uint32_t kKeyAt = Tile::kBytes, kValueAt = 2 * Tile::kBytes;
+  static constexpr std::uint32_t kWeightAt = 3 * Tile::kBytes;
+  static constexpr std::uint32_t kQueryListAt = kWeightAt + PlainWeights::kBytes;
+  static constexpr std::uint32_t kKeyListAt = kQueryListAt + PlainList::kBytes;
+  static constexpr std::uint32_t kBitsAt = kKeyListAt + PlainList::kBytes;
+
+ public:
+  using Params = ForwardParams;
+  static constexpr int kThreads = kPlainThreads, kBlocks = 1;
+  static constexpr std::uint32_t kSharedBytes = kBitsAt + Bits::kBytes;
+
+  static GPU_FUNCTION void run(const Params& p) {
+    if (gpu::block() >= gpu::load(p.tiles.count)) return;
+    const TileItem tile = gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
+    PlainForward(p, tile).work();
+  }
+
+ private:
+  GPU_FUNCTION PlainForward(const Params& params, const TileItem& item)
+      : p(params),
+        tile(item),
+        rule(params.plan),
+        group(params.plan, item.group),
+        marks(params.plan, item.group) {}
+
+  GPU_FUNCTION void work() {
+    const std::int64_t heads = p.plan.heads;
+    const Range range = key_range(p.plan, group, rule, tile);
+    Base::clear_sums(sums);
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) largest[i] = -kInfinity, total[i] = 0;
+    Base::list(group.query_rows, tile.begin, tile.end, queries);
+    gpu::sync_threads();
+    Base::gather(GroupRows<float>(p.query, heads, tile.group), queries, p.head_dim, query);
+    GPU_NO_UNROLL
+    for (std::int32_t begin = range.begin; begin < range.end; begin += kPlainRows) {
+      gpu::sync_threads();
+      Base::list(group.key_rows, begin, range.end, keys);
+      gpu::sync_threads();
+      Base::gather(GroupRows<float>(p.key, heads, tile.group), keys, p.head_dim, key);
+      Base::gather(GroupRows<float>(p.value, heads, tile.group), keys, p.head_dim, value);
+      gpu::sync_threads();
+      float scores[4][4];
+      Base::multiply_rows(query, key, scores);
+      Base::template mask<false>(rule, marks, queries, kPlainRows, keys, bits, scores);
+      GPU_UNROLL
+      for (int i = 0; i < 4; ++i) soften(i, scores[i]);
+      Base::share(scores, weights);
+      gpu::sync_threads();
+      Base::add_rows(weights, value, sums);
+    }
+    finish();
+  }
+
+  GPU_FUNCTION void soften(int i, float (&scores)[4]) {
+    float now = largest[i];
+    GPU_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      scores[j] *= p.scale;
+      now = gpu::larger(now, scores[j]);
+    }
+    GPU_UNROLL
+    for (int step = 1; step < 16; step *= 2) now = gpu::larger(now, gpu::shuffle_xor(now, step));
+    const float base = now == -kInfinity ? 0 : now;  // no key yet: avoids inf - inf
+    const float shrink = gpu::exp_exact(largest[i] - base);
+    largest[i] = now;
+    total[i] *= shrink;
+    GPU_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      scores[j] = gpu::exp_exact(scores[j] - base);
+      total[i] += scores[j];
+    }
+    GPU_UNROLL
+    for (int k = 0; k < D / 16; ++k) sums[i][k] *= shrink;
+  }
+
+  GPU_FUNCTION void finish() {
+    gpu::sync_threads();
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      float all = total[i];
+      GPU_UNROLL
+      for (int step = 1; step < 16; step *= 2) all += gpu::shuffle_xor(all, step);
+      const std::int32_t row = queries.get(Base::ty() + 16 * i);
+      if (row == kNoRow) continue;
+      Base::write(sums, i, all == 0 ? 0 : 1 / all,
+                  GroupRows<float>(p.out, p.plan.heads, tile.group).row(row), p.head_dim);
+      if (Base::tx() != 0) continue;
+      const std::int64_t place = tile.group * p.plan.length + row;
+      gpu::store(p.lse + place, all == 0 ? -kInfinity : largest[i] + gpu::log_exact(all));
+      gpu::store(p.largest + place, largest[i]);
+      gpu::store(p.total + place, all);
+    }
+  }
+
+  const Tile query{0}, key{kKeyAt}, value{kValueAt};
+  const PlainWeights weights{kWeightAt};
+  const PlainList queries{kQueryListAt}, keys{kKeyListAt};
+  const Bits bits{kBitsAt};
+  const Params& p;
+  const TileItem tile;
+  const Rule rule;
+  const GroupPlan group;
+  const GroupMarks marks;
+  typename Base::Sums sums;
+  float largest[4], total[4];
+};
+
+}  // namespace attnlab::cuda
