@@ -20,9 +20,10 @@ LAYERS = {
     "text": {"core"},
     "report": {"core", "store"},
     "data": {"core", "config"},
+    "corpus": {"core", "config", "data", "text"},
     "cuda": set(),
     "launch": {"core", "config", "plan", "store", "plugin", "data", "report"},
-    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "launch"},
+    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch"},
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
     "python": {"core", "config", "sparse"},
@@ -31,7 +32,7 @@ LAYERS = {
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
     "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench"},
 }
-TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "launch", "cli", "cuda"}
+TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
 DATASET_LAYERS = {"core", "config", "data"}
 TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')

@@ -22,13 +22,14 @@ constexpr std::array kActions{
            "every data set: found where, or missing, and whether it is verified"},
     Action{"check", data_check, "reads a data set in full: checksums and form"},
     Action{"fetch", data_fetch, "downloads it from the official address, resumed and checked"},
+    Action{"prepare", data_prepare, "documents to tokens: openwebtext2 and any other text"},
     Action{"show", data_show, "one sequence, as an image or as text"},
     Action{"pick", data_pick, "the images that the demo trains on: mnist, else digits"},
 };
 
 void print_help() {
   std::printf("usage: attnlab data ACTION [options]     (attnlab data ACTION --help)\n\n");
-  for (const auto& action : kActions) std::printf("  %-6s %s\n", action.name, action.summary);
+  for (const auto& action : kActions) std::printf("  %-7s %s\n", action.name, action.summary);
 }
 
 }  // namespace

@@ -50,4 +50,11 @@ Bytes unzip(const std::filesystem::path& file, const std::string& member, std::s
   return content;
 }
 
+std::unique_ptr<TarStream> open_tar(Pull pull) {
+  using Entry = void(Pull&, std::unique_ptr<TarStream>&);
+  std::unique_ptr<TarStream> stream;
+  symbol<Entry>("attnlab_open_tar")(pull, stream);
+  return stream;
+}
+
 }  // namespace attnlab::data

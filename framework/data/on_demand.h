@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "framework/data/bytes.h"
@@ -37,5 +40,22 @@ struct TransferResult {
 /// found instead: another member, several, or damage.
 [[nodiscard]] Bytes unzip(const std::filesystem::path& file, const std::string& member,
                           std::size_t limit = std::size_t{1} << 30);
+
+/// The members of a tar, read front to back as a stream. Nothing is ever written anywhere.
+class TarStream {
+ public:
+  virtual ~TarStream() = default;
+  /// The name of the next member that is a regular file, whatever it says; nullopt at the end.
+  /// Throws Error with libarchive's words when the archive is damaged or cut short.
+  [[nodiscard]] virtual std::optional<std::string> next() = 0;
+  /// Bytes of that member; 0 at its end. Throws likewise.
+  [[nodiscard]] virtual std::size_t read(std::span<std::uint8_t> room) = 0;
+};
+
+/// The next bytes of the archive, valid until the next call; none at its end. May throw.
+using Pull = std::function<std::span<const std::uint8_t>()>;
+
+/// Throws Error when it does not begin as a tar does.
+[[nodiscard]] std::unique_ptr<TarStream> open_tar(Pull pull);
 
 }  // namespace attnlab::data

@@ -1,0 +1,64 @@
+/// byte_source.h: bytes that are read once, front to back, and never held as a whole.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "framework/core/digest.h"
+
+namespace attnlab::corpus {
+
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  /// Fills the front of `room`; 0 only at the end. Throws Error, naming the place.
+  [[nodiscard]] virtual std::size_t read(std::span<std::uint8_t> room) = 0;
+  /// "'x.tar' at byte 1,234" or "member 'a.zst' of 'x.tar' at byte ...": for messages.
+  [[nodiscard]] virtual std::string place() const = 0;
+};
+
+/// A file, digested as it is read.
+class RawFile : public ByteSource {
+ public:
+  /// Throws Error when it cannot be opened. `name` is what messages call it.
+  explicit RawFile(const std::filesystem::path& file);
+  RawFile(const RawFile&) = delete;
+  RawFile& operator=(const RawFile&) = delete;
+  ~RawFile() override;
+
+  [[nodiscard]] std::size_t read(std::span<std::uint8_t> room) override;
+  [[nodiscard]] std::string place() const override;
+
+  [[nodiscard]] std::int64_t position() const { return position_; }
+  /// Reads what is left, so that the digest is the whole file's.
+  void drain();
+  /// sha256 of what was read so far.
+  [[nodiscard]] std::string sha256() const { return sum_.hex(); }
+
+ private:
+  std::string name_;
+  int descriptor_;
+  std::int64_t position_ = 0;
+  Sha256 sum_;
+};
+
+/// The first bytes of a source, which stay readable.
+class Peekable : public ByteSource {
+ public:
+  explicit Peekable(ByteSource& source) : source_(source) {}
+  /// Up to `count` bytes from where reading stands; fewer only at the end.
+  [[nodiscard]] std::span<const std::uint8_t> peek(std::size_t count);
+  [[nodiscard]] std::size_t read(std::span<std::uint8_t> room) override;
+  [[nodiscard]] std::string place() const override { return source_.place(); }
+
+ private:
+  ByteSource& source_;
+  std::vector<std::uint8_t> ahead_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace attnlab::corpus

@@ -1,0 +1,51 @@
+#include "framework/corpus/documents.h"
+
+#include <algorithm>
+
+#include "framework/data/bytes.h"
+
+namespace attnlab::corpus {
+namespace {
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+BadLine too_long(std::int64_t line, std::size_t longest) {
+  return {line, "longer than the " + data::with_commas(static_cast<std::int64_t>(longest)) +
+                    " bytes that --max-line allows"};
+}
+
+}  // namespace
+
+void DocumentReader::read(const Block& block, const DocumentSink& sink) {
+  if (block.too_long) return sink.bad(too_long(block.first_line, longest_));
+  if (block.split_at == SplitAt::file) {
+    return read_one(block.bytes, block.first_line, block.form, sink);
+  }
+  const std::string_view between = block.split_at == SplitAt::line ? "\n" : "\n\n";
+  std::int64_t line = block.first_line;
+  for (std::string_view rest = block.bytes; !rest.empty();) {
+    const auto found = std::min(rest.find(between), rest.size());
+    const auto record = rest.substr(0, found);
+    rest.remove_prefix(std::min(rest.size(), found + between.size()));
+    read_one(record, line, block.form, sink);
+    line += static_cast<std::int64_t>(between.size());
+    if (block.split_at != SplitAt::line) line += std::ranges::count(record, '\n');
+  }
+}
+
+void DocumentReader::read_one(std::string_view record, std::int64_t line, Form form,
+                              const DocumentSink& sink) {
+  if (record.size() > longest_) return sink.bad(too_long(line, longest_));
+  if (is_blank(record)) return;
+  if (form == Form::plain) return sink.document(record);
+  if (keep_text_) {
+    const auto text = json_.text_of(record);
+    text ? sink.document(*text) : sink.bad({line, json_.problem()});
+  } else {
+    json_.has_text(record) ? sink.document({}) : sink.bad({line, json_.problem()});
+  }
+}
+
+}  // namespace attnlab::corpus

@@ -1,0 +1,76 @@
+#include "framework/corpus/prepare_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace attnlab::corpus {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+}  // namespace
+
+std::string settings_of(const data::CorpusManifest& m) {
+  return m.name + ", " + m.tokens + " tokens, vocabulary " + m.vocabulary_digest + ", test size " +
+         exact_number(m.test_size) + ", seed " + std::to_string(m.seed) + ", plain text split at " +
+         m.plain_text_split + ", documents up to " + std::to_string(m.longest) + " bytes";
+}
+
+PrepareFolder::PrepareFolder(const fs::path& out)
+    : out_(without_slash(fs::absolute(out).lexically_normal())), working_(out_.string() + ".part") {}
+
+PrepareFolder::~PrepareFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::optional<data::CorpusManifest> PrepareFolder::finished() const {
+  if (fs::exists(out_ / data::kManifestName)) return data::read_manifest(out_);
+  if (fs::exists(out_) && (!fs::is_directory(out_) || !fs::is_empty(out_))) {
+    throw Error("'" + out_.string() +
+                "' is there already and is no prepared corpus. Choose another --out.");
+  }
+  return std::nullopt;
+}
+
+void PrepareFolder::clear() {
+  if (finished()) fs::remove_all(out_);  // throws when it is something else
+  begin();
+  for (const auto& entry : fs::directory_iterator(working_)) fs::remove_all(entry.path());
+}
+
+void PrepareFolder::begin() {
+  if (lock_ >= 0) return;
+  std::error_code error;
+  fs::create_directories(working_, error);
+  if (error) throw Error("cannot make the folder '" + working_.string() + "': " + error.message());
+  lock_ = ::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    throw Error("'" + working_.string() +
+                "' is being written by another process. Wait for it, then try again.");
+  }
+  // Complete but for its name: the process before ended just then.
+  if (fs::exists(working_ / data::kManifestName)) publish();
+}
+
+void PrepareFolder::finish(const data::CorpusManifest& manifest) {
+  write_durably(working_ / data::kManifestName, data::to_json(manifest));
+  publish();
+}
+
+void PrepareFolder::publish() {
+  remove_journal(working_);
+  rename_durably(working_, out_);
+}
+
+}  // namespace attnlab::corpus

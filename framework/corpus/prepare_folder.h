@@ -1,0 +1,39 @@
+/// prepare_folder.h: the folder that a preparation fills, under its working name OUT.part until all
+///   is there; one process at a time.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "framework/corpus/prepare.h"
+
+namespace attnlab::corpus {
+
+/// All that decides the result besides the source, as one line of text.
+[[nodiscard]] std::string settings_of(const data::CorpusManifest& manifest);
+
+class PrepareFolder {
+ public:
+  explicit PrepareFolder(const std::filesystem::path& out);
+  PrepareFolder(const PrepareFolder&) = delete;
+  PrepareFolder& operator=(const PrepareFolder&) = delete;
+  ~PrepareFolder();
+
+  /// The finished result. Throws Error when OUT holds something else.
+  [[nodiscard]] std::optional<data::CorpusManifest> finished() const;
+  /// Deletes what was begun, and OUT if it is a prepared corpus.
+  void clear();
+  /// Makes OUT.part and holds it. Throws Error when another process does.
+  void begin();
+  [[nodiscard]] const std::filesystem::path& working() const { return working_; }
+  /// The manifest comes last, then the folder gets its name.
+  void finish(const data::CorpusManifest& manifest);
+
+ private:
+  void publish();
+  std::filesystem::path out_, working_;
+  int lock_ = -1;
+};
+
+}  // namespace attnlab::corpus

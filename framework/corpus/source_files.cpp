@@ -1,0 +1,89 @@
+#include "framework/corpus/source_files.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "framework/core/error.h"
+#include "framework/data/bytes.h"
+
+namespace attnlab::corpus {
+namespace fs = std::filesystem;
+namespace {
+
+SourceFile described(const fs::path& path, std::string name) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
+  }
+  constexpr std::int64_t kNano = 1'000'000'000;
+  return {path, std::move(name), status.st_size,
+          status.st_mtim.tv_sec * kNano + status.st_mtim.tv_nsec, {}};
+}
+
+std::string_view without(std::string_view name, std::string_view ending) {
+  return name.ends_with(ending) ? name.substr(0, name.size() - ending.size()) : name;
+}
+
+}  // namespace
+
+Form form_of_name(std::string_view name) {
+  const auto bare = without(without(name, ".gz"), ".zst");
+  if (bare.ends_with(".tar") || name.ends_with(".tgz")) return Form::tar;
+  if (bare.ends_with(".jsonl") || bare.ends_with(".json")) return Form::json_lines;
+  if (bare.ends_with(".txt")) return Form::plain;
+  return name.ends_with(".zst") ? Form::json_lines : Form::unknown;  // as lm_dataformat names them
+}
+
+std::vector<SourceFile> list_source(const fs::path& source) {
+  std::error_code error;
+  if (!fs::is_directory(source, error)) {
+    if (!fs::exists(source, error)) {
+      throw Error("--source '" + source.string() +
+                  "' does not exist; expected a file or a folder of files.");
+    }
+    return {described(source, source.filename().string())};
+  }
+  std::vector<SourceFile> files;
+  for (fs::recursive_directory_iterator at(source, error), end; at != end; at.increment(error)) {
+    if (error) break;
+    if (!at->is_regular_file() || form_of_name(at->path().filename().string()) == Form::unknown) {
+      continue;
+    }
+    files.push_back(described(at->path(), at->path().lexically_relative(source).string()));
+  }
+  if (error) {
+    throw Error("cannot list the folder '" + source.string() + "': " + error.message());
+  }
+  if (files.empty()) {
+    throw Error("the folder '" + source.string() +
+                "' holds no text; expected files named *.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt or "
+                "*.tar.");
+  }
+  std::ranges::sort(files, {}, &SourceFile::name);
+  return files;
+}
+
+std::string difference(const std::vector<SourceFile>& before, const std::vector<SourceFile>& now) {
+  if (before.size() != now.size()) {
+    return "there were " + std::to_string(before.size()) + " files and there are " +
+           std::to_string(now.size());
+  }
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    if (before[i].name != now[i].name) {
+      return "'" + now[i].name + "' stands where '" + before[i].name + "' stood";
+    }
+    if (before[i].bytes != now[i].bytes) {
+      return "'" + now[i].name + "' had " + data::with_commas(before[i].bytes) +
+             " bytes and has " + data::with_commas(now[i].bytes);
+    }
+    if (before[i].modified != now[i].modified) {
+      return "'" + now[i].name + "' was written to since";
+    }
+  }
+  return {};
+}
+
+}  // namespace attnlab::corpus
