@@ -30,7 +30,7 @@ double least_seconds(at::Device device, Call&& call) {
 Rates measure_rates(at::Device device, at::ScalarType dtype, std::int64_t head_dim) {
   const at::NoGradGuard no_graph;
   const auto options = at::device(device).dtype(dtype);
-  const std::int64_t n = device.is_cpu() ? 2048 : 8192;
+  const std::int64_t n = device.is_cpu() ? 1024 : 8192;
   const std::int64_t tiles = device.is_cpu() ? 256 : 16384;
   Rates rates;
   {

@@ -10,7 +10,7 @@ namespace attnlab::bench {
 
 /// What this machine does with the threads it was given, each the best of several tries.
 struct Rates {
-  double large_gemm = 0;    // FLOP/s of one 2048^3 matrix product
+  double large_gemm = 0;    // FLOP/s of one large matrix product
   double tile_gemm = 0;     // FLOP/s of many independent 64 x 64 x D products
   double exponentials = 0;  // per second, over values in cache
   double bytes = 0;         // per second, read and written, of a copy that is in no cache

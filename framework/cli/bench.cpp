@@ -39,6 +39,8 @@ void print_for_people(const store::Reader& reader, const std::vector<BenchRun>& 
   }
   const auto table = timings_table(reader, runs);
   if (!table.rows.empty()) std::cout << printed(table, form) << "\n";
+  const auto bounds = roofline_table(reader, runs);
+  if (!bounds.rows.empty()) std::cout << printed(bounds, form) << "\n";
   const auto goals = goals_table(reader, runs);
   if (!goals.rows.empty()) std::cout << printed(goals, form) << "\n";
   std::cout << growth_lines(reader, runs) << failures(runs, result);

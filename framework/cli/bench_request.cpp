@@ -142,6 +142,7 @@ Options bench_attention_options() {
       .value("samples", "N", "at most so many samples of each side and length (default: 50)")
       .value("least-samples", "N", "at least so many, however long they take (default: 3)")
       .value("seconds", "S", "no new sample of a length after so long (default: 10)")
+      .flag("roofline", "measure the machine's rates too, and what they bound the times by")
       .value("preset", "NAME", "rows and goals from experiments/bench/NAME.yaml, or a file")
       .value("rows", "TEXT", "only the preset's rows with this in their label")
       .value("plot", "FILE", "draw the times over T as SVG")
@@ -181,6 +182,7 @@ BenchRequest read_bench_request(const ParsedOptions& parsed, Arguments arguments
                                    : config::Node(config::typed_scalar(*value), origin));
       }
     }
+    if (parsed.has("roofline")) row.bench.set("roofline", config::Node(true, {"--roofline", 0}));
     row.bench = config::write(config::read<config::BenchConfig>(row.bench, "bench"));
   }
   return request;

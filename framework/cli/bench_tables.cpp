@@ -126,6 +126,7 @@ report::Table timings_table(const store::Reader& reader, const std::vector<Bench
            cell(t.q1, ""),
            cell(t.q3, ""),
            cell(spread, fmt::format("{:.1f} %", spread * 100)),
+           cell(t.cores, fmt::format("{:.2f}", t.cores)),
            cell(t.samples, fmt::format("{:.0f}", t.samples)),
            cell(t.sdpa, milliseconds(t.sdpa)),
            cell(t.ratio, times(t.ratio)),
@@ -170,6 +171,42 @@ report::Table goals_table(const store::Reader& reader, const std::vector<BenchRu
       row.push_back({shown});
     }
     table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+report::Table roofline_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
+  constexpr char kSql[] =
+      "SELECT step, max(value) FILTER (WHERE key = 'roofline/large_gemm'), "
+      "max(value) FILTER (WHERE key = 'roofline/tile_gemm'), "
+      "max(value) FILTER (WHERE key = 'roofline/exponentials'), "
+      "max(value) FILTER (WHERE key = 'roofline/bandwidth'), "
+      "max(value) FILTER (WHERE key = 'tile_efficiency'), "
+      "max(value) FILTER (WHERE key = 'roofline/gemm_seconds'), "
+      "max(value) FILTER (WHERE key = 'roofline/exp_seconds'), "
+      "max(value) FILTER (WHERE key = 'roofline/memory_seconds'), "
+      "max(value) FILTER (WHERE key = 'roofline/seconds'), "
+      "max(value) FILTER (WHERE key = 'seconds_median'), "
+      "max(value) FILTER (WHERE key = 'roofline/share') AS share FROM curves WHERE run_id = ?1 "
+      "GROUP BY step HAVING share IS NOT NULL ORDER BY step";
+  report::Table table;
+  table.columns.push_back({"attention", report::Align::left});
+  for (const char* title :
+       {"T", "large GEMM GFLOP/s", "GEMM 64x64xD GFLOP/s", "G exp/s", "GB/s", "tiles",
+        "products ms", "exp ms", "memory ms", "bound ms", "measured ms", "share"}) {
+    table.columns.push_back({title});
+  }
+  for (const auto& run : runs) {
+    for (const auto& row : reader.query(kSql, {run.id}).rows) {
+      std::vector<report::Cell> cells{{run.label}, {row[0]}};
+      for (std::size_t i = 1; i < row.size(); ++i) {
+        const double value = number(row[i]);
+        cells.push_back(cell(value, i <= 4              ? fmt::format("{:.1f}", value / 1e9)
+                                    : i == 5 || i == 11 ? fmt::format("{:.2f}", value)
+                                                        : milliseconds(value)));
+      }
+      table.rows.push_back(std::move(cells));
+    }
   }
   return table;
 }

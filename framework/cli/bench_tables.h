@@ -27,6 +27,11 @@ struct BenchRun {
 [[nodiscard]] report::Table goals_table(const store::Reader& reader,
                                         const std::vector<BenchRun>& runs);
 
+/// One row per run and length that has one: what the time is bounded by, and its share. Empty
+/// without --roofline.
+[[nodiscard]] report::Table roofline_table(const store::Reader& reader,
+                                           const std::vector<BenchRun>& runs);
+
 /// "hash_sparse: time grows as T^1.31, LibTorch's as T^1.95", one line per run with two lengths.
 [[nodiscard]] std::string growth_lines(const store::Reader& reader,
                                        const std::vector<BenchRun>& runs);

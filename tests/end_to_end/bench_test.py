@@ -1,0 +1,136 @@
+"""bench_test.py: `attnlab bench attention` from the command line: what is stored, printed, refused.
+
+Lengths are tiny; nothing here looks at how fast anything was.
+"""
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+
+import lab
+
+TINY = ["--lengths", "32,64", "--heads", "2", "--head-dim", "16", "--samples", "3", "--seconds", "0.1",
+        "--threads", "1", "--quiet"]
+MIB = 2**20
+
+
+class Bench(lab.Lab):
+    def bench(self, *words, code=0, **env):
+        command = [lab.ATTNLAB, "bench", "attention", "--db", self.db, *words]
+        return self.run_command(command, code, **env)
+
+    def run_command(self, command, code, **env):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=300,
+                              env=self.environment(**env))
+        self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def test_each_variant_is_a_run_with_metrics_per_length(self):
+        out = self.bench(*TINY, "attention=dense,hash_sparse", "hash_sparse.buckets=2,4").stdout
+        runs = self.sql("SELECT study, kind, status, attention, kernel FROM runs ORDER BY id")
+        self.assertEqual([r[:4] for r in runs], [("bench", "time", "done", "dense")] +
+                         [("bench", "time", "done", "hash_sparse")] * 2)
+        self.assertEqual(runs[0][4], "_scaled_dot_product_flash_attention_for_cpu")
+        self.assertTrue(runs[1][4].startswith("segment_attention cpu float32"), runs[1])
+        rows = self.sql("SELECT length, samples, seconds, sdpa_seconds, ratio, pairs, peak_bytes, dtype, "
+                        "head_dim, batch, pass FROM timings WHERE run_id = 2 ORDER BY length")
+        self.assertEqual([r[0] for r in rows], [32, 64])
+        for length, samples, seconds, sdpa, ratio, pairs, peak, *rest in rows:
+            self.assertEqual(samples, 3)
+            self.assertAlmostEqual(ratio, sdpa / seconds)
+            self.assertLess(0, pairs)
+            self.assertLess(pairs, length * (length - 1))  # two heads
+            self.assertLess(0, peak)
+            self.assertEqual(rest, ["float32", 16, 1, "both"])
+        self.assertIn("hash_sparse buckets=4", out)
+        self.assertIn("time grows as T^", out)
+        self.assertIn("q, v, gradient ~ N(0, 1), seed 0; k = q, of unit length per head", out)
+        facts = dict(self.sql("SELECT name, text FROM facts WHERE run_id = 2"))
+        self.assertEqual(len(json.loads(facts["samples T=64"])), 3)
+        self.assertIn("rows of each head, output and gradients against float64", facts["checked T=64"])
+        self.assertEqual(facts["shared"], "0")
+        self.assertEqual(self.values("SELECT count(*) FROM environments"), [2])  # by plugin
+
+    def test_a_second_start_measures_again(self):
+        for _ in range(2):
+            self.bench(*TINY, "attention=none", "--peer", "none")
+        self.assertEqual(self.values("SELECT count(*) FROM runs WHERE status = 'done'"), [2])
+
+    def test_other_commands_see_timings_and_compare_says_where_they_are(self):
+        self.bench(*TINY, "attention=none")
+        self.assertIn("none", self.attnlab("runs").stdout)
+        self.assertIn("seconds_median", self.attnlab("show", "1").stdout)
+        refused = self.attnlab("compare", "--study", "bench", code=1).stderr
+        self.assertIn("the study 'bench' holds no training runs; its timings: attnlab query", refused)
+
+    def test_a_preset_has_rows_and_goals(self):
+        preset = os.path.join(self.folder, "mine.yaml")
+        with open(preset, "w", encoding="utf-8") as file:
+            file.write("title: My goals\nbench: {lengths: '32'}\nrows:\n"
+                       "  - {label: one, overrides: [attention=none], goals: {32: 0}}\n"
+                       "  - {label: two, overrides: [attention=engine], dtype: bfloat16, goals: {32: 1e9}}\n")
+        small = ["--heads", "1", "--head-dim", "8", "--samples", "2", "--seconds", "0", "--quiet"]
+        out = self.bench(*small, "--preset", preset, "--plot", "f.svg").stdout
+        self.assertIn("My goals", out)
+        self.assertIn("of 0x: yes", out)
+        self.assertRegex(out, r"of 1000000000x: no|of 1e\+09x: no")
+        self.assertEqual(self.values("SELECT dtype FROM timings ORDER BY run_id"), ["float32", "bfloat16"])
+        with open(os.path.join(self.folder, "f.svg"), encoding="utf-8") as file:
+            self.assertIn("<svg", file.read())
+        self.bench(*small, "--preset", preset, "--rows", "two")
+        self.assertEqual(self.values("SELECT count(*) FROM runs"), [3])
+        self.assertIn("--rows: no row's label has 'three' in it:\n  one\n  two",
+                      self.bench("--preset", preset, "--rows", "three", code=2).stderr)
+
+    def test_every_shipped_row_runs(self):
+        self.bench(*TINY, "--preset", "goals_cpu", "--roofline")
+        self.assertEqual(self.values("SELECT DISTINCT status FROM runs"), ["done"])
+        shares = self.values("SELECT roofline_share FROM timings")
+        self.assertTrue(shares and all(share > 0 for share in shares), shares)
+
+    def test_exports_are_exact(self):
+        text = self.bench(*TINY, "attention=none", "--csv", "--pass", "forward").stdout
+        rows = list(csv.DictReader(io.StringIO(text)))
+        self.assertEqual([r["T"] for r in rows], ["32", "64"])
+        stored = self.values("SELECT seconds FROM timings ORDER BY length")
+        self.assertEqual([float(r["seconds"]) for r in rows], stored)
+
+    def test_refusals_name_what_was_expected(self):
+        def refusal(*words, code=1):
+            return self.bench(*words, code=code).stderr
+        self.assertIn("Did you mean 'lengths'", refusal("--length", "32", code=2).replace("--", ""))
+        self.assertIn("lengths: '1k' in '1k' is no sequence length",
+                      self.bench("--quiet", "--lengths", "1k", "attention=none", code=3).stdout)
+        self.assertIn("--dtype: bench.dtype: 'half' is not known; expected one of float32, bfloat16",
+                      refusal("--dtype", "half"))
+        self.assertIn("there is no benchmark 'atention'. Did you mean 'attention'",
+                      self.run_command([lab.ATTNLAB, "bench", "atention"], 2).stderr)
+        self.assertIn("reshape.segments=16 does not divide T = 30",
+                      self.bench("--quiet", "--lengths", "30", "attention=reshape", code=3).stdout)
+
+    def test_ctrl_c_keeps_the_lengths_that_are_done(self):
+        command = [lab.ATTNLAB, "bench", "attention", "--db", self.db, "attention=engine", "--lengths",
+                   "32,2048", "--threads", "1", "--samples", "1000000", "--seconds", "0.2"]
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment(), text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(self.end, process)
+        self.wait_until("the first length is stored", lambda: self.values("SELECT length FROM timings") != [])
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), lab.INTERRUPTED)
+        self.assertIn(32, self.values("SELECT length FROM timings"))
+
+    def test_memory_grows_linearly_to_a_hundred_and_thirty_thousand_tokens(self):
+        """T = 131,072 with one head stays below 1 GiB beyond LibTorch, forward and backward."""
+        words = ["--quiet", "--heads", "1", "--lengths", "32768,131072", "--peer", "none", "--samples", "1",
+                 "--least-samples", "1", "--seconds", "0", "attention=hash_sparse", "attention.buckets=256"]
+        self.bench(*words)
+        rows = self.sql("SELECT process_peak_bytes, peak_bytes FROM timings ORDER BY length")
+        self.assertEqual(len(rows), 2)
+        self.assertLess(rows[1][0], 1024 * MIB)
+        self.assertLess(rows[1][1], 4.5 * rows[0][1])
+
+
+if __name__ == "__main__":
+    lab.main()
