@@ -40,6 +40,8 @@ CudaLibrary load() {
   find(library, "attnlab_cuda_hash", found.hash);
   find(library, "attnlab_cuda_sort", found.sort);
   find(library, "attnlab_cuda_list_tiles", found.list_tiles);
+  find(library, "attnlab_cuda_attention_forward", found.attention_forward);
+  find(library, "attnlab_cuda_attention_backward", found.attention_backward);
   return found;
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "framework/cuda/attention_launch.h"
 #include "framework/cuda/plan_launch.h"
 
 namespace attnlab::sparse {
@@ -13,6 +14,8 @@ struct CudaLibrary {
   decltype(&attnlab_cuda_hash) hash;
   decltype(&attnlab_cuda_sort) sort;
   decltype(&attnlab_cuda_list_tiles) list_tiles;
+  decltype(&attnlab_cuda_attention_forward) attention_forward;
+  decltype(&attnlab_cuda_attention_backward) attention_backward;
 };
 
 /// From beside this library; ATTNLAB_CUDA_LIBRARY names another file. Throws c10::Error where there

@@ -10,7 +10,12 @@
 namespace attnlab::sparse {
 namespace {
 
-void check_axis(const at::Tensor& tensor, const char* name, at::IntArrayRef shape) {
+struct Expected {
+  at::IntArrayRef shape;
+  at::Device device;
+};
+void check_axis(const at::Tensor& tensor, const char* name, const Expected& expected) {
+  const auto shape = expected.shape;
   TORCH_CHECK(tensor.defined(), "[segment_attention] ", name, " is undefined; expected int32 ",
               shape);
   TORCH_CHECK(tensor.scalar_type() == at::kInt && tensor.is_contiguous(), "[segment_attention] ",
@@ -18,8 +23,8 @@ void check_axis(const at::Tensor& tensor, const char* name, at::IntArrayRef shap
               "; expected contiguous int32");
   TORCH_CHECK(tensor.sizes() == shape, "[segment_attention] ", name, " has shape ", tensor.sizes(),
               "; expected ", shape);
-  TORCH_CHECK(tensor.is_cpu(), "[segment_attention] ", name, " is on ", tensor.device(),
-              "; expected the CPU");
+  TORCH_CHECK(tensor.device() == expected.device, "[segment_attention] ", name, " is on ",
+              tensor.device(), "; expected the query's device, ", expected.device);
 }
 
 void check_bounds(const std::int32_t* values, std::int64_t count, std::int64_t limit,
@@ -104,9 +109,11 @@ void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tens
               "; expected that of the query, ", query.sizes());
   TORCH_CHECK(value.sizes() == query.sizes(), "[segment_attention] value has shape ", value.sizes(),
               "; expected that of the query, ", query.sizes());
+  const auto device = query.device();
   for (const auto& tensor : {query, key, value}) {
-    TORCH_CHECK(tensor.is_cpu(), "[segment_attention] input on ", tensor.device(),
-                "; this build computes on the CPU only");
+    TORCH_CHECK((tensor.is_cpu() || tensor.is_cuda()) && tensor.device() == device,
+                "[segment_attention] input on ", tensor.device(),
+                "; expected the CPU or one GPU, for query, key and value the same");
     TORCH_CHECK(at::isFloatingType(tensor.scalar_type()), "[segment_attention] input is ",
                 tensor.scalar_type(), "; expected float32, float64, bfloat16 or float16");
   }
@@ -117,21 +124,22 @@ void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tens
               "[segment_attention] query_rows, key_rows and key_begin must have three axes: "
               "[B, H, Nq], [B, H, Nk], [B, H, S]");
   const std::int64_t S = plan.key_begin.size(2);
-  check_axis(plan.query_rows, "query_rows", {B, H, plan.query_rows.size(2)});
-  check_axis(plan.key_rows, "key_rows", {B, H, plan.key_rows.size(2)});
-  check_axis(plan.query_start, "query_start", {B, H, S + 1});
-  check_axis(plan.key_begin, "key_begin", {B, H, S});
-  check_axis(plan.key_end, "key_end", {B, H, S});
+  check_axis(plan.query_rows, "query_rows", {{B, H, plan.query_rows.size(2)}, device});
+  check_axis(plan.key_rows, "key_rows", {{B, H, plan.key_rows.size(2)}, device});
+  check_axis(plan.query_start, "query_start", {{B, H, S + 1}, device});
+  check_axis(plan.key_begin, "key_begin", {{B, H, S}, device});
+  check_axis(plan.key_end, "key_end", {{B, H, S}, device});
   TORCH_CHECK(plan.query_labels.defined() == plan.key_labels.defined(),
               "[segment_attention] labels are given on one side only; expected both or none");
   if (plan.query_labels.defined()) {
-    check_axis(plan.query_labels, "query_labels", {B, H, T});
-    check_axis(plan.key_labels, "key_labels", {B, H, T});
+    check_axis(plan.query_labels, "query_labels", {{B, H, T}, device});
+    check_axis(plan.key_labels, "key_labels", {{B, H, T}, device});
   }
   if (plan.chunks.defined()) {
     const std::int64_t R = plan.chunks.dim() == 4 ? plan.chunks.size(0) : 0;
-    check_axis(plan.chunks, "chunks", {R, B, H, T});
-    if (plan.round_labels.defined()) check_axis(plan.round_labels, "round_labels", {R, B, H, T});
+    check_axis(plan.chunks, "chunks", {{R, B, H, T}, device});
+    if (plan.round_labels.defined())
+      check_axis(plan.round_labels, "round_labels", {{R, B, H, T}, device});
     TORCH_CHECK(plan.round >= 0 && plan.round < R, "[segment_attention] round is ", plan.round,
                 "; expected 0 to ", R - 1);
   }
