@@ -86,7 +86,7 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "Pagliardini, Paliotta, Jaggi, Fleuret 2023, SCFA, arXiv 2306.01160",
                  .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kFloat32 |
                            plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive,
+                           plugin::kStrict | plugin::kInclusive | plugin::kDrawsAtRandom,
                  .dense_when = "drop=0"}),
     QkDrop, QkDropConfig)
 

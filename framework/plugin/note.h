@@ -65,8 +65,11 @@ enum Trait : std::uint32_t {
   kBfloat16 = 1u << 7,
   kFloat16 = 1u << 8,
   kFloat64 = 1u << 9,
-  kStrict = 1u << 10,     // supports strict causality
-  kInclusive = 1u << 11,  // supports inclusive causality
+  kStrict = 1u << 10,            // supports strict causality
+  kInclusive = 1u << 11,         // supports inclusive causality
+  kDrawsAtRandom = 1u << 12,     // the output depends on the context's seed; without it, never
+  kQuadraticMemory = 1u << 13,   // memory grows with T x T; without it, linearly
+  kSelfAsLastResort = 1u << 14,  // strict: a row that sees no other token may attend to itself
 };
 
 struct PluginNote {

@@ -93,6 +93,14 @@ std::vector<std::string> trait_sentences(const PluginNote& note) {
         "pattern sees the future: which keys a token sees depends on later tokens; their values "
         "never reach it");
   }
+  if (traits & kDrawsAtRandom) {
+    sentences.emplace_back("draws at random: the output depends on the run's seed");
+  }
+  if (traits & kSelfAsLastResort) {
+    sentences.emplace_back(
+        "self as last resort: under strict causality a token that sees no other attends to itself");
+  }
+  if (traits & kQuadraticMemory) sentences.emplace_back("memory grows with T x T, not with T");
   if (!note.dense_when.view().empty()) {
     sentences.emplace_back("equals dense attention with: " + std::string(note.dense_when.view()));
   }

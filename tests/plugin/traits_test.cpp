@@ -14,6 +14,7 @@ using plugin::refusal;
 using plugin::Use;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
 
 PluginNote note_with(std::uint32_t traits) {
   auto note = good_note("window");
@@ -83,6 +84,17 @@ TEST(TraitSentences, say_that_a_pattern_sees_the_future) {
   EXPECT_THAT(plugin::trait_sentences(note_with(plugin::kPatternSeesFuture)),
               Contains("pattern sees the future: which keys a token sees depends on later tokens; "
                        "their values never reach it"));
+}
+
+TEST(TraitSentences, say_what_a_draw_a_last_resort_and_a_square_mean) {
+  EXPECT_THAT(
+      plugin::trait_sentences(
+          note_with(plugin::kDrawsAtRandom | plugin::kSelfAsLastResort | plugin::kQuadraticMemory)),
+      IsSupersetOf(
+          {"draws at random: the output depends on the run's seed",
+           "self as last resort: under strict causality a token that sees no other attends to "
+           "itself",
+           "memory grows with T x T, not with T"}));
 }
 
 TEST(Parameters, of_a_note_are_those_of_the_config) {
