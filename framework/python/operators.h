@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/library.h>
 
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -34,6 +35,9 @@ std::tuple<at::Tensor, at::Tensor> attend(const at::Tensor& query, const at::Ten
 /// out [B, H, T, D], last_resort bool [B, H, T].
 std::tuple<at::Tensor, at::Tensor> merge_rounds(at::TensorList outs, at::TensorList lses,
                                                 const at::Tensor& value);
+
+/// As SegmentPlan::scale takes it, where 0 stands for 1/sqrt(D). Throws c10::Error on a scale of 0.
+double scale_or_default(std::optional<double> scale);
 
 /// Looks an operator up once: static const auto op = find<Signature>("attnlab::hash_buckets").
 template <class Signature>

@@ -67,7 +67,7 @@ std::tuple<at::Tensor, at::Tensor> named(
                                           max_distance.value_or(defaults.max_distance), round};
   return attend(query, key, value,
                 unpacked({query_rows, key_rows, query_start, key_begin, key_end}, labels, options,
-                         scale.value_or(0)));
+                         scale_or_default(scale)));
 }
 
 TORCH_LIBRARY_IMPL(attnlab, CompositeImplicitAutograd, m) { m.impl("segment_attention", named); }

@@ -21,7 +21,7 @@ sparse::SegmentPlan join_sides(const Side& queries, const Side& keys, bool inclu
   plan.key_end = start.slice_symint(2, 1, N + 1).contiguous();  // [B, H, N]
   plan.ascending = true;
   plan.include_self = include_self;
-  plan.scale = scale.value_or(0);
+  plan.scale = scale_or_default(scale);
   return plan;
 }
 
@@ -64,7 +64,7 @@ at::Tensor reformer(const at::Tensor& query, const at::Tensor& key, const at::Te
     plan.query_start = query_start;
     plan.key_begin = key_begin;
     plan.key_end = key_end;
-    plan.scale = scale.value_or(0);
+    plan.scale = scale_or_default(scale);
     if (bucket_mask) plan.query_labels = plan.key_labels = buckets.select(0, round);
     if (correct_duplicates && rounds > 1) {
       plan.chunks = chunks;
@@ -85,4 +85,12 @@ TORCH_LIBRARY_IMPL(attnlab, CompositeImplicitAutograd, m) {
 }
 
 }  // namespace
+
+double scale_or_default(std::optional<double> scale) {
+  TORCH_CHECK(scale != 0.0,
+              "[attnlab] scale is 0, which makes all keys equal; expected another number, or None "
+              "for 1/sqrt(D)");
+  return scale.value_or(0);
+}
+
 }  // namespace attnlab::python

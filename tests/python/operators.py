@@ -197,6 +197,7 @@ class Library(unittest.TestCase):
         for call, message in (
                 (lambda: attnlab.hash_sparse(query, key, value, DRAWN[0, 0]), "expected float32 [H or 1, D"),
                 (lambda: attnlab.hash_sparse(query, key, value, torch.randn(2, D, 4)), "[hash_buckets] projections"),
+                (lambda: attnlab.hash_sparse(query, key, value, DRAWN[0], scale=0.0), "[attnlab] scale is 0"),
                 (lambda: attnlab.qk_drop(query, key, value, *KEEPS.float()), "[plans] keep is Float"),
                 (lambda: attnlab.segment_attention(query, key, value, *[x + 1 for x in window_plan()]),
                  "[segment_attention] query_start holds 46; expected 0 to 45"),
