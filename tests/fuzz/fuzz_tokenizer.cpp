@@ -19,9 +19,20 @@ using text::Scratch;
 using text::Tokenizer;
 using Ids = std::vector<std::uint32_t>;
 
-/// Pairs within and across characters, spaces and contractions.
+/// Many ways to join a few letters, and pairs within characters, after a space and of signs.
 const text::SmallVocabulary kFiles = [] {
-  auto files = text::random_vocabulary(1, "aest 1'.\n\xC3\xA9\xE2\x80\xA8\xF0\x9F", 400);
+  auto files = text::random_vocabulary(1, "aest", 300);
+  files.merges.insert(files.merges.end(), {{" ", "a"},
+                                           {" ", "t"},
+                                           {" ", "st"},
+                                           {"\xC3", "\xA9"},
+                                           {"\xF0", "\x9F"},
+                                           {"\x9F", "\x91"},
+                                           {"1", "1"},
+                                           {"11", "1"},
+                                           {"'", "s"},
+                                           {"\n", "\n"},
+                                           {" ", " "}});
   files.specials = {"<|endoftext|>", "<s>", "<s>a"};
   return files;
 }();
