@@ -30,21 +30,31 @@ class Function:
                 found.append((start, index))
         return found
 
-    def innermost_loops(self):
-        loops = self.loops()
+    def tensor_loops(self):
+        """Loops with matrix products and no smaller loop with any inside."""
+        def products(loop):
+            return any(i.opcode.split(".")[0] in ("HMMA", "HGMMA")
+                       for i in self.instructions[loop[0]:loop[1] + 1])
+        loops = [loop for loop in self.loops() if products(loop)]
         return [loop for loop in loops
                 if not any(other != loop and loop[0] <= other[0] and other[1] <= loop[1]
                            for other in loops)]
 
     def skippable(self, loop):
-        """Indices inside the loop that a conditional forward branch can jump over: masks, tails."""
+        """Indices that most iterations pass by: what a conditional forward branch jumps over, as
+        long as it holds no matrix product, and smaller loops. Masks and ragged ends live there."""
         first, last = loop
         inside = set()
         for index in range(first, last + 1):
             instruction = self.instructions[index]
             end = self.labels.get(instruction.target)
             if instruction.opcode == "BRA" and instruction.guard and end and index < end <= last:
-                inside.update(range(index + 1, end))
+                block = range(index + 1, end)
+                if not any(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in block):
+                    inside.update(block)
+        for other in self.loops():
+            if other != loop and first <= other[0] and other[1] <= last:
+                inside.update(range(other[0], other[1] + 1))
         return inside
 
 

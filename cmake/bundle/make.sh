@@ -1,0 +1,41 @@
+#!/bin/sh
+# make.sh BUILD OUT.tar.xz: packs an installation of BUILD into a relocatable archive.
+# It holds programs, plugins, configs, the tests that need a GPU, and every shared library that is
+# neither LibTorch, CUDA nor the C library; it runs beside any LibTorch of the same version.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+archive=$2
+limit=$((60 * 1024 * 1024))
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+root=$stage/attnlab
+cmake --install "$build" --prefix "$root" --strip >/dev/null
+mkdir -p "$root/lib/deps" "$root/tests"
+for name in attnlab gpu-test gpu-bench; do install -m 755 "$here/$name" "$root/$name"; done
+install -m 644 "$here/environment" "$root/environment"
+sed -n 's/^ATTNLAB_TORCH_FOUND:[A-Z]*=//p' "$build/CMakeCache.txt" >"$root/libtorch.version"
+for test in "$build"/bin/test_gpu*; do
+  [ -e "$test" ] && install -s -m 755 "$test" "$root/tests/"
+done
+
+# What the programs load, by the loader's own account; the host has its C library and LibTorch.
+mkdir "$root/lib/deps" "$root/lib/cxx"
+find "$root/bin" "$root/lib" "$root/tests" -type f \( -perm -100 -o -name '*.so*' \) -exec ldd {} + 2>/dev/null |
+  sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
+  grep -v -E '/torch/lib/|/nvidia/|libcuda|/lib(c|m|dl|rt|pthread|resolv)\.so|ld-linux' |
+  grep -v -F -e "$root" -e "$build" |
+  while read -r library; do
+    case $library in
+      */libstdc++* | */libgcc_s*) cp -L "$library" "$root/lib/cxx/" ;;
+      *) cp -L "$library" "$root/lib/deps/" ;;
+    esac
+  done
+
+mkdir -p "$(dirname "$archive")"
+tar -C "$stage" --owner=0 --group=0 --sort=name -cJf "$archive.part" attnlab
+size=$(stat -c %s "$archive.part")
+[ "$size" -le "$limit" ] || { echo "bundle: $size bytes; expected at most $limit" >&2; exit 1; }
+mv "$archive.part" "$archive"
+echo "$archive: $((size / 1024)) KiB" >&2
