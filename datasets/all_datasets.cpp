@@ -5,8 +5,8 @@
 namespace attnlab::data {
 
 const std::vector<DatasetEntry>& dataset_table() {
-  static const std::vector<DatasetEntry> table{mnist_entry(), enwik8_entry(), digits_entry(),
-                                               copy_entry()};
+  static const std::vector<DatasetEntry> table{mnist_entry(), enwik8_entry(),       digits_entry(),
+                                               copy_entry(),  openwebtext2_entry(), text_entry()};
   return table;
 }
 

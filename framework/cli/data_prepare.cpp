@@ -24,12 +24,14 @@ using corpus::SplitAt;
 constexpr std::int64_t kMiB = 1 << 20;
 
 Options make_options() {
-  Options options(
-      "data prepare", "openwebtext2|text --source FILE|DIR [--out DIR] [options]",
-      "Turns documents into tokens to train on: train.bin, val.bin, their indices and manifest.json.");
+  Options options("data prepare", "openwebtext2|text [--source PATH] [--out DIR] [options]",
+                  "Turns documents into tokens to train on: train.bin, val.bin, their indices and "
+                  "manifest.json.");
   options
-      .value("source", "PATH", "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt, a tar of these, or a folder")
-      .value("out", "DIR", "the result; default for openwebtext2: ~/.cache/attnlab/openwebtext2")
+      .value("source", "PATH",
+             "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt, a tar of these, or a folder")
+      .value("out", "DIR",
+             "the result; default for openwebtext2: ~/.cache/attnlab/openwebtext2/tokens")
       .value("tokens", "KIND", "bpe (default) or bytes")
       .value("vocab", "DIR", "a folder with vocab.bpe and encoder.json; default GPT-2's")
       .value("data", "DIR", "folder to look in first for gpt2_bpe")
@@ -44,7 +46,8 @@ Options make_options() {
   options.notes(
       "Stopped at any moment, the same command goes on where it was.\n"
       "attnlab data prepare openwebtext2 --source openwebtext2.jsonl.zst.tar\n"
-      "attnlab data prepare text --source books/ --out books.tokens --split-at blank --tokens bytes");
+      "attnlab data prepare text --source books/ --out books.tokens --split-at blank --tokens "
+      "bytes");
   return options;
 }
 
@@ -72,22 +75,30 @@ corpus::TokenMaker tokens_for(const ParsedOptions& parsed) {
 
 std::filesystem::path out_of(const ParsedOptions& parsed, const std::string& name) {
   if (const auto out = parsed.text("out")) return *out;
-  if (name == "openwebtext2") return data::download_folder(name);
+  if (name == "openwebtext2") return data::download_folder(name) / "tokens";
   throw Error("data prepare text needs --out DIR, where the tokens go.", kExitUsage);
+}
+
+/// Without --source, the archive that `data fetch openwebtext2` has brought.
+std::filesystem::path source_of(const ParsedOptions& parsed, const std::string& name) {
+  if (const auto source = parsed.text("source")) return *source;
+  if (name == "openwebtext2") {
+    const auto& entry = data::entry(name);
+    const auto places = data::search_places(name, parsed.text("data", ""));
+    if (const auto file = data::find_file(places, {entry.files[0].name})) return *file;
+    data::throw_missing(entry, "'" + entry.files[0].name + "'", places,
+                        "Another archive of its form is named with --source PATH.");
+  }
+  throw Error("data prepare " + name + " needs --source PATH: a file or a folder of documents.",
+              kExitUsage);
 }
 
 PrepareRequest request_of(const ParsedOptions& parsed, const std::string& name) {
   PrepareRequest request;
   request.name = name;
-  const auto source = parsed.text("source");
-  if (!source) {
-    throw Error("data prepare " + name + " needs --source PATH: a file or a folder of documents.",
-                kExitUsage);
-  }
-  request.source = *source;
+  request.source = source_of(parsed, name);
   request.out = out_of(parsed, name);
-  request.reading.unknown_form =
-      name == "text" ? corpus::Form::plain : corpus::Form::json_lines;
+  request.reading.unknown_form = name == "text" ? corpus::Form::plain : corpus::Form::json_lines;
   request.reading.split_at = split_at_named(parsed.text("split-at", "file"));
   request.reading.longest = static_cast<std::size_t>(parsed.integer("max-line", 16, 1) * kMiB);
   request.test_size = parsed.real("test-size", request.test_size);
@@ -153,11 +164,12 @@ void print(const corpus::Prepared& prepared, const PrepareRequest& request, doub
   const auto& m = prepared.manifest;
   std::printf("%s %s\n", request.out.c_str(),
               prepared.was_there ? "is finished already: nothing to do" : "is finished");
-  std::printf("  train %s tokens of %s documents\n  val   %s tokens of %s documents, "
-              "unigram perplexity %.1f\n",
-              data::with_commas(m.train.tokens).c_str(),
-              data::with_commas(m.train.documents).c_str(), data::with_commas(m.val.tokens).c_str(),
-              data::with_commas(m.val.documents).c_str(), m.val_unigram_perplexity);
+  std::printf(
+      "  train %s tokens of %s documents\n  val   %s tokens of %s documents, "
+      "unigram perplexity %.1f\n",
+      data::with_commas(m.train.tokens).c_str(), data::with_commas(m.train.documents).c_str(),
+      data::with_commas(m.val.tokens).c_str(), data::with_commas(m.val.documents).c_str(),
+      m.val_unigram_perplexity);
   std::printf("  %s, vocabulary %s, %s, %s bad lines, digest %s\n", m.tokens.c_str(),
               data::with_commas(m.vocabulary).c_str(), m.dtype.c_str(),
               data::with_commas(m.bad_lines).c_str(), m.digest().substr(0, 16).c_str());

@@ -32,10 +32,7 @@ std::span<std::uint8_t> as_bytes(char* at, std::size_t count) {
 
 BlockReader::BlockReader(std::vector<SourceFile> files, ReadOptions options, Position start,
                          FileEnd file_end)
-    : files_(std::move(files)),
-      options_(options),
-      at_(start),
-      file_end_(std::move(file_end)) {
+    : files_(std::move(files)), options_(options), at_(start), file_end_(std::move(file_end)) {
   for (std::int64_t i = 0; i < start.file; ++i) {
     finished_bytes_ += files_[static_cast<std::size_t>(i)].bytes;
   }
@@ -194,8 +191,8 @@ void BlockReader::advance(std::string_view read) {
 
 Error BlockReader::located(const Error& error) const {
   const std::string member = origin_ ? "'" + *origin_ + "'" : "the source";
-  return error.within("while reading " + member + ", line " +
-                      data::with_commas(at_.line + 1) + " and on");
+  return error.within("while reading " + member + ", line " + data::with_commas(at_.line + 1) +
+                      " and on");
 }
 
 }  // namespace attnlab::corpus

@@ -19,8 +19,8 @@ namespace attnlab::corpus {
 enum class SplitAt { file, blank_line, line };
 
 struct ReadOptions {
-  Form unknown_form = Form::json_lines;  // of a single file whose name says nothing
-  SplitAt split_at = SplitAt::file;      // of plain text; JSON lines end at line ends
+  Form unknown_form = Form::json_lines;         // of a single file whose name says nothing
+  SplitAt split_at = SplitAt::file;             // of plain text; JSON lines end at line ends
   std::size_t longest = std::size_t{16} << 20;  // bytes of one document as it stands in the file
 };
 
@@ -35,13 +35,13 @@ struct Position {
 
 struct Block {
   std::string bytes;
-  Form form = Form::json_lines;        // or plain
+  Form form = Form::json_lines;  // or plain
   SplitAt split_at = SplitAt::line;
-  bool too_long = false;               // one document beyond `longest`; it is left out of `bytes`
+  bool too_long = false;  // one document beyond `longest`; it is left out of `bytes`
   std::shared_ptr<const std::string> origin;  // "x.tar: 2011-01.jsonl.zst", for messages
   std::int64_t first_line = 1;
-  Position end;                        // where the next block begins
-  std::int64_t bytes_read = 0;         // of the files, packed, so far: for progress
+  Position end;                 // where the next block begins
+  std::int64_t bytes_read = 0;  // of the files, packed, so far: for progress
 };
 
 class BlockReader {
@@ -80,8 +80,8 @@ class BlockReader {
   Form form_ = Form::json_lines;
   SplitAt split_at_ = SplitAt::line;
   std::shared_ptr<const std::string> origin_;
-  std::string pending_;        // read, not yet given out; begins at at_
-  std::size_t searched_ = 0;   // of pending_: no document ends before
+  std::string pending_;       // read, not yet given out; begins at at_
+  std::size_t searched_ = 0;  // of pending_: no document ends before
   bool member_ended_ = false;
 };
 

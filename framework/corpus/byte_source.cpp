@@ -13,8 +13,7 @@
 namespace attnlab::corpus {
 
 RawFile::RawFile(const std::filesystem::path& file)
-    : name_("'" + file.string() + "'"),
-      descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
+    : name_("'" + file.string() + "'"), descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw Error("cannot open " + name_ + ": " + std::strerror(errno));
   ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }

@@ -22,13 +22,13 @@ inline constexpr std::array<const char*, 5> kPartNames{"train.bin", "val.bin", "
 enum Part : std::size_t { kTrainBin, kValBin, kTrainIndex, kValIndex, kBadLines };
 
 struct Journal {
-  std::string settings;              // all that decides the result, as one text
-  std::vector<SourceFile> sources;   // sha256 of those read in full
+  std::string settings;             // all that decides the result, as one text
+  std::vector<SourceFile> sources;  // sha256 of those read in full
   Phase phase = Phase::count;
-  Position position;                 // of the next block of this phase
-  std::int64_t documents = 0;        // passed so far in this phase
-  std::int64_t bad_lines = 0;        // found by the counting phase so far
-  std::int64_t all_documents = 0;    // what the counting phase found
+  Position position;               // of the next block of this phase
+  std::int64_t documents = 0;      // passed so far in this phase
+  std::int64_t bad_lines = 0;      // found by the counting phase so far
+  std::int64_t all_documents = 0;  // what the counting phase found
   std::array<std::int64_t, 2> part_documents{}, part_tokens{};  // train, val
   std::array<data::CorpusFile, kPartNames.size()> files;
 };

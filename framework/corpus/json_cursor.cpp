@@ -20,8 +20,8 @@ const char* skip_plain(const char* at, const char* end) {
     std::uint64_t word;
     std::memcpy(&word, at, sizeof word);
     const std::uint64_t quote = word ^ everywhere('"'), slash = word ^ everywhere('\\');
-    const std::uint64_t hit =
-        ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) | ((word - everywhere(' ')) & ~word);
+    const std::uint64_t hit = ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) |
+                              ((word - everywhere(' ')) & ~word);
     if ((hit & kHigh) != 0) break;
   }
   while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= ' ') ++at;

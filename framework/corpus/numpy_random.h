@@ -1,7 +1,8 @@
 /// numpy_random.h: numpy's `default_rng(seed).permutation(n)`, bit for bit: SeedSequence, PCG64 and
 ///   Generator's shuffle (Fisher and Yates from the end, masked rejection). Seen equal with numpy
 ///   2.4.6; numpy keeps such streams by its policy NEP 19 or says so. PCG-XSL-RR-128/64 is
-///   O'Neill's (2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms").
+///   O'Neill's (2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good
+///   Algorithms").
 #pragma once
 
 #include <array>

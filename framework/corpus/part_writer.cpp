@@ -40,8 +40,8 @@ PartWriter::~PartWriter() { ::close(descriptor_); }
 
 void PartWriter::fail(const char* verb) const {
   const int reason = errno;
-  std::string text = std::string("cannot ") + verb + " '" + file_.string() + "': " +
-                     std::strerror(reason) + ".";
+  std::string text =
+      std::string("cannot ") + verb + " '" + file_.string() + "': " + std::strerror(reason) + ".";
   if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG) {
     text += " Make room and run the same command again: it goes on where it was.";
   }
@@ -64,7 +64,8 @@ void PartWriter::add(std::span<const std::uint8_t> bytes) {
   bytes_ += static_cast<std::int64_t>(bytes.size());
   while (!bytes.empty()) {
     const auto count = std::min(bytes.size(), kBuffer - buffer_.size());
-    buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+    buffer_.insert(buffer_.end(), bytes.begin(),
+                   bytes.begin() + static_cast<std::ptrdiff_t>(count));
     bytes = bytes.subspan(count);
     if (buffer_.size() == kBuffer) flush();
   }

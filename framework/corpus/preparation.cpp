@@ -58,9 +58,9 @@ class Preparation {
     auto before = read_journal(folder_);
     if (!before) return;
     if (before->settings != journal_.settings) {
-      throw Error("the preparation in '" + folder_.string() + "' was begun with other settings:\n  " +
-                  before->settings + "\nthan now:\n  " + journal_.settings +
-                  "\nUse the same, or begin anew with --restart.");
+      throw Error("the preparation in '" + folder_.string() +
+                  "' was begun with other settings:\n  " + before->settings + "\nthan now:\n  " +
+                  journal_.settings + "\nUse the same, or begin anew with --restart.");
     }
     if (const auto what = difference(before->sources, now); !what.empty()) {
       throw Error("the source has changed since the preparation in '" + folder_.string() +
@@ -82,13 +82,16 @@ class Preparation {
         return out;
       };
     };
-    run_pass(work, [this](std::int64_t file, const std::string& sha256) {
-      const std::lock_guard lock(sha256_mutex_);
-      sha256_[static_cast<std::size_t>(file)] = sha256;
-    }, [this](const Worked& worked) {
-      for (const auto& bad : worked.bad) note_bad(*worked.origin, bad);
-      journal_.documents += static_cast<std::int64_t>(worked.lengths.size());
-    });
+    run_pass(
+        work,
+        [this](std::int64_t file, const std::string& sha256) {
+          const std::lock_guard lock(sha256_mutex_);
+          sha256_[static_cast<std::size_t>(file)] = sha256;
+        },
+        [this](const Worked& worked) {
+          for (const auto& bad : worked.bad) note_bad(*worked.origin, bad);
+          journal_.documents += static_cast<std::int64_t>(worked.lengths.size());
+        });
     journal_.all_documents = journal_.documents;
     journal_.documents = 0;
     journal_.position = {};
@@ -112,14 +115,18 @@ class Preparation {
         return out;
       };
     };
-    next_validation_ = std::ranges::lower_bound(validation_, journal_.documents) - validation_.begin();
-    run_pass(work, [this](std::int64_t file, const std::string& sha256) {
-      const auto& source = journal_.sources[static_cast<std::size_t>(file)];
-      if (sha256 == source.sha256) return;
-      throw Error("'" + source.path.string() + "' changed while it was read: sha256 " +
-                  source.sha256 + " when its documents were counted, " + sha256 +
-                  " now. Begin anew with --restart.");
-    }, [this](const Worked& worked) { store(worked); });
+    next_validation_ =
+        std::ranges::lower_bound(validation_, journal_.documents) - validation_.begin();
+    run_pass(
+        work,
+        [this](std::int64_t file, const std::string& sha256) {
+          const auto& source = journal_.sources[static_cast<std::size_t>(file)];
+          if (sha256 == source.sha256) return;
+          throw Error("'" + source.path.string() + "' changed while it was read: sha256 " +
+                      source.sha256 + " when its documents were counted, " + sha256 +
+                      " now. Begin anew with --restart.");
+        },
+        [this](const Worked& worked) { store(worked); });
     if (journal_.documents != journal_.all_documents) {
       throw Error("the source changed while it was read: " +
                   data::with_commas(journal_.all_documents) + " documents were counted and " +
@@ -223,16 +230,15 @@ class Preparation {
                        writers_[kTrainBin]->finished(), writers_[kTrainIndex]->finished()};
     manifest_.val = {journal_.part_documents[1], journal_.part_tokens[1],
                      writers_[kValBin]->finished(), writers_[kValIndex]->finished()};
-    manifest_.val_unigram_perplexity =
-        data::unigram_perplexity(data::TokenFile(folder_ / kPartNames[kValBin], manifest_.token_bytes()));
+    manifest_.val_unigram_perplexity = data::unigram_perplexity(
+        data::TokenFile(folder_ / kPartNames[kValBin], manifest_.token_bytes()));
     return manifest_;
   }
 
   void report(std::int64_t bytes) const {
     if (!request_.progress) return;
     request_.progress({journal_.phase, bytes, all_bytes_, journal_.documents,
-                       journal_.all_documents,
-                       journal_.part_tokens[0] + journal_.part_tokens[1]});
+                       journal_.all_documents, journal_.part_tokens[0] + journal_.part_tokens[1]});
   }
   void notify(const std::string& sentence) const {
     if (request_.notice) request_.notice(sentence);

@@ -41,13 +41,14 @@ Prepared prepare(const PrepareRequest& request, const TokenMaker& tokens) {
     if (settings_of(*before) == settings_of(manifest) && same_source(*before, source)) {
       return {std::move(*before), true};
     }
-    throw Error("'" + request.out.string() + "' was prepared from another source or otherwise:\n  " +
-                settings_of(*before) + "\nnow:\n  " + settings_of(manifest) +
+    throw Error("'" + request.out.string() +
+                "' was prepared from another source or otherwise:\n  " + settings_of(*before) +
+                "\nnow:\n  " + settings_of(manifest) +
                 "\nChoose another --out, or replace it with --restart.");
   }
   Prepared result;
-  result.manifest = run_preparation(request, tokens, std::move(source), std::move(manifest),
-                                    folder.working());
+  result.manifest =
+      run_preparation(request, tokens, std::move(source), std::move(manifest), folder.working());
   folder.finish(result.manifest);
   return result;
 }

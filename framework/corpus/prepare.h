@@ -27,16 +27,16 @@ struct PrepareProgress {
 };
 
 struct PrepareRequest {
-  std::string name;             // "openwebtext2"
+  std::string name;  // "openwebtext2"
   std::filesystem::path source;
-  std::filesystem::path out;    // made when all is done; until then it is `out`.part
+  std::filesystem::path out;  // made when all is done; until then it is `out`.part
   ReadOptions reading;
   double test_size = 0.0005;
   std::int64_t seed = 2357;
   std::int64_t most_bad = 100;  // bad lines that are skipped
   int threads = 1;              // that tokenise
   double checkpoint_seconds = 5;
-  bool restart = false;         // throws away what was begun or prepared before
+  bool restart = false;  // throws away what was begun or prepared before
   std::function<void(const PrepareProgress&)> progress;  // called for each block
   std::function<void(const std::string&)> notice;        // a bad line, a resumption; a sentence
 };

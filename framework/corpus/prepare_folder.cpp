@@ -27,7 +27,8 @@ std::string settings_of(const data::CorpusManifest& m) {
 }
 
 PrepareFolder::PrepareFolder(const fs::path& out)
-    : out_(without_slash(fs::absolute(out).lexically_normal())), working_(out_.string() + ".part") {}
+    : out_(without_slash(fs::absolute(out).lexically_normal())),
+      working_(out_.string() + ".part") {}
 
 PrepareFolder::~PrepareFolder() {
   if (lock_ >= 0) ::close(lock_);

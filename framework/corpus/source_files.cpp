@@ -19,8 +19,11 @@ SourceFile described(const fs::path& path, std::string name) {
     throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
   }
   constexpr std::int64_t kNano = 1'000'000'000;
-  return {path, std::move(name), status.st_size,
-          status.st_mtim.tv_sec * kNano + status.st_mtim.tv_nsec, {}};
+  return {path,
+          std::move(name),
+          status.st_size,
+          status.st_mtim.tv_sec * kNano + status.st_mtim.tv_nsec,
+          {}};
 }
 
 std::string_view without(std::string_view name, std::string_view ending) {
@@ -76,8 +79,8 @@ std::string difference(const std::vector<SourceFile>& before, const std::vector<
       return "'" + now[i].name + "' stands where '" + before[i].name + "' stood";
     }
     if (before[i].bytes != now[i].bytes) {
-      return "'" + now[i].name + "' had " + data::with_commas(before[i].bytes) +
-             " bytes and has " + data::with_commas(now[i].bytes);
+      return "'" + now[i].name + "' had " + data::with_commas(before[i].bytes) + " bytes and has " +
+             data::with_commas(now[i].bytes);
     }
     if (before[i].modified != now[i].modified) {
       return "'" + now[i].name + "' was written to since";

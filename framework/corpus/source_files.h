@@ -11,10 +11,10 @@ namespace attnlab::corpus {
 
 struct SourceFile {
   std::filesystem::path path;
-  std::string name;            // relative to the folder that was given, else the file's own
+  std::string name;  // relative to the folder that was given, else the file's own
   std::int64_t bytes = 0;
-  std::int64_t modified = 0;   // nanoseconds since 1970
-  std::string sha256;          // empty until it was read in full
+  std::int64_t modified = 0;  // nanoseconds since 1970
+  std::string sha256;         // empty until it was read in full
 };
 
 enum class Form { json_lines, plain, tar, unknown };

@@ -14,8 +14,7 @@ constexpr std::size_t kTarBlock = 512;
 
 bool begins_as_tar(std::span<const std::uint8_t> first) {
   constexpr std::size_t kMagicAt = 257;
-  return first.size() == kTarBlock &&
-         data::as_text(first.subspan(kMagicAt)).starts_with("ustar");
+  return first.size() == kTarBlock && data::as_text(first.subspan(kMagicAt)).starts_with("ustar");
 }
 
 /// A member's bytes as the tar holds them.

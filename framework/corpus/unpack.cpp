@@ -58,8 +58,7 @@ class Plain : public ByteSource {
 
 class Zstd : public ByteSource {
  public:
-  explicit Zstd(Peekable& packed)
-      : input_(packed), context_(ZSTD_createDCtx(), ZSTD_freeDCtx) {
+  explicit Zstd(Peekable& packed) : input_(packed), context_(ZSTD_createDCtx(), ZSTD_freeDCtx) {
     if (!context_) throw std::bad_alloc();
   }
 
@@ -132,8 +131,8 @@ class Gzip : public ByteSource {
 Packing packing_of(std::span<const std::uint8_t> first) {
   if (first.size() >= 2 && first[0] == 0x1F && first[1] == 0x8B) return Packing::gzip;
   if (first.size() < 4) return Packing::none;
-  const std::uint32_t magic = first[0] | first[1] << 8 | first[2] << 16 |
-                              static_cast<std::uint32_t>(first[3]) << 24;
+  const std::uint32_t magic =
+      first[0] | first[1] << 8 | first[2] << 16 | static_cast<std::uint32_t>(first[3]) << 24;
   const bool skippable = (magic & 0xFFFFFFF0) == ZSTD_MAGIC_SKIPPABLE_START;
   return magic == ZSTD_MAGICNUMBER || skippable ? Packing::zstd : Packing::none;
 }

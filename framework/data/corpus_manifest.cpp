@@ -45,7 +45,9 @@ config::Node node_of(const std::vector<CorpusSource>& sources) {
 /// In the order of the file; one list for writing and one function for reading, side by side.
 config::Node node_of(const CorpusManifest& m) {
   config::Node node = config::Node::map();
-  const auto set = [&node](const char* key, config::Node value) { node.set(key, std::move(value)); };
+  const auto set = [&node](const char* key, config::Node value) {
+    node.set(key, std::move(value));
+  };
   set("format", config::Node(std::string(kFormat)));
   set("version", config::Node(kCorpusFormat));
   set("name", config::Node(m.name));

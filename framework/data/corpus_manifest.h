@@ -35,18 +35,18 @@ struct CorpusSource {
 };
 
 struct CorpusManifest {
-  std::string name;               // "openwebtext2", "text"
-  std::string tokens;             // "bpe", "bytes"
-  std::int64_t vocabulary = 0;    // largest id plus one
+  std::string name;             // "openwebtext2", "text"
+  std::string tokens;           // "bpe", "bytes"
+  std::int64_t vocabulary = 0;  // largest id plus one
   std::int64_t end_of_text = 0;
-  std::string dtype;              // "uint16", "uint32"
-  std::string vocabulary_digest;  // text::Tokenizer::digest(), or "bytes"
+  std::string dtype;                                  // "uint16", "uint32"
+  std::string vocabulary_digest;                      // text::Tokenizer::digest(), or "bytes"
   std::string vocab_bpe_sha256, encoder_json_sha256;  // empty for bytes
-  std::string split_rule;         // in words
+  std::string split_rule;                             // in words
   double test_size = 0;
   std::int64_t seed = 0;
-  std::string plain_text_split;   // "file", "blank", "line"
-  std::int64_t longest = 0;       // bytes of one document in the source; longer ones are bad
+  std::string plain_text_split;  // "file", "blank", "line"
+  std::int64_t longest = 0;      // bytes of one document in the source; longer ones are bad
   std::int64_t bad_lines = 0;
   std::vector<CorpusSource> sources;
   CorpusPart train, val;

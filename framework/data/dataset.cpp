@@ -44,6 +44,11 @@ std::vector<config::Parameter> parameters(const std::string& name) {
   return entry(name).parameters();
 }
 
+std::vector<TrainDraw> Dataset::draw(std::uint64_t seed, std::int64_t step,
+                                     std::int64_t batch_total) const {
+  return draw_training_batch(seed, step, batch_total, size(Split::train));
+}
+
 std::vector<TrainDraw> draw_training_batch(std::uint64_t seed, std::int64_t step,
                                            std::int64_t batch_total, std::int64_t train_size) {
   // Drawn with replacement: no state to keep, and any step can be drawn without the ones before it.

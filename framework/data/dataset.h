@@ -19,7 +19,7 @@ struct DatasetInfo {
   std::string description;       // as tables print it: "mnist", "synthetic digits", "enwik8 prefix
                                  // (4,154,064 bytes)"
   std::string digest;            // sha256 over the content that training and scoring use
-  std::string metric;            // "bits_per_dim", "bits_per_char"
+  std::string metric;            // "bits_per_dim", "bits_per_char", "perplexity" (score.h)
   std::int64_t vocabulary = 0;   // input tokens, start token included
   std::int64_t max_length = 0;   // longest `dataset.length` that it can serve
   std::string first_token_rule;  // how the first prediction gets its context
@@ -35,6 +35,13 @@ struct Example {
   std::vector<std::int32_t> target;  // T tokens
 };
 
+/// One training example. Sequence ids are unique per (step, row) over a run, so that attention draws
+/// differ: id = step * batch + row.
+struct TrainDraw {
+  std::int64_t index;  // into Split::train
+  std::int64_t sequence_id;
+};
+
 /// Thread-safe after construction.
 class Dataset {
  public:
@@ -44,6 +51,10 @@ class Dataset {
   [[nodiscard]] virtual std::int64_t size(Split split) const = 0;
   /// The index-th sequence. Over valid or test, the indices 0..size-1 score every token once.
   [[nodiscard]] virtual Example get(Split split, std::int64_t index) const = 0;
+  /// The examples of a training step: a pure function of (seed, step). Here draw_training_batch();
+  /// a data set that knows epochs has another.
+  [[nodiscard]] virtual std::vector<TrainDraw> draw(std::uint64_t seed, std::int64_t step,
+                                                    std::int64_t batch_total) const;
 };
 
 /// Opens `dataset.name` with its section of the composed config. `data_dir` is --data, may be
@@ -56,12 +67,7 @@ class Dataset {
 /// Digests of large files are cached by path, size and modification time.
 [[nodiscard]] DatasetInfo inspect_dataset(const config::Node& section, const std::string& data_dir);
 
-/// The sequence of training examples: a pure function of (seed, step). Sequence ids are unique per
-/// (step, row) over a run, so that attention draws differ: id = step * batch + row.
-struct TrainDraw {
-  std::int64_t index;  // into Split::train
-  std::int64_t sequence_id;
-};
+/// Uniform over 0..train_size-1, with replacement.
 [[nodiscard]] std::vector<TrainDraw> draw_training_batch(std::uint64_t seed, std::int64_t step,
                                                          std::int64_t batch_total,
                                                          std::int64_t train_size);

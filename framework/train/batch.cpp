@@ -2,37 +2,27 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
+#include <memory>
 
 namespace attnlab::train {
 namespace {
 
-std::string_view bytes_of(const std::vector<std::int32_t>& tokens) {
-  return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(std::int32_t)};
+/// [rows, length]; the tensor keeps the numbers alive.
+at::Tensor tensor_of(std::vector<std::int64_t>&& numbers, std::int64_t rows, std::int64_t length) {
+  auto owner = std::make_shared<std::vector<std::int64_t>>(std::move(numbers));
+  std::int64_t* const at = owner->data();
+  return at::from_blob(
+      at, {rows, length}, [owner](void*) {}, at::kLong);
 }
 
 }  // namespace
 
-Batch make_batch(const data::Dataset& dataset, data::Split split,
-                 std::span<const data::TrainDraw> draws, at::Device device, Sha256* digest) {
+Batch to_batch(data::HostBatch&& host, at::Device device) {
   Batch batch;
-  const auto rows = static_cast<std::int64_t>(draws.size());
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const auto& draw = draws[static_cast<std::size_t>(row)];
-    const auto example = dataset.get(split, draw.index);
-    const auto length = static_cast<std::int64_t>(example.input.size());
-    if (row == 0) {
-      batch.input = at::empty({rows, length}, at::kLong);
-      batch.target = at::empty({rows, length}, at::kLong);
-    }
-    if (digest != nullptr) digest->add(bytes_of(example.input)).add(bytes_of(example.target));
-    std::ranges::copy(example.input, batch.input.mutable_data_ptr<std::int64_t>() + row * length);
-    std::ranges::copy(example.target, batch.target.mutable_data_ptr<std::int64_t>() + row * length);
-    batch.scored += std::ranges::count_if(example.target, [](auto token) { return token >= 0; });
-    batch.sequence_ids.push_back(draw.sequence_id);
-  }
-  batch.input = batch.input.to(device);
-  batch.target = batch.target.to(device);
+  batch.input = tensor_of(std::move(host.input), host.rows, host.length).to(device);
+  batch.target = tensor_of(std::move(host.target), host.rows, host.length).to(device);
+  batch.sequence_ids = std::move(host.sequence_ids);
+  batch.scored = host.scored;
   return batch;
 }
 

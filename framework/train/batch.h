@@ -4,11 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
-#include "framework/core/digest.h"
-#include "framework/data/dataset.h"
+#include "framework/data/batch_loader.h"
 
 namespace attnlab::train {
 
@@ -19,10 +17,7 @@ struct Batch {
   std::int64_t scored = 0;                 // targets that count
 };
 
-/// The examples of `draws`, all of one length, on `device`. Where `digest` is given, the tokens are
-/// added to it in order.
-[[nodiscard]] Batch make_batch(const data::Dataset& dataset, data::Split split,
-                               std::span<const data::TrainDraw> draws, at::Device device,
-                               Sha256* digest = nullptr);
+/// The same numbers on `device`; on the CPU the arrays are taken over, not copied.
+[[nodiscard]] Batch to_batch(data::HostBatch&& host, at::Device device);
 
 }  // namespace attnlab::train

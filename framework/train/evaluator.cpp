@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-#include <numbers>
-
 #include "framework/train/autocast.h"
 #include "framework/train/batch.h"
 
@@ -40,7 +37,8 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
     std::vector<data::TrainDraw> draws;
     const auto end = std::min(begin + train.batch_size, result.sequences);
     for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstId + i});
-    const auto batch = make_batch(dataset, data::Split::valid, draws, model.device());
+    const auto batch =
+        to_batch(data::make_host_batch(dataset, data::Split::valid, draws), model.device());
     const AutocastScope autocast(train.precision, model.device().type());
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step,
                                    batch.sequence_ids, /*training=*/false};
@@ -56,7 +54,6 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
     if (!keep_going()) return std::nullopt;
   }
   result.nats = nats / static_cast<double>(scored);
-  result.bits = result.nats / std::numbers::ln2;
   for (const auto& [name, mean] : statistics) {
     const double value = mean.sum / static_cast<double>(mean.count);
     result.statistics.push_back({{"attention/" + name, mean.unit, Goal::none}, value});

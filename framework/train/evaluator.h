@@ -1,6 +1,6 @@
 /// evaluator.h: the validation split, scored in a fixed order.
-///   Every token of the split counts once; the metric is mean nats / ln 2, which is bits per
-///   dimension of MNIST (784 predictions an image) and bits per character of enwik8.
+///   Every token of the split counts once; the data set's metric comes from the mean
+///   (data/score.h).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,6 @@ namespace attnlab::train {
 
 struct Evaluation {
   double nats = 0;  // mean over the scored tokens
-  double bits = 0;  // nats / ln 2
   std::int64_t sequences = 0;
   std::vector<Metric> statistics;  // "attention/NAME": mean over layers and batches
 };

@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "framework/core/text.h"
+#include "framework/data/batch_loader.h"
+#include "framework/data/score.h"
 #include "framework/train/autocast.h"
 #include "framework/train/batch.h"
 #include "framework/train/evaluator.h"
@@ -31,7 +33,10 @@ class Run {
   explicit Run(const TrainRequest& request)
       : request_(request),
         config_(request.train),
-        batch_total_(config_.batch_size * config_.accumulation),
+        loader_(request.dataset, {.seed = static_cast<std::uint64_t>(request.run.seed),
+                                  .batch_size = config_.batch_size,
+                                  .accumulation = config_.accumulation,
+                                  .steps = config_.steps}),
         optimizer_(request.model.parameters(), config_) {}
 
   TrainResult go() {
@@ -58,11 +63,8 @@ class Run {
   // Returns why the run cannot go on, or "".
   std::string take_step() {
     const double begin = now_seconds();
-    const auto draws =
-        data::draw_training_batch(static_cast<std::uint64_t>(request_.run.seed), step_,
-                                  batch_total_, request_.dataset.size(data::Split::train));
     optimizer_.zero_grad();
-    loss_ = accumulate_gradients(draws);
+    loss_ = accumulate_gradients();
     const double norm = std::isfinite(loss_) ? optimizer_.clip_gradients(config_.grad_clip) : 0;
     if (!std::isfinite(loss_) || !std::isfinite(norm)) return not_finite(norm);
     const double rate = learning_rate(config_, step_);
@@ -76,16 +78,14 @@ class Run {
   }
 
   // Mean nats over all scored tokens of the step, with its gradients in the weights.
-  double accumulate_gradients(std::span<const data::TrainDraw> draws) {
+  double accumulate_gradients() {
     std::vector<Batch> parts;
     std::int64_t scored = 0;
-    const auto rows = static_cast<std::size_t>(config_.batch_size);
-    for (std::size_t begin = 0; begin < draws.size(); begin += rows) {
-      parts.push_back(make_batch(request_.dataset, data::Split::train, draws.subspan(begin, rows),
-                                 request_.model.device(), &batches_));
-      scored += parts.back().scored;
+    for (auto& host : loader_.next()) {
+      tokens_seen_ += static_cast<std::size_t>(host.rows * host.length);
+      scored += host.scored;
+      parts.push_back(to_batch(std::move(host), request_.model.device()));
     }
-    tokens_seen_ += parts.size() * rows * static_cast<std::size_t>(parts[0].input.size(1));
     double loss = 0;
     for (const auto& part : parts) loss += backward(part, scored);
     return loss;
@@ -144,9 +144,9 @@ class Run {
     std::vector<Metric> metrics = result.statistics;
     const double seconds = timer_.median();
     const double tokens = static_cast<double>(tokens_seen_) / static_cast<double>(step_ + 1);
-    const auto bits = key("val/" + request_.dataset.info().metric, "bits", Goal::minimise);
+    const auto score = data::score(request_.dataset.info().metric, result.nats);
     metrics.push_back({key("val/loss", "nats", Goal::minimise), result.nats});
-    metrics.push_back({bits, result.bits});
+    metrics.push_back(score);
     metrics.push_back({key("tokens_per_second", "tokens/s", Goal::maximise), tokens / seconds});
     metrics.push_back({key("step_seconds_median", "s", Goal::minimise), seconds});
     metrics.push_back({key("allocator_peak_bytes", "bytes", Goal::minimise),
@@ -154,7 +154,7 @@ class Run {
     metrics.push_back({key("process_peak_bytes", "bytes", Goal::minimise),
                        static_cast<double>(process_peak_bytes())});
     add(std::move(metrics));
-    report(Progress::Kind::evaluation, result.bits);
+    report(Progress::Kind::evaluation, score.value);
   }
 
   void add(std::vector<Metric> metrics) {
@@ -188,7 +188,7 @@ class Run {
   }
 
   void record_digests() {
-    request_.sink.fact("training_batches", batches_.hex());
+    request_.sink.fact("training_batches", loader_.digest());
     request_.sink.fact("loss_chain", losses_.hex());
   }
 
@@ -202,10 +202,10 @@ class Run {
 
   const TrainRequest& request_;
   const config::TrainConfig& config_;
-  std::int64_t batch_total_;
+  data::BatchLoader loader_;
   AdamW optimizer_;
   StepTimer timer_;
-  Sha256 batches_, losses_;  // every token, every loss: what equality and repetition are judged by
+  Sha256 losses_;  // every loss: with the loader's digest, what repetition is judged by
   std::int64_t step_ = 0;
   std::size_t tokens_seen_ = 0;
   double loss_ = 0;

@@ -1,0 +1,56 @@
+#include "datasets/all_datasets.h"
+
+#include "framework/core/error.h"
+#include "framework/data/bytes.h"
+#include "framework/data/corpus_entry.h"
+
+namespace attnlab::data {
+namespace {
+
+constexpr const char* kName = "openwebtext2";
+constexpr const char* kArchive = "openwebtext2.jsonl.zst.tar";
+constexpr std::int64_t kArchiveBytes = 29'344'276'480;
+constexpr const char* kArchiveSha256 =
+    "9043d1b93c35ff1a38a17e16c73c009d4617dcaab6da15adc0faf4779739a027";
+
+void describe(const CorpusManifest& manifest, DatasetInfo& info) {
+  if (manifest.name != kName) {
+    throw Error("'" + info.source + "' was prepared as " + manifest.name +
+                ", not as openwebtext2. Say dataset=text dataset.path=" + info.source + ".");
+  }
+  info.partial = manifest.sources.size() != 1 || manifest.sources[0].sha256 != kArchiveSha256;
+  if (!info.partial) return;
+  info.description = "openwebtext2's form, not the official archive (" +
+                     with_commas(manifest.documents()) + " documents)";
+}
+
+std::unique_ptr<Dataset> open(const config::Node& section, const std::string& data_dir) {
+  return open_corpus_entry(kName, section, data_dir, describe);
+}
+
+DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
+  return inspect_corpus_entry(kName, section, data_dir, describe);
+}
+
+std::vector<std::string> check_more(const std::string& data_dir) {
+  return check_corpus_entry(kName, data_dir);
+}
+
+}  // namespace
+
+DatasetEntry openwebtext2_entry() {
+  const std::string place = "public/AI/pile_preliminary_components/" + std::string(kArchive);
+  return {kName,
+          "17 million web pages, GPT-2's tokens: perplexity; needs `data prepare`",
+          parameters_with<CorpusConfig>,
+          open,
+          inspect,
+          check_more,
+          {{kArchive,
+            kArchiveBytes,
+            kArchiveSha256,
+            {"https://mystic.the-eye.eu/" + place, "https://the-eye.eu/" + place},
+            true}}};
+}
+
+}  // namespace attnlab::data

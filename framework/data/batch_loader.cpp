@@ -1,0 +1,89 @@
+#include "framework/data/batch_loader.h"
+
+#include <algorithm>
+
+namespace attnlab::data {
+namespace {
+
+std::string_view bytes_of(const std::vector<std::int32_t>& tokens) {
+  return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(std::int32_t)};
+}
+
+}  // namespace
+
+HostBatch make_host_batch(const Dataset& dataset, Split split, std::span<const TrainDraw> draws,
+                          Sha256* digest) {
+  HostBatch batch;
+  batch.rows = std::ssize(draws);
+  for (const auto& draw : draws) {
+    const auto example = dataset.get(split, draw.index);
+    if (batch.input.empty()) {
+      batch.length = std::ssize(example.input);
+      batch.input.reserve(example.input.size() * draws.size());
+      batch.target.reserve(example.input.size() * draws.size());
+    }
+    if (digest != nullptr) digest->add(bytes_of(example.input)).add(bytes_of(example.target));
+    batch.input.insert(batch.input.end(), example.input.begin(), example.input.end());
+    batch.target.insert(batch.target.end(), example.target.begin(), example.target.end());
+    batch.scored += std::ranges::count_if(example.target, [](auto token) { return token >= 0; });
+    batch.sequence_ids.push_back(draw.sequence_id);
+  }
+  return batch;
+}
+
+BatchLoader::BatchLoader(const Dataset& dataset, LoaderOptions options)
+    : dataset_(dataset), options_(options), thread_([this] { load_all(); }) {}
+
+BatchLoader::~BatchLoader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_all();
+}
+
+std::vector<HostBatch> BatchLoader::next() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !ready_.empty() || failure_; });
+  if (ready_.empty()) std::rethrow_exception(failure_);
+  auto parts = std::move(ready_.front());
+  ready_.pop_front();
+  lock.unlock();
+  changed_.notify_all();
+  return parts;
+}
+
+std::string BatchLoader::digest() const {
+  const std::lock_guard lock(mutex_);
+  return digest_.hex();
+}
+
+void BatchLoader::load_all() try {
+  for (std::int64_t step = 0; step < options_.steps; ++step) {
+    auto parts = load(step);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return stopped_ || std::ssize(ready_) < options_.ahead; });
+    if (stopped_) return;
+    ready_.push_back(std::move(parts));
+    lock.unlock();
+    changed_.notify_all();
+  }
+} catch (...) {
+  const std::lock_guard lock(mutex_);
+  failure_ = std::current_exception();
+  changed_.notify_all();
+}
+
+std::vector<HostBatch> BatchLoader::load(std::int64_t step) {
+  const auto draws =
+      dataset_.draw(options_.seed, step, options_.batch_size * options_.accumulation);
+  const auto rows = static_cast<std::size_t>(options_.batch_size);
+  std::vector<HostBatch> parts;
+  for (std::size_t begin = 0; begin < draws.size(); begin += rows) {
+    parts.push_back(
+        make_host_batch(dataset_, Split::train, std::span(draws).subspan(begin, rows), &digest_));
+  }
+  return parts;
+}
+
+}  // namespace attnlab::data

@@ -1,0 +1,68 @@
+/// batch_loader.h: the batches of a training run, made by a thread of their own while the steps
+///   before them are computed. What comes out depends on (data set, seed, sizes) alone.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "framework/core/digest.h"
+#include "framework/data/dataset.h"
+
+namespace attnlab::data {
+
+/// Examples of one length as two arrays [rows, length].
+struct HostBatch {
+  std::int64_t rows = 0, length = 0;
+  std::vector<std::int64_t> input;
+  std::vector<std::int64_t> target;        // -1: not scored
+  std::vector<std::int64_t> sequence_ids;  // [rows]
+  std::int64_t scored = 0;                 // targets that count
+};
+
+/// The examples of `draws`. Where `digest` is given, the tokens are added to it in order.
+[[nodiscard]] HostBatch make_host_batch(const Dataset& dataset, Split split,
+                                        std::span<const TrainDraw> draws, Sha256* digest = nullptr);
+
+struct LoaderOptions {
+  std::uint64_t seed = 0;
+  std::int64_t batch_size = 1;    // rows of one micro-batch
+  std::int64_t accumulation = 1;  // micro-batches of one step
+  std::int64_t steps = 1;
+  std::int64_t ahead = 2;  // steps that may wait
+};
+
+class BatchLoader {
+ public:
+  BatchLoader(const Dataset& dataset, LoaderOptions options);
+  BatchLoader(const BatchLoader&) = delete;
+  BatchLoader& operator=(const BatchLoader&) = delete;
+  ~BatchLoader();
+
+  /// The micro-batches of the next step. Throws what reading the data threw. At most `steps` calls.
+  [[nodiscard]] std::vector<HostBatch> next();
+  /// sha256 over all tokens, once next() has given the last step.
+  [[nodiscard]] std::string digest() const;
+
+ private:
+  void load_all();
+  [[nodiscard]] std::vector<HostBatch> load(std::int64_t step);
+
+  const Dataset& dataset_;
+  LoaderOptions options_;
+  Sha256 digest_;  // of the loading thread
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::vector<HostBatch>> ready_;
+  std::exception_ptr failure_;
+  bool stopped_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace attnlab::data

@@ -1,0 +1,161 @@
+#include "framework/data/corpus_dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "framework/core/digest.h"
+#include "framework/core/error.h"
+#include "framework/data/bytes.h"
+#include "framework/data/epoch_order.h"
+#include "framework/data/limits.h"
+
+namespace attnlab::data {
+namespace fs = std::filesystem;
+namespace {
+
+struct NamedFile {
+  const char* name;
+  const CorpusFile& file;
+  bool is_bin;
+};
+
+std::array<NamedFile, 4> files_of(const CorpusManifest& m) {
+  return {{{"train.bin", m.train.bin, true},
+           {"val.bin", m.val.bin, true},
+           {"train.index", m.train.index, false},
+           {"val.index", m.val.index, false}}};
+}
+
+void verify_piece(const fs::path& path, const TokenFile& content, const CorpusFile& file,
+                  std::size_t piece) {
+  constexpr auto kPiece = static_cast<std::size_t>(kDigestPiece);
+  const auto all = content.raw();
+  const auto part = all.subspan(piece * kPiece, std::min(kPiece, all.size() - piece * kPiece));
+  const auto found = sha256_hex(as_text(part));
+  if (found == file.pieces[piece]) return;
+  throw Error("'" + path.string() + "' is not what was prepared: expected sha256 " +
+              file.pieces[piece] + " for the 16 MiB from byte " +
+              with_commas(static_cast<std::int64_t>(piece * kPiece)) + " on, found " + found +
+              ". Prepare the corpus again.");
+}
+
+}  // namespace
+
+DatasetInfo corpus_info(const CorpusManifest& manifest, const fs::path& folder,
+                        std::int64_t length) {
+  DatasetInfo info;
+  info.name = manifest.name;
+  info.description = manifest.name;
+  info.digest = manifest.digest();
+  info.metric = "perplexity";
+  info.vocabulary = manifest.vocabulary;
+  info.max_length = std::min(manifest.train.tokens - 1, manifest.val.tokens);
+  info.first_token_rule =
+      "the token before a window is its first context; end-of-text stands before the first";
+  info.stride_rule = "windows of T tokens, stride T, each token of val.bin scored once";
+  info.source = folder.string();
+  require_length(length, info);
+  return info;
+}
+
+CorpusManifest inspect_corpus(const fs::path& folder) {
+  auto manifest = read_manifest(folder);
+  for (const auto& [name, file, is_bin] : files_of(manifest)) {
+    std::error_code error;
+    const auto bytes = fs::file_size(folder / name, error);
+    if (error) {
+      throw Error("'" + (folder / name).string() + "' cannot be read: " + error.message() +
+                  ". Prepare the corpus again.");
+    }
+    if (static_cast<std::int64_t>(bytes) != file.bytes) {
+      throw Error("'" + (folder / name).string() + "' has " +
+                  with_commas(static_cast<std::int64_t>(bytes)) + " bytes; expected " +
+                  with_commas(file.bytes) + ". Prepare the corpus again.");
+    }
+  }
+  return manifest;
+}
+
+std::vector<std::string> verify_corpus(const fs::path& folder, const CorpusManifest& manifest,
+                                       bool everything) {
+  std::vector<std::string> lines;
+  for (const auto& [name, file, is_bin] : files_of(manifest)) {
+    if (!is_bin && !everything) continue;
+    const TokenFile content(folder / name, 1);
+    const auto last = file.pieces.empty() ? 0 : file.pieces.size() - 1;
+    for (std::size_t piece = 0; piece < file.pieces.size(); ++piece) {
+      if (everything || piece == 0 || piece == last) {
+        verify_piece(folder / name, content, file, piece);
+      }
+    }
+    lines.push_back((folder / name).string() + ", " + with_commas(file.bytes) + " bytes");
+  }
+  return lines;
+}
+
+CorpusDataset::CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
+                             const fs::path& folder, std::int64_t length, Sampling sampling)
+    : info_(std::move(info)),
+      length_(length),
+      sampling_(sampling),
+      end_of_text_(static_cast<std::int32_t>(manifest.end_of_text)),
+      train_(folder / "train.bin", manifest.token_bytes()),
+      val_(folder / "val.bin", manifest.token_bytes()) {
+  verify_corpus(folder, manifest, false);
+  train_.expect_random_access();
+}
+
+std::int64_t CorpusDataset::size(Split split) const {
+  switch (split) {
+    case Split::train:
+      return train_.size() - length_;  // starts at 0 .. size - T - 1
+    case Split::valid:
+      return (val_.size() + length_ - 1) / length_;
+    case Split::test:
+      break;
+  }
+  return 0;  // the paper's code has no third part
+}
+
+Example CorpusDataset::get(Split split, std::int64_t index) const {
+  if (index < 0 || index >= size(split)) throw std::out_of_range("window " + std::to_string(index));
+  return split == Split::train ? training(index) : validation(index);
+}
+
+Example CorpusDataset::training(std::int64_t start) const {
+  const auto count = static_cast<std::size_t>(length_);
+  Example example{std::vector<std::int32_t>(count), std::vector<std::int32_t>(count)};
+  train_.copy(start, std::span(example.input));
+  train_.copy(start + 1, std::span(example.target));
+  return example;
+}
+
+Example CorpusDataset::validation(std::int64_t window) const {
+  const std::int64_t first = window * length_;  // the first target
+  const auto scored = static_cast<std::size_t>(std::min(length_, val_.size() - first));
+  const auto count = static_cast<std::size_t>(length_);
+  Example example{std::vector<std::int32_t>(count, end_of_text_),
+                  std::vector<std::int32_t>(count, -1)};  // the last window may be short
+  val_.copy(first, std::span(example.target).first(scored));
+  if (first > 0) val_.copy(first - 1, std::span(example.input).first(1));
+  std::copy_n(example.target.begin(), scored - 1, example.input.begin() + 1);
+  return example;
+}
+
+std::vector<TrainDraw> CorpusDataset::draw(std::uint64_t seed, std::int64_t step,
+                                           std::int64_t batch_total) const {
+  if (sampling_ == Sampling::offsets) return Dataset::draw(seed, step, batch_total);
+  const std::int64_t windows = (train_.size() - 1) / length_;
+  std::vector<TrainDraw> draws;
+  for (std::int64_t row = 0; row < batch_total; ++row) {
+    const std::int64_t id = step * batch_total + row;
+    const EpochOrder order(seed, static_cast<std::uint64_t>(id / windows),
+                           static_cast<std::uint64_t>(windows));
+    const auto window = order.at(static_cast<std::uint64_t>(id % windows));
+    draws.push_back({static_cast<std::int64_t>(window) * length_, id});
+  }
+  return draws;
+}
+
+}  // namespace attnlab::data

@@ -1,0 +1,58 @@
+/// corpus_dataset.h: prepared tokens (corpus_manifest.h) as sequences. The bins stay on disk,
+/// mapped;
+///   only what is asked for is read.
+///   Training, T = length: `offsets`: T + 1 tokens from any offset, drawn with replacement, as the
+///   paper's code does; `epoch`: the windows 0, T, 2T, ..., each once before any comes again, in an
+///   order that differs from epoch to epoch.
+///   Validation: windows of T, stride T, in the order of the file, every token of the part once.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "framework/data/corpus_manifest.h"
+#include "framework/data/dataset.h"
+#include "framework/data/token_file.h"
+
+namespace attnlab::data {
+
+enum class Sampling { offsets, epoch };
+
+/// `description` and `partial` are the caller's to fill in. Throws Error when a window of `length`
+/// does not fit.
+[[nodiscard]] DatasetInfo corpus_info(const CorpusManifest& manifest,
+                                      const std::filesystem::path& folder, std::int64_t length);
+
+/// The manifest of `folder`, with all four files found to be of the right size. Throws Error.
+[[nodiscard]] CorpusManifest inspect_corpus(const std::filesystem::path& folder);
+
+/// Compares the first and the last 16 MiB of each bin with the manifest, or everything, and then
+/// the indices too. Throws Error. Returns a line for each file.
+std::vector<std::string> verify_corpus(const std::filesystem::path& folder,
+                                       const CorpusManifest& manifest, bool everything);
+
+class CorpusDataset : public Dataset {
+ public:
+  /// Verifies the ends of the bins. `info` comes from corpus_info.
+  CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
+                const std::filesystem::path& folder, std::int64_t length, Sampling sampling);
+
+  [[nodiscard]] const DatasetInfo& info() const override { return info_; }
+  [[nodiscard]] std::int64_t size(Split split) const override;
+  [[nodiscard]] Example get(Split split, std::int64_t index) const override;
+  [[nodiscard]] std::vector<TrainDraw> draw(std::uint64_t seed, std::int64_t step,
+                                            std::int64_t batch_total) const override;
+
+ private:
+  [[nodiscard]] Example training(std::int64_t start) const;
+  [[nodiscard]] Example validation(std::int64_t window) const;
+
+  DatasetInfo info_;
+  std::int64_t length_;
+  Sampling sampling_;
+  std::int32_t end_of_text_;
+  TokenFile train_, val_;
+};
+
+}  // namespace attnlab::data

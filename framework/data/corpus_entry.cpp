@@ -1,0 +1,70 @@
+#include "framework/data/corpus_entry.h"
+
+#include "framework/core/error.h"
+#include "framework/data/dataset_table.h"
+#include "framework/data/locate.h"
+
+namespace attnlab::data {
+namespace fs = std::filesystem;
+namespace {
+
+struct Found {
+  CorpusSettings settings;
+  fs::path folder;
+  CorpusManifest manifest;
+  DatasetInfo info;
+};
+
+Found find(const std::string& name, const config::Node& section, const std::string& data_dir,
+           DescribeCorpus describe) {
+  Found found;
+  found.settings = read_settings<CorpusConfig>(section);
+  const auto& common = found.settings.common;
+  found.folder = find_corpus(name, common.path, data_dir);
+  found.manifest = inspect_corpus(found.folder);
+  found.info = corpus_info(found.manifest, found.folder, common.length);
+  found.info.name = name;
+  describe(found.manifest, found.info);
+  return found;
+}
+
+std::string how_to_prepare(const std::string& name) {
+  if (name == "openwebtext2") {
+    return "Run `attnlab data fetch openwebtext2` and `attnlab data prepare openwebtext2`, or "
+           "prepare an archive of that form with --source FILE.";
+  }
+  return "Run `attnlab data prepare " + name +
+         " --source PATH --out DIR` and say dataset.path=DIR.";
+}
+
+}  // namespace
+
+fs::path find_corpus(const std::string& name, const std::string& path,
+                     const std::string& data_dir) {
+  const auto places = search_places(name, data_dir, path);
+  const std::string inner = std::string("tokens/") + kManifestName;
+  if (const auto file = find_file(places, {inner, kManifestName})) return file->parent_path();
+  std::string text = name + ": no prepared corpus (" + kManifestName + ") was found. Looked in";
+  for (const auto& place : places)
+    text += "\n  " + place.folder.string() + " (" + place.origin + ")";
+  throw MissingData(text + "\n" + how_to_prepare(name));
+}
+
+DatasetInfo inspect_corpus_entry(const std::string& name, const config::Node& section,
+                                 const std::string& data_dir, DescribeCorpus describe) {
+  return find(name, section, data_dir, describe).info;
+}
+
+std::unique_ptr<Dataset> open_corpus_entry(const std::string& name, const config::Node& section,
+                                           const std::string& data_dir, DescribeCorpus describe) {
+  auto found = find(name, section, data_dir, describe);
+  return std::make_unique<CorpusDataset>(std::move(found.info), found.manifest, found.folder,
+                                         found.settings.common.length, found.settings.own.sampling);
+}
+
+std::vector<std::string> check_corpus_entry(const std::string& name, const std::string& data_dir) {
+  const auto folder = find_corpus(name, "", data_dir);
+  return verify_corpus(folder, inspect_corpus(folder), true);
+}
+
+}  // namespace attnlab::data
