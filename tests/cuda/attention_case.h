@@ -1,98 +1,19 @@
-/// attention_case.h: one random input and one plan through the emulated launchers, with arrays that
-///   nothing may leave, rows of other strides, and results that start as garbage.
+/// attention_case.h: one random input and one plan through the launchers, emulated or on a GPU,
+/// with
+///   arrays that nothing may leave, rows of other strides, and results that start as garbage.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <memory>
-#include <optional>
 #include <random>
-#include <string>
 
 #include "framework/cuda/attention_launch.h"
-#include "framework/cuda/gpu.h"
+#include "tests/cuda/device_arrays.h"
 #include "tests/cuda/float64.h"
 
 namespace attnlab::cuda::test {
 
-/// Memory on the pretended device.
-template <class T>
-class Device {
- public:
-  explicit Device(std::size_t count)
-      : data_(static_cast<T*>(std::aligned_alloc(16, (count * sizeof(T) + 15) / 16 * 16))),
-        count_(count) {
-    std::memset(static_cast<void*>(data_.get()), 0xff, count * sizeof(T));  // NaN, or -1
-    if (count > 0) known_.emplace(data_.get(), count * sizeof(T));
-  }
-  explicit Device(const std::vector<T>& values) : Device(values.size()) {
-    std::copy(values.begin(), values.end(), data_.get());
-  }
-  [[nodiscard]] T* data() const { return count_ == 0 ? nullptr : data_.get(); }
-  [[nodiscard]] std::size_t size() const { return count_; }
-
- private:
-  struct Free {
-    void operator()(T* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<T, Free> data_;
-  std::size_t count_;
-  std::optional<emulator::KnownArray> known_;
-};
-
-template <class T>
-T rounded(double x) {
-  if constexpr (std::is_same_v<T, float>) {
-    return static_cast<float>(x);
-  } else {
-    return {gpu::round_to<T>(static_cast<float>(x))};
-  }
-}
-template <class T>
-double round_double(double x) {
-  return gpu::to_float(rounded<T>(x));
-}
-template <class T>
-constexpr AttnlabElement kElement = std::is_same_v<T, float>  ? kAttnlabFloat32
-                                    : std::is_same_v<T, Bf16> ? kAttnlabBfloat16
-                                                              : kAttnlabFloat16;
-
-/// [B, H, T, D] stored as [B, T, H, D + 8]: strides that no kernel may guess.
-template <class T>
-class StridedRows {
- public:
-  StridedRows(const Plan& plan, std::int64_t dim)
-      : plan_(plan),
-        dim_(dim),
-        store_(static_cast<std::size_t>(plan.groups * plan.length * wide())) {}
-  StridedRows(const Plan& plan, std::int64_t dim, const Values& values) : StridedRows(plan, dim) {
-    for (std::size_t i = 0; i < values.size(); ++i) store_.data()[at(i)] = rounded<T>(values[i]);
-  }
-  [[nodiscard]] Rows rows() const {
-    return {store_.data(), plan_.length * plan_.heads * wide(), wide(), plan_.heads * wide()};
-  }
-  [[nodiscard]] Values values() const {
-    Values values(static_cast<std::size_t>(plan_.groups * plan_.length * dim_));
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = gpu::to_float(store_.data()[at(i)]);
-    return values;
-  }
-
- private:
-  [[nodiscard]] std::int64_t wide() const { return dim_ + 8; }
-  [[nodiscard]] std::size_t at(std::size_t i) const {
-    const auto index = static_cast<std::int64_t>(i);
-    const std::int64_t d = index % dim_, t = index / dim_ % plan_.length;
-    const std::int64_t g = index / dim_ / plan_.length;
-    const std::int64_t b = g / plan_.heads, h = g % plan_.heads;
-    return static_cast<std::size_t>(((b * plan_.length + t) * plan_.heads + h) * wide() + d);
-  }
-  Plan plan_;
-  std::int64_t dim_;
-  Device<T> store_;
-};
-
-/// A plan's arrays on the pretended device.
+/// A plan's arrays on the device.
 struct DevicePlan {
   explicit DevicePlan(const HostPlan& host)
       : query_rows(host.query_rows),
@@ -120,28 +41,27 @@ struct DevicePlan {
   Plan plan;
 };
 
-/// Made by the launcher.
+/// Tiles of one side, listed by the launcher.
 struct DeviceTiles {
   DeviceTiles(const Plan& plan, int tile_rows, bool keys)
-      : slots(tile_slots(keys ? plan.keys : plan.queries, tile_rows, plan.segments)),
+      : of_keys(keys),
+        slots(tile_slots(keys ? plan.keys : plan.queries, tile_rows, plan.segments)),
         items(static_cast<std::size_t>(plan.groups * slots)),
         classes(items.size()),
         order(items.size()),
         counts(static_cast<std::size_t>(sort_chunks(plan.groups * slots, kTileClasses) *
                                         kTileClasses)),
         start(kTileClasses + 1) {
-    TileListParams list;
-    list.query_start = plan.query_start;
-    list.key_begin = plan.key_begin;
-    list.key_end = plan.key_end;
-    list.tiles = items.data();
-    list.classes = classes.data();
-    list.groups = plan.groups;
-    list.segments = plan.segments;
-    list.slots = slots;
-    list.tile_rows = tile_rows;
-    list.grows = plan.causal && plan.ascending;
-    SortParams<void> sort;
+    params.query_start = plan.query_start;
+    params.key_begin = plan.key_begin;
+    params.key_end = plan.key_end;
+    params.tiles = items.data();
+    params.classes = classes.data();
+    params.groups = plan.groups;
+    params.segments = plan.segments;
+    params.slots = slots;
+    params.tile_rows = tile_rows;
+    params.grows = plan.causal && plan.ascending;
     sort.keys = classes.data();
     sort.counts = counts.data();
     sort.rows = order.data();
@@ -149,16 +69,21 @@ struct DeviceTiles {
     sort.groups = 1;
     sort.length = plan.groups * slots;
     sort.buckets = kTileClasses;
-    EXPECT_EQ(attnlab_cuda_list_tiles(&list, &sort, keys ? 1 : 0, nullptr), 0);
+  }
+  void launch(void* stream) const {
+    ASSERT_EQ(attnlab_cuda_list_tiles(&params, &sort, of_keys ? 1 : 0, stream), 0);
   }
   [[nodiscard]] TileList list() const {
     return {items.data(), order.data(), start.data() + kTileClasses,
             static_cast<std::int64_t>(items.size())};
   }
+  bool of_keys;
   std::int64_t slots;
   Device<TileItem> items;
   Device<std::uint8_t> classes;
   Device<std::int32_t> order, counts, start;
+  TileListParams params;
+  SortParams<void> sort;
 };
 
 /// Normal numbers that T holds exactly.
@@ -198,141 +123,103 @@ struct PackedGrads {
   Device<std::int32_t> order, start, counts;
 };
 
-/// One attention with everything it needs on the pretended device.
+/// How an attention is run.
+struct Manner {
+  bool packed = false;   // as if rows could repeat among a group's keys
+  std::int64_t gap = 0;  // elements between batches
+};
+
+/// One attention with everything it needs on the device. launch() allocates nothing.
 template <class T>
-class EmulatedAttention {
+class DeviceAttention {
  public:
-  EmulatedAttention(const AttentionInput& in, const HostPlan& host)
+  DeviceAttention(const AttentionInput& in, const HostPlan& host, Manner manner)
       : device_(host),
-        dim_(static_cast<int>(in.dim)),
-        scale_(static_cast<float>(in.scale)),
-        query_(plan_, in.dim, in.query),
-        key_(plan_, in.dim, in.key),
-        value_(plan_, in.dim, in.value),
-        out_(plan_, in.dim),
+        query_(plan_, in.dim, in.query, manner.gap),
+        key_(plan_, in.dim, in.key, manner.gap),
+        value_(plan_, in.dim, in.value, manner.gap),
+        grad_out_(plan_, in.dim, in.grad_out, manner.gap),
+        out_(plan_, in.dim, manner.gap),
+        grad_query_(plan_, in.dim, manner.gap),
+        grad_key_(plan_, in.dim, manner.gap),
+        grad_value_(plan_, in.dim, manner.gap),
+        grad_lse_(std::vector<float>(in.grad_lse.begin(), in.grad_lse.end())),
         lse_(static_cast<std::size_t>(plan_.groups * plan_.length)),
         largest_(lse_.size()),
         total_(lse_.size()),
-        tiles_(plan_, query_tile_rows(kElement<T>, dim_), false) {}
+        shift_(lse_.size()),
+        query_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim)), false),
+        key_tiles_(plan_, key_tile_rows(kElement<T>, static_cast<int>(in.dim)), true),
+        packed_(plan_, in.dim),
+        manner_(manner),
+        in_(in) {}
 
-  void forward() {
-    ForwardParams params;
-    params.plan = plan_;
-    params.tiles = tiles_.list();
-    params.query = query_.rows();
-    params.key = key_.rows();
-    params.value = value_.rows();
-    params.out = out_.rows();
-    params.lse = lse_.data();
-    params.largest = largest_.data();
-    params.total = total_.data();
-    params.scale = scale_;
-    params.head_dim = dim_;
-    ASSERT_EQ(attnlab_cuda_attention_forward(&params, kElement<T>, nullptr), 0);
+  /// Both passes.
+  void launch(void* stream) {
+    query_tiles_.launch(stream);
+    key_tiles_.launch(stream);
+    const ForwardParams forward = forward_params();
+    ASSERT_EQ(attnlab_cuda_attention_forward(&forward, kElement<T>, stream), 0);
+    const BackwardParams backward = backward_params();
+    ASSERT_EQ(attnlab_cuda_attention_backward(&backward, kElement<T>, stream), 0);
   }
-
-  /// packed: as if rows could repeat among a group's keys.
-  Attended backward(const AttentionInput& in, bool packed) {
-    const StridedRows<T> grad_out(plan_, in.dim, in.grad_out);
-    const StridedRows<T> grad_query(plan_, in.dim), grad_key(plan_, in.dim);
-    const StridedRows<T> grad_value(plan_, in.dim);
-    const Device<float> grad_lse(std::vector<float>(in.grad_lse.begin(), in.grad_lse.end()));
-    const Device<float> shift(lse_.size());
-    const DeviceTiles key_tiles(plan_, key_tile_rows(kElement<T>, dim_), true);
-    const PackedGrads scratch(plan_, in.dim);
-    BackwardParams params;
-    params.plan = plan_;
-    params.query_tiles = tiles_.list();
-    params.key_tiles = key_tiles.list();
-    params.query = query_.rows();
-    params.key = key_.rows();
-    params.value = value_.rows();
-    params.out = out_.rows();
-    params.grad_out = grad_out.rows();
-    params.grad_query = grad_query.rows();
-    params.grad_key = grad_key.rows();
-    params.grad_value = grad_value.rows();
-    params.lse = lse_.data();
-    params.largest = largest_.data();
-    params.total = total_.data();
-    params.grad_lse = grad_lse.data();
-    params.shift = shift.data();
-    params.scale = scale_;
-    params.head_dim = dim_;
-    if (packed) scratch.add_to(params);
-    EXPECT_EQ(attnlab_cuda_attention_backward(&params, kElement<T>, nullptr), 0);
-    return {out_.values(), Values(lse_.data(), lse_.data() + lse_.size()), grad_query.values(),
-            grad_key.values(), grad_value.values()};
+  [[nodiscard]] Attended results() const {
+    finish();
+    const auto lse = lse_.copy();
+    return {out_.values(), Values(lse.begin(), lse.end()), grad_query_.values(), grad_key_.values(),
+            grad_value_.values()};
   }
 
  private:
+  template <class Params>
+  void fill_common(Params& params) const {
+    params.plan = plan_;
+    params.query = query_.rows();
+    params.key = key_.rows();
+    params.value = value_.rows();
+    params.out = out_.rows();
+    params.lse = lse_.data();
+    params.largest = largest_.data();
+    params.total = total_.data();
+    params.scale = static_cast<float>(in_.scale);
+    params.head_dim = static_cast<std::int32_t>(in_.dim);
+  }
+  [[nodiscard]] ForwardParams forward_params() const {
+    ForwardParams params;
+    fill_common(params);
+    params.tiles = query_tiles_.list();
+    return params;
+  }
+  [[nodiscard]] BackwardParams backward_params() const {
+    BackwardParams params;
+    fill_common(params);
+    params.query_tiles = query_tiles_.list();
+    params.key_tiles = key_tiles_.list();
+    params.grad_out = grad_out_.rows();
+    params.grad_query = grad_query_.rows();
+    params.grad_key = grad_key_.rows();
+    params.grad_value = grad_value_.rows();
+    params.grad_lse = grad_lse_.data();
+    params.shift = shift_.data();
+    if (manner_.packed) packed_.add_to(params);
+    return params;
+  }
+
   DevicePlan device_;
   const Plan& plan_ = device_.plan;
-  int dim_;
-  float scale_;
-  StridedRows<T> query_, key_, value_, out_;
-  Device<float> lse_, largest_, total_;
-  DeviceTiles tiles_;
+  StridedRows<T> query_, key_, value_, grad_out_, out_, grad_query_, grad_key_, grad_value_;
+  Device<float> grad_lse_, lse_, largest_, total_, shift_;
+  DeviceTiles query_tiles_, key_tiles_;
+  PackedGrads packed_;
+  Manner manner_;
+  const AttentionInput& in_;
 };
 
 template <class T>
-Attended attend_emulated(const AttentionInput& in, const HostPlan& plan, bool packed) {
-  EmulatedAttention<T> attention(in, plan);
-  attention.forward();
-  return attention.backward(in, packed);
-}
-
-inline double largest_of(const Values& values) {
-  double largest = 0;
-  for (const double x : values) largest = std::max(largest, std::isinf(x) ? 0 : std::abs(x));
-  return largest;
-}
-
-/// The rule of tests/support/tolerance.h, with a plain implementation of the same type in place of
-/// LibTorch's: max|x - exact| <= 2 max|rounded - exact| + 4 ulp of the largest.
-template <class T>
-void expect_close(const std::string& name, const Values& actual, const Values& baseline,
-                  const Values& exact) {
-  ASSERT_EQ(actual.size(), exact.size()) << name;
-  double error = 0, allowed = 0;
-  for (std::size_t i = 0; i < exact.size(); ++i) {
-    if (std::isinf(exact[i])) {
-      ASSERT_EQ(actual[i], exact[i]) << name << " " << i;
-      continue;
-    }
-    ASSERT_TRUE(std::isfinite(actual[i])) << name << " " << i;
-    error = std::max(error, std::abs(actual[i] - exact[i]));
-    allowed = std::max(allowed, 2 * std::abs(baseline[i] - exact[i]));
-  }
-  constexpr int kBits = std::is_same_v<T, float> ? 23 : std::is_same_v<T, F16> ? 10 : 7;
-  const double largest = largest_of(exact);
-  if (largest > 0) allowed += 4 * std::ldexp(1.0, std::ilogb(largest) - kBits);
-  EXPECT_LE(error, allowed) << name << ": the largest value is " << largest;
-}
-
-/// Rows without keys: results of exactly 0.
-inline void expect_nothing_unseen(const AttentionInput& in, const Attended& actual,
-                                  const Attended& exact) {
-  const auto D = static_cast<std::size_t>(in.dim);
-  for (std::size_t i = 0; i < exact.lse.size(); ++i) {
-    if (!std::isinf(exact.lse[i])) continue;
-    for (std::size_t d = 0; d < D; ++d) {
-      ASSERT_EQ(actual.out[i * D + d], 0) << "row " << i;
-      ASSERT_EQ(actual.grad_query[i * D + d], 0) << "row " << i;
-    }
-  }
-}
-
-template <class T>
-void expect_exact(const HostPlan& plan, const AttentionInput& in, bool packed) {
-  const Attended actual = attend_emulated<T>(in, plan, packed);
-  const Attended exact = attend(in, plan), baseline = attend<float>(in, plan, round_double<T>);
-  expect_close<T>("out", actual.out, baseline.out, exact.out);
-  expect_close<float>("lse", actual.lse, baseline.lse, exact.lse);
-  expect_close<T>("grad_query", actual.grad_query, baseline.grad_query, exact.grad_query);
-  expect_close<T>("grad_key", actual.grad_key, baseline.grad_key, exact.grad_key);
-  expect_close<T>("grad_value", actual.grad_value, baseline.grad_value, exact.grad_value);
-  expect_nothing_unseen(in, actual, exact);
+Attended attend_on_device(const AttentionInput& in, const HostPlan& plan, Manner manner) {
+  DeviceAttention<T> attention(in, plan, manner);
+  attention.launch(nullptr);
+  return attention.results();
 }
 
 }  // namespace attnlab::cuda::test

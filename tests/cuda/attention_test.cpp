@@ -1,7 +1,8 @@
-// The emulated attention kernels against float64: every kind of plan, every mask, odd shapes.
+// The attention kernels, emulated or on a GPU, against float64: every kind of plan and mask, odd
+// shapes.
 #include <gtest/gtest.h>
 
-#include "tests/cuda/attention_case.h"
+#include "tests/cuda/attention_judge.h"
 
 namespace attnlab::cuda::test {
 namespace {
@@ -27,16 +28,16 @@ void expect_exact(const HostPlan& plan, std::int64_t dim, Type type, std::uint32
   const auto with = [&]<class T>(T) {
     auto in = random_input<T>(plan.plan, dim, seed);
     if (scale != 0) in.scale = scale;
-    expect_exact<T>(plan, in, packed);
+    expect_exact<T>(plan, in, {.packed = packed});
   };
   if (type == Type::bfloat16) with(Bf16{});
   if (type == Type::float16) with(F16{});
   if (type == Type::float32) with(float{});
 }
 
-class EmulatedKernels : public testing::TestWithParam<Case> {};
+class AttentionKernels : public testing::TestWithParam<Case> {};
 
-TEST_P(EmulatedKernels, equal_the_float64_reference) {
+TEST_P(AttentionKernels, equal_the_float64_reference) {
   const Case c = GetParam();
   const PlanShape shape{c.type == Type::float32 ? 1 : 2, c.length < 70 ? 4 : 2, c.length};
   const auto seed = static_cast<std::uint32_t>(c.length * 1000 + c.dim);
@@ -61,7 +62,7 @@ std::vector<Case> cases() {
   }
   return all;
 }
-INSTANTIATE_TEST_SUITE_P(plans, EmulatedKernels, testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(plans, AttentionKernels, testing::ValuesIn(cases()));
 
 struct MaskCase {
   PlanKind kind;
@@ -69,7 +70,7 @@ struct MaskCase {
 };
 void PrintTo(const MaskCase& c, std::ostream* out) { PrintTo(Case{c.kind, 83, 32, c.type}, out); }
 
-class EmulatedMask : public testing::TestWithParam<MaskCase> {
+class AttentionMask : public testing::TestWithParam<MaskCase> {
  protected:
   static constexpr std::int64_t kLength = 83;
   HostPlan plan_ = random_plan(GetParam().kind, {1, 2, kLength}, 5);
@@ -84,41 +85,41 @@ class EmulatedMask : public testing::TestWithParam<MaskCase> {
   }
 };
 
-TEST_P(EmulatedMask, respects_max_distance) {
+TEST_P(AttentionMask, respects_max_distance) {
   plan_.plan.max_distance = 9;
   check();
 }
 
-TEST_P(EmulatedMask, with_max_distance_one_sees_only_itself) {
+TEST_P(AttentionMask, with_max_distance_one_sees_only_itself) {
   plan_.plan.max_distance = 1;
   plan_.plan.include_self = true;
   check();
 }
 
-TEST_P(EmulatedMask, without_causality_sees_the_future) {
+TEST_P(AttentionMask, without_causality_sees_the_future) {
   plan_.plan.causal = false;
   plan_.plan.include_self = true;
   check();
 }
 
-TEST_P(EmulatedMask, without_causality_can_leave_itself_out) {
+TEST_P(AttentionMask, without_causality_can_leave_itself_out) {
   plan_.plan.causal = false;
   plan_.plan.max_distance = 20;
   check();
 }
 
-TEST_P(EmulatedMask, attends_only_where_labels_agree) {
+TEST_P(AttentionMask, attends_only_where_labels_agree) {
   plan_.query_labels = labels(3);
   plan_.key_labels = labels(3);
   check();
 }
 
-TEST_P(EmulatedMask, leaves_out_pairs_of_earlier_rounds) {
+TEST_P(AttentionMask, leaves_out_pairs_of_earlier_rounds) {
   plan_.chunks = labels(6, 3);
   for (plan_.plan.round = 1; plan_.plan.round < 3; ++plan_.plan.round) check();
 }
 
-TEST_P(EmulatedMask, an_earlier_round_contains_only_pairs_with_equal_labels) {
+TEST_P(AttentionMask, an_earlier_round_contains_only_pairs_with_equal_labels) {
   plan_.chunks = labels(4, 3);
   plan_.round_labels = labels(2, 3);
   plan_.plan.round = 2;
@@ -126,10 +127,10 @@ TEST_P(EmulatedMask, an_earlier_round_contains_only_pairs_with_equal_labels) {
   check();
 }
 
-TEST_P(EmulatedMask, takes_a_scale) { check(0.7); }
+TEST_P(AttentionMask, takes_a_scale) { check(0.7); }
 
 INSTANTIATE_TEST_SUITE_P(
-    plans, EmulatedMask, testing::ValuesIn([] {
+    plans, AttentionMask, testing::ValuesIn([] {
       std::vector<MaskCase> all;
       for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
         for (const auto type : {Type::bfloat16, Type::float32}) all.push_back({kind, type});
@@ -137,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
       return all;
     }()));
 
-TEST(EmulatedAttention, without_segments_gives_zero) {
+TEST(AttentionLaunch, without_segments_gives_zero) {
   auto plan = random_plan(PlanKind::buckets, {1, 2, 5}, 1);
   plan.plan.segments = plan.plan.queries = plan.plan.keys = 0;
   plan.query_rows = plan.key_rows = plan.key_begin = plan.key_end = {};
@@ -147,7 +148,7 @@ TEST(EmulatedAttention, without_segments_gives_zero) {
 
 /// Scores of several thousand, some of them all negative: exp(score) overflows, and so does
 /// exp(0 - lse), which a masked padding row of a tile must not meet.
-TEST(EmulatedAttention, keeps_very_large_and_very_negative_scores_finite) {
+TEST(AttentionLaunch, keeps_very_large_and_very_negative_scores_finite) {
   const auto plan = random_plan(PlanKind::buckets, {1, 4, 90}, 9);
   for (const double sign : {1.0, -1.0}) {
     auto in = random_input<Bf16>(plan.plan, 64, 4);
@@ -155,11 +156,11 @@ TEST(EmulatedAttention, keeps_very_large_and_very_negative_scores_finite) {
     for (auto& x : in.query) x = round_double<Bf16>(std::abs(x) * 4);
     for (auto& x : in.key) x = round_double<Bf16>(sign * std::abs(x) * 4);
     ASSERT_GT(std::abs(attend(in, plan).lse[89]), 1000);
-    expect_exact<Bf16>(plan, in, false);
+    expect_exact<Bf16>(plan, in, {});
   }
 }
 
-TEST(EmulatedAttention, does_not_read_the_gradient_of_rows_that_see_nothing) {
+TEST(AttentionLaunch, does_not_read_the_gradient_of_rows_that_see_nothing) {
   const auto plan = random_plan(PlanKind::look_back, {1, 2, 67}, 8);
   const auto run = [&]<class T>(T) {
     auto in = random_input<T>(plan.plan, 64, 2);
@@ -172,7 +173,7 @@ TEST(EmulatedAttention, does_not_read_the_gradient_of_rows_that_see_nothing) {
       in.grad_lse[row] = std::nan("");
     }
     ASSERT_GT(unseen, 5);
-    const Attended actual = attend_emulated<T>(in, plan, true);
+    const Attended actual = attend_on_device<T>(in, plan, {.packed = true});
     for (const auto* values : {&actual.grad_query, &actual.grad_key, &actual.grad_value}) {
       for (const double x : *values) ASSERT_TRUE(std::isfinite(x));
     }
@@ -182,24 +183,24 @@ TEST(EmulatedAttention, does_not_read_the_gradient_of_rows_that_see_nothing) {
   run(float{});
 }
 
-TEST(EmulatedAttention, passes_not_a_number_on_instead_of_hiding_it) {
+TEST(AttentionLaunch, passes_not_a_number_on_instead_of_hiding_it) {
   const auto plan = random_plan(PlanKind::windows, {1, 1, 9}, 12);
   auto in = random_input<Bf16>(plan.plan, 64, 2);
   for (auto& x : in.query) x = std::nan("");
   const auto pairs = plan.pairs(0);
-  const Attended actual = attend_emulated<Bf16>(in, plan, false);
+  const Attended actual = attend_on_device<Bf16>(in, plan, {});
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     EXPECT_EQ(std::isnan(actual.out[i * 64]), !pairs[i].empty()) << "row " << i;
   }
 }
 
-TEST(EmulatedAttention, is_the_same_bit_for_bit_in_whatever_order_warps_run) {
+TEST(AttentionLaunch, is_the_same_bit_for_bit_in_whatever_order_warps_run) {
   const auto plan = random_plan(PlanKind::windows, {1, 2, 200}, 3);
   const auto in = random_input<Bf16>(plan.plan, 64, 2);
   Attended first;
   for (std::uint32_t seed = 0; seed < 3; ++seed) {
     emulator::set_seed(seed);
-    const Attended again = attend_emulated<Bf16>(in, plan, true);
+    const Attended again = attend_on_device<Bf16>(in, plan, {.packed = true});
     if (seed == 0) first = again;
     EXPECT_EQ(again.out, first.out);
     EXPECT_EQ(again.grad_query, first.grad_query);
@@ -208,7 +209,7 @@ TEST(EmulatedAttention, is_the_same_bit_for_bit_in_whatever_order_warps_run) {
   }
 }
 
-TEST(EmulatedAttention, takes_more_groups_than_a_second_grid_axis_has) {
+TEST(AttentionLaunch, takes_more_groups_than_a_second_grid_axis_has) {
   constexpr std::int64_t kGroups = 65'540;
   HostPlan plan;
   plan.plan.groups = plan.plan.heads = kGroups;
@@ -228,17 +229,7 @@ TEST(EmulatedAttention, takes_more_groups_than_a_second_grid_axis_has) {
   expect_exact(plan, 8, Type::bfloat16, 1, false);
 }
 
-TEST(EmulatedAttention, meets_in_no_bank_of_shared_memory) {
-  for (const std::int64_t dim : {32, 64, 96, 128}) {
-    const auto plan = random_plan(PlanKind::windows, {1, 1, 150}, 3);
-    emulator::reset_counts();
-    (void)attend_emulated<Bf16>(random_input<Bf16>(plan.plan, dim, 2), plan, false);
-    EXPECT_GT(emulator::counts().matrix_loads, 100);
-    EXPECT_EQ(emulator::counts().bank_conflicts, 0) << "D " << dim;
-  }
-}
-
-TEST(EmulatedAttention, refuses_head_dims_without_a_kernel) {
+TEST(AttentionLaunch, refuses_head_dims_without_a_kernel) {
   ForwardParams params;
   for (const int dim : {0, 4, 20, 136}) {
     params.head_dim = dim;

@@ -1,0 +1,72 @@
+// What only a GPU can show of the launchers.
+#include <cuda_runtime_api.h>
+#include <gtest/gtest.h>
+
+#include "tests/cuda/attention_judge.h"
+
+namespace attnlab::cuda::test {
+namespace {
+
+void expect_same_bits(const Attended& a, const Attended& b) {
+  EXPECT_EQ(a.out, b.out);
+  EXPECT_EQ(a.lse, b.lse);
+  EXPECT_EQ(a.grad_query, b.grad_query);
+  EXPECT_EQ(a.grad_key, b.grad_key);
+  EXPECT_EQ(a.grad_value, b.grad_value);
+}
+
+template <class T>
+class OnGpu : public testing::Test {};
+using Types = testing::Types<Bf16, F16, float>;
+TYPED_TEST_SUITE(OnGpu, Types);
+
+TYPED_TEST(OnGpu, is_the_same_bit_for_bit_every_time) {
+  const auto plan = random_plan(PlanKind::windows, {4, 8, 1000}, 3);
+  const auto in = random_input<TypeParam>(plan.plan, 64, 2);
+  const Attended first = attend_on_device<TypeParam>(in, plan, {.packed = true});
+  for (int i = 0; i < 5; ++i) {
+    expect_same_bits(attend_on_device<TypeParam>(in, plan, {.packed = true}), first);
+  }
+}
+
+TYPED_TEST(OnGpu, equals_the_float64_reference_at_length) {
+  for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
+    const auto plan = random_plan(kind, {2, 4, 1500}, 4);
+    for (const std::int64_t dim : {32, 64, 96, 128}) {
+      expect_exact<TypeParam>(plan, random_input<TypeParam>(plan.plan, dim, 5), {.packed = true});
+    }
+  }
+}
+
+/// Lists, sorts, both passes and the sums of repeated keys, captured once and replayed.
+TYPED_TEST(OnGpu, can_be_captured_in_a_graph) {
+  const auto plan = random_plan(PlanKind::look_back, {2, 4, 300}, 6);
+  const auto in = random_input<TypeParam>(plan.plan, 64, 7);
+  const Attended expected = attend_on_device<TypeParam>(in, plan, {.packed = true});
+  DeviceAttention<TypeParam> attention(in, plan, {.packed = true});
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t step = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), cudaSuccess);
+  attention.launch(stream);
+  ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  ASSERT_EQ(cudaGraphInstantiate(&step, graph, 0), cudaSuccess);
+  for (int replay = 0; replay < 3; ++replay) {
+    ASSERT_EQ(cudaGraphLaunch(step, stream), cudaSuccess);
+    expect_same_bits(attention.results(), expected);
+  }
+  EXPECT_EQ(cudaGraphExecDestroy(step), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
+
+/// The second batch begins beyond 2^31 elements. Managed memory that nobody touches costs nothing.
+TYPED_TEST(OnGpu, takes_more_elements_than_31_bits_count) {
+  const auto plan = random_plan(PlanKind::buckets, {2, 2, 150}, 8);
+  const auto in = random_input<TypeParam>(plan.plan, 64, 9);
+  expect_exact<TypeParam>(plan, in, {.gap = (std::int64_t{1} << 31) + 64});
+}
+
+}  // namespace
+}  // namespace attnlab::cuda::test
