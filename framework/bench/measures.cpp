@@ -27,13 +27,15 @@ void add_side(List& list, const Measured& m, std::size_t index) {
   list.add(prefix + "seconds_q1", "s", Goal::minimise, s.q1);
   list.add(prefix + "seconds_q3", "s", Goal::minimise, s.q3);
   list.add(prefix + "samples", "", Goal::none, static_cast<double>(samples.size()));
-  if (m.pass != config::Pass::forward) {
+  if (m.pass != config::Pass::forward && !side.backward.empty()) {
     list.add(prefix + "forward_seconds_median", "s", Goal::minimise, spread(side.forward).median);
     list.add(prefix + "backward_seconds_median", "s", Goal::minimise, spread(side.backward).median);
   }
   double wall = 0;
   for (const auto seconds : side.both.empty() ? side.forward : side.both) wall += seconds;
-  list.add(prefix + "cores_busy", "threads", Goal::none, wall > 0 ? side.cpu_seconds / wall : 0);
+  if (wall > 0 && side.cpu_seconds > 0) {
+    list.add(prefix + "cores_busy", "threads", Goal::none, side.cpu_seconds / wall);
+  }
   if (index < m.memory.size()) {
     list.add(prefix + "peak_bytes", "bytes", Goal::minimise, m.memory[index].allocator);
     list.add(prefix + "process_peak_bytes", "bytes", Goal::minimise, m.memory[index].process);
@@ -80,6 +82,7 @@ std::vector<Metric> metrics_of(const Measured& m) {
   for (std::size_t i = 0; i < m.sides.size(); ++i) add_side(list, m, i);
   add_ratio(list, m);
   const double median = spread(m.sides[0].of(m.pass)).median;
+  if (!(m.pairs > 0)) return list.take();
   list.add("pairs", "", Goal::none, m.pairs);
   if (m.pairs_in_tiles > 0) {
     list.add("tile_efficiency", "share", Goal::maximise, m.pairs / m.pairs_in_tiles);

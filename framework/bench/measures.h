@@ -22,7 +22,7 @@ struct Measured {
   std::int64_t threads = 1;
   double pairs = 0;              // useful pairs over B and H
   double pairs_in_tiles = 0;     // those that the segment engine computes for them; 0: unknown
-  std::vector<Side> sides;       // the subject first
+  std::vector<Side> sides{};     // the subject first
   std::vector<Memory> memory{};  // by side
 };
 

@@ -1,6 +1,7 @@
 #include "framework/bench/sampling.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <time.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -12,7 +13,6 @@ namespace attnlab::bench {
 namespace {
 
 constexpr std::int64_t kL2Bytes = std::int64_t{256} << 20;  // larger than any GPU's
-constexpr int kWarmUpRounds = 2;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -80,9 +80,7 @@ bool sample(std::vector<Side>& sides, const Inputs& in, config::Pass pass, const
       take(side, in, pass, clock);
     }
   };
-  const double begin = now();
-  // A warm-up that alone takes the time of all samples is cut to one round.
-  for (int i = 0; i < kWarmUpRounds && (i == 0 || now() - begin < limits.seconds / 4); ++i) round();
+  for (int i = 0; i < limits.warm_up; ++i) round();
   for (auto& side : sides) side.forward.clear(), side.backward.clear(), side.both.clear();
   for (auto& side : sides) side.cpu_seconds = 0;
 

@@ -22,6 +22,7 @@ struct Side {
 struct Limits {
   std::int64_t most = 50, least = 3;  // samples of each side
   double seconds = 10;                // no new round after
+  int warm_up = 2;                    // rounds, not counted
 };
 
 /// Told after each round: rounds done, rounds expected, seconds left. False stops.

@@ -1,5 +1,6 @@
 // subjects.cpp: plugins and the engine's own plans as subjects, and the choice among all.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <numeric>

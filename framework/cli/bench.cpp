@@ -1,4 +1,4 @@
-// bench.cpp: `attnlab bench attention`: timings as runs of kind `time`.
+// bench.cpp: `attnlab bench attention|train`: timings as runs of kind `time`.
 #include <unistd.h>
 
 #include <fstream>
@@ -28,8 +28,9 @@ std::string failures(const std::vector<BenchRun>& runs, const launch::LaunchResu
   return lines;
 }
 
-void print_for_people(const store::Reader& reader, const std::vector<BenchRun>& runs,
-                      const launch::LaunchResult& result, Form form, const std::string& title) {
+void print_for_people(BenchKind kind, const store::Reader& reader,
+                      const std::vector<BenchRun>& runs, const launch::LaunchResult& result,
+                      Form form, const std::string& title) {
   if (!title.empty()) std::cout << title << "\n";
   for (const auto& run : runs) {
     const auto known = conditions(reader, run);
@@ -37,7 +38,7 @@ void print_for_people(const store::Reader& reader, const std::vector<BenchRun>& 
     std::cout << known << "\n";
     break;
   }
-  const auto table = timings_table(reader, runs);
+  const auto table = timings_table(kind, reader, runs);
   if (!table.rows.empty()) std::cout << printed(table, form) << "\n";
   const auto bounds = roofline_table(reader, runs);
   if (!bounds.rows.empty()) std::cout << printed(bounds, form) << "\n";
@@ -53,11 +54,11 @@ void write_plot(const report::Plot& plot, const std::string& path) {
   if (!file) throw Error("cannot write the figure '" + path + "'");
 }
 
-int bench_attention(Arguments arguments, Arguments all) {
-  const auto parsed = bench_attention_options().parse(arguments);
+int time_what(BenchKind kind, Arguments arguments, Arguments all) {
+  const auto parsed = bench_options(kind).parse(arguments);
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);
-  const auto request = read_bench_request(*parsed, all);
+  const auto request = read_bench_request(kind, *parsed, all);
   store::Store results(request.launch.database.string());  // refuses before anything else is done
   const auto cells = bench_cells(request);
   std::vector<launch::Cell> prepared;
@@ -75,9 +76,9 @@ int bench_attention(Arguments arguments, Arguments all) {
 
   const store::Reader reader(request.launch.database.string());
   if (form == Form::text || form == Form::markdown) {
-    print_for_people(reader, runs, result, form, request.title);
+    print_for_people(kind, reader, runs, result, form, request.title);
   } else {
-    std::cout << printed(timings_table(reader, runs), form);
+    std::cout << printed(timings_table(kind, reader, runs), form);
     std::cerr << failures(runs, result);
   }
   if (!request.plot.empty()) write_plot(ratio_plot(reader, runs, request.title), request.plot);
@@ -87,14 +88,20 @@ int bench_attention(Arguments arguments, Arguments all) {
 }  // namespace
 
 int bench(Arguments arguments) {
-  const std::vector<std::string> known{"attention"};
+  const std::vector<std::string> known{"attention", "train"};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
-    std::cout << "usage: attnlab bench attention [options] [overrides]\n\n"
-                 "  attention  forward and backward of attention variants against LibTorch's\n\n"
+    std::cout << "usage: attnlab bench attention|train [options] [overrides]\n\n"
+                 "  attention  forward and backward of attention variants against LibTorch's\n"
+                 "  train      training steps of a model under two attentions\n\n"
                  "attnlab bench attention --help tells the rest.\n";
     return arguments.empty() ? kExitUsage : kExitOk;
   }
-  if (arguments[0] == "attention") return bench_attention(arguments.subspan(1), arguments);
+  if (arguments[0] == "attention") {
+    return time_what(BenchKind::attention, arguments.subspan(1), arguments);
+  }
+  if (arguments[0] == "train") {
+    return time_what(BenchKind::train, arguments.subspan(1), arguments);
+  }
   throw Error("there is no benchmark '" + arguments[0] + "'." + did_you_mean(arguments[0], known),
               kExitUsage);
 }

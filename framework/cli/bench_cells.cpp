@@ -17,9 +17,11 @@ namespace {
 
 bool is_built_in(const std::string& variant) { return variant == "engine" || variant == "reshape"; }
 
-plan::PlanRequest plan_request(Sources& sources, const BenchRow& row) {
+plan::PlanRequest plan_request(Sources& sources, const BenchRow& row, BenchKind kind) {
   auto request = sources.plan_request();
   request.overrides = row.overrides;
+  request.schemas.max_length = {};  // no data is read
+  if (kind == BenchKind::train) return request;
   for (const char* name : {"engine", "reshape"}) {
     auto& known = request.compose.plugins;
     if (std::ranges::find(known, name) == known.end()) known.emplace_back(name);
@@ -30,21 +32,35 @@ plan::PlanRequest plan_request(Sources& sources, const BenchRow& row) {
     if (name == "reshape") return config::parameters_of<config::ReshapeSubject>();
     return plugins(name);
   };
-  request.schemas.max_length = {};  // no data is read
   return request;
 }
 
 // The parts of a run's config that a timing has.
-config::Node config_of(const plan::Cell& cell, const BenchRow& row) {
+config::Node config_of(const plan::Cell& cell, const BenchRow& row, BenchKind kind) {
+  const auto& all = cell.resolved.config;
   auto config = config::write(cell.resolved.run);
-  auto model = config::Node::map();
-  for (const char* key : {"width", "heads", "shared_keys", "key_norm", "causality"}) {
-    model.set(key, *cell.resolved.config.find_path(std::string("model.") + key));
+  if (kind == BenchKind::train) {
+    config.set("model", *all.find("model"));
+    config.set("train", *all.find("train"));
+  } else {
+    auto model = config::Node::map();
+    for (const char* key : {"width", "heads", "shared_keys", "key_norm", "causality"}) {
+      model.set(key, *all.find_path(std::string("model.") + key));
+    }
+    config.set("model", model);
   }
-  config.set("model", model);
-  config.set("attention", *cell.resolved.config.find("attention"));
+  config.set("attention", *all.find("attention"));
   config.set("bench", row.bench);
   return config;
+}
+
+// The variant that training is compared with, under its own defaults.
+void add_peer(launch::Cell& cell, const Sources& sources, const std::string& name) {
+  if (name.empty() || name == "none") return;
+  cell.spec.peer_plugin_path = sources.plugin(name).file.string();
+  auto section = config::Node::map();
+  section.set("name", config::Node(name));
+  cell.spec.config.set("peer", section);
 }
 
 std::string moment() {
@@ -59,7 +75,8 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources
   result.record.kind = store::RunKind::time;
   result.record.study = cell.resolved.run.study;
   result.record.overrides = cell.overrides;
-  result.spec.config = config_of(cell, row);
+  result.spec.config = config_of(cell, row, request.kind);
+  add_peer(result, sources, request.peer);
   result.spec.database = request.launch.database.string();
   result.record.config_json = config::to_json(result.spec.config);
   const auto& build = build_info();
@@ -70,7 +87,7 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources
                                  .compiler = build.compiler + " " + build.flags,
                                  .torch = build.torch,
                                  .device = ""};
-  if (!is_built_in(cell.variant)) {
+  if (request.kind == BenchKind::train || !is_built_in(cell.variant)) {
     const auto& library = sources.plugin(cell.variant);
     const auto& note = library.facts->note;
     result.spec.plugin_path = library.file.string();
@@ -91,7 +108,7 @@ std::vector<BenchCell> bench_cells(const BenchRequest& request) {
   const auto environment = common_environment(request.launch);
   std::vector<BenchCell> cells;
   for (const auto& row : request.rows) {
-    const auto plan = plan::make_plan(plan_request(sources, row));
+    const auto plan = plan::make_plan(plan_request(sources, row, request.kind));
     const auto labels = labels_of(plan.cells);
     for (std::size_t i = 0; i < plan.cells.size(); ++i) {
       auto cell = prepared(plan.cells[i], row, sources, request);

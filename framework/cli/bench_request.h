@@ -1,4 +1,4 @@
-/// bench_request.h: what `attnlab bench attention` was asked for.
+/// bench_request.h: what `attnlab bench attention` and `attnlab bench train` were asked for.
 #pragma once
 
 #include <map>
@@ -18,17 +18,22 @@ struct BenchRow {
   std::map<std::int64_t, double> goals{};    // T -> times faster than the peer
 };
 
+enum class BenchKind { attention, train };
+
 struct BenchRequest {
+  BenchKind kind = BenchKind::attention;
   LaunchRequest launch;
+  std::string peer{};  // of train: the variant that is compared with, or "none"
   std::vector<BenchRow> rows;
   std::string title{};  // of the preset
   std::string plot{};   // file, or ""
 };
 
-[[nodiscard]] Options bench_attention_options();
+[[nodiscard]] Options bench_options(BenchKind kind);
 
 /// `arguments` are what stood on the command line, for the results. Throws Error on a preset that
 /// cannot be read or has no row of that name.
-[[nodiscard]] BenchRequest read_bench_request(const ParsedOptions& parsed, Arguments arguments);
+[[nodiscard]] BenchRequest read_bench_request(BenchKind kind, const ParsedOptions& parsed,
+                                              Arguments arguments);
 
 }  // namespace attnlab::cli

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "framework/cli/bench_values.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
@@ -29,12 +30,6 @@ struct Timing {
   bool shared = false;
 };
 
-double number(const store::Value& value) {
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
-  const auto* real = std::get_if<double>(&value);
-  return real == nullptr ? kNone : *real;
-}
-
 std::string text(const store::Value& value) {
   const auto* found = std::get_if<std::string>(&value);
   return found == nullptr ? "" : *found;
@@ -57,23 +52,7 @@ std::vector<Timing> timings_of(const store::Reader& reader, std::int64_t run) {
   return timings;
 }
 
-std::string milliseconds(double seconds) {
-  const double ms = seconds * 1e3;
-  return std::isnan(ms) ? ""
-                        : fmt::format("{:.{}f}", ms,
-                                      ms < 1     ? 3
-                                      : ms < 10  ? 2
-                                      : ms < 100 ? 1
-                                                 : 0);
-}
-
 std::string times(double ratio) { return std::isnan(ratio) ? "" : fmt::format("{:.2f}x", ratio); }
-
-// A value that people see in another form than machines.
-report::Cell cell(double value, std::string shown) {
-  if (std::isnan(value)) return {store::Value{}};
-  return {value, std::move(shown)};
-}
 
 std::optional<double> goal_of(const BenchRun& run, std::int64_t length) {
   const auto found = run.goals.find(length);
@@ -86,9 +65,7 @@ report::Cell reached(const BenchRun& run, const Timing& t) {
   return {std::string(t.ratio >= *goal ? "yes" : "no")};
 }
 
-}  // namespace
-
-report::Table timings_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
+report::Table attention_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
   using report::Align;
   using report::Format;
   report::Table table;
@@ -146,6 +123,13 @@ report::Table timings_table(const store::Reader& reader, const std::vector<Bench
   return table;
 }
 
+}  // namespace
+
+report::Table timings_table(BenchKind kind, const store::Reader& reader,
+                            const std::vector<BenchRun>& runs) {
+  return kind == BenchKind::train ? training_table(reader, runs) : attention_table(reader, runs);
+}
+
 report::Table goals_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
   std::set<std::int64_t> lengths;
   for (const auto& run : runs) {
@@ -171,42 +155,6 @@ report::Table goals_table(const store::Reader& reader, const std::vector<BenchRu
       row.push_back({shown});
     }
     table.rows.push_back(std::move(row));
-  }
-  return table;
-}
-
-report::Table roofline_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
-  constexpr char kSql[] =
-      "SELECT step, max(value) FILTER (WHERE key = 'roofline/large_gemm'), "
-      "max(value) FILTER (WHERE key = 'roofline/tile_gemm'), "
-      "max(value) FILTER (WHERE key = 'roofline/exponentials'), "
-      "max(value) FILTER (WHERE key = 'roofline/bandwidth'), "
-      "max(value) FILTER (WHERE key = 'tile_efficiency'), "
-      "max(value) FILTER (WHERE key = 'roofline/gemm_seconds'), "
-      "max(value) FILTER (WHERE key = 'roofline/exp_seconds'), "
-      "max(value) FILTER (WHERE key = 'roofline/memory_seconds'), "
-      "max(value) FILTER (WHERE key = 'roofline/seconds'), "
-      "max(value) FILTER (WHERE key = 'seconds_median'), "
-      "max(value) FILTER (WHERE key = 'roofline/share') AS share FROM curves WHERE run_id = ?1 "
-      "GROUP BY step HAVING share IS NOT NULL ORDER BY step";
-  report::Table table;
-  table.columns.push_back({"attention", report::Align::left});
-  for (const char* title :
-       {"T", "large GEMM GFLOP/s", "GEMM 64x64xD GFLOP/s", "G exp/s", "GB/s", "tiles",
-        "products ms", "exp ms", "memory ms", "bound ms", "measured ms", "share"}) {
-    table.columns.push_back({title});
-  }
-  for (const auto& run : runs) {
-    for (const auto& row : reader.query(kSql, {run.id}).rows) {
-      std::vector<report::Cell> cells{{run.label}, {row[0]}};
-      for (std::size_t i = 1; i < row.size(); ++i) {
-        const double value = number(row[i]);
-        cells.push_back(cell(value, i <= 4              ? fmt::format("{:.1f}", value / 1e9)
-                                    : i == 5 || i == 11 ? fmt::format("{:.2f}", value)
-                                                        : milliseconds(value)));
-      }
-      table.rows.push_back(std::move(cells));
-    }
   }
   return table;
 }

@@ -20,7 +20,7 @@ struct BenchRun {
 };
 
 /// One row per run and length: times, their spread, times faster, memory, goal.
-[[nodiscard]] report::Table timings_table(const store::Reader& reader,
+[[nodiscard]] report::Table timings_table(BenchKind kind, const store::Reader& reader,
                                           const std::vector<BenchRun>& runs);
 
 /// One row per run, one column per length: "7.2x of 7x, yes". Empty where no run has a goal.

@@ -47,6 +47,31 @@ struct BenchConfig {
   }
 };
 
+/// Section `bench` of a run that times whole training steps.
+struct TrainTimingConfig {
+  std::string lengths = "8192,16384,32768";
+  std::int64_t vocabulary = 50304;
+  std::int64_t tokens = 32768;
+  std::int64_t samples = 30;
+  std::int64_t least_samples = 3;
+  double seconds = 30;
+
+  static constexpr auto fields() {
+    using C = TrainTimingConfig;
+    return std::tuple{text("lengths", &C::lengths, "sequence lengths T, with commas"),
+                      integer("vocabulary", &C::vocabulary, {.low = 1}, "tokens",
+                              "different tokens; 50304 is GPT-2's, padded"),
+                      integer("tokens", &C::tokens, {.low = 1}, "per micro-batch",
+                              "the batch is as many sequences as make these, one at least"),
+                      integer("samples", &C::samples, {.low = 1, .high = 1e6}, "per length",
+                              "at most so many steps of each side"),
+                      integer("least_samples", &C::least_samples, {.low = 1, .high = 1e6},
+                              "per length", "at least so many, however long they take"),
+                      real("seconds", &C::seconds, {.low = 0}, "s per length",
+                           "no new step is begun after so long")};
+  }
+};
+
 /// full: one causal segment of all rows. zipf: rows in buckets whose sizes fall as 1/rank.
 enum class EnginePattern { full, zipf };
 

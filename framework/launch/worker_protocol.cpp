@@ -44,10 +44,13 @@ auto reading(const std::string& source, Read&& read) {
 }  // namespace
 
 std::string to_json(const RunSpec& spec) {
-  const Json json{
-      {"run_id", spec.run_id},           {"database", spec.database},
-      {"plugin_path", spec.plugin_path}, {"data_dir", spec.data_dir},
-      {"fingerprint", spec.fingerprint}, {"config", Json::parse(config::to_json(spec.config))}};
+  const Json json{{"run_id", spec.run_id},
+                  {"database", spec.database},
+                  {"peer_plugin_path", spec.peer_plugin_path},
+                  {"plugin_path", spec.plugin_path},
+                  {"data_dir", spec.data_dir},
+                  {"fingerprint", spec.fingerprint},
+                  {"config", Json::parse(config::to_json(spec.config))}};
   return dump(json, 2) + "\n";
 }
 
@@ -59,6 +62,7 @@ RunSpec run_spec_from_json(const std::string& text, const std::string& source) {
     spec.database = json.at("database").get<std::string>();
     spec.plugin_path = json.at("plugin_path").get<std::string>();
     spec.data_dir = json.at("data_dir").get<std::string>();
+    spec.peer_plugin_path = json.value("peer_plugin_path", "");
     spec.fingerprint = json.at("fingerprint").get<std::string>();
     spec.config = config::from_json(json.at("config").dump(), source);
     return spec;

@@ -18,10 +18,11 @@ inline constexpr int kReportFd = 3;
 /// Everything that a worker needs to run one cell; written as JSON beside the run's log.
 struct RunSpec {
   std::int64_t run_id = 0;
-  std::string database;     // absolute path; empty: report only, no store
-  std::string plugin_path;  // absolute path of the attention plugin's library
-  std::string data_dir;     // --data, may be empty
-  config::Node config;      // the resolved config: root keys, model, train, dataset, attention
+  std::string database;            // absolute path; empty: report only, no store
+  std::string plugin_path;         // absolute path of the attention plugin's library
+  std::string data_dir;            // --data, may be empty
+  std::string peer_plugin_path{};  // of what a timing compares with; empty: nothing
+  config::Node config;  // the resolved config: root keys, model, train, dataset, attention
   std::string fingerprint;
 };
 [[nodiscard]] std::string to_json(const RunSpec& spec);

@@ -22,7 +22,8 @@ TEST(Sampling, alternates_between_the_sides_and_times_both_passes) {
   auto a = noting('a'), b = noting('b');
   std::vector<Side> sides{{"attention", &a}, {"sdpa", &b}};
   const auto in = small_inputs(kT);
-  EXPECT_TRUE(sample(sides, in, config::Pass::both, {4, 4, 0}, [](auto...) { return true; }));
+  EXPECT_TRUE(sample(sides, in, config::Pass::both, {.most = 4, .least = 4, .seconds = 0},
+                     [](auto...) { return true; }));
   EXPECT_EQ(order.substr(order.size() - 8), "abababab");
   for (const auto& side : sides) {
     ASSERT_EQ(side.both.size(), 4U);
@@ -44,7 +45,7 @@ TEST(Sampling, of_the_forward_pass_records_no_graph) {
       },
       {});
   std::vector<Side> sides{{"attention", &subject}};
-  EXPECT_TRUE(sample(sides, small_inputs(kT), config::Pass::forward, {2, 1, 1},
+  EXPECT_TRUE(sample(sides, small_inputs(kT), config::Pass::forward, {.most = 2, .least = 1},
                      [](auto...) { return true; }));
   EXPECT_FALSE(graph);
   EXPECT_TRUE(sides[0].both.empty());
@@ -54,9 +55,9 @@ TEST(Sampling, takes_the_least_number_however_long_it_takes_and_stops_when_told)
   FunctionSubject subject([](const Inputs& in) { return attend(in, causal(kT)); }, {});
   std::vector<Side> sides{{"attention", &subject}};
   const auto in = small_inputs(kT);
-  EXPECT_TRUE(sample(sides, in, config::Pass::both, {50, 3, 0}, [](auto...) { return true; }));
+  EXPECT_TRUE(sample(sides, in, config::Pass::both, {.seconds = 0}, [](auto...) { return true; }));
   EXPECT_EQ(sides[0].both.size(), 3U);
-  EXPECT_FALSE(sample(sides, in, config::Pass::both, {50, 3, 1},
+  EXPECT_FALSE(sample(sides, in, config::Pass::both, {.seconds = 1},
                       [](std::int64_t done, auto, auto) { return done < 2; }));
   EXPECT_EQ(sides[0].both.size(), 2U);
 }

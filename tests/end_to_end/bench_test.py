@@ -1,4 +1,4 @@
-"""bench_test.py: `attnlab bench attention` from the command line: what is stored, printed, refused.
+"""bench_test.py: `attnlab bench` from the command line: what is stored, printed, refused.
 
 Lengths are tiny; nothing here looks at how fast anything was.
 """
@@ -109,6 +109,28 @@ class Bench(lab.Lab):
                       self.run_command([lab.ATTNLAB, "bench", "atention"], 2).stderr)
         self.assertIn("reshape.segments=16 does not divide T = 30",
                       self.bench("--quiet", "--lengths", "30", "attention=reshape", code=3).stdout)
+
+    def test_training_steps_are_timed_against_another_variant(self):
+        words = ["train", "--db", self.db, "--quiet", "--lengths", "32,64", "--tokens", "128", "--vocabulary", "50",
+                 "--samples", "3", "--seconds", "0", "--threads", "1", "model.width=16", "model.heads=2",
+                 "model.layers=1"]
+        out = self.run_command([lab.ATTNLAB, "bench", *words, "attention=hash_sparse", "attention.buckets=4",
+                                "train.precision=bfloat16"], 0).stdout
+        rows = self.sql("SELECT kind, runs.status, timings.length, batch, samples, timings.tokens_per_second, peer_tokens_per_second, "
+                        "ratio, flop_utilisation, peak_bytes, peer_peak_bytes FROM timings JOIN runs ON runs.id = run_id "
+                        "ORDER BY timings.length")
+        self.assertEqual([(r[0], r[1], r[2], r[3], r[4]) for r in rows],
+                         [("time", "done", 32, 4, 3), ("time", "done", 64, 2, 3)])
+        for *_, ours, peers, ratio, utilisation, peak, peer_peak in rows:
+            self.assertAlmostEqual(ratio, ours / peers)
+            self.assertLess(0, min(utilisation, peak, peer_peak))
+        facts = dict(self.sql("SELECT name, text FROM facts"))
+        self.assertTrue(facts["kernel"].startswith("segment_attention"), facts)
+        self.assertIn("scaled_dot_product", facts["peer_kernel"])
+        self.assertIn("6 x weights of matrix products", facts["flop_formula"])
+        self.assertIn("tokens/s", out)
+        alone = self.run_command([lab.ATTNLAB, "bench", *words, "attention=none", "--peer", "none"], 0).stdout
+        self.assertIn("none", alone)
 
     def test_ctrl_c_keeps_the_lengths_that_are_done(self):
         command = [lab.ATTNLAB, "bench", "attention", "--db", self.db, "attention=engine", "--lengths",
