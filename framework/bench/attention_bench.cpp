@@ -77,6 +77,8 @@ class Run {
                .threads = request_.run.threads,
                .pairs = pairs(*subject, in, checked),
                .pairs_in_tiles = pairs_in_tiles(*subject, in).value_or(0),
+               .bytes = least_bytes(static_cast<double>(in.query.numel() / in.query.size(-1)),
+                                    in.query.size(-1), in.query.element_size(), bench_.pass),
                .sides = {{"attention", subject.get()}}};
     for (const auto& peer : peers) m.sides.push_back({peer.name, peer.subject.get()});
     for (const auto& side : m.sides) m.memory.push_back(memory(*side.subject, in, process_before));
@@ -172,9 +174,7 @@ class Run {
   void add_bound(const Measured& m, std::vector<Metric>& metrics) {
     const auto dtype = scalar_type(bench_.dtype);
     if (!rates_) rates_ = measure_rates(request_.device, dtype, m.head_dim);
-    const auto rows = static_cast<double>(bench_.batch * request_.model.heads * m.length);
-    const auto least = bound(*rates_, m, rows, static_cast<std::int64_t>(at::elementSize(dtype)),
-                             request_.device.is_cpu());
+    const auto least = bound(*rates_, m, request_.device.is_cpu());
     const double median = spread(m.sides[0].of(m.pass)).median;
     for (auto& metric : metrics_of(*rates_, least, median)) metrics.push_back(std::move(metric));
   }

@@ -77,6 +77,14 @@ double flop_per_pair(std::int64_t head_dim, config::Pass pass) {
   return pass == config::Pass::forward ? 4 * D : pass == config::Pass::backward ? 10 * D : 14 * D;
 }
 
+double least_bytes(double rows, std::int64_t head_dim, std::int64_t element_bytes,
+                   config::Pass pass) {
+  const double tensors = pass == config::Pass::forward    ? 4
+                         : pass == config::Pass::backward ? 8
+                                                          : 12;
+  return tensors * rows * static_cast<double>(head_dim * element_bytes);
+}
+
 std::vector<Metric> metrics_of(const Measured& m) {
   List list;
   for (std::size_t i = 0; i < m.sides.size(); ++i) add_side(list, m, i);
@@ -90,6 +98,7 @@ std::vector<Metric> metrics_of(const Measured& m) {
   if (median > 0) {
     list.add("flop_rate", "FLOP/s", Goal::maximise,
              m.pairs * flop_per_pair(m.head_dim, m.pass) / median);
+    if (m.bytes > 0) list.add("bytes_rate", "bytes/s", Goal::maximise, m.bytes / median);
   }
   return list.take();
 }

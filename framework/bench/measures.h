@@ -22,12 +22,19 @@ struct Measured {
   std::int64_t threads = 1;
   double pairs = 0;              // useful pairs over B and H
   double pairs_in_tiles = 0;     // those that the segment engine computes for them; 0: unknown
+  double bytes = 0;              // that must be moved at least: least_bytes(); 0: unknown
   std::vector<Side> sides{};     // the subject first
   std::vector<Memory> memory{};  // by side
 };
 
 /// FLOP of exact attention for one pair of query and key: forward 4 D, backward 10 D.
 [[nodiscard]] double flop_per_pair(std::int64_t head_dim, config::Pass pass);
+
+/// Bytes of one pass when each tensor of `rows` x `head_dim` elements moves once: forward reads
+/// query, key and value and writes the output; backward reads these four and the gradient and
+/// writes three gradients.
+[[nodiscard]] double least_bytes(double rows, std::int64_t head_dim, std::int64_t element_bytes,
+                                 config::Pass pass);
 
 /// "seconds_median", "ratio" ... with the other sides' names in front: "sdpa/seconds_median".
 [[nodiscard]] std::vector<Metric> metrics_of(const Measured& measured);

@@ -64,19 +64,14 @@ Rates measure_rates(at::Device device, at::ScalarType dtype, std::int64_t head_d
   return rates;
 }
 
-Bound bound(const Rates& rates, const Measured& m, double rows, std::int64_t element_bytes,
-            bool on_cpu) {
+Bound bound(const Rates& rates, const Measured& m, bool on_cpu) {
   const double pairs = m.pairs_in_tiles > 0 ? m.pairs_in_tiles : m.pairs;
   const double directions = m.pass == config::Pass::both ? 2 : 1;
-  // Forward reads q, k, v and writes out; backward reads these four and grad_out, writes three.
-  const double tensors = m.pass == config::Pass::forward    ? 4
-                         : m.pass == config::Pass::backward ? 8
-                                                            : 12;
   Bound b;
   b.gemm_seconds =
       pairs * flop_per_pair(m.head_dim, m.pass) / std::max(rates.large_gemm, rates.tile_gemm);
   b.exp_seconds = pairs * directions / rates.exponentials;
-  b.memory_seconds = tensors * rows * static_cast<double>(m.head_dim * element_bytes) / rates.bytes;
+  b.memory_seconds = m.bytes / rates.bytes;
   const double compute =
       on_cpu ? b.gemm_seconds + b.exp_seconds : std::max(b.gemm_seconds, b.exp_seconds);
   b.seconds = std::max(compute, b.memory_seconds);

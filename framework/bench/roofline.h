@@ -24,8 +24,7 @@ struct Bound {
   double gemm_seconds = 0, exp_seconds = 0, memory_seconds = 0;
   double seconds = 0;
 };
-[[nodiscard]] Bound bound(const Rates& rates, const Measured& measured, double rows,
-                          std::int64_t element_bytes, bool on_cpu);
+[[nodiscard]] Bound bound(const Rates& rates, const Measured& measured, bool on_cpu);
 
 /// "roofline/seconds", "roofline/share" of the median, and what they are made of.
 [[nodiscard]] std::vector<Metric> metrics_of(const Rates& rates, const Bound& bound,

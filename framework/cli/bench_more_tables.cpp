@@ -15,13 +15,14 @@ report::Table roofline_table(const store::Reader& reader, const std::vector<Benc
       "max(value) FILTER (WHERE key = 'roofline/memory_seconds'), "
       "max(value) FILTER (WHERE key = 'roofline/seconds'), "
       "max(value) FILTER (WHERE key = 'seconds_median'), "
+      "max(value) FILTER (WHERE key = 'bytes_rate'), "
       "max(value) FILTER (WHERE key = 'roofline/share') AS share FROM curves WHERE run_id = ?1 "
       "GROUP BY step HAVING share IS NOT NULL ORDER BY step";
   report::Table table;
   table.columns.push_back({"attention", report::Align::left});
   for (const char* title :
        {"T", "large GEMM GFLOP/s", "GEMM 64x64xD GFLOP/s", "G exp/s", "GB/s", "tiles",
-        "products ms", "exp ms", "memory ms", "bound ms", "measured ms", "share"}) {
+        "products ms", "exp ms", "memory ms", "bound ms", "measured ms", "moved GB/s", "share"}) {
     table.columns.push_back({title});
   }
   for (const auto& run : runs) {
@@ -29,8 +30,8 @@ report::Table roofline_table(const store::Reader& reader, const std::vector<Benc
       std::vector<report::Cell> cells{{run.label}, {row[0]}};
       for (std::size_t i = 1; i < row.size(); ++i) {
         const double value = number(row[i]);
-        cells.push_back(cell(value, i <= 4              ? fmt::format("{:.1f}", value / 1e9)
-                                    : i == 5 || i == 11 ? fmt::format("{:.2f}", value)
+        cells.push_back(cell(value, i <= 4 || i == 11   ? fmt::format("{:.1f}", value / 1e9)
+                                    : i == 5 || i == 12 ? fmt::format("{:.2f}", value)
                                                         : milliseconds(value)));
       }
       table.rows.push_back(std::move(cells));

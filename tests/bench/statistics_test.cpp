@@ -59,6 +59,12 @@ TEST(Measures, compare_with_the_fastest_peer) {
   EXPECT_EQ(value(metrics, "flop_rate"), 100 * 14 * 2);
 }
 
+TEST(Measures, count_what_a_pass_must_compute_and_move) {
+  EXPECT_EQ(flop_per_pair(64, config::Pass::forward), 256);
+  EXPECT_EQ(flop_per_pair(64, config::Pass::backward), 640);
+  EXPECT_EQ(least_bytes(10, 64, 2, config::Pass::both), 12 * 10 * 64 * 2);
+}
+
 TEST(Lengths, are_sorted_and_each_taken_once) {
   EXPECT_EQ(parse_lengths("4096,16,4096"), (std::vector<std::int64_t>{16, 4096}));
 }
