@@ -5,6 +5,8 @@
 ///   them, in order; scores are held as [keys, queries], so that weights never leave registers.
 #pragma once
 
+#include <type_traits>
+
 #include "framework/cuda/tile.cuh"
 
 namespace attnlab::cuda {
@@ -22,6 +24,9 @@ class BackwardKey {
  private:
   static constexpr int kUnit = 32;  // queries in registers at a time: one word of bits
   using KeyTile = SharedTile<D, kKeys>;
+  /// Shared memory is what limits this kernel: keys and values stay in registers where they fit.
+  using OwnRows =
+      std::conditional_t<D * RowTiles <= 64, HeldRows<RowTiles, D / 16>, SharedRows<KeyTile>>;
   using QueryTile = SharedTile<D, kQueries>;
   using KeyList = SharedList<std::int32_t, kKeys>;
   using QueryList = SharedList<std::int32_t, kQueries>;
@@ -118,12 +123,14 @@ class BackwardKey {
       clear(sum_key[r]);
       clear(sum_value[r]);
     }
+    gpu::copy_wait<0>();
+    gpu::sync_threads();
+    own_keys.load(key_tile, first);
+    own_values.load(value_tile, first);
     std::int32_t segment = tile.segment;
     while (segment > 0 && gpu::load(group.key_end + segment - 1) > tile.begin) --segment;
     GPU_NO_UNROLL
     for (; segment <= tile.segment; ++segment) walk(segment);
-    gpu::copy_wait<0>();
-    gpu::sync_threads();
     finish();
   }
 
@@ -171,8 +178,8 @@ class BackwardKey {
 
   GPU_FUNCTION void add_unit(int i, int c, std::uint32_t word, bool masked) {
     float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
-    multiply_rows(key_tile, query_tile(i), c, score);
-    multiply_rows(value_tile, grad_tile(i), c, slope);
+    multiply_rows<T, D / 16>(own_keys, query_tile(i), c, score);
+    multiply_rows<T, D / 16>(own_values, grad_tile(i), c, slope);
     if (masked) {
       const TileBits<RowTiles> bits(word);
       GPU_UNROLL
@@ -219,29 +226,6 @@ class BackwardKey {
     }
   }
 
-  /// This warp's rows of `rows` times rows [c, c + kUnit) of `columns`.
-  GPU_FUNCTION void multiply_rows(const KeyTile& rows, const QueryTile& columns, int c,
-                                  float (&to)[RowTiles][kUnit / 8][4]) const {
-    GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) clear(to[r]);
-    GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) {
-      std::uint32_t left[RowTiles][4];
-      GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) rows.left(first + 16 * r, k, left[r]);
-      GPU_UNROLL
-      for (int n = 0; n < kUnit / 16; ++n) {
-        std::uint32_t right[4];
-        columns.right(c + 16 * n, k, right);
-        GPU_UNROLL
-        for (int r = 0; r < RowTiles; ++r) {
-          gpu::multiply<T>(to[r][2 * n], left[r], right[0], right[1]);
-          gpu::multiply<T>(to[r][2 * n + 1], left[r], right[2], right[3]);
-        }
-      }
-    }
-  }
-
   GPU_FUNCTION void finish() {
     GPU_UNROLL
     for (int r = 0; r < RowTiles; ++r) {
@@ -282,6 +266,7 @@ class BackwardKey {
   std::int32_t own;   // this lane's key, when lanes stand for keys
   std::int32_t seen;  // how many of the tile's keys the segment at hand sees
   Extent positions;   // of this warp's keys
+  OwnRows own_keys, own_values;
   float sum_key[RowTiles][D / 8][4], sum_value[RowTiles][D / 8][4];
 };
 

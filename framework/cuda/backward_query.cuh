@@ -105,14 +105,8 @@ class BackwardQuery {
     start();
     gpu::copy_wait<0>();
     gpu::sync_threads();
-    GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) {
-      GPU_UNROLL
-      for (int k = 0; k < D / 16; ++k) {
-        query_tile.left(first + 16 * r, k, query[r][k]);
-        grad_tile.left(first + 16 * r, k, grad[r][k]);
-      }
-    }
+    query.load(query_tile, first);
+    grad.load(grad_tile, first);
     const int tiles = (range.end - range.begin + kKeys - 1) / kKeys;
     GPU_NO_UNROLL
     for (int i = 0; i < tiles; ++i) {
@@ -160,8 +154,8 @@ class BackwardQuery {
   GPU_FUNCTION void add_unit(const KeyTile& keys, const KeyTile& values, int c, std::uint32_t word,
                              bool masked) {
     float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
-    multiply_rows(query, keys, c, score);
-    multiply_rows(grad, values, c, slope);
+    multiply_rows<T, D / 16>(query, keys, c, score);
+    multiply_rows<T, D / 16>(grad, values, c, slope);
     if (masked) {
       const TileBits<RowTiles> bits(word);
       GPU_UNROLL
@@ -192,27 +186,6 @@ class BackwardQuery {
     }
   }
 
-  /// This warp's rows times rows [c, c + kUnit) of `columns`.
-  GPU_FUNCTION static void multiply_rows(const std::uint32_t (&rows)[RowTiles][D / 16][4],
-                                         const KeyTile& columns, int c,
-                                         float (&to)[RowTiles][kUnit / 8][4]) {
-    GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) clear(to[r]);
-    GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) {
-      GPU_UNROLL
-      for (int n = 0; n < kUnit / 16; ++n) {
-        std::uint32_t right[4];
-        columns.right(c + 16 * n, k, right);
-        GPU_UNROLL
-        for (int r = 0; r < RowTiles; ++r) {
-          gpu::multiply<T>(to[r][2 * n], rows[r][k], right[0], right[1]);
-          gpu::multiply<T>(to[r][2 * n + 1], rows[r][k], right[2], right[3]);
-        }
-      }
-    }
-  }
-
   GPU_FUNCTION void finish() {
     const GroupRows<T> to(p.grad_query, p.plan.heads, tile.group);
     const float factor[2] = {p.scale, p.scale};
@@ -236,7 +209,7 @@ class BackwardQuery {
   const int first;   // of this warp's rows in the tile
   std::int32_t own;  // this lane's row, when lanes stand for rows
   Extent positions;  // of this warp's rows
-  std::uint32_t query[RowTiles][D / 16][4], grad[RowTiles][D / 16][4];
+  HeldRows<RowTiles, D / 16> query, grad;
   float sum[RowTiles][D / 8][4];
   float log_sum[RowTiles][2], shift[RowTiles][2];
 };

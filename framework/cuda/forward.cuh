@@ -86,11 +86,7 @@ class Forward {
     start();
     gpu::copy_wait<0>();
     gpu::sync_threads();
-    GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) {
-      GPU_UNROLL
-      for (int k = 0; k < D / 16; ++k) query_tile.left(first + 16 * r, k, query[r][k]);
-    }
+    query.load(query_tile, first);
     const int tiles = (range.end - range.begin + kKeys - 1) / kKeys;
     GPU_NO_UNROLL
     for (int i = 0; i < tiles; ++i) {
@@ -125,7 +121,7 @@ class Forward {
     if (covered == Coverage::none) return;
     if (count < kKeys) covered = Coverage::some;
     float score[RowTiles][kKeys / 8][4];
-    multiply_scores(key_tile(i), score);
+    multiply_rows<T, D / 16>(query, key_tile(i), 0, score);
     if (covered == Coverage::some) {
       GPU_UNROLL
       for (int c = 0; c < kKeys; c += 32) {
@@ -145,24 +141,6 @@ class Forward {
       for (int half = 0; half < 2; ++half) soften(r, half, score[r]);
     }
     add_values(value_tile(i), score);
-  }
-
-  GPU_FUNCTION void multiply_scores(const KeyTile& keys, float (&score)[RowTiles][kKeys / 8][4]) {
-    GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) clear(score[r]);
-    GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) {
-      GPU_UNROLL
-      for (int n = 0; n < kKeys / 16; ++n) {
-        std::uint32_t right[4];
-        keys.right(16 * n, k, right);
-        GPU_UNROLL
-        for (int r = 0; r < RowTiles; ++r) {
-          gpu::multiply<T>(score[r][2 * n], query[r][k], right[0], right[1]);
-          gpu::multiply<T>(score[r][2 * n + 1], query[r][k], right[2], right[3]);
-        }
-      }
-    }
   }
 
   /// One step of the online softmax for one of this thread's rows: scores become weights. A NaN
@@ -243,7 +221,7 @@ class Forward {
   const int first;   // of this warp's rows in the tile
   std::int32_t own;  // this lane's row, when lanes stand for rows
   Extent positions;  // of this warp's rows
-  std::uint32_t query[RowTiles][D / 16][4];
+  HeldRows<RowTiles, D / 16> query;
   float sum[RowTiles][D / 8][4];
   float largest[RowTiles][2], total[RowTiles][2];
 };

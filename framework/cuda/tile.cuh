@@ -131,6 +131,69 @@ struct TileBits {
   std::uint32_t words[2 * RowTiles];
 };
 
+template <int N>
+GPU_FUNCTION void clear(float (&sums)[N][4]) {
+  GPU_UNROLL
+  for (int n = 0; n < N; ++n) {
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) sums[n][i] = 0;
+  }
+}
+
+/// Left operands of a warp's rows, kept in registers: 16 RowTiles rows, 16 Steps columns.
+template <int RowTiles, int Steps>
+struct HeldRows {
+  template <class Tile>
+  GPU_FUNCTION void load(const Tile& rows, int first) {
+    GPU_UNROLL
+    for (int i = 0; i < RowTiles * Steps; ++i) {
+      rows.left(first + 16 * (i / Steps), i % Steps, words[i / Steps][i % Steps]);
+    }
+  }
+  GPU_FUNCTION void left(int r, int step, std::uint32_t (&to)[4]) const {
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) to[i] = words[r][step][i];
+  }
+  std::uint32_t words[RowTiles][Steps][4];
+};
+/// The same, fetched from shared memory at every use: where registers are short.
+template <class Tile>
+struct SharedRows {
+  GPU_FUNCTION void load(const Tile& rows, int row) {
+    tile = rows;
+    first = row;
+  }
+  GPU_FUNCTION void left(int r, int step, std::uint32_t (&to)[4]) const {
+    tile.left(first + 16 * r, step, to);
+  }
+  Tile tile;
+  int first;
+};
+
+/// to = a warp's `rows` [16 RowTiles, 16 Steps] times rows [c, c + 8 Columns) of `columns`.
+template <class T, int Steps, int RowTiles, int Columns, class LeftRows, class Tile>
+GPU_FUNCTION void multiply_rows(const LeftRows& rows, const Tile& columns, int c,
+                                float (&to)[RowTiles][Columns][4]) {
+  GPU_UNROLL
+  for (int r = 0; r < RowTiles; ++r) clear(to[r]);
+  GPU_UNROLL
+  for (int k = 0; k < Steps; ++k) {
+    std::uint32_t left[RowTiles][4];
+    GPU_UNROLL
+    for (int r = 0; r < RowTiles; ++r) rows.left(r, k, left[r]);
+    GPU_UNROLL
+    for (int n = 0; n < Columns / 2; ++n) {
+      std::uint32_t right[4];
+      columns.right(c + 16 * n, k, right);
+      GPU_UNROLL
+      for (int r = 0; r < RowTiles; ++r) {
+        gpu::multiply<T>(to[r][2 * n], left[r], right[0], right[1]);
+        gpu::multiply<T>(to[r][2 * n + 1], left[r], right[2], right[3]);
+      }
+    }
+  }
+}
+
 /// sum += left (16 columns) times rows [row, row + 16) of `right`.
 template <class T, int RowTiles, int Columns, class Tile>
 GPU_FUNCTION void multiply_columns(const std::uint32_t (&left)[RowTiles][4], const Tile& right,
@@ -144,15 +207,6 @@ GPU_FUNCTION void multiply_columns(const std::uint32_t (&left)[RowTiles][4], con
       gpu::multiply<T>(sum[r][2 * n], left[r], words[0], words[1]);
       gpu::multiply<T>(sum[r][2 * n + 1], left[r], words[2], words[3]);
     }
-  }
-}
-
-template <int N>
-GPU_FUNCTION void clear(float (&sums)[N][4]) {
-  GPU_UNROLL
-  for (int n = 0; n < N; ++n) {
-    GPU_UNROLL
-    for (int i = 0; i < 4; ++i) sums[n][i] = 0;
   }
 }
 

@@ -24,7 +24,7 @@ namespace {
 /// Every test of the program is skipped where there is no GPU.
 class NeedsGpu : public testing::Environment {
   void SetUp() override {
-    if (*missing() != '\0') GTEST_SKIP() << missing();
+    if (*missing() != '\0') GTEST_SKIP() << "SKIPPED: " << missing();
   }
 };
 [[maybe_unused]] const auto* const registered = testing::AddGlobalTestEnvironment(new NeedsGpu);
