@@ -1,0 +1,183 @@
+#include "framework/corpus/documents.h"
+#include "tests/corpus/support.h"
+
+namespace attnlab::corpus {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const std::string kTwoLines = "{\"text\": \"a\"}\n{\"text\": \"b\"}\n";
+
+class Reader : public CorpusTest {};
+
+TEST_F(Reader, takes_every_form_of_json_lines) {
+  for (const auto& [name, content] : std::vector<std::pair<std::string, std::string>>{
+           {"x.jsonl", kTwoLines},
+           {"x.jsonl.gz", gzip_member(kTwoLines)},
+           {"x.jsonl.zst", zstd_frame(kTwoLines)},
+           {"x", kTwoLines},            // no name that says so
+           {"x.jsonl.zst", kTwoLines},  // a name that lies
+           {"x.jsonl", gzip_member(kTwoLines)},
+           {"x.jsonl", kTwoLines.substr(0, kTwoLines.size() - 1)},  // no last line end
+           {"x.jsonl", "\xEF\xBB\xBF" + kTwoLines},                 // a byte order mark
+           {"x.jsonl", "{\"text\": \"a\"}\r\n\r\n \n{\"text\": \"b\"}\r\n"}}) {
+    const auto file = write(name, content);
+    EXPECT_THAT(documents_in(file), ElementsAre(name + ":a", name + ":b"));
+  }
+}
+
+TEST_F(Reader, takes_several_frames_and_members_as_one_stream) {
+  const std::string skippable("\x50\x2A\x4D\x18\x03\x00\x00\x00xyz", 11);
+  const auto half = kTwoLines.substr(0, 5), rest = kTwoLines.substr(5);
+  EXPECT_THAT(documents_in(write("a.zst", zstd_frame(half) + skippable + zstd_frame(rest))),
+              ElementsAre("a.zst:a", "a.zst:b"));
+  EXPECT_THAT(documents_in(write("a.jsonl.gz", gzip_member(half) + gzip_member(rest))),
+              ElementsAre("a.jsonl.gz:a", "a.jsonl.gz:b"));
+}
+
+TEST_F(Reader, takes_tars_of_packed_members_packed_or_not) {
+  const auto tar = tar_of({{"README.md", "no text"},
+                           {"2011-01.jsonl.zst", zstd_frame(kTwoLines)},
+                           {"2011-02.jsonl.gz", gzip_member(kTwoLines)},
+                           {"empty.jsonl", ""},
+                           {"d/2.zst", zstd_frame("\"c\"\n")}});
+  for (const auto& [name, content] :
+       std::vector<std::pair<std::string, std::string>>{{"o.tar", tar},
+                                                        {"o.tar.gz", gzip_member(tar)},
+                                                        {"o.tar.zst", zstd_frame(tar)},
+                                                        {"o", tar}}) {
+    EXPECT_THAT(documents_in(write(name, content)),
+                ElementsAre(name + ": 2011-01.jsonl.zst:a", name + ": 2011-01.jsonl.zst:b",
+                            name + ": 2011-02.jsonl.gz:a", name + ": 2011-02.jsonl.gz:b",
+                            name + ": d/2.zst:c"));
+  }
+}
+
+TEST_F(Reader, takes_a_folder_by_name_and_leaves_other_files) {
+  write("s/b.jsonl", kTwoLines);
+  write("s/a/2.txt", "plain");
+  write("s/notes.md", "no");
+  write("s/t.tar", tar_of({{"m.jsonl", "\"c\"\n"}}));
+  EXPECT_THAT(documents_in(dir / "s"),
+              ElementsAre("a/2.txt:plain", "b.jsonl:a", "b.jsonl:b", "t.tar: m.jsonl:c"));
+}
+
+TEST_F(Reader, cuts_plain_text_as_told) {
+  const auto file = write("x.txt", "one\ntwo\n\n\n\nthree\n\n");
+  EXPECT_THAT(documents_in(file), ElementsAre("x.txt:one\ntwo\n\n\n\nthree\n\n"));
+  EXPECT_THAT(documents_in(file, {.split_at = SplitAt::blank_line}),
+              ElementsAre("x.txt:one\ntwo", "x.txt:three"));
+  EXPECT_THAT(documents_in(file, {.split_at = SplitAt::line}),
+              ElementsAre("x.txt:one", "x.txt:two", "x.txt:three"));
+}
+
+TEST_F(Reader, never_writes_anywhere_whatever_names_say) {
+  const fs::path outside = dir / "outside";
+  const auto tar = tar_of({{"../evil.jsonl", "\"a\"\n"}, {outside.string() + ".jsonl", "\"b\"\n"}});
+  const auto file = write("in/o.tar", tar);
+  EXPECT_THAT(documents_in(file), SizeIs(2));
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(dir)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  EXPECT_THAT(files, ElementsAre(file));
+}
+
+TEST_F(Reader, reports_bad_lines_by_file_and_line) {
+  const auto file = write("x.jsonl", "\"a\"\nnot json\n\n\"b\"\n{}\n");
+  EXPECT_THAT(documents_in(file),
+              ElementsAre("x.jsonl:a",
+                          "x.jsonl:2! not JSON: expected a value at column 1, found something else",
+                          "x.jsonl:b", "x.jsonl:5! no key \"text\""));
+}
+
+TEST_F(Reader, leaves_out_a_line_that_is_too_long_and_goes_on_behind_it) {
+  const std::string reason = "! longer than the 2,000,000 bytes that --max-line allows";
+  for (const std::size_t length : {2'000'001, 2'500'000, 9'000'000}) {
+    const auto file =
+        write("x.zst", zstd_frame("\"a\"\n\"" + std::string(length, 'x') + "\"\n\"b\"\n"));
+    EXPECT_THAT(documents_in(file, {.longest = 2'000'000}),
+                ElementsAre("x.zst:a", "x.zst:2" + reason, "x.zst:b"));
+  }
+  const auto last = write("y.jsonl", "\"a\"\n\"" + std::string(3'000'000, 'x'));
+  EXPECT_THAT(documents_in(last, {.longest = 2'000'000}),
+              ElementsAre("y.jsonl:a", "y.jsonl:2" + reason));
+}
+
+TEST_F(Reader, goes_on_from_the_end_of_any_block) {
+  std::string lines;
+  for (int i = 0; i < 300; ++i)
+    lines += "\"" + std::to_string(i) + std::string(20'000, 'x') + "\"\n";
+  const auto file = write(
+      "o.tar", tar_of({{"1.zst", zstd_frame(lines)}, {"R", "x"}, {"2.zst", zstd_frame(lines)}}));
+  write("z.jsonl", lines);
+  const auto all = documents_in(dir);
+  ASSERT_THAT(all, SizeIs(900));
+  BlockReader blocks(list_source(dir), {}, {}, {});
+  DocumentReader documents(1 << 20, true);
+  std::size_t passed = 0, places = 0;
+  while (const auto block = blocks.next()) {
+    documents.read(*block, {[&](std::string_view) { ++passed; }, {}});
+    const auto rest = documents_in(dir, {}, block->end);
+    ASSERT_EQ(rest.size(), all.size() - passed);
+    ASSERT_TRUE(
+        std::equal(rest.begin(), rest.end(), all.begin() + static_cast<std::ptrdiff_t>(passed)));
+    ++places;
+  }
+  EXPECT_GE(places, 15u);
+}
+
+TEST_F(Reader, says_where_packed_data_is_cut_short_or_damaged) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += "\"" + std::to_string(i * 7919) + "\"\n";
+  for (const auto& [name, packed] : std::vector<std::pair<std::string, std::string>>{
+           {"x.jsonl.zst", zstd_frame(text)}, {"x.jsonl.gz", gzip_member(text)}}) {
+    const auto cut = write(name, packed.substr(0, packed.size() / 2));
+    EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(cut)); }),
+                AllOf(HasSubstr("while reading '" + name + "', line "), HasSubstr(" at byte "),
+                      HasSubstr("data ends in the middle"), HasSubstr("get it again")));
+    std::string damaged = packed;
+    for (std::size_t i = 1000; i < 1100; ++i) damaged[i] = static_cast<char>(damaged[i] ^ 0x55);
+    EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(write(name, damaged))); }),
+                AllOf(HasSubstr("'" + name + "'"), HasSubstr(": damaged ")));
+    EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(write(name, packed + "junk"))); }),
+                HasSubstr(": damaged "));
+  }
+}
+
+TEST_F(Reader, says_where_a_tar_is_cut_short) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += "\"" + std::to_string(i * 7919) + "\"\n";
+  const auto tar = tar_of({{"1.jsonl", text}, {"2.zst", zstd_frame(text)}});
+  for (const std::size_t size :
+       {std::size_t{100'000}, std::size_t{230'000}, tar.size() / 512 * 512 - 10'240}) {
+    const auto file = write("o.tar", tar.substr(0, size));
+    EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(file)); }),
+                AllOf(HasSubstr("while reading 'o.tar"), HasSubstr("cut short")))
+        << size;
+  }
+}
+
+TEST_F(Reader, misses_the_end_mark_of_a_tar_that_ends_between_members) {
+  const std::string text(512 - 1, 'x');
+  const auto tar = tar_of({{"1.txt", text + "\n"}, {"2.txt", text + "\n"}});
+  const auto file = write("o.tar", tar.substr(0, 1024));  // one header, one block
+  EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(file)); }),
+              HasSubstr("ends without its end mark; it was cut short"));
+}
+
+TEST_F(Reader, says_what_is_wrong_with_a_source) {
+  EXPECT_THAT(message_of([&] { static_cast<void>(list_source(dir / "none")); }),
+              HasSubstr("none' does not exist; expected a file or a folder of files"));
+  fs::create_directory(dir / "empty");
+  EXPECT_THAT(message_of([&] { static_cast<void>(list_source(dir / "empty")); }),
+              HasSubstr("empty' holds no text; expected files named *.jsonl"));
+}
+
+}  // namespace
+}  // namespace attnlab::corpus
