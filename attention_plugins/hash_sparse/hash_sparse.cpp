@@ -81,9 +81,10 @@ ATTNLAB_ATTENTION_PLUGIN(
     (PluginFacts{.name = "hash_sparse",
                  .summary = "exact attention between queries and keys of the same hash bucket",
                  .citation = "Pagliardini, Paliotta, Jaggi, Fleuret 2023, SCFA, arXiv 2306.01160",
-                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kFloat32 |
-                           plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive | plugin::kDrawsAtRandom,
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                           plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
+                           plugin::kDrawsAtRandom,
                  .dense_when = "buckets=1"}),
     HashSparse, HashSparseConfig)
 

@@ -84,9 +84,10 @@ ATTNLAB_ATTENTION_PLUGIN(
     (PluginFacts{.name = "qk_drop",
                  .summary = "exact attention between randomly kept queries and keys",
                  .citation = "Pagliardini, Paliotta, Jaggi, Fleuret 2023, SCFA, arXiv 2306.01160",
-                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kFloat32 |
-                           plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive | plugin::kDrawsAtRandom,
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                           plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
+                           plugin::kDrawsAtRandom,
                  .dense_when = "drop=0"}),
     QkDrop, QkDropConfig)
 

@@ -81,9 +81,9 @@ ATTNLAB_ATTENTION_PLUGIN(
                             "over several rounds",
                  .citation = "Kitaev, Kaiser, Levskaya 2020, Reformer, arXiv 2001.04451",
                  .traits = plugin::kNeedsSharedKeys | plugin::kExactSoftmax |
-                           plugin::kPatternSeesFuture | plugin::kRunsOnCpu | plugin::kFloat32 |
-                           plugin::kBfloat16 | plugin::kFloat64 | plugin::kStrict |
-                           plugin::kDrawsAtRandom | plugin::kSelfAsLastResort,
+                           plugin::kPatternSeesFuture | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                           plugin::kFloat32 | plugin::kBfloat16 | plugin::kFloat64 |
+                           plugin::kStrict | plugin::kDrawsAtRandom | plugin::kSelfAsLastResort,
                  // A pair in several rounds otherwise counts as often; README, Limits.
                  .exact_when = "correct_duplicates=true"}),
     Reformer, ReformerConfig)

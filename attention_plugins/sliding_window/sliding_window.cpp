@@ -92,9 +92,9 @@ ATTNLAB_ATTENTION_PLUGIN(
     (PluginFacts{.name = "sliding_window",
                  .summary = "exact attention to the last `window` tokens, with optional gaps",
                  .citation = "Child, Gray, Radford, Sutskever 2019, arXiv 1904.10509",
-                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kFloat32 |
-                           plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive,
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                           plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive,
                  .dense_when = "window=1073741824 dilation=1"}),
     SlidingWindow, SlidingWindowConfig)
 

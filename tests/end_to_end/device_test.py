@@ -29,9 +29,10 @@ class Device(Lab):
         self.assertIn("device=auto", reason)
 
     @unittest.skipUnless(driver(), "there is no CUDA driver")
-    def test_a_variant_without_cuda_code_is_skipped_on_a_gpu(self):
-        self.attnlab("grid", "attention=hash_sparse", "device=cuda", *TINY)
-        self.assertEqual(self.values("SELECT status FROM runs"), ["skipped"])
+    def test_every_variant_runs_on_a_gpu_in_every_precision(self):
+        self.attnlab("grid", "attention=dense,hash_sparse,none,qk_drop,reformer,sliding_window",
+                     "train.precision=float32,bfloat16", "device=cuda", *TINY)
+        self.assertEqual(self.values("SELECT status FROM runs"), ["done"] * 12)
 
     @unittest.skipUnless(os.path.exists(CUDA_LIBRARY), "built without nvcc")
     def test_our_cuda_library_needs_no_driver_to_be_loaded(self):
