@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <numeric>
 #include <vector>
 
 #include "framework/sparse/dispatch.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/plan_view.h"
+#include "framework/sparse/tiles.h"
 
 namespace attnlab::sparse::cpu {
 namespace {
@@ -38,12 +41,17 @@ T* write(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<T*>(tensor.mutable_data_ptr()) : nullptr;
 }
 
-template <class T, class Params>
-void run_tiles(const std::vector<Tile>& tiles, const Params& params,
-               void (*kernel)(const Params&, const Tile&, T*)) {
-  share(static_cast<std::int64_t>(tiles.size()), [&](const auto& next) {
-    std::vector<T> scratch(scratch_size(params.plan.head_dim));
-    for (std::int64_t i = next(); i >= 0; i = next()) kernel(params, tiles[i], scratch.data());
+/// Calls work(item, scratch) for the items in the order given.
+template <class Work>
+void share_ordered(const std::vector<std::int32_t>& order, std::int64_t head_dim,
+                   const Work& work) {
+  share(static_cast<std::int64_t>(order.size()), [&](const auto& next) {
+    const auto size = static_cast<std::size_t>(scratch_bytes(head_dim));
+    const auto scratch = std::make_unique_for_overwrite<char[]>(size + kScratchAlignment);
+    void* aligned = scratch.get();
+    std::size_t space = size + kScratchAlignment;
+    std::align(kScratchAlignment, size, aligned, space);
+    for (std::int64_t i = next(); i >= 0; i = next()) work(order[i], aligned);
   });
 }
 
@@ -74,7 +82,10 @@ void forward_of(const SegmentPlan& plan, const at::Tensor& query, const at::Tens
                                 .lse = write<T>(pass.lse),
                                 .largest = write<T>(pass.largest),
                                 .total = write<T>(pass.total)};
-  run_tiles<T>(query_tiles(params.plan), params, kernels<E>().forward);
+  const auto tiles = query_tiles(params.plan);
+  share_ordered(
+      forward_order(params.plan, tiles), params.plan.head_dim,
+      [&](std::int32_t i, void* scratch) { kernels<E>().forward(params, tiles[i], scratch); });
 }
 
 /// Gradients of keys and values as the key pass writes them: to the rows, or packed.
@@ -108,10 +119,19 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
                            const ForwardPass& forward, bool unique_keys) {
   using T = Compute<E>;
   const PlanView view = view_of(plan, query);
-  const auto grad_query = at::zeros_like(query);     // [B, H, T, D]
-  const auto shift = at::empty_like(forward.total);  // [B, H, T]
+  const auto options = query.options().dtype(forward.total.scalar_type());
+  const auto grad_query = at::zeros_like(query);                          // [B, H, T, D]
+  const auto facts = at::empty({3, view.groups, view.queries}, options);  // [3, G, Nq]
+  const auto packed_query =
+      at::empty({view.groups, view.queries, padded_dim(view.head_dim)}, options);  // [G, Nq, wide]
+  BackwardWork work = backward_work(view);
   const auto of_keys = make_key_gradients(view, key, unique_keys, forward.total.scalar_type());
   BackwardParams<E> params{.plan = view,
+                           .tiles = work.tiles.data(),
+                           .visitors = work.visitors.data(),
+                           .tasks = work.tasks.data(),
+                           .visits = work.visits.data(),
+                           .turns = work.turns.data(),
                            .query = read<E>(query),
                            .key = read<E>(key),
                            .value = read<E>(value),
@@ -120,8 +140,9 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
                            .total = read<T>(forward.total),
                            .grad_out = read<E>(grads.out),
                            .grad_lse = read<T>(grads.lse),
-                           .shift = write<T>(shift),
                            .scale = static_cast<T>(scale_of(plan, query)),
+                           .facts = write<T>(facts),
+                           .packed_query = write<T>(packed_query),
                            .grad_query = write<E>(grad_query),
                            .grad_packed_key = write<T>(of_keys.packed_key),
                            .grad_packed_value = write<T>(of_keys.packed_value)};
@@ -129,8 +150,14 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
     params.grad_key = write<E>(of_keys.key);
     params.grad_value = write<E>(of_keys.value);
   }
-  run_tiles<T>(query_tiles(view), params, kernels<E>().backward_query);
-  run_tiles<T>(key_tiles(view), params, kernels<E>().backward_key);
+  std::vector<std::int32_t> tiles(work.tiles.size());
+  std::iota(tiles.begin(), tiles.end(), 0);
+  share_ordered(tiles, view.head_dim, [&](std::int32_t i, void* scratch) {
+    kernels<E>().backward_rows(params, i, scratch);
+  });
+  share_ordered(work.order, view.head_dim, [&](std::int32_t i, void* scratch) {
+    kernels<E>().backward_keys(params, i, scratch);
+  });
   if (!unique_keys) scatter<T>(view, of_keys);
   const auto dtype = query.scalar_type();
   return {grad_query, of_keys.key.to(dtype), of_keys.value.to(dtype)};
@@ -162,7 +189,9 @@ std::string kernel_name(at::ScalarType dtype) {
                      : dtype == at::kBFloat16 ? "bfloat16"
                      : dtype == at::kHalf     ? "float16"
                                               : "float32";
-  return std::string("segment_attention cpu ") + name + " " + kernel_table().instruction_set;
+  const char* const instructions = with_element(
+      dtype, [](auto element) { return kernels<decltype(element)>().instruction_set; });
+  return std::string("segment_attention cpu ") + name + " " + instructions;
 }
 
 }  // namespace attnlab::sparse::cpu

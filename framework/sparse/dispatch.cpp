@@ -22,7 +22,9 @@ std::vector<InstructionSet> instruction_sets() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("f16c");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
-  return {{"avx512", avx512}, {"avx2", avx2}, {"baseline", true}};
+  const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16") &&
+                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  return {{"avx512_bf16", bf16}, {"avx512", avx512}, {"avx2", avx2}, {"baseline", true}};
 #else
   return {{"baseline", true}};
 #endif

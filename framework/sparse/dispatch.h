@@ -10,8 +10,8 @@
 
 namespace attnlab::sparse {
 
-/// The widest set that this machine runs, or the one that ATTNLAB_CPU names: baseline, avx2 or
-/// avx512. Throws Error on another name, a set that the machine lacks, or a library that
+/// The widest set that this machine runs, or the one that ATTNLAB_CPU names: baseline, avx2, avx512
+/// or avx512_bf16. Throws Error on another name, a set that the machine lacks, or a library that
 /// cannot be loaded.
 [[nodiscard]] const KernelTable& kernel_table();
 

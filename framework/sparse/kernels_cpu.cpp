@@ -1,18 +1,28 @@
 /// kernels_cpu.cpp: segment attention on tiles of at most 64 queries by 64 keys.
 ///   out[t] = sum_s p[t,s] v[s],  p = softmax of scale q[t].k[s] over the pairs of the plan
-/// Layout    forward and dQ hold scores as [keys, queries], dK and dV as [queries, keys]: a tile's
-///           own rows lie across vector lanes, the other side streams by, gathered row by row
-/// Cost      4 D FLOP a pair forward, 14 D backward (scores are recomputed in both passes)
-/// Memory    scratch_size(D) elements a thread; the backward gets three numbers a row
+/// Layout    forward: scores [keys, queries], a tile of queries stays and keys stream by;
+///           backward: scores [queries, keys], a tile of keys stays and queries stream by.
+///           What stays lies across vector lanes, packed once; rows that stream are gathered once
+/// Cost      4 D FLOP a pair forward, 10 D backward: scores are recomputed once. A tile on the
+///           diagonal costs its triangle, in steps of a vector and of 12 rows
+/// Memory    scratch_bytes(D) a thread; the backward holds D + 3 sums a query
 /// Numerics  online softmax (Milakov and Gimelshein 2018), sums in float32, or float64 for float64;
+///           weights of bfloat16 are rounded to it where the processor multiplies pairs of them;
 ///           a query without keys gives 0 and -inf; what is no number reaches attending pairs only
-/// Order     every sum runs over keys (or queries) in packed order: bit-equal for any thread
-///           count, and later rows never change the bits of an earlier row
+/// Order     every sum runs over keys (or queries) in packed order: tasks take turns at the
+///           gradient of a query, so that it is bit-equal for any thread count, and later rows
+///           never change the bits of an earlier row
 /// Compiled once per instruction set with ATTNLAB_INSTRUCTIONS = baseline, avx2, ...; nothing
 /// outside that namespace may be instantiated here, or the linker could pick the wrong copy.
-#include "framework/sparse/kernels.h"
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+#include <sched.h>
 
 #include <cstdint>
+#include <type_traits>
+
+#include "framework/sparse/kernels.h"
 
 #define ATTNLAB_TEXT_(name) #name
 #define ATTNLAB_TEXT(name) ATTNLAB_TEXT_(name)
@@ -20,22 +30,30 @@
 namespace attnlab::sparse::ATTNLAB_INSTRUCTIONS {
 namespace {
 
+// Each builds on those before it.
+// clang-format off
 #include "framework/sparse/tile_math.h"
+#include "framework/sparse/tile_multiply.h"
 #include "framework/sparse/tile_pattern.h"
-
 #include "framework/sparse/tile_elements.h"
-
-#include "framework/sparse/tile_blocks.h"
-
+#include "framework/sparse/tile_pack.h"
+#include "framework/sparse/tile_weights.h"
 #include "framework/sparse/tile_forward.h"
+#include "framework/sparse/tile_backward_rows.h"
+#include "framework/sparse/tile_backward_keys.h"
+// clang-format on
 
-#include "framework/sparse/tile_backward_query.h"
-
-#include "framework/sparse/tile_backward_key.h"
+constexpr const char* kInstructions = ATTNLAB_TEXT(ATTNLAB_INSTRUCTIONS);
+#if defined(ATTNLAB_BF16_PAIRS)
+constexpr const char* kFloatInstructions = "avx512";
+#else
+constexpr const char* kFloatInstructions = kInstructions;
+#endif
 
 template <class E>
 constexpr Kernels<E> kernels() {
-  return {forward<E>, backward_query<E>, backward_key<E>};
+  return {kPairs<Unit<E>> ? kInstructions : kFloatInstructions, forward<E>, backward_rows<E>,
+          backward_keys<E>};
 }
 
 }  // namespace
@@ -43,12 +61,8 @@ constexpr Kernels<E> kernels() {
 RowKernels row_kernels();  // row_kernels_cpu.cpp
 
 const KernelTable& kernel_table() {
-  static const KernelTable table{ATTNLAB_TEXT(ATTNLAB_INSTRUCTIONS),
-                                 kernels<float>(),
-                                 kernels<double>(),
-                                 kernels<Bf16>(),
-                                 kernels<F16>(),
-                                 row_kernels()};
+  static const KernelTable table{kInstructions,   kernels<float>(), kernels<double>(),
+                                 kernels<Bf16>(), kernels<F16>(),   row_kernels()};
   return table;
 }
 

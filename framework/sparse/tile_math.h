@@ -1,6 +1,7 @@
-/// tile_math.h: arithmetic on small row-major blocks, for kernels_cpu.cpp only.
+/// tile_math.h: vectors as wide as the instruction set's registers, and e^x of them; for
+/// kernels_cpu.cpp only.
 ///   Included once per instruction set, inside that set's namespace: the same source becomes SSE2,
-///   AVX2 or AVX-512 code. Sums run in index order for every element, whatever the block's shape.
+///   AVX2 or AVX-512 code.
 // No include guard, no includes: see kernels_cpu.cpp.
 
 #if defined(__AVX512F__)
@@ -32,99 +33,38 @@ inline void store(T* to, Lane<T> lane) {
   __builtin_memcpy(to, &lane, sizeof(lane));
 }
 
-/// Element (i, k) is data[i * row + k * column].
-template <class T>
-struct Strided {
-  const T* data;
-  std::int64_t row;
-  std::int64_t column;
+/// Two bfloat16, the first in the low half.
+using Pair = std::uint32_t;
+
+template <class U>
+struct SumOf {
+  using Type = U;
 };
+template <>
+struct SumOf<Pair> {
+  using Type = float;
+};
+/// What products of units are summed in.
+template <class U>
+using Sum = typename SumOf<U>::Type;
+/// Elements in a unit.
+template <class U>
+inline constexpr std::int64_t kPack = 1;
+template <>
+inline constexpr std::int64_t kPack<Pair> = 2;
 
-template <int Rows, int Lanes, bool Add, class T>
-inline void multiply_block(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
-                           std::int64_t depth) {
-  Lane<T> sum[Rows][Lanes];
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int n = 0; n < Lanes; ++n) {
-      sum[r][n] = Lane<T>{};
-    }
-  }
-  for (std::int64_t k = 0; k < depth; ++k) {
-    Lane<T> right[Lanes];
-#pragma GCC unroll 8
-    for (int n = 0; n < Lanes; ++n) right[n] = load(b + k * b_row + n * kWidth<T>);
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const T left = a.data[r * a.row + k * a.column];
-#pragma GCC unroll 8
-      for (int n = 0; n < Lanes; ++n) sum[r][n] += left * right[n];
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int n = 0; n < Lanes; ++n) {
-      T* to = c + r * c_row + n * kWidth<T>;
-      store(to, Add ? load(to) + sum[r][n] : sum[r][n]);
-    }
-  }
-}
-
-template <int Lanes, bool Add, class T>
-inline void multiply_columns(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
-                             std::int64_t rows, std::int64_t depth) {
-  constexpr int kRows = 6;  // 6 x 2 sums, 2 operands: what 16 registers hold
-  std::int64_t i = 0;
-  for (; i + kRows <= rows; i += kRows) {
-    multiply_block<kRows, Lanes, Add>({a.data + i * a.row, a.row, a.column}, b, b_row,
-                                      c + i * c_row, c_row, depth);
-  }
-  for (; i < rows; ++i) {
-    multiply_block<1, Lanes, Add>({a.data + i * a.row, a.row, a.column}, b, b_row, c + i * c_row,
-                                  c_row, depth);
-  }
-}
-
-/// c (+)= a b over at most kDepth terms; columns is a multiple of kWidth.
-template <bool Add, class T>
-inline void multiply_slice(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
-                           std::int64_t rows, std::int64_t columns, std::int64_t depth) {
-  std::int64_t n = 0;
+/// The larger one; where either is NaN, b.
+inline Lane<float> larger(Lane<float> a, Lane<float> b) {
 #if defined(__AVX512F__)
-  for (; n + 4 * kWidth<T> <= columns; n += 4 * kWidth<T>) {  // 6 x 4 sums: it has 32 registers
-    multiply_columns<4, Add>(a, b + n, b_row, c + n, c_row, rows, depth);
-  }
+  return (Lane<float>)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return a > b ? a : b;
 #endif
-  for (; n + 2 * kWidth<T> <= columns; n += 2 * kWidth<T>) {
-    multiply_columns<2, Add>(a, b + n, b_row, c + n, c_row, rows, depth);
-  }
-  for (; n < columns; n += kWidth<T>) {
-    multiply_columns<1, Add>(a, b + n, b_row, c + n, c_row, rows, depth);
-  }
 }
-
-/// Terms that are summed before they join the rest: errors grow with the number of slices.
-inline constexpr std::int64_t kDepth = 32;
-
-/// c (+)= a b over [rows, depth] x [depth, columns]; columns is a multiple of kWidth.
-template <bool Add, class T>
-inline void multiply(Strided<T> a, const T* b, std::int64_t b_row, T* c, std::int64_t c_row,
-                     std::int64_t rows, std::int64_t columns, std::int64_t depth) {
-  for (std::int64_t k = 0; k < depth; k += kDepth) {
-    const std::int64_t terms = depth - k < kDepth ? depth - k : kDepth;
-    const Strided<T> slice{a.data + k * a.column, a.row, a.column};
-    if (Add || k > 0) {
-      multiply_slice<true>(slice, b + k * b_row, b_row, c, c_row, rows, columns, terms);
-    } else {
-      multiply_slice<false>(slice, b, b_row, c, c_row, rows, columns, terms);
-    }
-  }
-}
+inline Lane<double> larger(Lane<double> a, Lane<double> b) { return a > b ? a : b; }
 
 /// e^x within 1.5 ulp; 0 below the smallest normal number; NaN stays NaN. x <= 88.
-/// Cephes' expf: 2^n times a polynomial on [-ln2/2, ln2/2].
+/// 2^n times a polynomial on [-ln2/2, ln2/2], with the coefficients of Cephes' expf.
 inline Lane<float> exponential(Lane<float> x) {
   typedef std::int32_t Bits __attribute__((vector_size(kLaneBytes)));
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -137,9 +77,15 @@ inline Lane<float> exponential(Lane<float> x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
+#if defined(__AVX512F__)
+  (void)sizeof(Bits);
+  const __mmask16 normal = _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(-87.33654f), _CMP_NLT_UQ);
+  return (Lane<float>)_mm512_maskz_scalef_ps(normal, (__m512)p, (__m512)n);
+#else
   const Bits power = (((Bits)shifted - (Bits)(Lane<float>{} + kRound)) + 127) << 23;
   const Lane<float> result = p * (Lane<float>)power;
   return x < -87.33654f ? Lane<float>{} : result;
+#endif
 }
 
 inline Lane<double> exponential(Lane<double> x) {

@@ -162,3 +162,24 @@ inline Range key_range(const Pattern& pattern, std::int64_t segment, const Posit
   return {first_at_least(pattern.key_rows, whole, queries.lowest - pattern.farthest + 1),
           first_at_least(pattern.key_rows, whole, queries.highest - pattern.nearest + 1)};
 }
+
+/// How many keys of a tile each query needs, counted from the first: all, but in a tile on the
+/// diagonal of an ascending segment only those before the query. Never decreasing.
+struct Needs {
+  Needs(const Pattern& pattern, Coverage covered, const Positions& queries, const Positions& keys)
+      : queries(queries.count),
+        triangle(covered == Coverage::some && pattern.plan.ascending && pattern.plan.causal) {
+    std::int64_t seen = triangle ? 0 : keys.count;
+    for (std::int64_t i = 0; i < queries.count; ++i) {
+      while (seen < keys.count && keys.at[seen] <= queries.at[i] - pattern.nearest) ++seen;
+      keys_of[i] = seen;
+    }
+  }
+  /// What the queries of [begin, end) need, the padding included.
+  [[nodiscard]] std::int64_t keys_until(std::int64_t end) const {
+    return keys_of[(end < queries ? end : queries) - 1];
+  }
+  std::int64_t queries;
+  bool triangle;
+  std::int64_t keys_of[kTile];
+};
