@@ -23,6 +23,7 @@ constexpr std::array kActions{
     Action{"check", data_check, "reads a data set in full: checksums and form"},
     Action{"fetch", data_fetch, "downloads it from the official address, resumed and checked"},
     Action{"prepare", data_prepare, "documents to tokens: openwebtext2 and any other text"},
+    Action{"bench", data_bench, "tokens per second of the loader alone"},
     Action{"show", data_show, "one sequence, as an image or as text"},
     Action{"pick", data_pick, "the images that the demo trains on: mnist, else digits"},
 };

@@ -13,6 +13,7 @@ int data_fetch(Arguments arguments);  // data_fetch.cpp
 int data_pick(Arguments arguments);   // data_fetch.cpp
 int data_show(Arguments arguments);   // data_show.cpp
 int data_prepare(Arguments arguments);  // data_prepare.cpp
+int data_bench(Arguments arguments);    // data_bench.cpp
 
 /// A section `dataset` with these keys.
 [[nodiscard]] inline config::Node dataset_section(const std::string& name, bool prefix,
