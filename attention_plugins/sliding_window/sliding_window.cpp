@@ -31,20 +31,24 @@ at::Tensor for_every_head(const at::Tensor& row, const at::Tensor& query) {
 }
 
 /// Positions a multiple of `dilation` apart form a segment, in order. In it, as in the sequence, a
-/// key is seen from the next `reach` positions on.
+/// key is seen from the next `reach` positions on. The device is never waited for.
 sparse::SegmentPlan window_plan(const at::Tensor& query, const SlidingWindowConfig& config,
                                 bool include_self) {
   const std::int64_t T = query.size(2);
   const std::int64_t dilation = std::min(config.dilation, T);  // beyond, each row is alone anyway
-  const std::int64_t longest = (T + dilation - 1) / dilation;
-  const auto rows = at::arange(longest * dilation).view({longest, dilation}).t().reshape(-1);
-  const auto classes = at::arange(dilation + 1);
+  // The first `longer` segments have a row more than the others' `rows`.
+  const std::int64_t rows = T / dilation, longer = T % dilation;
+  const auto on = query.options().dtype(at::kLong);
+  const auto packed = at::arange(T, on), rest = packed - longer * (rows + 1);
+  const auto row = [&](const at::Tensor& i, std::int64_t length, std::int64_t first) {
+    return i.remainder(length) * dilation + i.floor_divide(length) + first;
+  };
+  const auto segment = at::arange(dilation + 1, on);
   sparse::SegmentPlan plan;
-  plan.query_rows = for_every_head(rows.masked_select(rows.lt(T)), query);
+  plan.query_rows = for_every_head(
+      at::where(rest.lt(0), row(packed, rows + 1, 0), row(rest, rows, longer)), query);
   plan.key_rows = plan.query_rows;
-  // T % dilation classes have a row more than the others.
-  plan.query_start =
-      for_every_head(classes * (T / dilation) + classes.clamp_max(T % dilation), query);
+  plan.query_start = for_every_head(segment * rows + segment.clamp_max(longer), query);
   plan.key_begin = plan.query_start.slice(2, 0, dilation).contiguous();
   plan.key_end = plan.query_start.slice(2, 1).contiguous();
   plan.ascending = true;
