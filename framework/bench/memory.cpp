@@ -1,5 +1,6 @@
 #include "framework/bench/memory.h"
 
+#include <ATen/ATen.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <malloc.h>
 
@@ -12,6 +13,7 @@ void reset_memory(at::Device device) {
   malloc_trim(0);  // what was freed goes back, so that the process's peak does not count it
   train::reset_peaks();
   if (device.is_cpu()) return;
+  static_cast<void>(at::empty({1}, at::device(device)));  // the allocator begins with a tensor
   synchronise(device);
   c10::getDeviceAllocator(device.type())->resetPeakStats(device.index());
 }
