@@ -51,8 +51,12 @@ template <class T, int D>
 Status backward(const BackwardParams& params, void* stream) {
   using Queries = BackwardQuery<T, D, 4, kQueryRowTiles<D>>;
   using Keys = BackwardKey<T, D, 4, 1>;
+  using AtomicKeys = BackwardKey<T, D, 4, 1, true>;
   static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
   static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D));
+  if (params.grad_query_sums != nullptr) {
+    return start<AtomicKeys>(params.key_tiles.most, params, stream);
+  }
   if (const auto status = start<Keys>(params.key_tiles.most, params, stream)) return status;
   return start<Queries>(params.query_tiles.most, params, stream);
 }

@@ -20,6 +20,11 @@ shift_kernel(BackwardParams p) {
 }
 template <class T>
 GPU_KERNEL(kRowThreads)
+round_kernel(BackwardParams p) {
+  round_sums<T>(p);
+}
+template <class T>
+GPU_KERNEL(kRowThreads)
 add_up_kernel(AddUpParams<T> p) {
   add_up(p);
 }
@@ -102,17 +107,29 @@ Status clear_keys(const BackwardParams& p, void* stream) {
   return 0;
 }
 
+/// Rows of no segment get 0; sums that atomics made are rounded.
+template <class T>
+Status finish_queries(const BackwardParams& p, void* stream) {
+  if (p.grad_query_sums == nullptr) {
+    return clear_unseen<T>(p.plan, p.grad_query, p.lse, p.head_dim, stream);
+  }
+  const std::int64_t elements = p.plan.groups * p.plan.length * p.head_dim;
+  return launch(round_kernel<T>, {row_blocks(elements), kRowThreads, 0}, stream, p);
+}
+
 template <class T>
 Status backward(const BackwardParams& p, AttnlabElement element, void* stream) {
   const LaunchGrid rows{row_blocks(p.plan.groups * p.plan.length * 8), kRowThreads, 0};
   if (const auto status = launch(shift_kernel<T>, rows, stream, p)) return status;
   if (const auto status = clear_keys<T>(p, stream)) return status;
+  if (p.grad_query_sums != nullptr) {
+    const std::int64_t bytes = p.plan.groups * p.plan.length * p.head_dim * 4;
+    if (const auto status = set_bytes(p.grad_query_sums, 0, bytes, stream)) return status;
+  }
   constexpr Status (*kOf[])(const BackwardParams&, AttnlabElement, void*) = {
       launch_backward<32>, launch_backward<64>, launch_backward<96>, launch_backward<128>};
   if (const auto status = launch_for(p.head_dim, kOf, p, element, stream)) return status;
-  if (const auto status = clear_unseen<T>(p.plan, p.grad_query, p.lse, p.head_dim, stream)) {
-    return status;
-  }
+  if (const auto status = finish_queries<T>(p, stream)) return status;
   if (p.packed_grad_key == nullptr) return 0;
   if (const auto status = sort_keys(p, stream)) return status;
   if (const auto status = add_packed<T>(p, p.grad_key, p.packed_grad_key, stream)) return status;
@@ -141,7 +158,8 @@ int attnlab_cuda_attention_backward(const attnlab::cuda::BackwardParams* params,
   using namespace attnlab::cuda;
   switch (element) {
     case kAttnlabFloat32:
-      return backward<float>(*params, element, stream);
+      return params->grad_query_sums != nullptr ? kInvalidValue
+                                                : backward<float>(*params, element, stream);
     case kAttnlabBfloat16:
       return backward<Bf16>(*params, element, stream);
     case kAttnlabFloat16:

@@ -79,6 +79,9 @@ struct BackwardParams {
   std::int32_t* key_order = nullptr;
   std::int32_t* key_start = nullptr;
   std::int32_t* key_counts = nullptr;
+  /// [G, T, D], scratch: grad_query is added up here with atomics, in no fixed order, which saves a
+  /// pass. Null: deterministic. 16-bit kernels only.
+  float* grad_query_sums = nullptr;
   float scale = 1;
   std::int32_t head_dim = 0;
 };

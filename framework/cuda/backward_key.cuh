@@ -3,16 +3,20 @@
 ///   with p and dS of backward_query.cuh.
 ///   A block owns one tile of packed keys and walks over the queries of every segment that sees
 ///   them, in order; scores are held as [keys, queries], so that weights never leave registers.
+///   Atomic: dS goes through shared memory to a product with the keys as well, which is added to
+///   float32 sums of grad_query in whatever order blocks run. That saves backward_query.cuh's pass,
+///   two of seven products, and the bits of grad_query are no longer the same every time.
 #pragma once
 
 #include <type_traits>
 
+#include "framework/cuda/query_sums.cuh"
 #include "framework/cuda/tile.cuh"
 
 namespace attnlab::cuda {
 
 /// Warps x 16 RowTiles keys per block.
-template <class T, int D, int Warps, int RowTiles>
+template <class T, int D, int Warps, int RowTiles, bool Atomic = false>
 class BackwardKey {
  public:
   using Params = BackwardParams;
@@ -38,9 +42,11 @@ class BackwardKey {
   static constexpr std::uint32_t kQueryListAt = kKeyListAt + KeyList::kBytes;
   static constexpr std::uint32_t kLseAt = kQueryListAt + 3 * QueryList::kBytes;
   static constexpr std::uint32_t kShiftAt = kLseAt + 3 * QueryNumbers::kBytes;
+  using SlopeTile = SharedTile<kUnit, kKeys>;  // dS [keys, queries]
+  static constexpr std::uint32_t kSlopeAt = kShiftAt + 3 * QueryNumbers::kBytes;
 
  public:
-  static constexpr std::uint32_t kSharedBytes = kShiftAt + 3 * QueryNumbers::kBytes;
+  static constexpr std::uint32_t kSharedBytes = kSlopeAt + (Atomic ? SlopeTile::kBytes : 0);
 
   static GPU_FUNCTION void run(const Params& p) {
     if (gpu::block() >= gpu::load(p.key_tiles.count)) return;
@@ -163,17 +169,33 @@ class BackwardKey {
   }
 
   GPU_FUNCTION void add(int i) {
-    const QueryList rows = query_list(i);
     GPU_NO_UNROLL
     for (int c = 0; c < kQueries; c += kUnit) {
-      Coverage covered = coverage(rule, extent(rows.at(c), kUnit), positions);
-      if (covered == Coverage::none) continue;
-      if (first + 16 * RowTiles > seen) covered = Coverage::some;
-      const std::uint32_t word =
-          covered == Coverage::all ? ~0U : visible<true>(rule, marks, own, rows.at(c));
-      if (covered == Coverage::some && gpu::ballot(word != 0) == 0) continue;
-      add_unit(i, c, word, covered == Coverage::some);
+      const bool added = add_seen(i, c);
+      if constexpr (Atomic) {
+        if (!added) share_slopes<T, RowTiles>(nullptr, first, slope_tile);
+        gpu::sync_threads();
+        add_to_queries(i, c);
+        gpu::sync_threads();
+      }
     }
+  }
+  /// False where none of this warp's keys is seen.
+  GPU_FUNCTION bool add_seen(int i, int c) {
+    const std::uint32_t others = query_list(i).at(c);
+    Coverage covered = coverage(rule, extent(others, kUnit), positions);
+    if (covered == Coverage::none) return false;
+    if (first + 16 * RowTiles > seen) covered = Coverage::some;
+    const std::uint32_t word =
+        covered == Coverage::all ? ~0U : visible<true>(rule, marks, own, others);
+    if (covered == Coverage::some && gpu::ballot(word != 0) == 0) return false;
+    add_unit(i, c, word, covered == Coverage::some);
+    return true;
+  }
+
+  GPU_FUNCTION void add_to_queries(int i, int c) const {
+    const auto row_of = [&](int row) { return query_list(i).get(c + row); };
+    add_slopes_times_keys<T, D, Warps>(slope_tile, key_tile, row_of, p, tile.group);
   }
 
   GPU_FUNCTION void add_unit(int i, int c, std::uint32_t word, bool masked) {
@@ -201,6 +223,7 @@ class BackwardKey {
       for (int r = 0; r < RowTiles; ++r) as_left<T>(slope[r][2 * k], slope[r][2 * k + 1], left[r]);
       multiply_columns<T>(left, query_tile(i), c + 16 * k, sum_key);
     }
+    if constexpr (Atomic) share_slopes<T, RowTiles>(&slope, first, slope_tile);
   }
 
   /// Scores become weights p, slopes become dS.
@@ -255,6 +278,7 @@ class BackwardKey {
   }
 
   const KeyTile key_tile{0}, value_tile{kValueAt};
+  const SlopeTile slope_tile{kSlopeAt};
   const KeyList keys{kKeyListAt};
   const Params& p;
   const TileItem tile;

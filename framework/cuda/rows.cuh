@@ -103,6 +103,17 @@ template <class T>
 GPU_FUNCTION void store_rounded(T* to, float x) {
   gpu::store(to, T{static_cast<std::uint16_t>(gpu::pack<T>(x, 0))});
 }
+/// Sums of grad_query to their rows, rounded once. One thread an element.
+template <class T>
+GPU_FUNCTION void round_sums(const BackwardParams& p) {
+  const std::int64_t index = gpu::block() * kRowThreads + gpu::thread();
+  const std::int64_t row = index / p.head_dim;
+  if (row >= p.plan.groups * p.plan.length) return;
+  const GroupRows<T> rows(p.grad_query, p.plan.heads, row / p.plan.length);
+  store_rounded(rows.row(static_cast<std::int32_t>(row % p.plan.length)) + index % p.head_dim,
+                gpu::load(p.grad_query_sums + index));
+}
+
 template <class T>
 GPU_FUNCTION void add_up(const AddUpParams<T>& p) {
   const std::int64_t index = gpu::block() * kRowThreads + gpu::thread();

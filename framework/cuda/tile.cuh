@@ -28,6 +28,7 @@ struct SharedList {
 template <int D, int Count>
 struct SharedTile {
   static constexpr int kPieces = D / 8;
+  static constexpr int kRows = Count;
   static constexpr std::uint32_t kBytes = Count * D * 2;
   std::uint32_t base;
 
@@ -39,6 +40,12 @@ struct SharedTile {
   /// Left operand: rows [row, row + 16), depth [16 step, 16 step + 16).
   GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
     gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
+  }
+  /// Left operand whose depth is this tile's rows [row, row + 16): rows [column, column + 16).
+  GPU_FUNCTION void left_transposed(int row, int column, std::uint32_t (&to)[4]) const {
+    const int lane = gpu::lane();
+    gpu::load_matrices_transposed(to,
+                                  at(row + lane % 8 + lane / 16 * 8, column / 8 + lane / 8 % 2));
   }
   /// Right operand whose columns are this tile's rows [row, row + 16): two of 8 columns.
   GPU_FUNCTION void right(int row, int step, std::uint32_t (&to)[4]) const {

@@ -127,6 +127,7 @@ struct PackedGrads {
 struct Manner {
   bool packed = false;   // as if rows could repeat among a group's keys
   std::int64_t gap = 0;  // elements between batches
+  bool atomic = false;   // 16-bit only
 };
 
 /// One attention with everything it needs on the device. launch() allocates nothing.
@@ -151,17 +152,21 @@ class DeviceAttention {
         query_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim)), false),
         key_tiles_(plan_, key_tile_rows(kElement<T>, static_cast<int>(in.dim)), true),
         packed_(plan_, in.dim),
+        sums_(lse_.size() * static_cast<std::size_t>(in.dim)),
         manner_(manner),
         in_(in) {}
 
   /// Both passes.
-  void launch(void* stream) {
+  void launch(void* stream) { ASSERT_EQ(try_launch(stream), 0); }
+  int try_launch(void* stream) {
     query_tiles_.launch(stream);
     key_tiles_.launch(stream);
     const ForwardParams forward = forward_params();
-    ASSERT_EQ(attnlab_cuda_attention_forward(&forward, kElement<T>, stream), 0);
+    if (const int status = attnlab_cuda_attention_forward(&forward, kElement<T>, stream)) {
+      return status;
+    }
     const BackwardParams backward = backward_params();
-    ASSERT_EQ(attnlab_cuda_attention_backward(&backward, kElement<T>, stream), 0);
+    return attnlab_cuda_attention_backward(&backward, kElement<T>, stream);
   }
   [[nodiscard]] Attended results() const {
     finish();
@@ -202,6 +207,7 @@ class DeviceAttention {
     params.grad_lse = grad_lse_.data();
     params.shift = shift_.data();
     if (manner_.packed) packed_.add_to(params);
+    if (manner_.atomic) params.grad_query_sums = sums_.data();
     return params;
   }
 
@@ -211,6 +217,7 @@ class DeviceAttention {
   Device<float> grad_lse_, lse_, largest_, total_, shift_;
   DeviceTiles query_tiles_, key_tiles_;
   PackedGrads packed_;
+  Device<float> sums_;
   Manner manner_;
   const AttentionInput& in_;
 };

@@ -209,6 +209,20 @@ TEST(AttentionLaunch, is_the_same_bit_for_bit_in_whatever_order_warps_run) {
   }
 }
 
+TEST(AttentionLaunch, with_atomics_is_as_exact) {
+  for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
+    for (const std::int64_t dim : {16, 64, 96, 128}) {
+      const auto plan = random_plan(kind, {1, 2, 150}, static_cast<std::uint32_t>(dim));
+      expect_exact<Bf16>(plan, random_input<Bf16>(plan.plan, dim, 3),
+                         {.packed = kind == PlanKind::look_back, .atomic = true});
+    }
+  }
+  const auto plan = random_plan(PlanKind::buckets, {1, 1, 20}, 1);
+  const auto in = random_input<float>(plan.plan, 32, 1);
+  DeviceAttention<float> refused(in, plan, {.atomic = true});
+  EXPECT_NE(refused.try_launch(nullptr), 0) << "float32 has no such kernel";
+}
+
 TEST(AttentionLaunch, takes_more_groups_than_a_second_grid_axis_has) {
   constexpr std::int64_t kGroups = 65'540;
   HostPlan plan;
