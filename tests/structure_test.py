@@ -30,7 +30,9 @@ LAYERS = {
     "model": {"core", "config", "attention"},
     "train": {"core", "config", "attention", "data", "model"},
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
-    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench"},
+    "conformance": {"core", "config", "plugin", "attention"},
+    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench",
+               "conformance"},
 }
 TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}

@@ -24,7 +24,7 @@ constexpr std::array kCommands{
     Command{"bench", bench, "timings: attnlab bench attention attention=hash_sparse,dense"},
     Command{"plugins", plugins,
             "attention plugins found, and whether they can be loaded; show NAME"},
-    Command{"plugin", plugin, "plugins of your own: new NAME"},
+    Command{"plugin", plugin, "plugins of your own: new NAME, check NAME"},
     Command{"data", data, "data sets: list, check, fetch NAME"},
     Command{"tokenize", tokenize, "the tokens of a text: attnlab tokenize --text \"Hello world\""},
     Command{"describe", describe,

@@ -17,6 +17,7 @@ struct Action {
 };
 
 constexpr std::array kActions{
+    Action{"check", plugin_check, "checks that a plugin keeps the contract, with cases of its own"},
     Action{"new", plugin_new, "writes a folder that builds into a plugin, ready to be edited"},
 };
 

@@ -5,6 +5,7 @@
 
 namespace attnlab::cli {
 
-int plugin_new(Arguments arguments);  // plugin_new.cpp: a folder to begin with
+int plugin_check(Arguments arguments);  // plugin_check.cpp: the conformance suite
+int plugin_new(Arguments arguments);    // plugin_new.cpp: a folder to begin with
 
 }  // namespace attnlab::cli

@@ -1,172 +1,175 @@
 #include "framework/conformance/suite.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "framework/conformance/guard.h"
-#include "framework/conformance/property.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
 namespace attnlab::conformance {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using plugin::CheckCase;
 
-class Report {
+std::vector<Property> chosen(const std::vector<std::string>& names) {
+  const auto all = properties();
+  if (names.empty()) return {all.begin(), all.end()};
+  std::vector<std::string> known;
+  for (const auto& property : all) known.emplace_back(property.name);
+  std::vector<Property> list;
+  for (const auto& name : names) {
+    const auto found = std::find(known.begin(), known.end(), name);
+    if (found == known.end()) {
+      throw Error("--property: there is no property '" + name + "'." + did_you_mean(name, known),
+                  kExitUsage);
+    }
+    list.push_back(all[static_cast<std::size_t>(found - known.begin())]);
+  }
+  return list;
+}
+
+/// Cases of one property, from small to large, and what came of them.
+class Examination {
  public:
-  explicit Report(int fd) : fd_(fd) {}
-  void line(const Json& event) const {
-    const std::string text = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    [[maybe_unused]] const auto written = ::write(fd_, text.data(), text.size());
+  Examination(const LoadedPlugin& plugin, const SuiteRequest& request, const Property& property,
+              Listener& listener)
+      : plugin_(plugin), request_(request), property_(property), listener_(listener) {}
+
+  Result run(const std::vector<CheckCase>& cases) {
+    if (property_.not_applicable != nullptr) {
+      if (auto why = property_.not_applicable(plugin_.note()); !why.empty()) {
+        return {"not applicable", why};
+      }
+    }
+    std::string refusal;
+    std::int64_t done = 0, tried = 0;
+    for (const auto& check : cases) {
+      listener_.tries(property_.name, check, done++, static_cast<std::int64_t>(cases.size()));
+      refusal = Trial(plugin_, check, request_.device).refusal();
+      if (!refusal.empty()) continue;
+      ++tried;
+      if (const auto broken = violation(check); !broken.empty()) return shrunk({"", broken, check});
+    }
+    if (tried == 0) return {"not applicable", "the plugin refuses every case: " + refusal};
+    return {"passed", std::to_string(tried) + (tried == 1 ? " case" : " cases")};
   }
 
  private:
-  int fd_;
-};
-
-/// One property on one case; what the plugin throws is a failure.
-Verdict judge(const Property& property, const Subject& subject, const Case& c) {
-  try {
-    return property.check(subject, c);
-  } catch (const std::bad_alloc&) {
-    return fail("it ran out of memory");
-  } catch (const c10::Error& error) {
-    return fail(error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return fail(error.what());
-  }
-}
-
-bool takes(const Subject& subject, const Case& c) {
-  try {
-    return subject.refuses(c).empty();
-  } catch (const Error&) {
-    return false;  // parameters that exclude each other
-  }
-}
-
-struct Failure {
-  Case c;
-  Verdict verdict;
-};
-
-/// The smallest case near this one that still fails.
-Failure shrunk(const Property& property, const Subject& subject, Failure failure,
-               const Report& report) {
-  for (bool smaller_fails = true; smaller_fails;) {
-    smaller_fails = false;
-    for (const auto& c : smaller(failure.c, subject.note())) {
-      if (!takes(subject, c)) continue;
-      report.line({{"event", "case"}, {"property", property.name}, {"case", c.text()}});
-      auto verdict = judge(property, subject, c);
-      if (!verdict.failed()) continue;
-      failure = {c, std::move(verdict)};
-      smaller_fails = true;
-      break;
+  // Empty, or what was broken. Whatever a plugin throws on a case that it did not refuse counts.
+  std::string violation(const CheckCase& check) const {
+    try {
+      property_.check(Trial(plugin_, check, request_.device));
+      return {};
+    } catch (const c10::Error& error) {
+      return error.what_without_backtrace();
+    } catch (const std::exception& error) {
+      return *error.what() == '\0' ? "an exception without words" : error.what();
+    } catch (...) {
+      return "an exception that is not a std::exception";
     }
   }
-  return failure;
-}
 
-struct Tally {
-  std::int64_t passed = 0;
-  std::string not_applicable;
-  std::optional<Failure> failure;
+  bool accepted(const CheckCase& check) const {
+    try {
+      return Trial(plugin_, check, request_.device).refusal().empty();
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  // Greedy: the first simpler case that fails as well is where the search goes on.
+  Result shrunk(Result result) {
+    result.status = property_.only_noted ? "noted" : "failed";
+    std::vector<std::string> given;
+    for (const auto& [name, value] : request_.cases.given) given.push_back(name);
+    std::int64_t left = property_.cases == nullptr ? request_.shrink : 0;
+    for (bool progress = true; progress && left > 0;) {
+      progress = false;
+      for (const auto& check : plugin::simpler(result.check, plugin_.note(), given)) {
+        if (left-- <= 0) break;
+        if (!accepted(check)) continue;
+        listener_.tries(property_.name, check, 0, 0);
+        const auto broken = violation(check);
+        if (broken.empty()) continue;
+        result.text = broken;
+        result.check = check;
+        progress = true;
+        break;
+      }
+    }
+    return result;
+  }
+
+  const LoadedPlugin& plugin_;
+  const SuiteRequest& request_;
+  const Property& property_;
+  Listener& listener_;
 };
 
-Tally run_property(const Property& property, const Subject& subject, const std::vector<Case>& all,
-                   const Request& request, const Report& report) {
-  Tally tally;
-  for (const auto& c : all) {
-    if (!takes(subject, c)) continue;
-    report.line({{"event", "case"}, {"property", property.name}, {"case", c.text()}});
-    auto verdict = judge(property, subject, c);
-    if (verdict.failed()) {
-      tally.failure = Failure{c, std::move(verdict)};
-      if (request.shrink) tally.failure = shrunk(property, subject, *tally.failure, report);
-      return tally;
+void refuse_impossible(const LoadedPlugin& plugin, at::Device device) {
+  const auto& note = plugin.note();
+  const std::string name(note.name.view());
+  const auto need = [&](std::uint32_t any_of, const std::string& what) {
+    if ((note.traits & any_of) == 0) {
+      throw Error("attention '" + name + "' declares no " + what + "; nothing can be checked.");
     }
-    if (verdict.kind == Verdict::Kind::not_applicable) tally.not_applicable = verdict.why;
-    tally.passed += verdict.kind == Verdict::Kind::passed;
-    if (property.once) break;
-  }
-  return tally;
-}
-
-Json summary(const Property& property, const Tally& tally) {
-  Json event{{"event", "property"}, {"property", property.name}, {"cases", tally.passed}};
-  if (tally.failure) {
-    event["status"] = "failed";
-    event["why"] = tally.failure->verdict.why;
-    event["case"] = tally.failure->c.text();
-  } else if (tally.passed == 0) {
-    event["status"] = "not applicable";
-    event["why"] =
-        tally.not_applicable.empty() ? "the plugin refuses every case" : tally.not_applicable;
+  };
+  need(plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16,
+       "dtype (kFloat32 ...)");
+  need(plugin::kStrict | plugin::kInclusive, "causality (kStrict, kInclusive)");
+  if (device.is_cuda()) {
+    need(plugin::kRunsOnCuda, "device cuda (kRunsOnCuda)");
   } else {
-    event["status"] = "passed";
+    need(plugin::kRunsOnCpu, "device cpu (kRunsOnCpu)");
   }
-  return event;
 }
 
-std::vector<Property> chosen(const Request& request) {
-  std::vector<Property> result;
-  std::vector<std::string> names;
-  for (const auto& property : properties()) {
-    names.emplace_back(property.name);
-    if (request.properties.empty() ||
-        std::ranges::find(request.properties, property.name) != request.properties.end()) {
-      result.push_back(property);
-    }
+// What a case starts from where only some of its fields are given.
+CheckCase plain_case(const plugin::PluginNote& note, const CaseRequest& request) {
+  CheckCase check;
+  check.head_dim = allowed_head_dim(note, 16);
+  check.dtype = dtypes_of(note).front();
+  check.causality = first_causality(note);
+  check.seed = request.seed;
+  check.parameters = request.given;
+  return check;
+}
+
+std::vector<CheckCase> cases_for(const Property& property, const LoadedPlugin& plugin,
+                                 const SuiteRequest& request, const std::vector<CheckCase>& usual) {
+  const auto start = plain_case(plugin.note(), request.cases);
+  if (!request.only_case.empty()) return {plugin::parse_case(request.only_case, start)};
+  if (property.cases == nullptr) return usual;
+  auto cases = property.cases(plugin.note());
+  for (auto& check : cases) {
+    check.head_dim = allowed_head_dim(plugin.note(), check.head_dim);
+    check.dtype = start.dtype;
+    check.causality = start.causality;
+    check.seed = start.seed;
+    check.parameters = start.parameters;
   }
-  for (const auto& name : request.properties) {
-    if (std::ranges::find(names, name) == names.end()) {
-      throw Error("unknown property '" + name + "'." + did_you_mean(name, names), kExitUsage);
-    }
-  }
-  return result;
+  return cases;
 }
 
 }  // namespace
 
-int run_suite(const Request& request, int report_fd) {
-  const auto selected = chosen(request);
-  install_guard();
-  at::set_num_threads(2);
-  const auto plugin = load_plugin(request.plugin);
-  const Subject subject(plugin);
-  const auto device = request.cuda ? at::kCUDA : at::kCPU;
-  auto all = cases(plugin.note(), request.seed, request.cases, device);
-  if (!request.only_case.empty()) all = {parse_case(request.only_case, plugin.note())};
-  const Report report(report_fd);
-  bool failed = false;
-  for (const auto& property : selected) {
-    const auto tally = run_property(property, subject, all, request, report);
-    failed = failed || tally.failure.has_value();
-    report.line(summary(property, tally));
-  }
-  return failed ? kExitRunsFailed : kExitOk;
-}
-
-Request request_from_json(const std::string& text, const std::string& source) {
-  try {
-    const auto json = Json::parse(text);
-    Request request;
-    request.plugin = json.at("plugin");
-    request.properties = json.at("properties").get<std::vector<std::string>>();
-    request.seed = json.at("seed");
-    request.cases = json.at("cases");
-    request.only_case = json.at("case");
-    request.shrink = json.at("shrink");
-    request.cuda = json.at("cuda");
-    return request;
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(source + " is not a request of `attnlab plugin check`: " + error.what());
+void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener& listener) {
+  refuse_impossible(plugin, request.device);
+  const auto list = chosen(request.properties);
+  const Trial first(plugin, plain_case(plugin.note(), request.cases), request.device);
+  (void)first.refusal();  // throws where the user's parameters cannot be
+  const auto usual = make_cases(plugin, request.cases);
+  std::vector<std::string> names;
+  for (const auto& property : list) names.emplace_back(property.name);
+  listener.begins(names);
+  std::string closed;  // the gate that failed
+  for (const auto& property : list) {
+    Result result{"not run", "'" + closed + "' failed; mend that first"};
+    if (closed.empty()) {
+      Examination examination(plugin, request, property, listener);
+      result = examination.run(cases_for(property, plugin, request, usual));
+    }
+    listener.ended(property.name, result);
+    if (property.gate && result.status == "failed") closed = property.name;
   }
 }
 

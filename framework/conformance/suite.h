@@ -1,30 +1,43 @@
-/// suite.h: runs properties over cases in this process, and says on the way where it is.
+/// suite.h: every property of one plugin, over all cases, with the smallest case that breaks it.
+///   It trusts nothing of the plugin's but its note: attention weights are read, not asked for.
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "framework/conformance/cases.h"
+#include "framework/conformance/property.h"
+
 namespace attnlab::conformance {
 
-/// What `attnlab plugin check` asks of its child; JSON in a file.
-struct Request {
-  std::string plugin;                   // the library's file
-  std::vector<std::string> properties;  // names; empty: all
-  std::uint64_t seed = 1;
-  std::int64_t cases = 6;  // random ones, beside the fixed
-  std::string only_case;   // one case's text instead of all
-  bool shrink = true;      // make a failing case smaller
-  bool cuda = false;
+struct SuiteRequest {
+  std::vector<std::string> properties{};  // in this order; empty: all
+  CaseRequest cases{};
+  std::string only_case{};   // "T=7,D=16,...": this one alone
+  std::int64_t shrink = 60;  // attempts at a simpler failing case
+  at::Device device{at::kCPU};
 };
 
-/// Reports one JSON object a line on `report_fd`: {"event": "case" | "property", ...}. "case" comes
-/// before a case is run, so that whoever reads knows what a crash or a hang was about. Returns an
-/// exit code: 0, or kExitRunsFailed where a property failed. Throws Error where the plugin cannot
-/// be loaded or names are unknown.
-int run_suite(const Request& request, int report_fd);
+struct Result {
+  std::string status;         // passed, noted, failed, not applicable, not run
+  std::string text;           // what went wrong, or why it says nothing; "15 cases" when passed
+  plugin::CheckCase check{};  // the smallest that fails; with status failed or noted
+};
 
-/// Reads the request's JSON; throws Error naming `source`.
-[[nodiscard]] Request request_from_json(const std::string& text, const std::string& source);
+/// What a suite tells while it goes on.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void begins(const std::vector<std::string>& properties) = 0;
+  /// Before each case, so that it is known what ran when the process dies.
+  virtual void tries(const std::string& property, const plugin::CheckCase& check, std::int64_t done,
+                     std::int64_t cases) = 0;
+  virtual void ended(const std::string& property, const Result& result) = 0;
+};
+
+/// Throws Error: an unknown property, parameters or a case that cannot be, a plugin without a dtype
+/// or causality, a device that it does not declare.
+void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener& listener);
 
 }  // namespace attnlab::conformance

@@ -10,6 +10,7 @@
 #include "framework/core/error.h"
 #include "framework/train/memory_meter.h"
 #include "framework/worker/bench.h"
+#include "framework/worker/check.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/run.h"
 
@@ -21,6 +22,15 @@ std::string read_file(const std::string& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// Child of `attnlab plugin check`.
+int check(const std::string& path) {
+  using namespace attnlab;
+  setenv("MKL_DYNAMIC", "FALSE", 0);
+  worker::install_stop_signals();
+  const worker::ParentWatch watch(launch::kReportFd);
+  return worker::check(launch::check_request_from_json(read_file(path), path));
 }
 
 // `job` runs a spec: worker::run, worker::bench.
@@ -38,17 +48,18 @@ int run(int (*job)(const attnlab::launch::RunSpec&), const std::string& path) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.size() == 2 && (words[0] == "run" || words[0] == "bench")) {
-    try {
-      return run(words[0] == "run" ? attnlab::worker::run : attnlab::worker::bench, words[1]);
-    } catch (const attnlab::Error& error) {
-      std::fprintf(stderr, "attnlab-worker: %s\n", error.what());
-      return error.exit_code();
-    }
+  const std::string job = words.size() == 2 ? words[0] : "";
+  try {
+    if (job == "run") return run(attnlab::worker::run, words[1]);
+    if (job == "bench") return run(attnlab::worker::bench, words[1]);
+    if (job == "check") return check(words[1]);
+  } catch (const attnlab::Error& error) {
+    std::fprintf(stderr, "attnlab-worker: %s\n", error.what());
+    return error.exit_code();
   }
   std::fprintf(
       stderr,
-      "usage: attnlab-worker run|bench SPEC.json\nIt does one run or one timing; `attnlab run`, "
-      "`grid` and `bench` start it.\n");
+      "usage: attnlab-worker run|bench|check SPEC.json\nIt does one run, one timing or one "
+      "check; `attnlab run`, `grid`, `bench` and `plugin check` start it.\n");
   return attnlab::kExitUsage;
 }

@@ -1,0 +1,144 @@
+#include "framework/conformance/judge.h"
+
+#include <cmath>
+#include <sstream>
+
+#include "framework/attention/reference.h"
+#include "framework/core/text.h"
+
+namespace attnlab::conformance {
+namespace {
+
+at::Tensor leaf(const at::Tensor& tensor, at::ScalarType dtype) {
+  return tensor.detach()
+      .to(at::kCPU, dtype, /*non_blocking=*/false, /*copy=*/true)
+      .requires_grad_(true);
+}
+
+Attended backward(const at::Tensor& out, const at::Tensor& grad_out, const at::Tensor& q,
+                  const at::Tensor& k, const at::Tensor& v) {
+  out.backward(grad_out.to(at::kCPU, out.scalar_type()));
+  return {out.detach(), q.grad(), k.grad(), v.grad()};
+}
+
+at::Tensor difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kCPU, at::kDouble) - b.to(at::kCPU, at::kDouble)).abs();
+}
+
+void each(const std::string& what, const Attended& a, const Attended& b, auto&& expect) {
+  expect("output, " + what, a.out, b.out);
+  expect("gradient of the query, " + what, a.dq, b.dq);
+  expect("gradient of the key, " + what, a.dk, b.dk);
+  expect("gradient of the value, " + what, a.dv, b.dv);
+}
+
+std::string number(const at::Tensor& tensor, std::int64_t index) {
+  return exact_number(tensor.reshape({-1})[index].item<double>());
+}
+
+// Index of the largest element, NaN first.
+std::int64_t worst(const at::Tensor& tensor) {
+  return tensor.to(at::kCPU, at::kDouble)
+      .nan_to_num(HUGE_VAL)
+      .reshape({-1})
+      .argmax()
+      .item<std::int64_t>();
+}
+
+}  // namespace
+
+double largest(const at::Tensor& tensor) {
+  return tensor.numel() == 0 ? 0.0 : tensor.to(at::kDouble).abs().max().item<double>();
+}
+
+double ulp(double value, at::ScalarType dtype) {
+  if (value == 0 || !std::isfinite(value)) return 0;
+  const int bits = dtype == at::kDouble  ? 52
+                   : dtype == at::kFloat ? 23
+                   : dtype == at::kHalf  ? 10
+                                         : 7;
+  return std::ldexp(1.0, std::ilogb(value) - bits);
+}
+
+std::string where_largest(const at::Tensor& tensor) {
+  std::int64_t rest = worst(tensor);
+  std::string text;
+  for (std::int64_t axis = tensor.dim() - 1; axis >= 0; --axis) {
+    text = std::to_string(rest % tensor.size(axis)) + (text.empty() ? "" : ", ") + text;
+    rest /= tensor.size(axis);
+  }
+  return "[" + text + "]";
+}
+
+void expect_by_rule(const std::string& what, const at::Tensor& actual, const at::Tensor& libtorch,
+                    const at::Tensor& reference, at::ScalarType dtype) {
+  const auto off = difference(actual, reference);
+  const double allowed =
+      2 * largest(difference(libtorch, reference)) + 4 * ulp(largest(reference), dtype);
+  const double error = largest(off);
+  if (error <= allowed) return;  // false for NaN
+  throw Violation(what + " is off by " + exact_number(error) + " at " + where_largest(off) +
+                  "; allowed are " + exact_number(allowed) +
+                  " (2 x LibTorch's own error in this dtype + 4 ulp)");
+}
+
+void expect_equal_bits(const std::string& what, const at::Tensor& actual,
+                       const at::Tensor& expected) {
+  if (!actual.defined() && !expected.defined()) return;
+  if (actual.defined() != expected.defined()) throw Violation(what + ": one of the two is missing");
+  const auto same = actual.eq(expected).logical_or(actual.isnan().logical_and(expected.isnan()));
+  if (same.all().item<bool>()) return;
+  const auto differs = same.logical_not();
+  const auto at = worst(differs);
+  throw Violation(what + ": " + std::to_string(differs.sum().item<std::int64_t>()) + " of " +
+                  std::to_string(differs.numel()) + " numbers differ, the first at " +
+                  where_largest(differs) + ": " + number(actual, at) + " instead of " +
+                  number(expected, at));
+}
+
+void expect_close(const std::string& what, const at::Tensor& actual, const at::Tensor& expected) {
+  if (!actual.defined() && !expected.defined()) return;
+  if (actual.defined() != expected.defined()) throw Violation(what + ": one of the two is missing");
+  const auto off = difference(actual, expected);
+  const double allowed = 64 * ulp(largest(expected), expected.scalar_type());
+  if (largest(off) <= allowed) return;
+  const auto at = worst(off);
+  throw Violation(what + ": differs by " + exact_number(largest(off)) + " at " +
+                  where_largest(off) + ": " + number(actual, at) + " instead of " +
+                  number(expected, at) + "; rounding explains " + exact_number(allowed));
+}
+
+void expect_equal_bits(const std::string& what, const Attended& actual, const Attended& expected) {
+  each(what, actual, expected,
+       [](const std::string& name, const at::Tensor& a, const at::Tensor& b) {
+         expect_equal_bits(name, a, b);
+       });
+}
+
+void expect_close(const std::string& what, const Attended& actual, const Attended& expected) {
+  each(what, actual, expected,
+       [](const std::string& name, const at::Tensor& a, const at::Tensor& b) {
+         expect_close(name, a, b);
+       });
+}
+
+Attended reference(const AttentionInput& input, const at::Tensor& grad_out,
+                   const at::Tensor& mask) {
+  const auto q = leaf(input.query, at::kDouble), k = leaf(input.key, at::kDouble),
+             v = leaf(input.value, at::kDouble);
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
+  return backward(masked_reference(q, k, v, mask, scale), grad_out, q, k, v);
+}
+
+Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
+                     const at::Tensor& mask) {
+  const auto dtype = input.query.scalar_type();
+  const auto q = leaf(input.query, dtype), k = leaf(input.key, dtype), v = leaf(input.value, dtype);
+  const auto seen = mask.any(-1, /*keepdim=*/true);
+  const auto open = mask.logical_or(seen.logical_not());  // a row of nothing would be NaN
+  const auto out =
+      at::scaled_dot_product_attention(q, k, v, open).masked_fill(seen.logical_not(), 0);
+  return backward(out, grad_out, q, k, v);
+}
+
+}  // namespace attnlab::conformance

@@ -1,0 +1,55 @@
+// batch.cpp: a sequence is computed from itself and its id, wherever in a batch it stands.
+#include <algorithm>
+#include <numeric>
+
+#include "framework/conformance/judge.h"
+#include "framework/conformance/properties/all.h"
+
+namespace attnlab::conformance {
+namespace {
+
+// The sequences `rows` of the trial's batch, with their ids.
+Attended attend_rows(const Trial& trial, const std::vector<std::int64_t>& rows) {
+  const auto index = at::tensor(rows);
+  const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
+  const auto all = trial.input();
+  const AttentionInput input{pick(all.query), pick(all.key), pick(all.value), pick(all.hidden)};
+  auto call = trial.call();
+  const auto ids = call.ids;
+  call.ids.clear();
+  for (const auto row : rows) call.ids.push_back(ids[static_cast<std::size_t>(row)]);
+  return trial.attend(input, call, pick(trial.grad_out()));
+}
+
+Attended rows_of(const Attended& whole, const std::vector<std::int64_t>& rows) {
+  const auto index = at::tensor(rows);
+  const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
+  return {pick(whole.out), pick(whole.dq), pick(whole.dk), pick(whole.dv)};
+}
+
+void check(const Trial& drawn) {
+  auto check = drawn.check();
+  check.batch = std::max<std::int64_t>(check.batch, 2);
+  const Trial trial(drawn.plugin(), check, drawn.input().query.device());
+  std::vector<std::int64_t> order(static_cast<std::size_t>(check.batch));
+  std::iota(order.begin(), order.end(), 0);
+  const auto whole = attend_rows(trial, order);
+
+  std::reverse(order.begin(), order.end());
+  expect_close("the batch and its sequence ids in another order", attend_rows(trial, order),
+               rows_of(whole, order));
+  for (const std::int64_t row : {std::int64_t{0}, check.batch - 1}) {
+    expect_close("sequence " + std::to_string(row) + " in a batch of its own",
+                 attend_rows(trial, {row}), rows_of(whole, {row}));
+  }
+}
+
+}  // namespace
+
+const Property kBatch{.name = "batch",
+                      .promise =
+                          "permuting the batch with its sequence ids permutes the output, and a "
+                          "sequence alone is what it is in a batch",
+                      .check = check};
+
+}  // namespace attnlab::conformance

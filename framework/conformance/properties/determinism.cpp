@@ -1,0 +1,101 @@
+// determinism.cpp: a result is a function of input and context, whatever was computed before it.
+#include <ATen/Parallel.h>
+
+#include "framework/conformance/judge.h"
+#include "framework/conformance/properties/all.h"
+
+namespace attnlab::conformance {
+namespace {
+
+class Threads {
+ public:
+  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+void check_call_order(const Trial& trial, const at::Tensor& expected) {
+  const auto layer = trial.build();
+  const auto ask = [&](const Call& call) {
+    return layer->forward(trial.input(), call.context()).output.detach();
+  };
+  expect_equal_bits("the first call of a new object", ask(trial.call()), expected);
+  auto other = trial.call();
+  other.step += 5;
+  other.run_seed += 1;
+  (void)ask(other);
+  expect_equal_bits("a call after one of another step", ask(trial.call()), expected);
+  at::manual_seed(12345);
+  expect_equal_bits("a call after a change of LibTorch's own generator", ask(trial.call()),
+                    expected);
+}
+
+void check(const Trial& trial) {
+  at::manual_seed(1);
+  const auto expected = trial.attend(trial.input(), trial.call());
+  expect_equal_bits("asked a second time", trial.attend(trial.input(), trial.call()), expected);
+  check_call_order(trial, expected.out);
+  for (const int count : {1, 3}) {
+    const Threads threads(count);
+    expect_close("with " + std::to_string(count) + " threads",
+                 trial.attend(trial.input(), trial.call()), expected);
+  }
+}
+
+// Everything that a draw may depend on, changed one at a time.
+std::vector<std::pair<const char*, Call>> other_calls(const Trial& trial) {
+  std::vector<std::pair<const char*, Call>> calls(4, {"run seed", trial.call()});
+  calls[0].second.run_seed += 1;
+  calls[1].first = "step";
+  calls[1].second.step += 1;
+  calls[2].first = "layer";
+  calls[2].second.layer += 1;
+  calls[3].first = "sequence ids";
+  for (auto& id : calls[3].second.ids) id += 7;
+  return calls;
+}
+
+void check_seed(const Trial& trial) {
+  const auto input = trial.input();
+  const auto before = trial.run(input, trial.call());
+  if (!trial.has(plugin::kDrawsAtRandom)) {
+    for (const auto& [what, call] : other_calls(trial)) {
+      expect_equal_bits(
+          "the plugin does not declare kDrawsAtRandom, and with another " + std::string(what),
+          trial.run(input, call), before);
+    }
+    return;
+  }
+  auto other = trial.call();
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    other.run_seed += 1;
+    if (!trial.run(input, other).equal(before)) return;
+  }
+  throw Violation("the plugin declares kDrawsAtRandom, and five run seeds give the same output");
+}
+
+}  // namespace
+
+const Property kDeterminism{.name = "determinism",
+                            .promise =
+                                "the same input and context give the same result: again, in any "
+                                "order of calls, on any number of threads",
+                            .check = check};
+
+const Property kSeed{
+    .name = "seed",
+    .promise = "the run seed matters where the plugin draws at random, and nowhere else",
+    .check = check_seed,
+    .cases = [](const plugin::PluginNote&) {
+      plugin::CheckCase check;
+      check.batch = check.heads = 2;
+      check.length = 192;
+      check.head_dim = 16;
+      return std::vector{check};
+    }};
+
+}  // namespace attnlab::conformance

@@ -1,0 +1,96 @@
+// memory.cpp: no byte is used before it was written, none is written out of bounds, and memory
+// grows as declared.
+#include <array>
+#include <cmath>
+
+#include "framework/conformance/guard_allocator.h"
+#include "framework/conformance/judge.h"
+#include "framework/conformance/properties/all.h"
+#include "framework/core/text.h"
+
+namespace attnlab::conformance {
+namespace {
+
+// What fresh memory holds, for one call.
+Attended attend_with(const Trial& trial, Fill fill) {
+  const auto input = trial.input();
+  const auto grad = trial.grad_out();
+  struct Restore {
+    ~Restore() { set_fill(Fill::zero); }
+  } restore;
+  set_fill(fill);
+  return trial.attend(input, trial.call(), grad);
+}
+
+void check_unwritten(const Trial& trial) {
+  const auto zero = attend_with(trial, Fill::zero);
+  expect_equal_bits("where fresh memory holds NaN instead of 0", attend_with(trial, Fill::nan),
+                    zero);
+  expect_equal_bits("where fresh memory holds 1.5e16 instead of 0", attend_with(trial, Fill::large),
+                    zero);
+}
+
+void check_bounds(const Trial& trial) {
+  const auto input = trial.input();
+  (void)damage();
+  (void)trial.run(input, trial.call());
+  if (const auto found = damage(); !found.empty()) throw Violation("forward wrote " + found);
+  (void)trial.attend(input, trial.call());
+  if (const auto found = damage(); !found.empty()) throw Violation("backward wrote " + found);
+}
+
+constexpr std::array<std::int64_t, 3> kLengths{1024, 2048, 4096};
+
+// Bytes of tensors that forward and backward need beside inputs and their copies.
+double bytes_for(const Trial& drawn, std::int64_t length) {
+  auto check = drawn.check();
+  check.length = length;
+  const Trial trial(drawn.plugin(), check, at::kCPU);
+  const auto input = trial.input();
+  const auto grad = trial.grad_out();
+  const auto before = live_bytes();
+  reset_peak();
+  (void)trial.attend(input, trial.call(), grad);
+  return static_cast<double>(peak_bytes() - before);
+}
+
+// The exponent p of bytes ~ T^p. A plugin without scratch memory has the copies of its inputs.
+void check_growth(const Trial& trial) {
+  std::array<double, kLengths.size()> bytes{};
+  std::string table;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = bytes_for(trial, kLengths[i]);
+    table +=
+        (i == 0 ? "" : ", ") + human_bytes(bytes[i]) + " at T = " + std::to_string(kLengths[i]);
+  }
+  const double exponent = std::log2(bytes[2] / bytes[1]);
+  const bool quadratic = trial.has(plugin::kQuadraticMemory);
+  const double allowed = quadratic ? 2.2 : 1.3;
+  if (exponent <= allowed) return;
+  throw Violation("memory grows with T^" + exact_number(std::round(exponent * 100) / 100) + ": " +
+                  table + "; " +
+                  (quadratic ? "expected T^2, as declared"
+                             : "expected T; mend it, or declare kQuadraticMemory"));
+}
+
+}  // namespace
+
+const Property kUnwritten{.name = "unwritten",
+                          .promise = "the result does not depend on what fresh memory held",
+                          .check = check_unwritten};
+
+const Property kBounds{.name = "bounds",
+                       .promise = "nothing is written outside of the blocks that were asked for",
+                       .check = check_bounds};
+
+const Property kMemory{.name = "memory",
+                       .promise = "memory grows with T, or with T x T where declared",
+                       .check = check_growth,
+                       .cases = [](const plugin::PluginNote&) {
+                         plugin::CheckCase check;
+                         check.length = kLengths.back();
+                         check.head_dim = 16;
+                         return std::vector{check};
+                       }};
+
+}  // namespace attnlab::conformance

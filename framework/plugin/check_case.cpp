@@ -1,0 +1,123 @@
+#include "framework/plugin/check_case.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace attnlab::plugin {
+namespace {
+
+constexpr std::array kDtypes{"float32", "bfloat16", "float16", "float64"};
+
+[[noreturn]] void refuse(const std::string& word, const std::string& expected) {
+  throw Error("--case: '" + word + "': expected " + expected + ".", kExitUsage);
+}
+
+template <class Integer>
+Integer number(const std::string& word, const std::string& value, Integer low) {
+  Integer result{};
+  const auto* end = value.data() + value.size();
+  const auto [stop, failed] = std::from_chars(value.data(), end, result);
+  if (failed != std::errc{} || stop != end || result < low) {
+    refuse(word, "an integer of at least " + std::to_string(low));
+  }
+  return result;
+}
+
+const std::string& one_of(const std::string& word, const std::string& value,
+                          const std::vector<std::string>& names) {
+  if (std::find(names.begin(), names.end(), value) == names.end()) {
+    refuse(word, "one of " + join(names, ", "));
+  }
+  return value;
+}
+
+void set(CheckCase& check, const std::string& word, const std::string& key,
+         const std::string& value) {
+  if (key == "B") return void(check.batch = number<std::int64_t>(word, value, 1));
+  if (key == "H") return void(check.heads = number<std::int64_t>(word, value, 1));
+  if (key == "T") return void(check.length = number<std::int64_t>(word, value, 1));
+  if (key == "D") return void(check.head_dim = number<std::int64_t>(word, value, 1));
+  if (key == "seed") return void(check.seed = number<std::uint64_t>(word, value, 0));
+  if (key == "dtype") {
+    return void(check.dtype = one_of(word, value, {kDtypes.begin(), kDtypes.end()}));
+  }
+  if (key == "causality") {
+    const bool strict = one_of(word, value, {"strict", "inclusive"}) == "strict";
+    check.causality = strict ? config::Causality::strict : config::Causality::inclusive;
+    return;
+  }
+  if (key == "shared_keys") {
+    return void(check.shared_keys = one_of(word, value, {"true", "false"}) == "true");
+  }
+  refuse(word, "one of B, H, T, D, dtype, causality, shared_keys, seed before '='");
+}
+
+// 1, 2, 3, a half, one less: what halving skips is still found.
+std::vector<std::int64_t> smaller_numbers(std::int64_t n, std::int64_t low) {
+  std::set<std::int64_t> numbers;
+  for (const auto m : {low, low + 1, low + 2, n / 4, n / 2, n - n / 4, n - 1}) {
+    if (m >= low && m < n) numbers.insert(m);
+  }
+  return {numbers.begin(), numbers.end()};
+}
+
+}  // namespace
+
+std::string text(const CheckCase& check) {
+  const auto field = [](const char* key, auto value) { return key + std::to_string(value) + ","; };
+  return field("B=", check.batch) + field("H=", check.heads) + field("T=", check.length) +
+         field("D=", check.head_dim) + "dtype=" + check.dtype +
+         ",causality=" + (check.causality == config::Causality::strict ? "strict" : "inclusive") +
+         ",shared_keys=" + (check.shared_keys ? "true" : "false") +
+         ",seed=" + std::to_string(check.seed);
+}
+
+std::string parameter_words(const CheckCase& check) {
+  std::vector<std::string> words;
+  for (const auto& [name, value] : check.parameters) words.push_back(name + "=" + value.text());
+  return join(words, " ");
+}
+
+CheckCase parse_case(const std::string& words, CheckCase start) {
+  for (const auto& word : split(words, ',')) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) refuse(word, "KEY=VALUE, such as T=7");
+    set(start, word, word.substr(0, equals), word.substr(equals + 1));
+  }
+  return start;
+}
+
+double cost(const CheckCase& check) {
+  const auto T = static_cast<double>(check.length);
+  return static_cast<double>(check.batch * check.heads) * T *
+         (T + static_cast<double>(check.head_dim));
+}
+
+std::vector<CheckCase> simpler(const CheckCase& check, const PluginNote& note,
+                               const std::vector<std::string>& fixed) {
+  std::vector<CheckCase> cases;
+  const auto vary = [&](std::int64_t CheckCase::*field, std::int64_t low) {
+    for (const auto number : smaller_numbers(check.*field, low)) {
+      cases.push_back(check);
+      cases.back().*field = number;
+    }
+  };
+  vary(&CheckCase::length, 1);
+  vary(&CheckCase::batch, 1);
+  vary(&CheckCase::heads, 1);
+  for (std::size_t i = 0; i < check.parameters.size(); ++i) {
+    const auto& name = check.parameters[i].first;
+    if (std::find(fixed.begin(), fixed.end(), name) != fixed.end()) continue;
+    cases.push_back(check);
+    cases.back().parameters.erase(cases.back().parameters.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  vary(&CheckCase::head_dim, note.min_head_dim);
+  return cases;
+}
+
+}  // namespace attnlab::plugin
