@@ -11,8 +11,8 @@ import sys
 
 ROOT = os.environ.get("ATTNLAB_SOURCE") or os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# tiktoken needs regex; zstandard unpacks archives of text.
-PACKAGES = ["tiktoken==0.14.0", "regex==2026.11.15", "zstandard==0.25.0"]
+# tiktoken needs regex; zstandard unpacks archives of text; numpy splits them.
+PACKAGES = ["tiktoken==0.14.0", "regex==2026.11.15", "zstandard==0.25.0", "numpy==2.4.6"]
 INSIDE = "ATTNLAB_REFERENCE_PYTHON"
 
 
