@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdlib>
+#include <optional>
+#include <string>
+
 #include "framework/cuda/attention_launch.h"
 #include "framework/sparse/cuda_library.h"
 #include "framework/sparse/plan_view.h"
@@ -123,6 +127,14 @@ struct PackedGradients {
   at::Tensor key, value, order, start, counts;
 };
 
+bool wants_atomics() {
+  static const char* const chosen = std::getenv("ATTNLAB_CUDA_BACKWARD");
+  TORCH_CHECK(chosen == nullptr || std::string(chosen) == "atomic" ||
+                  std::string(chosen) == "deterministic",
+              "ATTNLAB_CUDA_BACKWARD is '", chosen, "'; expected 'deterministic' or 'atomic'");
+  return chosen != nullptr && std::string(chosen) == "atomic";
+}
+
 void check_supported(const at::Tensor& query, const SegmentPlan& plan) {
   TORCH_CHECK(query.scalar_type() != at::kDouble,
               "[segment_attention] float64 is computed on the CPU only; the input is on ",
@@ -219,6 +231,11 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
     params.key_order = numbers(packed->order);
     params.key_start = numbers(packed->start);
     params.key_counts = numbers(packed->counts);
+  }
+  at::Tensor sums;
+  if (wants_atomics() && element != kAttnlabFloat32) {
+    sums = at::empty(q.sizes(), q.options().dtype(at::kFloat));
+    params.grad_query_sums = floats(sums);
   }
   check_launch(cuda_library().attention_backward(&params, element, current_stream(q)),
                "segment_attention");

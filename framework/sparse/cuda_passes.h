@@ -17,7 +17,9 @@ namespace attnlab::sparse::cuda {
                                   const at::Tensor& value, const SegmentPlan& plan);
 
 /// grads.out readable() in the inputs' dtype; grads.lse contiguous float32, or undefined.
-/// unique_keys: no row repeats among a group's packed keys. Bit-equal every time.
+/// unique_keys: no row repeats among a group's packed keys. Bit-equal every time, unless the
+/// environment says ATTNLAB_CUDA_BACKWARD=atomic: then, for 16-bit inputs, grad_query is added up
+/// with atomics, in two products of seven less.
 [[nodiscard]] InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
                                       const at::Tensor& key, const at::Tensor& value,
                                       const ForwardPass& forward, const SegmentPlan& plan,
