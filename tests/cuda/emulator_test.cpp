@@ -265,27 +265,6 @@ TEST(Emulator, mbarriers_hand_memory_over) {
   }
 }
 
-TEST(Emulator, counts_what_a_kernel_did) {
-  const auto numbers = small_numbers(32 * 8, 3);
-  const auto load = [&](std::uint32_t stride) {
-    emulator::reset_counts();
-    emulator::run({1, 32, 512 * 8}, [&] {
-      const auto row = static_cast<std::uint32_t>(gpu::lane()) * 16 * stride;
-      gpu::copy_async(row, numbers.data(), true);
-      gpu::copy_commit();
-      gpu::copy_wait<0>();
-      gpu::sync_warp();
-      std::uint32_t dealt[4];
-      gpu::load_matrices(dealt, row);
-    });
-    EXPECT_EQ(emulator::counts().matrix_loads, 1);
-    return emulator::counts().bank_conflicts;
-  };
-  EXPECT_EQ(load(1), 0);
-  EXPECT_EQ(load(2), 4);
-  EXPECT_EQ(load(8), 28);
-}
-
 TEST(Emulator, adds_atomically) {
   std::int32_t total = 0;
   emulator::run({3, 64, 4}, [&] {
