@@ -100,18 +100,20 @@ inline void multiply_slice(Strided<U> a, const U* b, std::int64_t b_row, Sum<U>*
   }
 }
 
-/// Units that are summed before they join the rest: errors grow with the number of slices.
-inline constexpr std::int64_t kDepth = 64;
+/// Units along D that are summed before they join the rest: errors of scores grow with the number
+/// of slices. Along rows a slice is a tile.
+inline constexpr std::int64_t kDepth = 32;
 
 /// c (+)= a b over [rows, depth] x [depth, columns]; columns is a multiple of kWidth. Without Add,
 /// depth is at least 1.
 template <bool Add, class U>
 inline void multiply(Strided<U> a, const U* b, std::int64_t b_row, Sum<U>* c, std::int64_t c_row,
                      std::int64_t rows, std::int64_t columns, std::int64_t depth) {
+  if (Add) return multiply_slice<true>(a, b, b_row, c, c_row, rows, columns, depth);
   for (std::int64_t k = 0; k < depth; k += kDepth) {
     const std::int64_t terms = depth - k < kDepth ? depth - k : kDepth;
     const Strided<U> slice{a.data + k * a.column, a.row, a.column};
-    if (Add || k > 0) {
+    if (k > 0) {
       multiply_slice<true>(slice, b + k * b_row, b_row, c, c_row, rows, columns, terms);
     } else {
       multiply_slice<false>(slice, b, b_row, c, c_row, rows, columns, terms);
