@@ -1,0 +1,155 @@
+"""broken_test.py: `attnlab plugin check` finds what is wrong with each plugin of tests/conformance/broken.
+
+Each is wrong in one place. It must be found under the right property's name, with a case and a command that
+repeats it; properties that have nothing to do with it must hold.
+"""
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+import unittest
+
+BUILD = os.environ["ATTNLAB_BUILD"]
+ATTNLAB = os.path.join(BUILD, "bin", "attnlab")
+FAILED, CRASHED, HUNG, OUT_OF_MEMORY = 3, 4, 5, 6
+
+# plugin -> (property that names it, what it says, other properties that the same fault breaks)
+BROKEN = {
+    "leaks_next": ("causality", "output row t takes .* of value row s at .*", "future_values future_pattern dense"),
+    "pattern_leak": ("future_pattern", "it is the choice of keys that looks ahead: mend it, or declare kPatternSeesFuture",
+                     ""),
+    "gradient_leak": ("future_values", "with respect to the value of later rows is .*; expected exactly 0",
+                      "gradients finite_differences"),
+    "wrong_gradient": ("gradients", "the gradient of the key is off by .*; allowed are", "finite_differences"),
+    "no_softmax": ("softmax", r"the weight \[b, h, t, s\] is off by", "gradients"),
+    "out_of_bounds": ("bounds", "forward wrote bytes 0 to 0 after the end of a block of", ""),
+    "unwritten": ("unwritten", "where fresh memory holds NaN instead of 0", "softmax gradients finite_differences"),
+    "ignores_seed": ("seed", "declares kDrawsAtRandom, and five run seeds give the same output", ""),
+    "secret_draw": ("seed", "does not declare kDrawsAtRandom, and with another run seed", ""),
+    "call_order": ("determinism", "numbers differ, the first at",
+                   "unwritten layout causality softmax future_values future_pattern poison gradients batch evaluation "
+                   "finite_differences"),
+    "batch_position": ("batch", "sequence ids in another order|in a batch of its own", ""),
+    "quadratic": ("memory", r"memory grows with T\^2\S*: .*; expected T; mend it, or declare kQuadraticMemory", ""),
+    "modifies_input": ("inputs", "the key after a call: .* numbers differ", "evaluation determinism finite_differences "
+                       "softmax gradients unwritten"),
+    "ignores_strides": ("layout", "the output for every second number of a tensor|for views of", ""),
+    "wrong_dtype": ("output", "the output has dtype Double; expected Float", ""),
+    "not_finite": ("output", "the output holds NaN or infinity for finite query, key and value", ""),
+    "dense_when": ("dense", "the output with window=16 is off by", ""),
+    "bad_statistics": ("evaluation", "the statistic 'load' is not finite", ""),
+    "takes_anything": ("parameters", "window=no_such_value is accepted; expected an Error that names 'window'", ""),
+}
+
+
+def check(*words, plugin, code):
+    library = os.path.join(BUILD, "lib", "attnlab", "broken_plugins", f"attention_{plugin}.so")
+    return run([ATTNLAB, "plugin", "check", library, *words], code)
+
+
+def run(command, code):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != code:
+        raise AssertionError(f"exit code {done.returncode}, expected {code}:\n{command}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def failures(text):
+    """property -> what is printed below its line."""
+    parts = re.split(r"(?m)^  (\w+) +(FAILED|passed|noted|not applicable|not run)", text)
+    return {name: rest for name, status, rest in zip(parts[1::3], parts[2::3], parts[3::3]) if status == "FAILED"}
+
+
+class Broken(unittest.TestCase):
+    def test_each_is_found_by_the_right_name(self):
+        for plugin, (name, words, others) in BROKEN.items():
+            with self.subTest(plugin):
+                found = failures(check("--cases", "0", "--shrink=10", plugin=plugin, code=FAILED))
+                self.assertIn(name, found)
+                self.assertRegex(" ".join(found[name].split()), words)
+                self.assertEqual(set(found) - {name} - set(others.split()), set())
+
+    def test_every_property_that_can_fail_is_broken_by_one(self):
+        listed = re.findall(r"(?m)^  (\w+) +(?:passed|noted|not applicable)", check("--cases", "0", plugin="right", code=0))
+        caught = {name for name, _, _ in BROKEN.values()} | {"finite_differences"}  # wrong_gradient, below
+        self.assertEqual(set(listed) - {"poison"}, caught)
+        self.assertIn("finite_differences", failures(check("--property", "finite_differences", plugin="wrong_gradient",
+                                                           code=FAILED)))
+
+    def test_nothing_is_found_where_nothing_is_wrong(self):
+        text = check("--seed", "3", plugin="right", code=0)
+        self.assertRegex(text, r"(?m)^\d+ passed, 0 failed, ")
+
+    def test_nan_that_reaches_earlier_rows_is_noted_and_no_failure(self):
+        text = check("--property", "poison", plugin="right", code=0)
+        self.assertRegex(text, r"(?m)^  poison +noted")
+        self.assertIn("NaN or infinity in rows later than t = 0 change output rows up to t", text)
+
+
+class Report(unittest.TestCase):
+    def test_names_the_smallest_case_and_a_command_that_repeats_it(self):
+        text = check("--property", "causality", "--seed", "5", plugin="leaks_next", code=FAILED)
+        self.assertRegex(text, r"case +B=1,H=1,T=1,D=1,dtype=\w+,causality=strict|case +B=1,H=1,T=2,D=1,")
+        command = shlex.split(re.search(r"repeat +attnlab (.*)", text)[1])
+        again = run([ATTNLAB, *command], FAILED)
+        self.assertEqual(failures(again).keys(), {"causality"})
+        self.assertIn(re.search(r"case +(\S+)", text)[1], again)
+
+    def test_without_shrinking_the_first_failing_case_stands(self):
+        text = check("--property", "softmax", "--shrink=0", "--cases", "0", plugin="no_softmax", code=FAILED)
+        self.assertNotIn("D=1,", re.search(r"case +(\S+)", text)[1])
+
+    def test_a_crash_names_the_case_and_the_rest_is_checked(self):
+        text = check("--cases", "0", plugin="crashes", code=CRASHED)
+        found = failures(text)
+        self.assertRegex(found["output"], r"crashed: SIGSEGV")
+        self.assertRegex(found["output"], r"case +B=1,H=3,T=31,D=8,")
+        self.assertRegex(text, r"(?m)^  parameters +passed")
+        self.assertIn("memory", found)
+
+    def test_a_hang_is_ended(self):
+        text = check("--cases", "0", "--time-limit", "4", "--property", "output", plugin="hangs", code=HUNG)
+        self.assertRegex(failures(text)["output"], r"hung: no end after 4\.?0* s, killed \(--time-limit\)")
+
+    def test_a_plugin_that_ends_the_process_is_no_success(self):
+        text = check("--cases", "0", "--property", "output", plugin="exits", code=CRASHED)
+        self.assertIn("ended the process with exit code 0", failures(text)["output"])
+
+    def test_memory_beyond_the_limit_is_refused_by_size(self):
+        text = check("--property", "memory", "--memory-limit", "64", plugin="right", code=FAILED)
+        self.assertRegex(failures(text)["memory"], r"the plugin asked for \d+ bytes while it had \d+; the memory limit is")
+
+
+class Usage(unittest.TestCase):
+    def refused(self, *words, code, expected):
+        self.assertRegex(run([ATTNLAB, "plugin", "check", *words], code), expected)
+
+    def test_what_cannot_be_checked_is_refused_in_words(self):
+        right = os.path.join(BUILD, "lib", "attnlab", "broken_plugins", "attention_right.so")
+        window = right.replace("right", "dense_when")
+        self.refused(code=2, expected="expected the name or the file of a plugin")
+        self.refused("./no_such.so", code=1, expected="there is no plugin library './no_such.so'")
+        self.refused("no_such_plugin", code=1, expected="no_such_plugin")
+        self.refused(right, "--property", "causal", code=1,
+                     expected="there is no property 'causal'. Did you mean 'causality'")
+        self.refused(right, "--case", "T=0", code=2, expected="--case: 'T=0': expected an integer of at least 1")
+        self.refused(right, "--case", "X=1", code=2, expected="expected one of B, H, T, D, dtype, causality")
+        self.refused(right, "--device", "cuda", code=1, expected="cuda")
+        self.refused(right, "--device", "tpu", code=2, expected="--device: expected cpu or cuda, found 'tpu'")
+        self.refused(window, "window=0", code=1, expected="dense_when.window: 0 is out of range; expected an integer from 1")
+        self.refused(window, "windw=3", code=1, expected="unknown key 'windw'.*Did you mean 'window'")
+
+    def test_a_library_of_something_else_is_refused(self):
+        with tempfile.NamedTemporaryFile(suffix=".so") as file:
+            file.write(b"no library")
+            file.flush()
+            self.refused(file.name, code=1, expected="not an ELF|truncated|ELF")
+
+    def test_a_parameter_can_be_fixed(self):
+        window = os.path.join(BUILD, "lib", "attnlab", "broken_plugins", "attention_dense_when.so")
+        self.assertIn("1 passed", run([ATTNLAB, "plugin", "check", window, "--property", "causality", "window=2"], 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
