@@ -1,0 +1,283 @@
+#include "framework/data/corpus_dataset.h"
+
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "framework/core/digest.h"
+#include "framework/data/batch_loader.h"
+#include "framework/data/corpus_entry.h"
+#include "framework/data/dataset_table.h"
+#include "framework/data/epoch_order.h"
+#include "framework/data/score.h"
+#include "tests/data/support.h"
+
+namespace attnlab::data {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+Bytes as_uint16(const std::vector<std::int32_t>& tokens) {
+  Bytes bytes;
+  for (const auto token : tokens) {
+    bytes.push_back(static_cast<std::uint8_t>(token & 255));
+    bytes.push_back(static_cast<std::uint8_t>(token >> 8));
+  }
+  return bytes;
+}
+
+/// A folder with 100 training and 23 validation tokens, 0, 1, 2, ... and 500, 501, ...
+class Corpus : public DataTest {
+ protected:
+  void SetUp() override {
+    manifest.name = "text";
+    manifest.tokens = "bytes";
+    manifest.vocabulary = 600;
+    manifest.end_of_text = 599;
+    manifest.dtype = "uint16";
+    manifest.vocabulary_digest = "bytes";
+    manifest.test_size = 0.1;
+    manifest.plain_text_split = "file";
+    manifest.sources = {{"x.txt", 5, "ab"}};
+    add_part("train", manifest.train, 0, 100);
+    add_part("val", manifest.val, 500, 23);
+    save();
+  }
+
+  void add_part(const std::string& name, CorpusPart& part, std::int32_t first, std::size_t count) {
+    std::vector<std::int32_t> tokens(count);
+    std::iota(tokens.begin(), tokens.end(), first);
+    part.documents = 1;
+    part.tokens = static_cast<std::int64_t>(count);
+    part.bin = add_file(name + ".bin", as_uint16(tokens));
+    part.index = add_file(name + ".index", Bytes(16));
+  }
+  CorpusFile add_file(const std::string& name, const Bytes& content) {
+    write("c/" + name, content);
+    return {static_cast<std::int64_t>(content.size()), {sha256_hex(as_text(content))}};
+  }
+  void save() const { write("c/manifest.json", bytes_of(to_json(manifest))); }
+
+  std::unique_ptr<Dataset> open(std::int64_t length,
+                                const std::string& sampling = "offsets") const {
+    return open_dataset(section("text", {{"path", config::Node((dir / "c").string())},
+                                         {"length", config::Node(length)},
+                                         {"sampling", config::Node(sampling)}}),
+                        "");
+  }
+  std::string refusal(std::int64_t length = 8) const {
+    return message_of([&] { static_cast<void>(open(length)); });
+  }
+
+  CorpusManifest manifest;
+};
+
+TEST_F(Corpus, trains_from_any_offset) {
+  const auto dataset = open(8);
+  ASSERT_EQ(dataset->size(Split::train), 92);
+  const Example last = dataset->get(Split::train, 91);
+  EXPECT_EQ(last.input.front(), 91);
+  EXPECT_EQ(last.target.back(), 99);
+  EXPECT_THROW(static_cast<void>(dataset->get(Split::train, 92)), std::out_of_range);
+  EXPECT_EQ(dataset->size(Split::test), 0);
+}
+
+TEST_F(Corpus, scores_every_validation_token_once_after_the_token_before_it) {
+  for (const std::int64_t length : {1, 5, 8, 23}) {
+    const auto dataset = open(length);
+    std::int32_t next = 500;
+    for (std::int64_t i = 0; i < dataset->size(Split::valid); ++i) {
+      const Example example = dataset->get(Split::valid, i);
+      ASSERT_EQ(std::ssize(example.input), length);
+      for (std::size_t t = 0; t < example.target.size(); ++t) {
+        if (next == 523) {
+          ASSERT_EQ(example.target[t], -1);
+          continue;
+        }
+        ASSERT_EQ(example.target[t], next);
+        ASSERT_EQ(example.input[t], next == 500 ? 599 : next - 1);
+        ++next;
+      }
+    }
+    EXPECT_EQ(next, 523);
+  }
+}
+
+TEST_F(Corpus, sees_each_window_once_an_epoch_in_another_order_each_time) {
+  const auto dataset = open(8, "epoch");
+  constexpr std::int64_t kWindows = 12;  // (100 - 1) / 8
+  std::vector<std::vector<std::int64_t>> epochs;
+  for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+    std::vector<std::int64_t> order;
+    for (std::int64_t step = 0; step < kWindows / 4; ++step) {
+      for (const auto& draw : dataset->draw(7, epoch * kWindows / 4 + step, 4))
+        order.push_back(draw.index);
+    }
+    std::set<std::int64_t> distinct(order.begin(), order.end());
+    EXPECT_EQ(distinct.size(), static_cast<std::size_t>(kWindows));
+    EXPECT_EQ(*distinct.rbegin(), 88);
+    epochs.push_back(order);
+  }
+  EXPECT_NE(epochs[0], epochs[1]);
+  EXPECT_NE(epochs[1], epochs[2]);
+}
+
+TEST_F(Corpus, has_a_digest_of_its_tokens) {
+  const auto before = open(8)->info();
+  EXPECT_EQ(before.digest, manifest.digest());
+  EXPECT_EQ(before.metric, "perplexity");
+  EXPECT_EQ(before.vocabulary, 600);
+  add_part("val", manifest.val, 501, 23);
+  save();
+  EXPECT_NE(open(8)->info().digest, before.digest);
+}
+
+TEST_F(Corpus, refuses_files_that_are_not_what_was_prepared) {
+  auto content = read_file(dir / "c/train.bin");
+  content[3] ^= 1;
+  write("c/train.bin", content);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("train.bin' is not what was prepared: expected sha256 "),
+                               HasSubstr("Prepare the corpus again.")));
+  content.pop_back();
+  write("c/train.bin", content);
+  EXPECT_THAT(refusal(),
+              HasSubstr("train.bin' has 199 bytes; expected 200. Prepare the corpus again."));
+  std::filesystem::remove(dir / "c/train.bin");
+  EXPECT_THAT(refusal(), HasSubstr("train.bin' cannot be read: No such file"));
+  std::filesystem::remove(dir / "c/manifest.json");
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr("text: no prepared corpus (manifest.json) was found. Looked in"),
+                    HasSubstr("attnlab data prepare text --source PATH")));
+}
+
+TEST_F(Corpus, refuses_a_length_beyond_the_data) {
+  EXPECT_THAT(refusal(24),
+              HasSubstr("dataset.length 24 is beyond the data; expected 1 to 23 for text."));
+}
+
+TEST_F(Corpus, is_no_openwebtext2_unless_prepared_as_such) {
+  const auto opened = message_of([&] {
+    static_cast<void>(
+        inspect_dataset(section("openwebtext2", {{"path", config::Node((dir / "c").string())},
+                                                 {"length", config::Node(std::int64_t{8})}}),
+                        ""));
+  });
+  EXPECT_THAT(opened, HasSubstr("was prepared as text, not as openwebtext2. Say dataset=text"));
+}
+
+TEST_F(Corpus, finds_every_contradiction_in_a_manifest) {
+  const std::string good = to_json(manifest);
+  EXPECT_EQ(to_json(parse_manifest(good, "m")), good);
+  for (const auto& [from, to, says] : std::vector<std::array<std::string, 3>>{
+           {"\"attnlab corpus\"", "\"other\"", "m: 'format': expected attnlab corpus, found other"},
+           {"\"version\": 1", "\"version\": 2",
+            "m: 'version': expected 1; prepare the corpus again"},
+           {"\"uint16\"", "\"int8\"", "'dtype': expected uint16 or uint32"},
+           {"\"vocabulary\": 600", "\"vocabulary\": 70000",
+            "'vocabulary': expected 1 to 65536 for uint16"},
+           {"\"end_of_text\": 599", "\"end_of_text\": 600",
+            "'end_of_text': expected an id below vocabulary"},
+           {"\"tokens\": 100", "\"tokens\": 99",
+            "m: train: 'tokens': expected as many tokens as bin has"},
+           {"\"bytes\": 16", "\"bytes\": 24",
+            "'documents': expected as many documents as index has"},
+           {"\"tokens\": 100", "\"tokens\": -1", "'tokens': expected a count, found -1"},
+           {"\"seed\": 0", "\"seed\": \"x\"", "'seed': expected a count, found x"},
+           {"\"train\": {", "\"train\": [], \"other\": {", "'train': expected an object"},
+           {"\"test_size\": 0.1", "\"test_size\": 1.5",
+            "'test_size': expected above 0 and below 1"},
+       }) {
+    const auto at = good.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    auto bad = good;
+    bad.replace(at, from.size(), to);
+    EXPECT_THAT(message_of([&] { static_cast<void>(parse_manifest(bad, "m")); }), HasSubstr(says))
+        << from;
+  }
+  EXPECT_THAT(message_of([&] { static_cast<void>(parse_manifest(good.substr(0, 100), "m")); }),
+              HasSubstr("not valid JSON"));
+  EXPECT_THAT(
+      message_of([&] { static_cast<void>(parse_manifest(std::string(1'000'000, '['), "m")); }),
+      HasSubstr("nested too deep"));
+}
+
+TEST_F(Corpus, reads_tokens_of_four_bytes) {
+  write("wide.bin", {1, 0, 1, 0, 255, 255, 255, 0});
+  const TokenFile tokens(dir / "wide.bin", 4);
+  std::vector<std::int64_t> out(2);
+  tokens.copy(0, std::span(out));
+  EXPECT_EQ(out, (std::vector<std::int64_t>{65537, 16777215}));
+  EXPECT_THAT(message_of([&] { TokenFile odd(dir / "wide.bin", 3); }),
+              HasSubstr("are no whole number of tokens of 3 bytes"));
+  EXPECT_NEAR(unigram_perplexity(tokens), 2, 1e-12);
+}
+
+TEST_F(Corpus, gives_the_same_batches_whatever_is_loaded_ahead) {
+  const auto dataset = open(8);
+  const auto all = [&](std::int64_t ahead, bool slow) {
+    BatchLoader loader(
+        *dataset, {.seed = 3, .batch_size = 2, .accumulation = 3, .steps = 20, .ahead = ahead});
+    std::vector<std::vector<std::int64_t>> inputs;
+    for (int step = 0; step < 20; ++step) {
+      if (slow) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      auto parts = loader.next();
+      EXPECT_EQ(parts.size(), 3u);
+      for (auto& part : parts) {
+        EXPECT_EQ(part.scored, 16);
+        inputs.push_back(part.input);
+        inputs.push_back(part.sequence_ids);
+      }
+    }
+    inputs.push_back({static_cast<std::int64_t>(std::hash<std::string>{}(loader.digest()))});
+    return inputs;
+  };
+  const auto one = all(1, false);
+  EXPECT_EQ(all(8, true), one);
+  EXPECT_EQ(all(2, false), one);
+}
+
+TEST_F(Corpus, hands_on_what_reading_threw) {
+  struct Broken : Dataset {
+    DatasetInfo nothing;
+    const DatasetInfo& info() const override { return nothing; }
+    std::int64_t size(Split) const override { return 5; }
+    Example get(Split, std::int64_t) const override { throw Error("torn"); }
+  } broken;
+  BatchLoader loader(broken, {.steps = 3});
+  EXPECT_EQ(message_of([&] { static_cast<void>(loader.next()); }), "torn");
+}
+
+TEST(EpochOrder, is_a_permutation_for_any_count) {
+  for (const std::uint64_t count : {1, 2, 3, 4, 5, 17, 64, 1000, 4097}) {
+    std::set<std::uint64_t> seen;
+    const EpochOrder order(1, 2, count);
+    for (std::uint64_t place = 0; place < count; ++place) seen.insert(order.at(place));
+    EXPECT_EQ(seen.size(), count);
+    EXPECT_LT(*seen.rbegin(), count);
+  }
+}
+
+TEST(EpochOrder, leaves_few_numbers_where_they_were) {
+  const EpochOrder order(1, 0, 10'000);
+  int fixed = 0, neighbours = 0;
+  for (std::uint64_t place = 0; place + 1 < 10'000; ++place) {
+    fixed += order.at(place) == place;
+    neighbours += order.at(place) + 1 == order.at(place + 1);
+  }
+  EXPECT_LT(fixed, 12);  // one is expected, of a Poisson distribution
+  EXPECT_LT(neighbours, 12);
+}
+
+TEST(Score, comes_from_nats) {
+  EXPECT_DOUBLE_EQ(score("bits_per_dim", std::log(2.0)).value, 1);
+  EXPECT_EQ(score("bits_per_char", 1).key.unit, "bits");
+  EXPECT_DOUBLE_EQ(score("perplexity", std::log(50257.0)).value, 50257);
+  EXPECT_EQ(score("perplexity", 1).key.name, "val/perplexity");
+  EXPECT_THAT(message_of([] { static_cast<void>(score("accuracy", 1)); }),
+              HasSubstr("unknown metric 'accuracy'"));
+}
+
+}  // namespace
+}  // namespace attnlab::data
