@@ -34,18 +34,28 @@ std::vector<at::Tensor> results(const SegmentPlan& plan, const RandomInput& in, 
   return {all.out, all.dq, all.dk, all.dv};
 }
 
-class SegmentBits : public testing::TestWithParam<PlanKind> {};
-
-TEST_P(SegmentBits, are_equal_for_one_two_and_three_threads_and_every_call) {
-  const auto plan = random_plan(GetParam(), {2, 3, 331}, 41);
-  const RandomInput in({2, 3, 331, 24}, at::kFloat, false);
+void expect_same_bits(const SegmentPlan& plan, const RandomInput& in) {
   const auto one = results(plan, in, 1);
-  for (const int threads : {1, 2, 3}) {
+  for (const int threads : {1, 2, 3, 4}) {
     const auto again = results(plan, in, threads);
     for (std::size_t i = 0; i < one.size(); ++i) {
       EXPECT_TRUE(again[i].equal(one[i])) << threads << " threads, result " << i;
     }
   }
+}
+
+class SegmentBits : public testing::TestWithParam<PlanKind> {};
+
+TEST_P(SegmentBits, are_equal_for_one_to_four_threads_and_every_call) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    const auto plan = random_plan(GetParam(), {2, 3, 331}, 41);
+    expect_same_bits(plan, RandomInput({2, 3, 331, 24}, dtype, false));
+  }
+}
+
+TEST(SegmentBitsOfOneSegment, are_equal_where_many_threads_share_one_segment) {
+  expect_same_bits(sparse::full_plan(1, 1, 1500, false),
+                   RandomInput({1, 1, 1500, 16}, at::kFloat, false));
 }
 
 INSTANTIATE_TEST_SUITE_P(plans, SegmentBits,
