@@ -181,10 +181,14 @@ class Package(Kit):
                          r"project uses Other 99\.1\.0\. Set CMAKE_CXX_COMPILER in a fresh build folder\.")
 
     def test_finds_the_build_folder_itself(self):
-        code, text = self.configure(f"-DCMAKE_PREFIX_PATH={BUILD}", lines="get_target_property(at attnlab::sparse "
-                                    "IMPORTED_LOCATION)\nmessage(STATUS \"sparse: ${at}\")")
+        lines = "".join(f"get_target_property(at attnlab::{name} IMPORTED_LOCATION)\nmessage(STATUS \"at ${{at}} .\")\n"
+                        for name in ("core", "config", "plugin", "attention", "sparse", "attnlab"))
+        code, text = self.configure(f"-DCMAKE_PREFIX_PATH={BUILD}", lines=lines)
         self.assertEqual(code, 0, text)
-        self.assertIn(f"sparse: {BUILD}/lib/libattnlab_sparse.so", text)
+        files = re.findall(r"-- at (\S+) \.", text)
+        self.assertEqual(len(files), 6, text)
+        for file in files:
+            self.assertTrue(file.startswith(BUILD) and os.path.exists(file), file)
 
 
 if __name__ == "__main__":
