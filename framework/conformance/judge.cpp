@@ -1,5 +1,7 @@
 #include "framework/conformance/judge.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <cmath>
 #include <sstream>
 
@@ -130,8 +132,10 @@ Attended reference(const AttentionInput& input, const at::Tensor& grad_out,
   return backward(masked_reference(q, k, v, mask, scale), grad_out, q, k, v);
 }
 
-Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
-                     const at::Tensor& mask) {
+namespace {
+
+Attended one_order(const AttentionInput& input, const at::Tensor& grad_out,
+                   const at::Tensor& mask) {
   const auto dtype = input.query.scalar_type();
   const auto q = leaf(input.query, dtype), k = leaf(input.key, dtype), v = leaf(input.value, dtype);
   const auto seen = mask.any(-1, /*keepdim=*/true);
@@ -139,6 +143,43 @@ Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
   const auto out =
       at::scaled_dot_product_attention(q, k, v, open).masked_fill(seen.logical_not(), 0);
   return backward(out, grad_out, q, k, v);
+}
+
+/// LibTorch on the keys in `order`, its results back in theirs.
+Attended in_order(const AttentionInput& input, const at::Tensor& grad_out, const at::Tensor& mask,
+                  const at::Tensor& order) {
+  const auto turned = [&](const at::Tensor& x, std::int64_t axis) {
+    return x.index_select(axis, order.to(x.device())).contiguous();
+  };
+  AttentionInput other = input;
+  other.key = turned(input.key, 2);
+  other.value = turned(input.value, 2);
+  auto result = one_order(other, grad_out, turned(mask, 3));
+  const auto back = order.argsort();
+  result.dk = result.dk.index_select(2, back);
+  result.dv = result.dv.index_select(2, back);
+  return result;
+}
+
+}  // namespace
+
+Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
+                     const at::Tensor& mask, const Attended& exact) {
+  constexpr int kOrders = 8;
+  const std::int64_t T = input.key.size(2);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(/*seed=*/1);
+  auto worst = one_order(input, grad_out, mask);
+  const auto keep_worse = [](at::Tensor& kept, const at::Tensor& other, const at::Tensor& truth) {
+    if (largest(difference(other, truth)) > largest(difference(kept, truth))) kept = other;
+  };
+  for (int i = 1; i < kOrders; ++i) {
+    const auto other = in_order(input, grad_out, mask, at::randperm(T, generator));
+    keep_worse(worst.out, other.out, exact.out);
+    keep_worse(worst.dq, other.dq, exact.dq);
+    keep_worse(worst.dk, other.dk, exact.dk);
+    keep_worse(worst.dv, other.dv, exact.dv);
+  }
+  return worst;
 }
 
 }  // namespace attnlab::conformance

@@ -131,8 +131,8 @@ class Usage(unittest.TestCase):
         self.refused(code=2, expected="expected the name or the file of a plugin")
         self.refused("./no_such.so", code=1, expected="there is no plugin library './no_such.so'")
         self.refused("no_such_plugin", code=1, expected="no_such_plugin")
-        self.refused(right, "--property", "causal", code=1,
-                     expected="there is no property 'causal'. Did you mean 'causality'")
+        self.refused(right, "--property", "causalty", code=1,
+                     expected="there is no property 'causalty'. Did you mean 'causality'")
         self.refused(right, "--case", "T=0", code=2, expected="--case: 'T=0': expected an integer of at least 1")
         self.refused(right, "--case", "X=1", code=2, expected="expected one of B, H, T, D, dtype, causality")
         self.refused(right, "--device", "cuda", code=1, expected="cuda")

@@ -16,7 +16,8 @@ void check(const Trial& drawn) {
   const auto mask =
       causal_mask(T, trial.strict()).expand({trial.check().batch, trial.check().heads, T, T});
   const auto actual = trial.attend(input, trial.call());
-  const auto libtorch = by_libtorch(input, grad, mask), exact = reference(input, grad, mask);
+  const auto exact = reference(input, grad, mask);
+  const auto libtorch = by_libtorch(input, grad, mask, exact);
   const std::string with = " with " + std::string(trial.note().dense_when.view());
   expect_by_rule("the output" + with, actual.out, libtorch.out, exact.out, trial.dtype());
   expect_by_rule("the gradient of the query" + with, actual.dq, libtorch.dq, exact.dq,
