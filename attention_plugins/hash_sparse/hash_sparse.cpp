@@ -3,10 +3,13 @@
 ///   Sparse Flash Attention", https://arxiv.org/abs/2306.01160; over the segment engine.
 #include <ATen/ATen.h>
 
+#include <tuple>
+
 #include "attention_plugins/hash_sparse/hashing.h"
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
 #include "framework/sparse/plans.h"
+#include "framework/sparse/remembered.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
@@ -47,18 +50,31 @@ class HashSparse final : public Attention {
 
  private:
   [[nodiscard]] sparse::SegmentPlan plan_for(const AttentionInput& input,
-                                             const AttentionContext& context) const {
+                                             const AttentionContext& context) {
     const bool include_self = shape_.causality == config::Causality::inclusive;
     const auto& query = input.query;
     if (config_.buckets == 1) {
-      return sparse::full_plan(query.size(0), query.size(1), query.size(2), include_self);
+      return sparse::full_plan(query.size(0), query.size(1), query.size(2), include_self,
+                               query.device());
     }
-    const auto projections = hash_sparse::draw_projections(config_, shape_, context);
+    const auto projections = projections_for(query, context);               // [H, D, buckets/2]
     const auto query_buckets = hash_sparse::hash_rows(query, projections);  // [B, H, T]
     const auto key_buckets = config_.keys == Keys::shared
                                  ? query_buckets
                                  : hash_sparse::hash_rows(input.key, projections);
     return sparse::bucket_plan(query_buckets, key_buckets, config_.buckets, include_self);
+  }
+
+  /// Drawn once a step, so that a captured step finds them on the GPU; a CPU draws where it needs.
+  [[nodiscard]] at::Tensor projections_for(const at::Tensor& query,
+                                           const AttentionContext& context) {
+    const auto draw = [&] {
+      return sparse::to_device_of(query, hash_sparse::draw_projections(config_, shape_, context));
+    };
+    if (query.is_cpu()) return draw();
+    const bool fixed = config_.projections == hash_sparse::Projections::fixed;
+    return projections_.get(
+        {context.run_seed, context.layer, fixed ? 0 : context.step, query.device()}, draw);
   }
 
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {
@@ -72,6 +88,8 @@ class HashSparse final : public Attention {
 
   AttentionShape shape_;
   HashSparseConfig config_;
+  sparse::Remembered<std::tuple<std::uint64_t, std::int64_t, std::int64_t, at::Device>>
+      projections_;
   std::string kernel_ = "not run yet";
 };
 

@@ -3,6 +3,9 @@
 ///   Sparse Flash Attention", https://arxiv.org/abs/2306.01160; over the segment engine.
 #include <ATen/ATen.h>
 
+#include <tuple>
+#include <vector>
+
 #include "attention_plugins/qk_drop/qk_drop_config.h"
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
@@ -10,6 +13,7 @@
 #include "framework/sparse/hashing.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/plans.h"
+#include "framework/sparse/remembered.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
@@ -18,12 +22,11 @@ namespace {
 using qk_drop::Evaluation;
 using qk_drop::QkDropConfig;
 
-/// Keep mask bool [B, H, T]. Row t of head h is kept by a pure function of (run seed, layer, step,
-/// sequence id, h, t), from a stream of its own per `side`.
+/// Keep mask bool [B, H, T], on the CPU. Row t of head h is kept by a pure function of (run seed,
+/// layer, step, sequence id, h, t), from a stream of its own per `side`.
 at::Tensor draw_keep(std::string_view side, double rate, const at::Tensor& query,
                      const AttentionContext& context) {
   const std::int64_t B = query.size(0), H = query.size(1), T = query.size(2);
-  if (rate == 0) return at::ones({B, H, T}, at::kBool);
   const auto keep = at::empty({B, H, T}, at::kBool);
   auto* to = keep.mutable_data_ptr<bool>();
   sparse::share(B * H, [&](const auto& next) {
@@ -50,11 +53,11 @@ class QkDrop final : public Attention {
     check_input(input, "qk_drop");
     check_sequence_ids(input, context, "qk_drop");
     const bool drops = context.training || config_.evaluation == Evaluation::same;
-    const auto keep = [&](std::string_view side, double rate) {
-      return draw_keep(side, drops ? rate : 0.0, input.query, context);
-    };
-    const auto plan = sparse::kept_plan(keep("qk_drop.query", config_.query_rate()),
-                                        keep("qk_drop.key", config_.key_rate()), include_self_);
+    const double query_rate = drops ? config_.query_rate() : 0.0;
+    const double key_rate = drops ? config_.key_rate() : 0.0;
+    const auto plan = sparse::kept_plan(
+        keep("qk_drop.query", query_rate, input.query, context, query_keep_),
+        keep("qk_drop.key", key_rate, input.query, context, key_keep_), include_self_);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
@@ -65,6 +68,31 @@ class QkDrop final : public Attention {
   [[nodiscard]] std::string kernel() const override { return kernel_; }
 
  private:
+  /// All that a mask depends on: seed, layer, step, sequences, rate, shape and device.
+  using Draw = std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::vector<std::int64_t>,
+                          double, std::vector<std::int64_t>, at::Device>;
+
+  /// On the query's device. There a captured step finds it; a CPU draws where it needs.
+  [[nodiscard]] static at::Tensor keep(std::string_view side, double rate, const at::Tensor& query,
+                                       const AttentionContext& context,
+                                       sparse::Remembered<Draw>& known) {
+    const auto shape = query.sizes().slice(0, 3);
+    if (rate == 0) return at::ones(shape, query.options().dtype(at::kBool));
+    const auto draw = [&] {
+      return sparse::to_device_of(query, draw_keep(side, rate, query, context));
+    };
+    if (query.is_cpu()) return draw();
+    const auto& ids = context.sequence_ids;
+    return known.get({context.run_seed,
+                      context.layer,
+                      context.step,
+                      {ids.begin(), ids.end()},
+                      rate,
+                      shape.vec(),
+                      query.device()},
+                     draw);
+  }
+
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {
     const auto counts = sparse::count(plan);
     const auto rows = static_cast<double>(plan.query_rows.numel());
@@ -75,6 +103,7 @@ class QkDrop final : public Attention {
 
   bool include_self_;
   QkDropConfig config_;
+  sparse::Remembered<Draw> query_keep_, key_keep_;
   std::string kernel_ = "not run yet";
 };
 

@@ -2,13 +2,17 @@
 ///   Transformer", https://arxiv.org/abs/2001.04451, section 2; over the segment engine.
 #include <ATen/ATen.h>
 
+#include <tuple>
+
 #include "attention_plugins/reformer/hashing.h"
 #include "attention_plugins/reformer/spread.h"
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
 #include "framework/sparse/chunk_plans.h"
+#include "framework/sparse/cuda_library.h"
 #include "framework/sparse/hashing.h"
 #include "framework/sparse/merge.h"
+#include "framework/sparse/remembered.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
@@ -16,9 +20,11 @@ namespace {
 
 using reformer::ReformerConfig;
 
-/// What the engine would make of each input, made once for all rounds: contiguous, and half
-/// precision as float32, which is rounded back only after the merge.
+/// What the engine would make of each input, made once for all rounds: on a CPU contiguous, and
+/// half precision as float32, which is rounded back only after the merge. A GPU's kernels read
+/// half precision and strides as they are.
 at::Tensor for_engine(const at::Tensor& input) {
+  if (sparse::on_cuda(input)) return input;
   const auto dtype = input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   return input.to(dtype).contiguous();  // [B, H, T, D]
 }
@@ -40,8 +46,7 @@ class Reformer final : public Attention {
 
     // One hash for both sides: keys are queries up to a positive factor, which argmax ignores.
     const at::Tensor buckets = sparse::hash_buckets(
-        input.query,
-        reformer::draw_projections(config_, shape_, context, bucket_count));  // [R, B, H, T]
+        input.query, projections_for(input.query, context, bucket_count));  // [R, B, H, T]
     const auto rounds = sparse::sort_into_chunks(buckets, bucket_count, config_.chunk);
 
     const sparse::ChunkRules rules{config_.bucket_mask, config_.correct_duplicates};
@@ -68,8 +73,24 @@ class Reformer final : public Attention {
   [[nodiscard]] std::string kernel() const override { return kernel_; }
 
  private:
+  /// Drawn once a step, so that a captured step finds them on the GPU; a CPU draws where it needs.
+  [[nodiscard]] at::Tensor projections_for(const at::Tensor& query, const AttentionContext& context,
+                                           std::int64_t buckets) {
+    const auto draw = [&] {
+      return sparse::to_device_of(query,
+                                  reformer::draw_projections(config_, shape_, context, buckets));
+    };
+    if (query.is_cpu()) return draw();
+    const bool fixed = config_.projections == reformer::Projections::fixed;
+    return projections_.get(
+        {context.run_seed, context.layer, fixed ? 0 : context.step, buckets, query.device()}, draw);
+  }
+
   AttentionShape shape_;
   ReformerConfig config_;
+  sparse::Remembered<
+      std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t, at::Device>>
+      projections_;
   std::string kernel_ = "not run yet";
 };
 
@@ -82,10 +103,14 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "Kitaev, Kaiser, Levskaya 2020, Reformer, arXiv 2001.04451",
                  .traits = plugin::kNeedsSharedKeys | plugin::kExactSoftmax |
                            plugin::kPatternSeesFuture | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
-                           plugin::kFloat32 | plugin::kBfloat16 | plugin::kFloat64 |
-                           plugin::kStrict | plugin::kDrawsAtRandom | plugin::kSelfAsLastResort,
+                           plugin::kFloat32 | plugin::kBfloat16 | plugin::kFloat16 |
+                           plugin::kFloat64 | plugin::kStrict | plugin::kDrawsAtRandom |
+                           plugin::kSelfAsLastResort,
                  // A pair in several rounds otherwise counts as often; README, Limits.
-                 .exact_when = "correct_duplicates=true"}),
+                 .exact_when = "correct_duplicates=true",
+                 // Angular hashing tells directions apart, and one channel has two. Each round's
+                 // gradient is a difference of sums over D that no single channel averages out.
+                 .min_head_dim = 8}),
     Reformer, ReformerConfig)
 
 }  // namespace attnlab

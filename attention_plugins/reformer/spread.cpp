@@ -7,17 +7,18 @@
 namespace attnlab::reformer {
 namespace {
 
-const std::int32_t* data(const at::Tensor& tensor) { return tensor.data_ptr<std::int32_t>(); }
+const std::int32_t* data(const at::Tensor& host) { return host.const_data_ptr<std::int32_t>(); }
 
 }  // namespace
 
 Spread spread_of(const sparse::ChunkedRounds& rounds) {
   const std::int64_t T = rounds.order.size(-1);
   const std::int64_t chunk = rounds.chunk;
+  const auto host_buckets = rounds.buckets.cpu(), host_order = rounds.order.cpu();
   std::int64_t pairs = 0, reached = 0, largest = 0;
   for (std::int64_t offset = 0; offset < rounds.order.numel(); offset += T) {
-    const std::int32_t* bucket = data(rounds.buckets) + offset;
-    const std::int32_t* order = data(rounds.order) + offset;
+    const std::int32_t* bucket = data(host_buckets) + offset;
+    const std::int32_t* order = data(host_order) + offset;
     std::int64_t begin = 0;  // of the bucket that the walk is in
     for (std::int64_t place = 0; place < T; ++place) {
       if (bucket[order[place]] != bucket[order[begin]]) begin = place;

@@ -14,7 +14,7 @@ struct Spread {
   std::int64_t largest = 0;  // rows in the fullest bucket
 };
 
-/// O(R B H T), from the sorted order alone.
+/// O(R B H T), from the sorted order alone. Waits for the device that it is on.
 [[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds);
 
 }  // namespace attnlab::reformer

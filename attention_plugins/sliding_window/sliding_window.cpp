@@ -7,6 +7,7 @@
 
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
+#include "framework/sparse/plan_seal.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
@@ -55,6 +56,7 @@ sparse::SegmentPlan window_plan(const at::Tensor& query, const SlidingWindowConf
   plan.include_self = include_self;
   const std::int64_t reach = std::min(config.window, T) * dilation;
   plan.max_distance = include_self ? reach : reach + 1;
+  sparse::seal(plan, T);
   return plan;
 }
 

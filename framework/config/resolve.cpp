@@ -54,6 +54,17 @@ void add_missing_by_name(Node& section, const Schemas& schemas, ParametersOf par
   }
 }
 
+/// What nobody chose: on a GPU bfloat16. Where the device is only found at run time, as on a CPU.
+void add_gpu_precision(Node& composed) {
+  Node& train = section_of(composed, "train");
+  const Node* const device = composed.find("device");
+  if (!train.is_map() || train.find("precision") != nullptr) return;
+  const auto* const name = device == nullptr ? nullptr : std::get_if<std::string>(&device->value());
+  if (name != nullptr && *name == "cuda") {
+    train.set("precision", Node(std::string("bfloat16"), kDefault));
+  }
+}
+
 void add_cosmetic(const std::vector<Parameter>& parameters, const std::string& prefix,
                   std::vector<std::string>& paths) {
   for (const auto& parameter : parameters) {
@@ -142,6 +153,7 @@ void sort_keys(Node& node) {
 void fill_defaults(Node& composed, const Schemas& schemas) {
   add_missing(composed, parameters_of<RunConfig>());
   add_missing(section_of(composed, "model"), parameters_of<ModelConfig>());
+  add_gpu_precision(composed);
   add_missing(section_of(composed, "train"), parameters_of<TrainConfig>());
   add_missing(section_of(composed, "dataset"), parameters_of<DatasetConfig>());
   add_missing_by_name(section_of(composed, "dataset"), schemas, dataset_parameters);

@@ -64,6 +64,17 @@ TEST(Resolve, every_value_is_there_in_canonical_order) {
   EXPECT_EQ(run.config.find_path("seed")->origin().text(), "run.yaml:2");
 }
 
+TEST(Resolve, precision_is_bfloat16_on_a_gpu_unless_somebody_chose) {
+  const auto precision = [](const std::string& yaml) {
+    return resolved(yaml + kDense).config.find_path("train.precision")->text();
+  };
+  EXPECT_EQ(precision("device: cuda\n"), "bfloat16");
+  EXPECT_EQ(precision("device: cuda\ntrain: {precision: float32}\n"), "float32");
+  EXPECT_EQ(precision("device: cpu\n"), "float32");
+  EXPECT_EQ(precision("device: auto\n"), "float32");
+  EXPECT_EQ(precision(""), "float32");
+}
+
 TEST(Resolve, unknown_key_at_the_top_names_the_nearest) {
   EXPECT_EQ(refusal("sead: 1\n" + kDense), "run.yaml:1: unknown key 'sead'. Did you mean 'seed'?");
 }

@@ -111,7 +111,7 @@ TEST_F(SharedWorkTest, a_cell_whose_owner_dies_becomes_ours) {
 TEST_F(SharedWorkTest, a_failure_elsewhere_counts_and_is_not_done_twice) {
   const auto run_id = claim_for(store::Owner::of_this_process());
   std::jthread other([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     store::Store(database).finish(run_id, store::RunStatus::failed, "no luck");
   });
   const Outcome outcome = launch_one(cell("a"));
