@@ -15,13 +15,13 @@ cmake --install "$build" --prefix "$root" --strip >/dev/null
 mkdir -p "$root/lib/deps" "$root/tests"
 for name in attnlab gpu-test gpu-bench; do install -m 755 "$here/$name" "$root/$name"; done
 install -m 644 "$here/environment" "$root/environment"
-sed -n 's/^ATTNLAB_TORCH_FOUND:[A-Z]*=//p' "$build/CMakeCache.txt" >"$root/libtorch.version"
-for test in "$build"/bin/test_gpu*; do
-  [ -e "$test" ] && install -s -m 755 "$test" "$root/tests/"
+sed -n 's/^set(ATTNLAB_TORCH_VERSION \(.*\))/\1/p' "$here/../attnlab_torch.cmake" >"$root/libtorch.version"
+for test in "$build"/bin/test_gpu "$build"/bin/test_cuda_gpu; do
+  [ ! -e "$test" ] || install -s -m 755 "$test" "$root/tests/"
 done
 
 # What the programs load, by the loader's own account; the host has its C library and LibTorch.
-mkdir "$root/lib/deps" "$root/lib/cxx"
+mkdir -p "$root/lib/cxx"
 find "$root/bin" "$root/lib" "$root/tests" -type f \( -perm -100 -o -name '*.so*' \) -exec ldd {} + 2>/dev/null |
   sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
   grep -v -E '/torch/lib/|/nvidia/|libcuda|/lib(c|m|dl|rt|pthread|resolv)\.so|ld-linux' |
