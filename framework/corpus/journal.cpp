@@ -66,6 +66,20 @@ Node node_of(const Journal& journal) {
   return node;
 }
 
+/// What would lead a resumption astray.
+void require_sound(const Journal& journal, const JsonFields& fields) {
+  if (journal.position.file > std::ssize(journal.sources)) {
+    fields.refuse("file", "at most " + std::to_string(journal.sources.size()));
+  }
+  if (journal.phase == Phase::count) return;
+  if (journal.documents > journal.all_documents) {
+    fields.refuse("documents", "at most all_documents");
+  }
+  if (journal.part_documents[0] + journal.part_documents[1] != journal.documents) {
+    fields.refuse("train_documents", "with val_documents as many as documents");
+  }
+}
+
 Journal journal_of(const JsonFields& fields) {
   Journal journal;
   journal.settings = fields.text("settings");
@@ -90,9 +104,17 @@ Journal journal_of(const JsonFields& fields) {
   if (files.size() != journal.files.size()) fields.refuse("files", "five files");
   for (std::size_t i = 0; i < files.size(); ++i) {
     journal.files[i] = {files[i].count("bytes"), files[i].texts("pieces")};
+    const auto whole = journal.files[i].bytes / data::kDigestPiece;
+    if (std::ssize(journal.files[i].pieces) != whole) {
+      files[i].refuse("pieces", std::to_string(whole) + " digests");
+    }
   }
+  require_sound(journal, fields);
   return journal;
 }
+
+/// What a file is called until it is whole; left there by a kill.
+fs::path beside(const fs::path& file) { return file.string() + ".new"; }
 
 void sync_folder(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -121,16 +143,19 @@ void write_journal(const fs::path& folder, const Journal& journal) {
   write_durably(folder / kName, config::to_json(node_of(journal), 1));
 }
 
-void remove_journal(const fs::path& folder) { fs::remove(folder / kName); }
+void remove_journal(const fs::path& folder) {
+  fs::remove(folder / kName);
+  fs::remove(beside(folder / kName));
+}
 
 void write_durably(const fs::path& file, const std::string& content) {
-  const fs::path beside = file.string() + ".new";
+  const fs::path written = beside(file);
   {
-    PartWriter writer(beside, {});
+    PartWriter writer(written, {});
     writer.add({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()});
     writer.sync();
   }
-  rename_durably(beside, file);
+  rename_durably(written, file);
 }
 
 void rename_durably(const fs::path& from, const fs::path& to) {

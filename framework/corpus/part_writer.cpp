@@ -21,22 +21,23 @@ PartWriter::PartWriter(std::filesystem::path file, const data::CorpusFile& state
       descriptor_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)),
       bytes_(state.bytes),
       pieces_(state.pieces) {
-  if (descriptor_ < 0) fail("write");
+  if (descriptor_.number < 0) fail("write");
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) fail("write");
+  if (::fstat(descriptor_.number, &status) != 0) fail("write");
   if (status.st_size < bytes_) {
-    ::close(descriptor_);
     throw Error("'" + file_.string() + "' is shorter than the journal says: expected " +
                 data::with_commas(bytes_) + " bytes, found " + data::with_commas(status.st_size) +
                 ". Begin anew with --restart.");
   }
-  if (::ftruncate(descriptor_, bytes_) != 0) fail("shorten");
+  if (::ftruncate(descriptor_.number, bytes_) != 0) fail("shorten");
   digest_tail();
-  if (::lseek(descriptor_, bytes_, SEEK_SET) < 0) fail("write");
+  if (::lseek(descriptor_.number, bytes_, SEEK_SET) < 0) fail("write");
   buffer_.reserve(kBuffer);
 }
 
-PartWriter::~PartWriter() { ::close(descriptor_); }
+PartWriter::Descriptor::~Descriptor() {
+  if (number >= 0) ::close(number);
+}
 
 void PartWriter::fail(const char* verb) const {
   const int reason = errno;
@@ -52,7 +53,7 @@ void PartWriter::digest_tail() {
   std::vector<std::uint8_t> room(kBuffer);
   for (auto at = bytes_ / data::kDigestPiece * data::kDigestPiece; at < bytes_;) {
     const auto wanted = std::min<std::int64_t>(bytes_ - at, kBuffer);
-    const auto got = ::pread(descriptor_, room.data(), static_cast<std::size_t>(wanted), at);
+    const auto got = ::pread(descriptor_.number, room.data(), static_cast<std::size_t>(wanted), at);
     if (got <= 0) fail("read");
     digest(std::span(room).first(static_cast<std::size_t>(got)));
     at += got;
@@ -88,7 +89,7 @@ void PartWriter::digest(std::span<const std::uint8_t> bytes) {
 
 void PartWriter::flush() {
   for (std::size_t done = 0; done < buffer_.size();) {
-    const auto count = ::write(descriptor_, buffer_.data() + done, buffer_.size() - done);
+    const auto count = ::write(descriptor_.number, buffer_.data() + done, buffer_.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail("write");
     done += static_cast<std::size_t>(count);
@@ -98,7 +99,7 @@ void PartWriter::flush() {
 
 void PartWriter::sync() {
   flush();
-  if (::fdatasync(descriptor_) != 0) fail("write");
+  if (::fdatasync(descriptor_.number) != 0) fail("write");
 }
 
 data::CorpusFile PartWriter::finished() const {

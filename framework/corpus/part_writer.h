@@ -19,7 +19,6 @@ class PartWriter {
   PartWriter(std::filesystem::path file, const data::CorpusFile& state);
   PartWriter(const PartWriter&) = delete;
   PartWriter& operator=(const PartWriter&) = delete;
-  ~PartWriter();
 
   /// Throws Error: the disk is full, or another reason. What was synced stays usable.
   void add(std::span<const std::uint8_t> bytes);
@@ -36,8 +35,17 @@ class PartWriter {
   [[noreturn]] void fail(const char* verb) const;
   void digest_tail();
 
+  /// Closed also when the constructor throws.
+  struct Descriptor {
+    int number;
+    explicit Descriptor(int opened) : number(opened) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor();
+  };
+
   std::filesystem::path file_;
-  int descriptor_;
+  Descriptor descriptor_;
   std::int64_t bytes_ = 0;  // flushed or not
   std::vector<std::uint8_t> buffer_;
   std::vector<std::string> pieces_;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "framework/corpus/blocks.h"
@@ -29,7 +30,8 @@ struct PrepareProgress {
 struct PrepareRequest {
   std::string name;  // "openwebtext2"
   std::filesystem::path source;
-  std::filesystem::path out;  // made when all is done; until then it is `out`.part
+  std::optional<data::CorpusSource> official;  // what the file `source` must be
+  std::filesystem::path out;                   // made when all is done; until then it is `out`.part
   ReadOptions reading;
   double test_size = 0.0005;
   std::int64_t seed = 2357;
@@ -46,10 +48,11 @@ struct Prepared {
   bool was_there = false;  // with these settings from this source: nothing was done
 };
 
-/// Throws Error: a source that is missing, damaged, cut short or has changed since the preparation
-/// began; other settings than those it was begun with; more bad lines than allowed; too few
-/// documents to split; no room on the disk; another process at work on it. What was done until
-/// then is kept, and the same call goes on from there.
+/// Throws Error: a source that is missing, damaged, cut short, not the official one where that is
+/// asked for, or has changed since the preparation began; a folder that may not be written; other
+/// settings than those it was begun with; more bad lines than allowed; too few documents to split;
+/// no room on the disk; another process at work on it. What was done until then is kept, and the
+/// same call goes on from there.
 [[nodiscard]] Prepared prepare(const PrepareRequest& request, const TokenMaker& tokens);
 
 /// Which of `documents` are for validation, ascending. Throws Error when either part were empty.

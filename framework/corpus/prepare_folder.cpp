@@ -4,15 +4,19 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/data/corpus_dataset.h"
 
 namespace attnlab::corpus {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kReplaced = "replaced";  // in OUT.part: what OUT was
 
 fs::path without_slash(const fs::path& path) {
   return path.has_filename() ? path : path.parent_path();
@@ -35,22 +39,48 @@ PrepareFolder::~PrepareFolder() {
 }
 
 std::optional<data::CorpusManifest> PrepareFolder::finished() const {
-  if (fs::exists(out_ / data::kManifestName)) return data::read_manifest(out_);
-  if (fs::exists(out_) && (!fs::is_directory(out_) || !fs::is_empty(out_))) {
-    throw Error("'" + out_.string() +
-                "' is there already and is no prepared corpus. Choose another --out.");
+  if (!holds_a_corpus()) return std::nullopt;
+  try {
+    return data::inspect_corpus(out_);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    throw Error(text.ends_with("--restart.") ? text : text + " Replace it with --restart.");
   }
-  return std::nullopt;
+}
+
+bool PrepareFolder::holds_a_corpus() const {
+  if (fs::exists(out_ / data::kManifestName)) return true;
+  if (!fs::exists(out_) || (fs::is_directory(out_) && fs::is_empty(out_))) return false;
+  throw Error("'" + out_.string() +
+              "' is there already and is no prepared corpus. Choose another --out.");
+}
+
+void PrepareFolder::require_nothing_else() const {
+  for (const auto& entry : fs::directory_iterator(out_)) {
+    const auto name = entry.path().filename().string();
+    if (name == data::kManifestName || std::ranges::count(kPartNames, name) > 0) continue;
+    throw Error("'" + out_.string() + "' holds '" + name +
+                "' besides a prepared corpus. Move it away, or choose another --out.");
+  }
 }
 
 void PrepareFolder::clear() {
-  if (finished()) fs::remove_all(out_);  // throws when it is something else
-  begin();
+  if (holds_a_corpus()) require_nothing_else();
+  hold();
+  // Renamed first: killed in between, it must not look finished.
+  if (holds_a_corpus()) rename_durably(out_, working_ / kReplaced);
   for (const auto& entry : fs::directory_iterator(working_)) fs::remove_all(entry.path());
 }
 
 void PrepareFolder::begin() {
   if (lock_ >= 0) return;
+  hold();
+  fs::remove_all(working_ / kReplaced);
+  // Complete but for its name: the process before ended just then.
+  if (fs::exists(working_ / data::kManifestName)) publish();
+}
+
+void PrepareFolder::hold() {
   std::error_code error;
   fs::create_directories(working_, error);
   if (error) throw Error("cannot make the folder '" + working_.string() + "': " + error.message());
@@ -60,8 +90,6 @@ void PrepareFolder::begin() {
     throw Error("'" + working_.string() +
                 "' is being written by another process. Wait for it, then try again.");
   }
-  // Complete but for its name: the process before ended just then.
-  if (fs::exists(working_ / data::kManifestName)) publish();
 }
 
 void PrepareFolder::finish(const data::CorpusManifest& manifest) {

@@ -20,9 +20,11 @@ class PrepareFolder {
   PrepareFolder& operator=(const PrepareFolder&) = delete;
   ~PrepareFolder();
 
-  /// The finished result. Throws Error when OUT holds something else.
+  /// The finished result. Throws Error when OUT holds something else, or files are missing or of
+  /// another size.
   [[nodiscard]] std::optional<data::CorpusManifest> finished() const;
-  /// Deletes what was begun, and OUT if it is a prepared corpus.
+  /// Makes OUT.part, holds it and deletes what was begun there, and OUT if it is a prepared corpus,
+  /// damaged or not. Throws Error when OUT is or holds something else, or as begin().
   void clear();
   /// Makes OUT.part and holds it. Throws Error when another process does.
   void begin();
@@ -31,6 +33,9 @@ class PrepareFolder {
   void finish(const data::CorpusManifest& manifest);
 
  private:
+  void hold();
+  [[nodiscard]] bool holds_a_corpus() const;
+  void require_nothing_else() const;
   void publish();
   std::filesystem::path out_, working_;
   int lock_ = -1;

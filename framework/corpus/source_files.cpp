@@ -8,21 +8,26 @@
 
 #include "framework/core/error.h"
 #include "framework/data/bytes.h"
+#include "framework/text/utf8.h"
 
 namespace attnlab::corpus {
 namespace fs = std::filesystem;
 namespace {
 
-SourceFile described(const fs::path& path, std::string name) {
+SourceFile described(const fs::path& path, const std::string& name) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
   }
+  if (!S_ISREG(status.st_mode)) {
+    throw Error("'" + path.string() +
+                "' is a pipe or a device; expected a file, for it is read twice. Save it first.");
+  }
   constexpr std::int64_t kNano = 1'000'000'000;
   return {path,
-          std::move(name),
+          text::replace_ill_formed(name),  // as the journal and the manifest have it
           status.st_size,
-          status.st_mtim.tv_sec * kNano + status.st_mtim.tv_nsec,
+          std::max<std::int64_t>(0, status.st_mtim.tv_sec * kNano + status.st_mtim.tv_nsec),
           {}};
 }
 

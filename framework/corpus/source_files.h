@@ -13,7 +13,7 @@ struct SourceFile {
   std::filesystem::path path;
   std::string name;  // relative to the folder that was given, else the file's own
   std::int64_t bytes = 0;
-  std::int64_t modified = 0;  // nanoseconds since 1970
+  std::int64_t modified = 0;  // nanoseconds since 1970, 0 before
   std::string sha256;         // empty until it was read in full
 };
 

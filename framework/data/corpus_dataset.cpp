@@ -37,7 +37,7 @@ void verify_piece(const fs::path& path, const TokenFile& content, const CorpusFi
   throw Error("'" + path.string() + "' is not what was prepared: expected sha256 " +
               file.pieces[piece] + " for the 16 MiB from byte " +
               with_commas(static_cast<std::int64_t>(piece * kPiece)) + " on, found " + found +
-              ". Prepare the corpus again.");
+              ". Copy it again, or prepare it again with --restart.");
 }
 
 }  // namespace
@@ -66,12 +66,12 @@ CorpusManifest inspect_corpus(const fs::path& folder) {
     const auto bytes = fs::file_size(folder / name, error);
     if (error) {
       throw Error("'" + (folder / name).string() + "' cannot be read: " + error.message() +
-                  ". Prepare the corpus again.");
+                  ". Copy it again, or prepare it again with --restart.");
     }
     if (static_cast<std::int64_t>(bytes) != file.bytes) {
       throw Error("'" + (folder / name).string() + "' has " +
                   with_commas(static_cast<std::int64_t>(bytes)) + " bytes; expected " +
-                  with_commas(file.bytes) + ". Prepare the corpus again.");
+                  with_commas(file.bytes) + ". Copy it again, or prepare it again with --restart.");
     }
   }
   return manifest;

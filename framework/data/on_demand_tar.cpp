@@ -2,9 +2,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <new>
+#include <string_view>
 
 #include "framework/core/error.h"
 #include "framework/data/on_demand.h"
@@ -29,9 +31,10 @@ class Tar : public TarStream {
       const int status = archive_read_next_header(archive_.get(), &entry);
       if (status == ARCHIVE_EOF) {
         rethrow();
+        require_end();
         return std::nullopt;
       }
-      if (status < ARCHIVE_WARN) refuse();
+      if (status != ARCHIVE_OK && !is_harmless(status)) refuse();
       // Links, devices and folders have no content of their own.
       const bool is_link = archive_entry_hardlink(entry) != nullptr;
       if (archive_entry_filetype(entry) != AE_IFREG || is_link) continue;
@@ -51,7 +54,7 @@ class Tar : public TarStream {
   static la_ssize_t give(archive* reader, void* self, const void** bytes) {
     auto& tar = *static_cast<Tar*>(self);
     try {
-      const auto piece = tar.pull_();
+      const auto piece = tar.pull_and_note();
       *bytes = piece.data();
       return static_cast<la_ssize_t>(piece.size());
     } catch (...) {
@@ -61,6 +64,34 @@ class Tar : public TarStream {
     }
   }
 
+  std::span<const std::uint8_t> pull_and_note() {
+    const auto piece = pull_();
+    const auto zeros = std::find_if(piece.rbegin(), piece.rend(), [](auto byte) { return byte; });
+    if (zeros != piece.rend()) content_end_ = pulled_ + (piece.rend() - zeros);
+    pulled_ += std::ssize(piece);
+    return piece;
+  }
+
+  /// libarchive goes on behind a header that is damaged (ARCHIVE_RETRY) or of which it lost a part
+  /// (ARCHIVE_WARN), and members would be missed; a name in another code page is no damage.
+  [[nodiscard]] bool is_harmless(int status) const {
+    const char* reason = archive_error_string(archive_.get());
+    return status == ARCHIVE_WARN && reason != nullptr &&
+           std::string_view(reason).find("can't be converted") != std::string_view::npos;
+  }
+
+  /// Only zeros may follow the end mark, or what looks like one is a header that was lost.
+  void require_end() {
+    const auto mark = archive_read_header_position(archive_.get());
+    while (!pull_and_note().empty()) {
+    }
+    if (content_end_ <= mark) return;
+    throw Error("the tar archive has its end mark at byte " + with_commas(mark) +
+                ", but more follows, up to byte " + with_commas(content_end_) +
+                ": a header there is damaged, or archives were joined. Get the file again and "
+                "compare its checksum with the publisher's; of joined archives name each alone.");
+  }
+
   void rethrow() const {
     if (failure_) std::rethrow_exception(failure_);
   }
@@ -68,13 +99,15 @@ class Tar : public TarStream {
   [[noreturn]] void refuse() const {
     rethrow();
     const char* reason = archive_error_string(archive_.get());
-    throw Error("the tar archive is damaged or cut short: libarchive says '" +
+    throw Error("the tar archive is damaged or cut short at byte " +
+                with_commas(archive_filter_bytes(archive_.get(), 0)) + ": libarchive says '" +
                 std::string(reason != nullptr ? reason : "unknown error") +
                 "'. Get the file again and compare its checksum with the publisher's.");
   }
 
   Pull pull_;
   std::exception_ptr failure_;
+  std::int64_t pulled_ = 0, content_end_ = 0;  // bytes; behind the last that is not zero
   std::unique_ptr<archive, decltype(&archive_read_free)> archive_;
 };
 

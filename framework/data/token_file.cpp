@@ -37,7 +37,7 @@ TokenFile::TokenFile(const std::filesystem::path& file, std::int64_t token_bytes
     ::munmap(mapped, static_cast<std::size_t>(status.st_size));
     throw Error("'" + file.string() + "' holds " + with_commas(status.st_size) +
                 " bytes, which are no whole number of tokens of " + std::to_string(token_bytes) +
-                " bytes. Prepare the corpus again.");
+                " bytes. Copy it again, or prepare it again with --restart.");
   }
 }
 

@@ -80,8 +80,8 @@ TEST_F(Prepare, finds_a_finished_corpus_and_tells_another) {
   EXPECT_TRUE(run(what).was_there);
   what.seed = 1;
   EXPECT_THAT(failure(what),
-              AllOf(HasSubstr("was prepared from another source or otherwise"),
-                    HasSubstr("seed 2357"), HasSubstr("seed 1"), HasSubstr("--restart")));
+              AllOf(HasSubstr("was prepared with other settings"), HasSubstr("seed 2357"),
+                    HasSubstr("seed 1"), HasSubstr("--restart")));
   what.restart = true;
   const auto other = run(what);
   EXPECT_FALSE(other.was_there);

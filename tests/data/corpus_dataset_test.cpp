@@ -139,11 +139,11 @@ TEST_F(Corpus, refuses_files_that_are_not_what_was_prepared) {
   content[3] ^= 1;
   write("c/train.bin", content);
   EXPECT_THAT(refusal(), AllOf(HasSubstr("train.bin' is not what was prepared: expected sha256 "),
-                               HasSubstr("Prepare the corpus again.")));
+                               HasSubstr("Copy it again, or prepare it again with --restart.")));
   content.pop_back();
   write("c/train.bin", content);
   EXPECT_THAT(refusal(),
-              HasSubstr("train.bin' has 199 bytes; expected 200. Prepare the corpus again."));
+              HasSubstr("train.bin' has 199 bytes; expected 200. Copy it again, or prepare"));
   std::filesystem::remove(dir / "c/train.bin");
   EXPECT_THAT(refusal(), HasSubstr("train.bin' cannot be read: No such file"));
   std::filesystem::remove(dir / "c/manifest.json");
