@@ -1,0 +1,133 @@
+// Whole training steps of the model: forward, loss, backward and the optimiser. Repeated bit for
+// bit, and captured in a CUDA graph, which nothing that waits for the device can be.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "framework/model/transformer.h"
+#include "framework/train/autocast.h"
+#include "framework/train/optimizer.h"
+#include "tests/gpu/device.h"
+#include "tests/gpu/graph.h"
+#include "tests/sparse/plugin_checks.h"
+
+namespace attnlab::test {
+namespace {
+
+using config::Precision;
+
+struct Case {
+  PluginUnderTest plugin;
+  Precision precision;
+};
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.plugin.name << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32");
+}
+
+/// A model and its optimiser on the GPU, at the same batch of random tokens again and again.
+class Steps {
+ public:
+  explicit Steps(const Case& c) : precision_(c.precision), plugin_(c.plugin) {
+    config_.layers = 2;
+    config_.heads = 2;
+    config_.width = emulated() ? 32 : 128;
+    const std::int64_t T = emulated() ? 24 : 512, B = 2, vocabulary = 19;
+    at::manual_seed(3);
+    const auto tokens = at::randint(0, vocabulary, {B, T + 1}, at::kLong);
+    input_ = tokens.narrow(1, 0, T).contiguous().to(device());
+    target_ = tokens.narrow(1, 1, T).contiguous().to(device());
+    ids_.resize(static_cast<std::size_t>(B));
+    std::iota(ids_.begin(), ids_.end(), 0);
+    loss = at::zeros({}, at::device(device()).dtype(at::kDouble));
+    const auto shape = model::attention_shape(config_, T);
+    model_.emplace(config_, model::TokenShape{vocabulary, T}, /*seed=*/5, device(),
+                   [&](std::int64_t layer) {
+                     return PluginUnderTest::library(plugin_.name)
+                         .create(shape, section(plugin_.name, plugin_.values), layer);
+                   });
+    optimizer_.emplace(model_->parameters(), train_);
+  }
+
+  /// `draw`: the step that the plugin's draws belong to.
+  void step(std::int64_t draw) {
+    optimizer_->zero_grad();
+    at::Tensor nats;
+    {
+      const train::AutocastScope autocast(precision_, device().type());
+      const auto output = model_->forward(input_, {7, 0, draw, ids_, /*training=*/true});
+      nats = model_->nats(output.hidden, target_, /*slice_rows=*/16) /
+             static_cast<double>(target_.numel());
+    }
+    nats.backward();
+    optimizer_->step(0.01);
+    loss.copy_(nats.detach());
+  }
+
+  [[nodiscard]] double loss_now() const { return loss.item<double>(); }
+  [[nodiscard]] std::string weights() const { return model::digest(model_->parameters()); }
+
+  at::Tensor loss;  // the same tensor every step
+
+ private:
+  Precision precision_;
+  PluginUnderTest plugin_;
+  config::ModelConfig config_;
+  config::TrainConfig train_;
+  at::Tensor input_, target_;
+  std::vector<std::int64_t> ids_;
+  std::optional<model::Transformer> model_;
+  std::optional<train::AdamW> optimizer_;
+};
+
+class Training : public OnGpu, public testing::WithParamInterface<Case> {};
+
+TEST_P(Training, repeats_its_losses_bit_for_bit) {
+  Steps one(GetParam()), two(GetParam());
+  double first = 0;
+  for (int i = 0; i < (emulated() ? 3 : 20); ++i) {
+    one.step(i);
+    two.step(i);
+    ASSERT_EQ(one.loss_now(), two.loss_now()) << "step " << i;
+    if (i == 0) first = one.loss_now();
+  }
+  EXPECT_EQ(one.weights(), two.weights());
+  EXPECT_LT(one.loss_now(), first) << "it learns";
+}
+
+TEST_P(Training, is_in_a_graph_what_it_is_without) {
+  const auto run = run_in_graph();
+  ASSERT_NE(run, nullptr);
+  const int replays_wanted = emulated() ? 2 : 5;
+  Steps eager(GetParam()), graphed(GetParam());
+  for (int i = 0; i < kWarmUps; ++i) eager.step(0);
+  int replays = 0;
+  run([&] { graphed.step(0); }, replays_wanted,
+      [&] {
+        ++replays;
+        eager.step(0);
+        EXPECT_EQ(graphed.loss_now(), eager.loss_now()) << "replay " << replays;
+      });
+  EXPECT_EQ(replays, replays_wanted);
+  EXPECT_EQ(graphed.weights(), eager.weights());
+}
+
+std::vector<Case> cases() {
+  const auto number = [](std::int64_t value) { return config::Node::Value(value); };
+  const PluginUnderTest plugins[]{
+      {"hash_sparse", {{"buckets", number(4)}}},
+      {"qk_drop", {}},
+      {"reformer", {{"buckets", number(4)}, {"chunk", number(16)}, {"rounds", number(2)}}},
+      {"sliding_window", {{"window", number(9)}}}};
+  std::vector<Case> all;
+  for (const auto& plugin : plugins) {
+    for (const auto precision : {Precision::float32, Precision::bfloat16}) {
+      all.push_back({plugin, precision});
+    }
+  }
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(plugins, Training, testing::ValuesIn(cases()));
+
+}  // namespace
+}  // namespace attnlab::test
