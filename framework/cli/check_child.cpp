@@ -58,7 +58,10 @@ class Child {
  public:
   Child(const launch::CheckRequest& request, const CheckLimits& limits, CheckPrinter& printer,
         const launch::StopSignals& signals)
-      : limits_(limits), printer_(printer), signals_(signals) {
+      : limits_(limits),
+        printer_(printer),
+        signals_(signals),
+        libraries_(std::int64_t{request.device == "cuda" ? 8192 : 512} << 20) {
     const auto path = scratch_.file("request.json");
     std::ofstream(path) << launch::to_json(request);
     process_.emplace(std::vector{paths::worker().string(), std::string("check"), path.string()},
@@ -111,7 +114,7 @@ class Child {
                                    ", killed (--time-limit)"};
     }
     const auto bytes = resident_bytes(process_->pid());
-    if (limits_.bytes > 0 && bytes > limits_.bytes + (std::int64_t{512} << 20)) {
+    if (limits_.bytes > 0 && bytes > limits_.bytes + libraries_) {
       return Death{kCheckOutOfMemory, "used " + human_bytes(static_cast<double>(bytes)) +
                                           " of memory, killed (--memory-limit)"};
     }
@@ -136,6 +139,7 @@ class Child {
   CheckLimits limits_;
   CheckPrinter& printer_;
   const launch::StopSignals& signals_;
+  std::int64_t libraries_;  // bytes that LibTorch takes by itself, CUDA's libraries included
   Scratch scratch_;
   std::optional<launch::ChildProcess> process_;
   Clock::time_point since_ = Clock::now();

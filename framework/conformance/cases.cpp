@@ -106,9 +106,9 @@ config::Map draw_parameters(const PluginNote& note, const config::Map& given, st
 }
 
 // Rules between parameters are not in the note: such a combination is no case.
-bool possible(const LoadedPlugin& plugin, const CheckCase& check) {
+bool possible(const LoadedPlugin& plugin, const CheckCase& check, at::Device device) {
   try {
-    return Trial(plugin, check, at::kCPU).refusal().empty();
+    return Trial(plugin, check, device).refusal().empty();
   } catch (const Error&) {
     return false;
   }
@@ -124,22 +124,22 @@ CheckCase random_case(const LoadedPlugin& plugin, const CaseRequest& request,
     check.heads = 1 + draw.below(3);
     check.length = draw.of(kLengths);
     check.head_dim = allowed_head_dim(note, draw.of(kHeadDims));
-    check.dtype = draw.of(dtypes_of(note));
+    check.dtype = draw.of(dtypes_of(note, request.device));
     check.causality = draw.of(causalities(note));
     check.shared_keys = draw.coin() || (note.traits & plugin::kNeedsSharedKeys) != 0;
     check.seed = request.seed * 1000 + number;
     check.parameters = draw_parameters(note, request.given, check.length, draw);
-    if (possible(plugin, check)) break;
+    if (possible(plugin, check, request.device)) break;
   }
   return check;
 }
 
 }  // namespace
 
-std::vector<std::string> dtypes_of(const PluginNote& note) {
+std::vector<std::string> dtypes_of(const PluginNote& note, at::Device device) {
   std::vector<std::string> list;
   if (note.traits & plugin::kFloat32) list.emplace_back("float32");
-  if (note.traits & plugin::kFloat64) list.emplace_back("float64");
+  if (device.is_cpu() && (note.traits & plugin::kFloat64)) list.emplace_back("float64");
   if (note.traits & plugin::kBfloat16) list.emplace_back("bfloat16");
   if (note.traits & plugin::kFloat16) list.emplace_back("float16");
   return list;
@@ -157,7 +157,7 @@ config::Causality first_causality(const PluginNote& note) {
 
 std::vector<CheckCase> make_cases(const LoadedPlugin& plugin, const CaseRequest& request) {
   const auto& note = plugin.note();
-  const auto dtypes = dtypes_of(note);
+  const auto dtypes = dtypes_of(note, request.device);
   const auto ways = causalities(note);
   std::vector<CheckCase> cases;
   std::size_t n = 0;

@@ -11,15 +11,15 @@
 namespace attnlab::conformance {
 namespace {
 
-at::Tensor leaf(const at::Tensor& tensor, at::ScalarType dtype) {
+at::Tensor leaf(const at::Tensor& tensor, at::Device device, at::ScalarType dtype) {
   return tensor.detach()
-      .to(at::kCPU, dtype, /*non_blocking=*/false, /*copy=*/true)
+      .to(device, dtype, /*non_blocking=*/false, /*copy=*/true)
       .requires_grad_(true);
 }
 
 Attended backward(const at::Tensor& out, const at::Tensor& grad_out, const at::Tensor& q,
                   const at::Tensor& k, const at::Tensor& v) {
-  out.backward(grad_out.to(at::kCPU, out.scalar_type()));
+  out.backward(grad_out.to(out.device(), out.scalar_type()));
   return {out.detach(), q.grad(), k.grad(), v.grad()};
 }
 
@@ -126,8 +126,8 @@ void expect_close(const std::string& what, const Attended& actual, const Attende
 
 Attended reference(const AttentionInput& input, const at::Tensor& grad_out,
                    const at::Tensor& mask) {
-  const auto q = leaf(input.query, at::kDouble), k = leaf(input.key, at::kDouble),
-             v = leaf(input.value, at::kDouble);
+  const auto wide = [](const at::Tensor& x) { return leaf(x, at::kCPU, at::kDouble); };
+  const auto q = wide(input.query), k = wide(input.key), v = wide(input.value);
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
   return backward(masked_reference(q, k, v, mask, scale), grad_out, q, k, v);
 }
@@ -136,10 +136,13 @@ namespace {
 
 Attended one_order(const AttentionInput& input, const at::Tensor& grad_out,
                    const at::Tensor& mask) {
-  const auto dtype = input.query.scalar_type();
-  const auto q = leaf(input.query, dtype), k = leaf(input.key, dtype), v = leaf(input.value, dtype);
-  const auto seen = mask.any(-1, /*keepdim=*/true);
-  const auto open = mask.logical_or(seen.logical_not());  // a row of nothing would be NaN
+  const auto same = [&](const at::Tensor& x) {
+    return leaf(x, input.query.device(), input.query.scalar_type());
+  };
+  const auto q = same(input.query), k = same(input.key), v = same(input.value);
+  const auto seen = mask.to(q.device()).any(-1, /*keepdim=*/true);
+  const auto open =
+      mask.to(q.device()).logical_or(seen.logical_not());  // a row of nothing would be NaN
   const auto out =
       at::scaled_dot_product_attention(q, k, v, open).masked_fill(seen.logical_not(), 0);
   return backward(out, grad_out, q, k, v);
@@ -155,7 +158,7 @@ Attended in_order(const AttentionInput& input, const at::Tensor& grad_out, const
   other.key = turned(input.key, 2);
   other.value = turned(input.value, 2);
   auto result = one_order(other, grad_out, turned(mask, 3));
-  const auto back = order.argsort();
+  const auto back = order.argsort().to(result.dk.device());
   result.dk = result.dk.index_select(2, back);
   result.dv = result.dv.index_select(2, back);
   return result;

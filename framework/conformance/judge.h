@@ -34,9 +34,9 @@ void expect_close(const std::string& what, const Attended& actual, const Attende
 /// softmax(q k^T / sqrt(D)) v over the pairs in `mask`, with its gradients, in float64 ...
 [[nodiscard]] Attended reference(const AttentionInput& input, const at::Tensor& grad_out,
                                  const at::Tensor& mask);
-/// ... and by LibTorch in the input's own dtype. Rows without keys are 0 in both. Its error hangs
-/// on the order of its sums, so it is asked for eight orders of the keys, and each tensor is the
-/// one that lies furthest from `exact`: one order alone judges a plugin by luck.
+/// ... and by LibTorch in the input's own dtype and on its device. Rows without keys are 0 in both.
+/// Its error hangs on the order of its sums, so it is asked for eight orders of the keys, and each
+/// tensor is the one that lies furthest from `exact`: one order alone judges a plugin by luck.
 [[nodiscard]] Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
                                    const at::Tensor& mask, const Attended& exact);
 

@@ -17,6 +17,8 @@ struct Property {
   void (*check)(const Trial& trial);
   /// Empty, or why it says nothing about this plugin.
   std::string (*not_applicable)(const plugin::PluginNote& note) = nullptr;
+  /// Null, or why it says nothing about tensors on a GPU.
+  const char* not_on_cuda = nullptr;
   /// The cases to try instead of the suite's own list; parameters and seed are filled in.
   std::vector<plugin::CheckCase> (*cases)(const plugin::PluginNote& note) = nullptr;
   /// A broken one is worth knowing and no failure.

@@ -1,6 +1,9 @@
 #include "framework/conformance/suite.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -35,6 +38,9 @@ class Examination {
       : plugin_(plugin), request_(request), property_(property), listener_(listener) {}
 
   Result run(const std::vector<CheckCase>& cases) {
+    if (request_.device.is_cuda() && property_.not_on_cuda != nullptr) {
+      return {"not applicable", property_.not_on_cuda};
+    }
     if (property_.not_applicable != nullptr) {
       if (auto why = property_.not_applicable(plugin_.note()); !why.empty()) {
         return {"not applicable", why};
@@ -60,11 +66,22 @@ class Examination {
       property_.check(Trial(plugin_, check, request_.device));
       return {};
     } catch (const c10::Error& error) {
+      expect_device_answers(error);
       return error.what_without_backtrace();
     } catch (const std::exception& error) {
       return *error.what() == '\0' ? "an exception without words" : error.what();
     } catch (...) {
       return "an exception that is not a std::exception";
+    }
+  }
+
+  // After some errors a GPU does nothing more for this process.
+  void expect_device_answers(const c10::Error& error) const {
+    if (request_.device.is_cpu()) return;
+    try {
+      (void)at::zeros({1}, at::device(request_.device)).item<float>();
+    } catch (const c10::Error&) {
+      throw DeviceLost(error.what_without_backtrace());
     }
   }
 
@@ -105,6 +122,25 @@ class Examination {
   Listener& listener_;
 };
 
+/// LibTorch's own operators repeat themselves on a GPU only where they are told to; then it also
+/// fills what is fresh.
+class Deterministic {
+ public:
+  explicit Deterministic(at::Device device) : on_(device.is_cuda()) {
+    if (!on_) return;
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // cuBLAS asks for it
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  }
+  ~Deterministic() {
+    if (on_) at::globalContext().setDeterministicAlgorithms(false, false);
+  }
+  Deterministic(const Deterministic&) = delete;
+  Deterministic& operator=(const Deterministic&) = delete;
+
+ private:
+  bool on_;
+};
+
 void refuse_impossible(const LoadedPlugin& plugin, at::Device device) {
   const auto& note = plugin.note();
   const std::string name(note.name.view());
@@ -113,8 +149,8 @@ void refuse_impossible(const LoadedPlugin& plugin, at::Device device) {
       throw Error("attention '" + name + "' declares no " + what + "; nothing can be checked.");
     }
   };
-  need(plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16,
-       "dtype (kFloat32 ...)");
+  const auto wide = device.is_cpu() ? plugin::kFloat64 : 0U;
+  need(plugin::kFloat32 | wide | plugin::kBfloat16 | plugin::kFloat16, "dtype (kFloat32 ...)");
   need(plugin::kStrict | plugin::kInclusive, "causality (kStrict, kInclusive)");
   if (device.is_cuda()) {
     need(plugin::kRunsOnCuda, "device cuda (kRunsOnCuda)");
@@ -127,7 +163,7 @@ void refuse_impossible(const LoadedPlugin& plugin, at::Device device) {
 CheckCase plain_case(const plugin::PluginNote& note, const CaseRequest& request) {
   CheckCase check;
   check.head_dim = allowed_head_dim(note, 16);
-  check.dtype = dtypes_of(note).front();
+  check.dtype = dtypes_of(note, request.device).front();
   check.causality = first_causality(note);
   check.seed = request.seed;
   check.parameters = request.given;
@@ -154,6 +190,7 @@ std::vector<CheckCase> cases_for(const Property& property, const LoadedPlugin& p
 
 void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener& listener) {
   refuse_impossible(plugin, request.device);
+  const Deterministic deterministic(request.device);
   const auto list = chosen(request.properties);
   const Trial first(plugin, plain_case(plugin.note(), request.cases), request.device);
   (void)first.refusal();  // throws where the user's parameters cannot be

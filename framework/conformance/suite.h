@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct Result {
   plugin::CheckCase check{};  // the smallest that fails; with status failed or noted
 };
 
+/// A case after which the GPU does nothing more for this process.
+class DeviceLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// What a suite tells while it goes on.
 class Listener {
  public:
@@ -37,7 +44,8 @@ class Listener {
 };
 
 /// Throws Error: an unknown property, parameters or a case that cannot be, a plugin without a dtype
-/// or causality, a device that it does not declare.
+/// or causality, a device that it does not declare. Throws DeviceLost: another process must go on
+/// behind the case that was told of last.
 void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener& listener);
 
 }  // namespace attnlab::conformance

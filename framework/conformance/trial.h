@@ -44,6 +44,7 @@ class Trial {
   [[nodiscard]] const plugin::PluginNote& note() const { return plugin_.note(); }
   [[nodiscard]] const LoadedPlugin& plugin() const { return plugin_; }
   [[nodiscard]] bool strict() const { return check_.causality == config::Causality::strict; }
+  [[nodiscard]] at::Device device() const { return device_; }
   [[nodiscard]] at::ScalarType dtype() const;
   [[nodiscard]] AttentionShape shape() const;
   [[nodiscard]] config::Node section() const;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <string_view>
 
 #include "framework/conformance/guard_allocator.h"
@@ -51,11 +52,12 @@ class Reporter final : public conformance::Listener {
 
 conformance::SuiteRequest suite_request(const launch::CheckRequest& request) {
   const auto device = request.device == "cuda" ? config::Device::cuda : config::Device::cpu;
+  const auto chosen = choose_device(device).device;
   return {.properties = request.properties,
-          .cases = {request.seed, request.cases, request.parameters.as_map()},
+          .cases = {request.seed, request.cases, request.parameters.as_map(), chosen},
           .only_case = request.only_case,
           .shrink = request.shrink,
-          .device = choose_device(device).device};
+          .device = chosen};
 }
 
 }  // namespace
@@ -73,6 +75,9 @@ int check(const launch::CheckRequest& request) {
   } catch (const Error& error) {
     send({.kind = "refused", .text = error.what()});
     return error.exit_code();
+  } catch (const conformance::DeviceLost& error) {
+    // `attnlab plugin check` takes it for the end of this property and goes on with a new process.
+    std::fprintf(stderr, "the device was lost: %s\n", error.what());
   } catch (const std::exception& error) {
     send({.kind = "refused", .text = std::string("the suite itself failed: ") + error.what()});
   }

@@ -10,7 +10,7 @@ namespace {
 
 // The sequences `rows` of the trial's batch, with their ids.
 Attended attend_rows(const Trial& trial, const std::vector<std::int64_t>& rows) {
-  const auto index = at::tensor(rows);
+  const auto index = at::tensor(rows).to(trial.device());
   const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
   const auto all = trial.input();
   const AttentionInput input{pick(all.query), pick(all.key), pick(all.value), pick(all.hidden)};
@@ -22,7 +22,7 @@ Attended attend_rows(const Trial& trial, const std::vector<std::int64_t>& rows) 
 }
 
 Attended rows_of(const Attended& whole, const std::vector<std::int64_t>& rows) {
-  const auto index = at::tensor(rows);
+  const auto index = at::tensor(rows).to(whole.out.device());
   const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
   return {pick(whole.out), pick(whole.dq), pick(whole.dk), pick(whole.dv)};
 }
@@ -30,7 +30,7 @@ Attended rows_of(const Attended& whole, const std::vector<std::int64_t>& rows) {
 void check(const Trial& drawn) {
   auto check = drawn.check();
   check.batch = std::max<std::int64_t>(check.batch, 2);
-  const Trial trial(drawn.plugin(), check, drawn.input().query.device());
+  const Trial trial(drawn.plugin(), check, drawn.device());
   std::vector<std::int64_t> order(static_cast<std::size_t>(check.batch));
   std::iota(order.begin(), order.end(), 0);
   const auto whole = attend_rows(trial, order);

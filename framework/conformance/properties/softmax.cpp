@@ -8,9 +8,9 @@ namespace {
 
 // out = weights when the values are the unit matrix.
 AttentionInput reading(const AttentionInput& input, std::int64_t length) {
-  const auto unit = at::eye(length, input.value.options().device(at::kCPU))
+  const auto unit = at::eye(length, input.value.options())
                         .expand({input.value.size(0), input.value.size(1), length, length});
-  return {input.query.cpu(), input.key.cpu(), unit, {}};
+  return {input.query, input.key, unit, {}};
 }
 
 void check_sums(const at::Tensor& weights, at::ScalarType dtype) {
