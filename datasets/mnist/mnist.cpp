@@ -100,16 +100,17 @@ DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
 }
 
 /// The labels, which training does not need.
-std::vector<std::string> check_labels(const std::string& data_dir) {
+std::vector<std::string> check_labels(const config::Node& section, const std::string& data_dir) {
   std::vector<std::string> lines;
-  const auto places = search_places("mnist", data_dir);
+  const auto path = read_settings<NoOwnConfig>(section).common.path;
+  const auto places = search_places("mnist", data_dir, path);
   for (const auto* file : {&kTrainLabels, &kTestLabels}) {
-    const auto path = find(places, *file);
-    if (!path) continue;
-    const Bytes content = unpacked(*path);
-    static_cast<void>(idx_labels(content, *path, file->count));
-    require_sum(*path, content, *file);
-    lines.push_back(path->string());
+    const auto found = find(places, *file);
+    if (!found) continue;
+    const Bytes content = unpacked(*found);
+    static_cast<void>(idx_labels(content, *found, file->count));
+    require_sum(*found, content, *file);
+    lines.push_back(found->string());
   }
   return lines;
 }

@@ -32,8 +32,8 @@ DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
   return inspect_corpus_entry(kName, section, data_dir, describe);
 }
 
-std::vector<std::string> check_more(const std::string& data_dir) {
-  return check_corpus_entry(kName, data_dir);
+std::vector<std::string> check_more(const config::Node& section, const std::string& data_dir) {
+  return check_corpus_entry(kName, section, data_dir);
 }
 
 }  // namespace
@@ -50,7 +50,8 @@ DatasetEntry openwebtext2_entry() {
             kArchiveBytes,
             kArchiveSha256,
             {"https://mystic.the-eye.eu/" + place, "https://the-eye.eu/" + place},
-            true}}};
+            true}},
+          true};
 }
 
 }  // namespace attnlab::data

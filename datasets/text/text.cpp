@@ -25,8 +25,8 @@ DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
   return inspect_corpus_entry(kName, section, data_dir, describe);
 }
 
-std::vector<std::string> check_more(const std::string& data_dir) {
-  return check_corpus_entry(kName, data_dir);
+std::vector<std::string> check_more(const config::Node& section, const std::string& data_dir) {
+  return check_corpus_entry(kName, section, data_dir);
 }
 
 }  // namespace
@@ -38,7 +38,8 @@ DatasetEntry text_entry() {
           open,
           inspect,
           check_more,
-          {}};
+          {},
+          true};
 }
 
 }  // namespace attnlab::data

@@ -68,8 +68,8 @@ int data_bench(Arguments arguments) {
   if (!parsed) return kExitOk;
   const std::string name = only_word(*parsed, "data bench NAME");
   const auto length = parsed->integer("length", 1024, 1), batch = parsed->integer("batch", 16, 1);
-  auto section = dataset_section(name, parsed->has("prefix"), length);
-  if (const auto path = parsed->text("path")) section.set("path", config::Node(*path));
+  const auto section =
+      dataset_section(name, parsed->has("prefix"), length, parsed->text("path", ""));
   const auto dataset = data::open_dataset(section, parsed->text("data", ""));
   const double seconds = parsed->real("seconds", 3);
   std::vector<int> counts{1, 2};

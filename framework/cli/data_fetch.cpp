@@ -74,6 +74,11 @@ int data_fetch(Arguments arguments) {
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const auto& entry = data::entry_with_files(only_word(*parsed, "data fetch NAME"));
+  if (entry.files.empty() && entry.prepared) {
+    std::printf("%s is any text of yours: `attnlab data prepare %s --source PATH --out DIR`.\n",
+                entry.name.c_str(), entry.name.c_str());
+    return kExitOk;
+  }
   if (entry.files.empty()) {
     std::printf("%s is generated: there is nothing to fetch.\n", entry.name.c_str());
     return kExitOk;
@@ -85,6 +90,7 @@ int data_fetch(Arguments arguments) {
     std::printf("%s %s, sha256 verified\n", file.path.c_str(),
                 file.downloaded ? "downloaded" : "is there already");
   }
+  if (entry.prepared) std::printf("next: attnlab data prepare %s\n", entry.name.c_str());
   return kExitOk;
 }
 

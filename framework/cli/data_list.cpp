@@ -15,20 +15,27 @@ constexpr std::int64_t kAnyLength = 2;  // short and even: every data set can se
 
 struct Row {
   const data::DatasetEntry* entry;
-  std::string state;  // "verified", "generated", "prefix only", "missing", "refused"
+  std::string state;  // "verified", "generated", "prefix only", "unofficial", "missing", "refused"
   std::string text;   // where it was found, or why not
   data::DatasetInfo info;
 };
 
 std::string first_line(const Error& error) { return split(error.what(), '\n').front(); }
 
+std::string how_to_get(const data::DatasetEntry& entry) {
+  const std::string prepare = "attnlab data prepare " + entry.name;
+  if (entry.files.empty()) return prepare + " --source PATH --out DIR, then --data DIR";
+  return "attnlab data fetch " + entry.name + (entry.prepared ? "; " + prepare : "");
+}
+
 Row row_of(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) try {
   auto info = entry.inspect(dataset_section(entry.name, prefix, kAnyLength), data_dir);
-  const char* state = info.synthetic ? "generated" : info.partial ? "prefix only" : "verified";
+  const char* part = entry.prepared ? "unofficial" : "prefix only";
+  const char* state = info.synthetic ? "generated" : info.partial ? part : "verified";
   return {&entry, state, info.source, std::move(info)};
 } catch (const data::MissingData&) {
   if (!prefix) return row_of(entry, data_dir, true);
-  return {&entry, "missing", "attnlab data fetch " + entry.name, {}};
+  return {&entry, "missing", how_to_get(entry), {}};
 } catch (const Error& error) {
   return {&entry, "refused", first_line(error), {}};
 }
@@ -60,13 +67,13 @@ std::string as_json(const std::vector<Row>& rows) {
 }
 
 void print(const std::vector<Row>& rows) {
-  std::printf("%-8s %-12s %-10s %s\n", "NAME", "STATE", "DOWNLOAD", "WHAT");
+  std::printf("%-12s %-12s %-10s %s\n", "NAME", "STATE", "DOWNLOAD", "WHAT");
   for (const auto& row : rows) {
     const std::int64_t bytes = download_bytes(*row.entry);
-    std::printf("%-8s %-12s %-10s %s\n", row.entry->name.c_str(), row.state.c_str(),
+    std::printf("%-12s %-12s %-10s %s\n", row.entry->name.c_str(), row.state.c_str(),
                 bytes ? human_bytes(static_cast<double>(bytes)).c_str() : "-",
                 row.entry->summary.c_str());
-    std::printf("%32s %s\n", "", row.text.c_str());
+    std::printf("%36s %s\n", "", row.text.c_str());
   }
 }
 
@@ -77,15 +84,17 @@ void check_files(const data::DatasetEntry& entry, const std::string& data_dir) {
               info.description.c_str(), info.source.c_str(), info.digest.c_str());
 }
 
-void check_one(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) {
+void check_one(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix,
+               const std::string& path = {}) {
   if (entry.open == nullptr) return check_files(entry, data_dir);
-  const auto dataset =
-      data::open_dataset(dataset_section(entry.name, prefix, kAnyLength), data_dir);
+  const auto section = dataset_section(entry.name, prefix, kAnyLength, path);
+  const auto dataset = data::open_dataset(section, data_dir);
   const auto& info = dataset->info();
   std::printf("%s: passed: %s\n  read %s\n", entry.name.c_str(), info.description.c_str(),
               info.source.c_str());
   if (entry.check_more != nullptr) {
-    for (const auto& line : entry.check_more(data_dir)) std::printf("  read %s\n", line.c_str());
+    for (const auto& line : entry.check_more(section, data_dir))
+      std::printf("  read %s\n", line.c_str());
   }
   std::printf("  %lld training sequences of length %lld, digest %s\n",
               static_cast<long long>(dataset->size(data::Split::train)),
@@ -131,16 +140,23 @@ int data_list(Arguments arguments) {
 
 int data_check(Arguments arguments) {
   Options options(
-      "data check", "[NAME...] [--data DIR] [--prefix]",
+      "data check", "[NAME...] [--path PATH] [--data DIR] [--prefix]",
       "Reads data sets in full and checks form and checksums; without a name, all found.");
-  options.value("data", "DIR", "folder to look in first")
+  options.value("path", "PATH", "of the one data set that is named, as dataset.path")
+      .value("data", "DIR", "folder to look in first")
       .flag("prefix", "accept a shorter beginning of enwik8");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const std::string data_dir = parsed->text("data", "");
+  const auto path = parsed->text("path", "");
+  if (!path.empty() && parsed->words().size() != 1) {
+    throw Error("--path is of one data set; expected its name, found " +
+                    std::to_string(parsed->words().size()) + " names.",
+                kExitUsage);
+  }
   if (parsed->words().empty()) return check_all(data_dir, parsed->has("prefix"));
   for (const auto& name : parsed->words()) {
-    check_one(data::entry_with_files(name), data_dir, parsed->has("prefix"));
+    check_one(data::entry_with_files(name), data_dir, parsed->has("prefix"), path);
   }
   return kExitOk;
 }

@@ -1,11 +1,16 @@
 // data_show.cpp: `attnlab data show NAME`: one sequence as people see it.
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "framework/cli/data_actions.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/data/corpus_manifest.h"
 #include "framework/data/dataset_table.h"
+#include "framework/data/vocabulary.h"
+#include "framework/text/tokenizer.h"
+#include "framework/text/utf8.h"
 
 namespace attnlab::cli {
 namespace {
@@ -44,6 +49,48 @@ std::string as_numbers(const data::Example& example) {
   return input + "\n" + target + "\n";
 }
 
+/// Tokens of a prepared corpus as the text that they were made of; nullopt where the vocabulary is
+/// not at hand, and then stderr says so.
+std::optional<std::string> as_corpus_text(const data::CorpusManifest& manifest,
+                                          const std::vector<std::int32_t>& tokens,
+                                          const data::VocabularyFiles& files) try {
+  constexpr const char* kEnd = "<|endoftext|>";
+  std::optional<text::Tokenizer> bpe;
+  if (manifest.tokens != "bytes") {
+    bpe = text::Tokenizer::from_files(files.vocab_bpe, files.encoder_json);
+    if (bpe->digest() != manifest.vocabulary_digest) throw Error("it is another vocabulary");
+  }
+  std::string text;
+  for (const auto token : tokens) {
+    const auto id = static_cast<std::uint32_t>(token);
+    if (token == manifest.end_of_text) {
+      text += kEnd;
+    } else if (token >= 0) {
+      text += bpe ? bpe->decode({&id, 1}) : std::string(1, static_cast<char>(token));
+    }
+  }
+  return text::replace_ill_formed(text) + "\n";
+} catch (const Error& error) {
+  std::fprintf(stderr, "tokens by number, for '%s' is not what they were made with: %s\n",
+               files.vocab_bpe.c_str(), error.what());
+  return std::nullopt;
+}
+
+/// What the data set's own kind of sequence looks like.
+std::string as_seen(const data::Dataset& dataset, const data::Example& example,
+                    const ParsedOptions& parsed) {
+  const auto& info = dataset.info();
+  if (info.metric == "bits_per_dim") return as_image(example.target);
+  if (info.metric == "bits_per_char") return as_text(example.target);
+  if (info.metric != "perplexity") return as_numbers(example);
+  const auto manifest = data::read_manifest(info.source);
+  data::VocabularyFiles files;
+  if (manifest.tokens != "bytes") {
+    files = data::find_vocabulary(parsed.text("vocab", ""), parsed.text("data", ""));
+  }
+  return as_corpus_text(manifest, example.target, files).value_or(as_numbers(example));
+}
+
 data::Split split_named(const std::string& name) {
   const std::map<std::string, data::Split> splits{
       {"train", data::Split::train}, {"valid", data::Split::valid}, {"test", data::Split::test}};
@@ -55,20 +102,25 @@ data::Split split_named(const std::string& name) {
 
 int data_show(Arguments arguments) {
   Options options("data show",
-                  "NAME [--split SPLIT] [--index I] [--length T] [--data DIR] [--prefix]",
+                  "NAME [--split SPLIT] [--index I] [--length T] [--path PATH] [options]",
                   "Prints what the model is to predict in one sequence.");
   options.value("split", "SPLIT", "train (default), valid or test")
       .value("index", "I", "which sequence, from 0")
       .value("length", "T", "tokens in it")
+      .value("path", "PATH", "where it lies, as dataset.path")
       .value("data", "DIR", "folder to look in first")
+      .value("vocab", "DIR", "vocab.bpe and encoder.json of a corpus that has others than GPT-2's")
       .flag("prefix", "accept a shorter beginning of enwik8");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const std::string name = only_word(*parsed, "data show NAME");
-  constexpr std::int64_t kWholeImage = kSide * kSide, kOneLine = 32;
-  const std::int64_t length = parsed->integer("length", name == "copy" ? kOneLine : kWholeImage, 1);
-  const auto dataset = data::open_dataset(dataset_section(name, parsed->has("prefix"), length),
-                                          parsed->text("data", ""));
+  constexpr std::int64_t kWholeImage = kSide * kSide, kOneLine = 32, kParagraph = 128;
+  const std::int64_t usual = name == "copy"               ? kOneLine
+                             : data::entry(name).prepared ? kParagraph
+                                                          : kWholeImage;
+  const auto section = dataset_section(
+      name, parsed->has("prefix"), parsed->integer("length", usual, 1), parsed->text("path", ""));
+  const auto dataset = data::open_dataset(section, parsed->text("data", ""));
   const data::Split split = split_named(parsed->text("split", "train"));
   const std::int64_t index = parsed->integer("index", 0, 0), size = dataset->size(split);
   if (index >= size) {
@@ -77,11 +129,7 @@ int data_show(Arguments arguments) {
                 kExitUsage);
   }
   const auto example = dataset->get(split, index);
-  const std::string& metric = dataset->info().metric;
-  const std::string text = metric == "bits_per_dim"    ? as_image(example.target)
-                           : metric == "bits_per_char" ? as_text(example.target)
-                                                       : as_numbers(example);
-  std::printf("%s\n", text.c_str());
+  std::printf("%s\n", as_seen(*dataset, example, *parsed).c_str());
   return kExitOk;
 }
 

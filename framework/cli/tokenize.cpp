@@ -1,4 +1,7 @@
-// tokenize.cpp: `attnlab tokenize FILE`: a look at the tokens of a text.
+// tokenize.cpp: `attnlab tokenize FILE`: a look at the tokens of a text, and back.
+#include <unistd.h>
+
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -18,21 +21,35 @@ namespace {
 constexpr const char* kBorder = "\u2502";  // between two tokens
 
 Options make_options() {
-  Options options("tokenize", "FILE | - | --text \"...\" [--pieces] [--ids] [--count] [options]",
+  Options options("tokenize",
+                  "FILE | - | --text \"...\" [--pieces] [--ids] [--count] [--decode] [options]",
                   "The tokens of a text, GPT-2's unless --vocab names others.");
-  options.value("text", "TEXT", "the text itself; '-' reads standard input")
+  options.value("text", "TEXT", "the text itself; as FILE, '-' is standard input")
       .flag("pieces", "the text with a border between tokens; the default, with --count")
       .flag("ids", "the tokens' numbers, one a line")
       .flag("count", "how many bytes and tokens")
+      .flag("decode", "the other way: from numbers with white space between, as --ids prints them")
       .flag("specials", "read special tokens such as <|endoftext|> instead of their letters")
       .value("vocab", "DIR", "a folder that holds another vocab.bpe and encoder.json")
       .value("data", "DIR", "folder to look in first for gpt2_bpe");
-  options.notes("attnlab tokenize --text \"Hello world\"\nattnlab tokenize README.md --count");
+  options.notes(
+      "attnlab tokenize --text \"Hello world\"\n"
+      "attnlab tokenize README.md --count\n"
+      "attnlab tokenize --decode --text \"15496 995\"");
   return options;
 }
 
 std::string read_all(std::istream& stream, const std::string& name) {
-  std::string content(std::istreambuf_iterator<char>(stream), {});
+  constexpr std::size_t kMost = std::size_t{256} << 20, kPiece = std::size_t{1} << 20;
+  std::string content, piece(kPiece, '\0');
+  while (stream.read(piece.data(), kPiece), stream.gcount() > 0) {
+    content.append(piece, 0, static_cast<std::size_t>(stream.gcount()));
+    if (content.size() > kMost) {
+      throw Error(name +
+                  " is longer than 256 MiB, which is too much for a look. Cut it, or make a "
+                  "corpus of it: `attnlab data prepare text`.");
+    }
+  }
   if (stream.bad()) throw Error("cannot read " + name + ".");
   return content;
 }
@@ -89,14 +106,53 @@ void print_count(std::size_t bytes, std::size_t tokens) {
   std::printf("\n");
 }
 
+/// The numbers in `text`. Throws Error, naming what is none.
+std::vector<std::uint32_t> ids_in(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  std::vector<std::uint32_t> ids;
+  while ((text = text.substr(std::min(text.find_first_not_of(kBlanks), text.size()))) != "") {
+    const auto word = text.substr(0, text.find_first_of(kBlanks));
+    std::uint32_t id = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || end != word.data() + word.size()) {
+      throw Error("'" + std::string(word.substr(0, 40)) +
+                  "' is no token's number; expected whole numbers with white space between.");
+    }
+    ids.push_back(id);
+    text.remove_prefix(word.size());
+  }
+  return ids;
+}
+
+/// Byte for byte; on a terminal the prompt goes to a line of its own.
+void print_decoded(const text::Tokenizer& tokenizer, std::string_view numbers) {
+  const std::string text = tokenizer.decode(ids_in(numbers));
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (::isatty(STDOUT_FILENO) == 1 && !text.ends_with('\n')) std::printf("\n");
+}
+
+void refuse_together(const ParsedOptions& parsed) {
+  for (const char* other : {"pieces", "ids", "count", "specials"}) {
+    if (!parsed.has(other)) continue;
+    throw Error("--" + std::string(other) + " has no use with --decode. Leave one of them out.",
+                kExitUsage);
+  }
+}
+
 }  // namespace
 
 int tokenize(Arguments arguments) {
   const auto parsed = make_options().parse(arguments);
   if (!parsed) return kExitOk;
+  const bool decode = parsed->has("decode");
+  if (decode) refuse_together(*parsed);
   const std::string text = input_text(*parsed);
   const auto files = data::find_vocabulary(parsed->text("vocab", ""), parsed->text("data", ""));
   const auto tokenizer = text::Tokenizer::from_files(files.vocab_bpe, files.encoder_json);
+  if (decode) {
+    print_decoded(tokenizer, text);
+    return kExitOk;
+  }
   text::Scratch scratch(tokenizer);
   std::vector<std::uint32_t> ids;
   if (parsed->has("specials")) {

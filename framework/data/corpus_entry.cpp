@@ -62,8 +62,10 @@ std::unique_ptr<Dataset> open_corpus_entry(const std::string& name, const config
                                          found.settings.common.length, found.settings.own.sampling);
 }
 
-std::vector<std::string> check_corpus_entry(const std::string& name, const std::string& data_dir) {
-  const auto folder = find_corpus(name, "", data_dir);
+std::vector<std::string> check_corpus_entry(const std::string& name, const config::Node& section,
+                                            const std::string& data_dir) {
+  const auto path = read_settings<CorpusConfig>(section).common.path;
+  const auto folder = find_corpus(name, path, data_dir);
   return verify_corpus(folder, inspect_corpus(folder), true);
 }
 

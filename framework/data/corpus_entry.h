@@ -40,6 +40,7 @@ using DescribeCorpus = void (*)(const CorpusManifest& manifest, DatasetInfo& inf
                                                          DescribeCorpus describe);
 /// Reads all four files in full. Throws Error.
 [[nodiscard]] std::vector<std::string> check_corpus_entry(const std::string& name,
+                                                          const config::Node& section,
                                                           const std::string& data_dir);
 
 }  // namespace attnlab::data

@@ -35,8 +35,9 @@ struct DatasetEntry {
   std::unique_ptr<Dataset> (*open)(const config::Node& section, const std::string& data_dir);
   DatasetInfo (*inspect)(const config::Node& section, const std::string& data_dir);
   /// Checks that go beyond open(); one line for each file checked. May be null.
-  std::vector<std::string> (*check_more)(const std::string& data_dir);
-  std::vector<RemoteFile> files;  // none: generated
+  std::vector<std::string> (*check_more)(const config::Node& section, const std::string& data_dir);
+  std::vector<RemoteFile> files;  // none: nothing to fetch
+  bool prepared = false;          // made by `attnlab data prepare`, of those files or others
 };
 
 [[nodiscard]] const std::vector<DatasetEntry>& dataset_table();

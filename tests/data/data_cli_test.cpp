@@ -34,9 +34,10 @@ TEST_F(DataCommand, lists_every_data_set_and_where_it_is) {
   write("mnist/train-images-idx3-ubyte.gz", bytes_of("<html>"));
   write("mnist/t10k-images-idx3-ubyte.gz", bytes_of("<html>"));
   const std::string text = run({"list", "--data", dir.string()});
-  EXPECT_THAT(text, AllOf(HasSubstr("mnist    refused"), HasSubstr("is not a gzip file"),
-                          HasSubstr("enwik8   prefix only"), HasSubstr("(first 0 bytes verified)"),
-                          HasSubstr("digits   generated"), HasSubstr("copy     generated")));
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("mnist        refused"), HasSubstr("is not a gzip file"),
+                    HasSubstr("enwik8       prefix only"), HasSubstr("(first 0 bytes verified)"),
+                    HasSubstr("digits       generated"), HasSubstr("copy         generated")));
   EXPECT_EQ(code, kExitOk);
 }
 
@@ -74,7 +75,7 @@ TEST_F(DataCommand, fetches_from_a_mirror_and_refuses_what_is_wrong_there) {
 }
 
 TEST_F(DataCommand, lists_checks_and_fetches_the_vocabulary_that_nothing_trains_on) {
-  EXPECT_THAT(run({"list"}), HasSubstr("gpt2_bpe missing"));
+  EXPECT_THAT(run({"list"}), HasSubstr("gpt2_bpe     missing"));
   write("gpt2_bpe/vocab.bpe", bytes_of("t h\n"));
   write("gpt2_bpe/encoder.json", bytes_of("{}"));
   EXPECT_THAT(refusal({"check", "gpt2_bpe", "--data", dir.string()}),
@@ -87,8 +88,9 @@ TEST_F(DataCommand, lists_checks_and_fetches_the_vocabulary_that_nothing_trains_
   EXPECT_THAT(run({"check", "gpt2_bpe", "--data", real_data}), HasSubstr("gpt2_bpe: passed"));
 }
 
-TEST_F(DataCommand, has_nothing_to_fetch_for_generated_data) {
+TEST_F(DataCommand, has_nothing_to_fetch_for_generated_data_and_ones_own_text) {
   EXPECT_EQ(run({"fetch", "digits"}), "digits is generated: there is nothing to fetch.\n");
+  EXPECT_THAT(run({"fetch", "text"}), HasSubstr("attnlab data prepare text --source PATH --out"));
 }
 
 TEST_F(DataCommand, wants_one_name_to_fetch) {

@@ -82,6 +82,32 @@ TEST_F(TokenizeCommand, reads_a_file_and_special_tokens_when_asked) {
   EXPECT_THAT(run({(dir / "text").string(), "--count"}), HasSubstr("19 bytes, 15 tokens"));
 }
 
+TEST_F(TokenizeCommand, decodes_what_it_printed_byte_for_byte) {
+  EXPECT_EQ(run({"--decode", "--text", "257\n 258\t259 "}), "the the<|endoftext|>");
+  EXPECT_EQ(run({"--decode", "--text", ""}), "");
+  const std::string text = "the th\xC3\xA9\r\n\n the\t\xF0\x9F\x98\x80";
+  write("ids", run({"--ids", "--text", text}));
+  EXPECT_EQ(run({"--decode", (dir / "ids").string()}), text);
+}
+
+TEST_F(TokenizeCommand, says_what_it_cannot_decode) {
+  EXPECT_THAT(run({"--decode", "--text", "257 the"}),
+              HasSubstr("'the' is no token's number; expected whole numbers with white space"));
+  for (const char* number : {"-1", "1.5", "4294967296", "0x10"}) {
+    EXPECT_THAT(run({"--decode", "--text", number}), HasSubstr("is no token's number"));
+  }
+  EXPECT_THAT(run({"--decode", "--text", "260"}), HasSubstr("no token has the id 260"));
+  EXPECT_THAT(run({"--decode", "--ids", "--text", "1"}),
+              HasSubstr("--ids has no use with --decode"));
+}
+
+TEST_F(TokenizeCommand, refuses_more_than_a_look) {
+  write("long", "");
+  fs::resize_file(dir / "long", (std::uintmax_t{256} << 20) + 1);
+  EXPECT_THAT(run({(dir / "long").string(), "--count"}),
+              AllOf(HasSubstr("is longer than 256 MiB"), HasSubstr("attnlab data prepare text")));
+}
+
 TEST_F(TokenizeCommand, wants_one_text) {
   EXPECT_THAT(run({}), HasSubstr("expected one text: FILE, - for standard input, or --text"));
   EXPECT_THAT(run({"a", "--text", "b"}), HasSubstr("found 2."));
