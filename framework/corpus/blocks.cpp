@@ -186,7 +186,7 @@ Block BlockReader::described_block() const {
 
 void BlockReader::advance(std::string_view read) {
   at_.byte += static_cast<std::int64_t>(read.size());
-  at_.line += std::ranges::count(read, '\n');
+  for (auto end = read.find('\n'); end != read.npos; end = read.find('\n', end + 1)) ++at_.line;
 }
 
 Error BlockReader::located(const Error& error) const {

@@ -1,5 +1,6 @@
 #include "framework/corpus/json_cursor.h"
 
+#include <bit>
 #include <cstring>
 
 #include "framework/text/utf8.h"
@@ -10,21 +11,25 @@ namespace {
 constexpr int kDeepest = 256;  // Python's own limit is a few times that
 constexpr char32_t kReplacement = 0xFFFD;
 
-constexpr std::uint64_t everywhere(unsigned char byte) { return 0x0101010101010101u * byte; }
+static_assert(std::endian::native == std::endian::little, "skip_plain counts from the low end");
+
+bool is_plain(char byte) {
+  return byte != '"' && byte != '\\' && static_cast<unsigned char>(byte) >= ' ';
+}
 
 /// Where the run of plain characters that begins at `at` ends: a quote, a backslash, a control
-/// character or `end`. Eight bytes at a time.
+/// character or `end`. Sixteen bytes at a time, in the compiler's own vectors.
 const char* skip_plain(const char* at, const char* end) {
-  constexpr std::uint64_t kOnes = everywhere(1), kHigh = everywhere(0x80);
-  for (; end - at >= 8; at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    const std::uint64_t quote = word ^ everywhere('"'), slash = word ^ everywhere('\\');
-    const std::uint64_t hit = ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) |
-                              ((word - everywhere(' ')) & ~word);
-    if ((hit & kHigh) != 0) break;
+  using Bytes = unsigned char __attribute__((vector_size(16)));
+  using Halves = std::uint64_t __attribute__((vector_size(16)));
+  for (; end - at >= 16; at += 16) {
+    Bytes bytes;
+    std::memcpy(&bytes, at, sizeof bytes);
+    const auto hits = Halves((bytes == '"') | (bytes == '\\') | (bytes < ' '));
+    if (hits[0] != 0) return at + std::countr_zero(hits[0]) / 8;
+    if (hits[1] != 0) return at + 8 + std::countr_zero(hits[1]) / 8;
   }
-  while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= ' ') ++at;
+  while (at != end && is_plain(*at)) ++at;
   return at;
 }
 
