@@ -37,17 +37,39 @@ std::string how_to_prepare(const std::string& name) {
          " --source PATH --out DIR` and say dataset.path=DIR.";
 }
 
+/// Where one is being prepared, or "": it is not taken for a finished one.
+std::string begun_at(const std::vector<fs::path>& folders) {
+  for (fs::path folder : folders) {
+    if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
+    if (folder.extension() != ".part") folder += ".part";
+    std::error_code ignored;
+    if (fs::is_directory(folder, ignored)) {
+      return "'" + folder.string() +
+             "' was begun and is not finished: wait for `attnlab data prepare`, or run the same "
+             "command again.";
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 fs::path find_corpus(const std::string& name, const std::string& path,
                      const std::string& data_dir) {
+  if (const auto begun = begun_at({path}); !path.empty() && !fs::exists(path) && !begun.empty()) {
+    throw MissingData(name + ": no prepared corpus: " + begun);
+  }
   const auto places = search_places(name, data_dir, path);
   const std::string inner = std::string("tokens/") + kManifestName;
   if (const auto file = find_file(places, {inner, kManifestName})) return file->parent_path();
   std::string text = name + ": no prepared corpus (" + kManifestName + ") was found. Looked in";
-  for (const auto& place : places)
+  std::vector<fs::path> folders;
+  for (const auto& place : places) {
     text += "\n  " + place.folder.string() + " (" + place.origin + ")";
-  throw MissingData(text + "\n" + how_to_prepare(name));
+    folders.insert(folders.end(), {place.folder / "tokens", place.folder});
+  }
+  const auto begun = begun_at(folders);
+  throw MissingData(text + "\n" + (begun.empty() ? how_to_prepare(name) : begun));
 }
 
 DatasetInfo inspect_corpus_entry(const std::string& name, const config::Node& section,

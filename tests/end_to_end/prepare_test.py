@@ -4,6 +4,7 @@ ATTNLAB_KILLS sets how often it is killed (6; the long form is 20).
 """
 import gzip
 import io
+import itertools
 import json
 import os
 import random
@@ -90,14 +91,67 @@ class Prepare(Lab):
                     said, _ = process.communicate(timeout=draw.uniform(0, 0.6 * taken) if kills < KILLS else None)
                     self.assertEqual(process.returncode, 0, said)
                 except subprocess.TimeoutExpired:
-                    process.kill()
+                    process.send_signal(draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
                     said, _ = process.communicate()
                     kills += 1
                 resumed += b"going on with the preparation" in said
             self.assertEqual(self.files(out), self.files("whole"), f"after {kills} kills")
         self.assertGreater(resumed, 0, "no kill left anything to go on from")
 
-    def test_a_full_disk_is_said_and_leaves_a_state_to_go_on_from(self):
+    def test_a_disk_that_is_full_again_and_again_ends_with_the_same_bytes(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root may mount a small file system")
+        disk = os.path.join(self.folder, "disk")
+        os.mkdir(disk)
+        small = ["mount", "-t", "tmpfs", "-o", "size=8k", "attnlab-test", disk]
+        if subprocess.run(small, capture_output=True).returncode != 0:
+            self.skipTest("no small file system can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        pack(self.archive, {"1.jsonl": json_lines(documents(60, 1))})
+        self.prepare("whole")
+        needed = sum(map(len, self.files("whole").values())) // 1024
+        refused = ""
+        # With a journal in between, and with the first one only: then the manifest is what does not fit.
+        for size, checkpoint in itertools.product((8, 64, needed // 2, *range(needed - 16, needed + 64, 4)), ("0", "999")):
+            subprocess.run(["mount", "-o", f"remount,size={size}k", disk], check=True)
+            done = subprocess.run(self.command("disk/out", "--checkpoint", checkpoint), capture_output=True, text=True,
+                                  env=self.environment())
+            if done.returncode == 0:
+                break
+            self.assertIn("No space left on device. Make room and run the same command again: it goes on", done.stderr)
+            self.assertFalse(self.exists("disk/out"))
+            refused += done.stderr
+        self.assertEqual(self.files("disk/out"), self.files("whole"))
+        for name in ("train.bin", "journal.json.new", "manifest.json.new"):
+            self.assertIn(f"disk/out.part/{name}': No space", refused)
+
+    def test_of_several_at_once_one_works_and_the_others_say_so(self):
+        self.pack_documents()
+        self.prepare("whole")
+        several = [subprocess.Popen(self.command("out", "--checkpoint", "0"), stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, text=True, env=self.environment()) for _ in range(4)]
+        ended = [(process.communicate()[1], process.returncode) for process in several]
+        self.assertIn(0, [code for _, code in ended])
+        for said, code in ended:
+            if code != 0:
+                self.assertIn("is being written by another process. Wait for it", said)
+        self.assertEqual(self.files("out"), self.files("whole"))
+
+    def test_what_is_not_finished_is_not_trained_on(self):
+        self.pack_documents()
+        process = subprocess.Popen(self.command("out", "--checkpoint", "0"), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=self.environment())
+        self.wait_until("tokens are written", lambda: self.exists("out.part/train.bin"), 20)
+        process.kill()
+        process.wait()
+        self.assertFalse(self.exists("out"), "killed too late to tell")
+        for path in ("out", "out.part"):
+            done = self.attnlab("run", "dataset=openwebtext2", f"dataset.path={self.folder}/{path}", code=1)
+            self.assertIn("out.part' was begun and is not finished", done.stderr)
+            done = self.attnlab("data", "check", "openwebtext2", "--path", f"{self.folder}/{path}", db=False, code=1)
+            self.assertIn("out.part' was begun and is not finished", done.stderr)
+
+    def test_a_write_that_fails_is_said_and_leaves_a_state_to_go_on_from(self):
         self.pack_documents()
         self.prepare("whole")
         said = self.prepare("out", "--checkpoint", "0", code=1, preexec_fn=ignore_file_size_signal)
