@@ -35,6 +35,17 @@ void DocumentReader::read(const Block& block, const DocumentSink& sink) {
   }
 }
 
+Documents DocumentReader::read(const Block& block) {
+  Documents found;
+  if (keep_text_) found.text.reserve(block.bytes.size());
+  read(block, {[&](std::string_view text) {
+                 found.text += text;
+                 found.ends.push_back(found.text.size());
+               },
+               [&](BadLine bad) { found.bad.push_back(std::move(bad)); }});
+  return found;
+}
+
 void DocumentReader::read_one(std::string_view record, std::int64_t line, Form form,
                               const DocumentSink& sink) {
   if (record.size() > longest_) return sink.bad(too_long(line, longest_));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "framework/corpus/blocks.h"
 #include "framework/corpus/json_line.h"
@@ -21,12 +22,20 @@ struct DocumentSink {
   std::function<void(BadLine)> bad;
 };
 
+/// Those of a block, one text behind the other.
+struct Documents {
+  std::string text;
+  std::vector<std::size_t> ends;  // of each in `text`
+  std::vector<BadLine> bad;
+};
+
 class DocumentReader {
  public:
   /// `longest`: bytes of a document as it stands in the file. `keep_text`: without it documents
   /// are only counted, and `document` gets no text.
   DocumentReader(std::size_t longest, bool keep_text) : longest_(longest), keep_text_(keep_text) {}
   void read(const Block& block, const DocumentSink& sink);
+  [[nodiscard]] Documents read(const Block& block);
 
  private:
   void read_one(std::string_view record, std::int64_t line, Form form, const DocumentSink& sink);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "framework/core/error.h"
+#include "framework/corpus/ahead.h"
 #include "framework/corpus/documents.h"
 #include "framework/corpus/in_order.h"
 #include "framework/corpus/part_writer.h"
@@ -16,18 +17,28 @@
 namespace attnlab::corpus {
 namespace {
 
-constexpr std::size_t kInFlight = std::size_t{64} << 20;  // bytes read and not yet written
+constexpr std::size_t kAhead = std::size_t{8} << 20;      // bytes read and not yet parsed
+constexpr std::size_t kInFlight = std::size_t{64} << 20;  // bytes parsed and not yet written
 
-/// What a thread makes of a block.
-struct Worked {
-  std::vector<std::uint8_t> bytes;    // tokens of all its documents
-  std::vector<std::int64_t> lengths;  // in tokens, one for each document
-  std::vector<BadLine> bad;
+struct Parsed {
+  Documents documents;
   std::shared_ptr<const std::string> origin;
   Position end;
   std::int64_t bytes_read = 0;
 };
-using Pipeline = InOrder<Block, Worked>;
+
+/// What a thread makes of it.
+struct Worked {
+  std::vector<std::uint8_t> bytes;    // tokens of all its documents
+  std::vector<std::int64_t> lengths;  // in tokens, one for each document
+  Parsed from;
+};
+using Pipeline = InOrder<Parsed, Worked>;
+
+std::size_t weight_of(const Parsed& parsed) {
+  const auto& [text, ends, bad] = parsed.documents;
+  return 1 + text.size() + ends.size() * sizeof ends[0] + bad.size() * 2 * sizeof bad[0];
+}
 
 class Preparation {
  public:
@@ -73,24 +84,17 @@ class Preparation {
 
   void count() {
     sha256_.resize(journal_.sources.size());
-    const auto work = [this] {
-      auto reader = std::make_shared<DocumentReader>(request_.reading.longest, false);
-      return [reader](Block& block) {
-        Worked out = begun(block);
-        reader->read(block, {[&](std::string_view) { out.lengths.push_back(0); },
-                             [&](BadLine bad) { out.bad.push_back(std::move(bad)); }});
-        return out;
-      };
-    };
     run_pass(
-        work,
+        {[](Parsed& parsed) {
+          return Worked{{}, {}, std::move(parsed)};
+        }},
         [this](std::int64_t file, const std::string& sha256) {
           const std::lock_guard lock(sha256_mutex_);
           sha256_[static_cast<std::size_t>(file)] = sha256;
         },
         [this](const Worked& worked) {
-          for (const auto& bad : worked.bad) note_bad(*worked.origin, bad);
-          journal_.documents += static_cast<std::int64_t>(worked.lengths.size());
+          for (const auto& bad : worked.from.documents.bad) note_bad(*worked.from.origin, bad);
+          journal_.documents += std::ssize(worked.from.documents.ends);
         });
     journal_.all_documents = journal_.documents;
     journal_.documents = 0;
@@ -103,22 +107,15 @@ class Preparation {
   }
 
   void write() {
-    const auto work = [this] {
-      auto reader = std::make_shared<DocumentReader>(request_.reading.longest, true);
-      auto worker = std::make_shared<TokenMaker::Worker>(tokens_);
-      return [reader, worker](Block& block) {
-        Worked out = begun(block);
-        reader->read(block, {[&](std::string_view text) {
-                               out.lengths.push_back(worker->encode(text, out.bytes));
-                             },
-                             [](BadLine) {}});
-        return out;
-      };
-    };
     next_validation_ =
         std::ranges::lower_bound(validation_, journal_.documents) - validation_.begin();
+    std::vector<Pipeline::Work> workers;
+    for (int i = 0; i < request_.threads; ++i) {
+      workers.emplace_back([worker = std::make_shared<TokenMaker::Worker>(tokens_)](
+                               Parsed& parsed) { return tokenised(*worker, std::move(parsed)); });
+    }
     run_pass(
-        work,
+        workers,
         [this](std::int64_t file, const std::string& sha256) {
           const auto& source = journal_.sources[static_cast<std::size_t>(file)];
           if (sha256 == source.sha256) return;
@@ -134,26 +131,38 @@ class Preparation {
     }
   }
 
-  static Worked begun(const Block& block) {
+  static Worked tokenised(TokenMaker::Worker& worker, Parsed parsed) {
     Worked out;
-    out.origin = block.origin;
-    out.end = block.end;
-    out.bytes_read = block.bytes_read;
+    const std::string_view text = parsed.documents.text;
+    std::size_t begin = 0;
+    for (const auto end : parsed.documents.ends) {
+      out.lengths.push_back(worker.encode(text.substr(begin, end - begin), out.bytes));
+      begin = end;
+    }
+    out.from = std::move(parsed);
+    out.from.documents.text = {};
     return out;
   }
 
-  template <class MakeWork, class Take>
-  void run_pass(const MakeWork& make_work, BlockReader::FileEnd file_end, const Take& take) {
+  /// One thread reads and unpacks, one parses, `workers` tokenise, this one digests and writes.
+  template <class Take>
+  void run_pass(const std::vector<Pipeline::Work>& workers, BlockReader::FileEnd file_end,
+                const Take& take) {
     BlockReader reader(journal_.sources, request_.reading, journal_.position, std::move(file_end));
-    std::vector<Pipeline::Work> workers;
-    for (int i = 0; i < request_.threads; ++i) workers.push_back(make_work());
-    Pipeline pipeline([&] { return reader.next(); },
-                      [](const Block& block) { return block.bytes.size() + 1; }, kInFlight);
+    Ahead<Block> blocks([&] { return reader.next(); },
+                        [](const Block& block) { return block.bytes.size() + 1; }, kAhead);
+    DocumentReader documents(request_.reading.longest, journal_.phase == Phase::write);
+    const auto parse = [&]() -> std::optional<Parsed> {
+      auto block = blocks.next();
+      if (!block) return std::nullopt;
+      return Parsed{documents.read(*block), block->origin, block->end, block->bytes_read};
+    };
+    Pipeline pipeline(parse, weight_of, kInFlight);
     last_checkpoint_ = Clock::now();
     pipeline.run(workers, [&](Worked worked) {
       take(worked);
-      journal_.position = worked.end;
-      report(worked.bytes_read);
+      journal_.position = worked.from.end;
+      report(worked.from.bytes_read);
       const std::chrono::duration<double> since = Clock::now() - last_checkpoint_;
       if (since.count() >= request_.checkpoint_seconds) checkpoint();
     });
