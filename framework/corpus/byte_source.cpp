@@ -12,30 +12,67 @@
 
 namespace attnlab::corpus {
 
-RawFile::RawFile(const std::filesystem::path& file)
-    : name_("'" + file.string() + "'"), descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) throw Error("cannot open " + name_ + ": " + std::strerror(errno));
-  ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
+namespace {
+constexpr std::size_t kPiece = std::size_t{1} << 18;
+constexpr std::size_t kAhead = 8 * kPiece;
+
+int open_for_reading(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    throw Error("cannot open '" + file.string() + "': " + std::strerror(errno));
+  }
+  ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
+  return descriptor;
 }
 
-RawFile::~RawFile() { ::close(descriptor_); }
+}  // namespace
 
-std::size_t RawFile::read(std::span<std::uint8_t> room) {
+RawFile::Descriptor::~Descriptor() { ::close(number); }
+
+RawFile::RawFile(const std::filesystem::path& file)
+    : name_("'" + file.string() + "'"),
+      descriptor_{open_for_reading(file)},
+      pieces_([this] { return read_piece(); }, [](const Piece& piece) { return piece.size(); },
+              kAhead) {}
+
+std::optional<RawFile::Piece> RawFile::read_piece() {
+  Piece piece(kPiece);
   while (true) {
-    const auto count = ::read(descriptor_, room.data(), room.size());
+    const auto count = ::read(descriptor_.number, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error("cannot read " + place() + ": " + std::strerror(errno));
-    const auto bytes = static_cast<std::size_t>(count);
-    sum_.add(data::as_text(room.first(bytes)));
-    position_ += count;
-    return bytes;
+    if (count < 0) {
+      throw Error("cannot read " + place_at(read_position_) + ": " + std::strerror(errno));
+    }
+    if (count == 0) return std::nullopt;
+    piece.resize(static_cast<std::size_t>(count));
+    sum_.add(data::as_text(piece));
+    read_position_ += count;
+    return piece;
   }
 }
 
-std::string RawFile::place() const { return name_ + " at byte " + data::with_commas(position_); }
+std::size_t RawFile::read(std::span<std::uint8_t> room) {
+  if (used_ == piece_.size()) {
+    auto next = pieces_.next();
+    if (!next) return 0;
+    piece_ = std::move(*next);
+    used_ = 0;
+  }
+  const auto count = std::min(room.size(), piece_.size() - used_);
+  std::copy_n(piece_.begin() + static_cast<std::ptrdiff_t>(used_), count, room.begin());
+  used_ += count;
+  position_ += static_cast<std::int64_t>(count);
+  return count;
+}
+
+std::string RawFile::place_at(std::int64_t position) const {
+  return name_ + " at byte " + data::with_commas(position);
+}
+
+std::string RawFile::place() const { return place_at(position_); }
 
 void RawFile::drain() {
-  std::vector<std::uint8_t> piece(std::size_t{1} << 18);
+  std::vector<std::uint8_t> piece(kPiece);
   while (read(piece) > 0) {
   }
 }

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "framework/core/digest.h"
+#include "framework/corpus/ahead.h"
 
 namespace attnlab::corpus {
 
@@ -21,29 +23,39 @@ class ByteSource {
   [[nodiscard]] virtual std::string place() const = 0;
 };
 
-/// A file, digested as it is read.
+/// A file. A thread of its own reads and digests it, ahead of who takes its bytes.
 class RawFile : public ByteSource {
  public:
   /// Throws Error when it cannot be opened. `name` is what messages call it.
   explicit RawFile(const std::filesystem::path& file);
   RawFile(const RawFile&) = delete;
   RawFile& operator=(const RawFile&) = delete;
-  ~RawFile() override;
 
   [[nodiscard]] std::size_t read(std::span<std::uint8_t> room) override;
   [[nodiscard]] std::string place() const override;
 
   [[nodiscard]] std::int64_t position() const { return position_; }
-  /// Reads what is left, so that the digest is the whole file's.
+  /// Reads what is left.
   void drain();
-  /// sha256 of what was read so far.
+  /// sha256 of the whole file, once it was read to its end.
   [[nodiscard]] std::string sha256() const { return sum_.hex(); }
 
  private:
+  using Piece = std::vector<std::uint8_t>;
+  std::optional<Piece> read_piece();
+  [[nodiscard]] std::string place_at(std::int64_t position) const;
+
   std::string name_;
-  int descriptor_;
-  std::int64_t position_ = 0;
+  struct Descriptor {
+    int number;
+    ~Descriptor();
+  } descriptor_;
+  std::int64_t position_ = 0;       // of who takes
+  std::int64_t read_position_ = 0;  // these two are the reading thread's until the end
   Sha256 sum_;
+  Piece piece_;
+  std::size_t used_ = 0;  // of piece_
+  Ahead<Piece> pieces_;   // last: its thread uses what stands above
 };
 
 /// The first bytes of a source, which stay readable.
