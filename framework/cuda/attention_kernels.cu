@@ -25,6 +25,7 @@ void entry(typename Kernel::Params params) {
 
 template <class Kernel>
 Status start(std::int64_t blocks, const typename Kernel::Params& params, void* stream) {
+  static_assert(Kernel::kSharedBytes <= kMostSharedBytes);
   return launch(entry<Kernel>, {blocks, Kernel::kThreads, Kernel::kSharedBytes}, stream, params);
 }
 

@@ -15,9 +15,15 @@ constexpr int kernel_head_dim(int head_dim) {
 }
 /// Rows of a tile, for the tile lists: of queries in both directions, of keys backward.
 constexpr int query_tile_rows(AttnlabElement element, int head_dim) {
-  return element == kAttnlabFloat32 || head_dim > 64 ? 64 : 128;
+  if (element == kAttnlabFloat32) return head_dim > 96 ? 32 : 64;
+  return head_dim > 64 ? 64 : 128;
 }
-constexpr int key_tile_rows(AttnlabElement, int) { return 64; }
+constexpr int key_tile_rows(AttnlabElement element, int head_dim) {
+  return element == kAttnlabFloat32 && head_dim > 96 ? 32 : 64;
+}
+/// Shared memory that a block can have on every device since compute capability 8.0; 8.6, 8.9 and
+/// 12.0 have no more. Every kernel keeps within it.
+inline constexpr unsigned kMostSharedBytes = 99 * 1024;
 
 }  // namespace attnlab::cuda
 

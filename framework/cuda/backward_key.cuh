@@ -10,67 +10,60 @@
 
 #include <type_traits>
 
+#include "framework/cuda/not_finite.cuh"
+#include "framework/cuda/query_facts.cuh"
 #include "framework/cuda/query_sums.cuh"
-#include "framework/cuda/tile.cuh"
 
 namespace attnlab::cuda {
 
 /// Warps x 16 RowTiles keys per block.
-template <class T, int D, int Warps, int RowTiles, bool Atomic = false>
+template <class T, int D, int Warps, int RowTiles, bool Atomic = false, bool Careful = false>
 class BackwardKey {
  public:
   using Params = BackwardParams;
   static constexpr int kThreads = Warps * kWarp;
   static constexpr int kBlocks = D <= 64 ? 2 : 1;
   static constexpr int kKeys = Warps * 16 * RowTiles;
-  static constexpr int kQueries = 64;
+  static constexpr int kQueries = Atomic && D > 96 ? 32 : 64;  // as shared memory allows
+  static constexpr int kSteps = kQueries / 32;                 // of the innermost loop, a tile
 
  private:
   static constexpr int kUnit = 32;  // queries in registers at a time: one word of bits
   using KeyTile = SharedTile<D, kKeys>;
   /// Shared memory is what limits this kernel: keys and values stay in registers where they fit.
-  using OwnRows =
-      std::conditional_t<D * RowTiles <= 64, HeldRows<RowTiles, D / 16>, SharedRows<KeyTile>>;
+  static constexpr int kHeld = D * RowTiles > 64 ? 0 : Atomic ? 2 : D / 16;
   using QueryTile = SharedTile<D, kQueries>;
   using KeyList = SharedList<std::int32_t, kKeys>;
-  using QueryList = SharedList<std::int32_t, kQueries>;
-  using QueryNumbers = SharedList<float, kQueries>;
+  using Facts = QueryFacts<kQueries>;
   static constexpr std::uint32_t kValueAt = KeyTile::kBytes;
   static constexpr std::uint32_t kQueryAt = kValueAt + KeyTile::kBytes;
   static constexpr std::uint32_t kGradAt = kQueryAt + 2 * QueryTile::kBytes;
   static constexpr std::uint32_t kKeyListAt = kGradAt + 2 * QueryTile::kBytes;
-  static constexpr std::uint32_t kQueryListAt = kKeyListAt + KeyList::kBytes;
-  static constexpr std::uint32_t kLseAt = kQueryListAt + 3 * QueryList::kBytes;
-  static constexpr std::uint32_t kShiftAt = kLseAt + 3 * QueryNumbers::kBytes;
+  static constexpr std::uint32_t kFactsAt = kKeyListAt + KeyList::kBytes;
   using SlopeTile = SharedTile<kUnit, kKeys>;  // dS [keys, queries]
-  static constexpr std::uint32_t kSlopeAt = kShiftAt + 3 * QueryNumbers::kBytes;
+  static constexpr std::uint32_t kSlopeAt = kFactsAt + 3 * Facts::kBytes;
 
  public:
   static constexpr std::uint32_t kSharedBytes = kSlopeAt + (Atomic ? SlopeTile::kBytes : 0);
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() >= gpu::load(p.key_tiles.count)) return;
-    const std::int32_t index = gpu::load(p.key_tiles.order + gpu::block());
-    BackwardKey(p, gpu::load(p.key_tiles.items + index)).work();
+    if (gpu::block() < gpu::load(p.key_tiles.count)) BackwardKey(p, tile_at(p)).work();
   }
+  /// A function of its own, so that registers are shared out as if it were not there.
+  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardKey(p, tile_at(p)).work(); }
 
  private:
-  /// What the block must know of a query row. A row that sees no key is as good as none.
-  struct QueryFacts {
-    std::int32_t row = kNoRow;
-    float log_sum = kInfinity;  // weights of exp2(-inf) = 0
-    float shift = 0;
-  };
-  struct Pair {
-    float one, two;
-  };
-
+  static GPU_FUNCTION TileItem tile_at(const Params& p) {
+    return gpu::load(p.key_tiles.items + gpu::load(p.key_tiles.order + gpu::block()));
+  }
   GPU_FUNCTION BackwardKey(const Params& params, const TileItem& item)
       : p(params),
         tile(item),
         rule(params.plan),
         group(params.plan, item.group),
         marks(params.plan, item.group),
+        place(params.plan.heads, item.group),
+        query_rows(params.query, params.grad_out, place),
         pieces(params.head_dim / 8),
         first(gpu::warp() * 16 * RowTiles) {}
 
@@ -80,48 +73,39 @@ class BackwardKey {
   static GPU_FUNCTION QueryTile grad_tile(int i) {
     return {kGradAt + static_cast<std::uint32_t>(i % 2) * QueryTile::kBytes};
   }
-  static GPU_FUNCTION QueryList query_list(int i) {
-    return {kQueryListAt + static_cast<std::uint32_t>(i % 3) * QueryList::kBytes};
-  }
-  static GPU_FUNCTION QueryNumbers log_sums(int i) {
-    return {kLseAt + static_cast<std::uint32_t>(i % 3) * QueryNumbers::kBytes};
-  }
-  static GPU_FUNCTION QueryNumbers shifts(int i) {
-    return {kShiftAt + static_cast<std::uint32_t>(i % 3) * QueryNumbers::kBytes};
+  static GPU_FUNCTION Facts facts(int i) {
+    return {kFactsAt + static_cast<std::uint32_t>(i % 3) * Facts::kBytes};
   }
 
-  GPU_FUNCTION QueryFacts look(const Range& range, int i) const {
+  GPU_FUNCTION QueryFact look(const Range& range, int i) const {
     const std::int32_t at = range.begin + i * kQueries + gpu::thread();
-    QueryFacts facts;
-    if (gpu::thread() >= kQueries || at >= range.end) return facts;
+    if (gpu::thread() >= kQueries || at >= range.end) return {};
     const std::int32_t row = gpu::load(group.query_rows + at);
     const float lse = gpu::load(p.lse + tile.group * p.plan.length + row);
-    if (lse == -kInfinity) return facts;
+    if (lse == -kInfinity) return {};
     return {row, lse * kLog2E, gpu::load(p.shift + tile.group * p.plan.length + row)};
   }
-  GPU_FUNCTION static void note(int i, const QueryFacts& facts) {
-    if (gpu::thread() >= kQueries) return;
-    query_list(i).set(gpu::thread(), facts.row);
-    log_sums(i).set(gpu::thread(), facts.log_sum);
-    shifts(i).set(gpu::thread(), facts.shift);
-  }
-  template <class Numbers, class Tile>
-  GPU_FUNCTION void fetch(const Rows& from, const Numbers& numbers, const Tile& to) const {
-    gather<kThreads>(GroupRows<T>(from, p.plan.heads, tile.group), numbers, pieces, to);
-  }
   GPU_FUNCTION void fetch_queries(int i) const {
-    fetch(p.query, query_list(i), query_tile(i));
-    fetch(p.grad_out, query_list(i), grad_tile(i));
+    gather<kThreads>(query_rows, facts(i).rows(), pieces, query_tile(i), grad_tile(i));
   }
 
   GPU_FUNCTION void work() {
+    walk();
+    if constexpr (!Careful) {
+      if (gpu::any_thread(!all_finite(sum_key) || !all_finite(sum_value))) {
+        return BackwardKey<T, D, Warps, RowTiles, Atomic, true>::run_carefully(p);
+      }
+    }
+    finish();
+  }
+
+  GPU_FUNCTION void walk() {
     for (int i = gpu::thread(); i < kKeys; i += kThreads) {
       const std::int32_t at = tile.begin + i;
       keys.set(i, at < tile.end ? gpu::load(group.key_rows + at) : kNoRow);
     }
     gpu::sync_threads();
-    fetch(p.key, keys, key_tile);
-    fetch(p.value, keys, value_tile);
+    gather<kThreads>(RowPair<T>(p.key, p.value, place), keys, pieces, key_tile, value_tile);
     gpu::copy_commit();
     positions = extent(keys.at(first), 16 * RowTiles);
     GPU_UNROLL
@@ -137,7 +121,6 @@ class BackwardKey {
     while (segment > 0 && gpu::load(group.key_end + segment - 1) > tile.begin) --segment;
     GPU_NO_UNROLL
     for (; segment <= tile.segment; ++segment) walk(segment);
-    finish();
   }
 
   /// The queries of one segment.
@@ -148,8 +131,8 @@ class BackwardKey {
     seen = (end < tile.end ? end : tile.end) - tile.begin;
     const int row = first + gpu::lane() % (16 * RowTiles);
     own = row < seen ? keys.get(row) : kNoRow;
-    note(0, look(range, 0));
-    note(1, look(range, 1));
+    facts(0).note(look(range, 0));
+    facts(1).note(look(range, 1));
     gpu::sync_threads();
     fetch_queries(0);
     gpu::copy_commit();
@@ -158,21 +141,42 @@ class BackwardKey {
     const int tiles = (range.end - range.begin + kQueries - 1) / kQueries;
     GPU_NO_UNROLL
     for (int i = 0; i < tiles; ++i) {
-      const QueryFacts ahead = look(range, i + 2);
+      const QueryFact ahead = look(range, i + 2);
       if (i + 1 < tiles) fetch_queries(i + 1);
       gpu::copy_commit();
+      if constexpr (Careful) keep_out(i);
       add(i);
-      note(i + 2, ahead);
+      facts(i + 2).note(ahead);
       gpu::copy_wait<0>();
       gpu::sync_threads();
     }
+  }
+
+  /// What is not finite among the queries of tile i goes to the keys that they see: NaN in lse
+  /// makes every weight of a query NaN, one in grad_out or shift every slope.
+  GPU_FUNCTION void keep_out(int i) {
+    GPU_NO_UNROLL
+    for (int c = 0; c < kQueries; c += kUnit) {
+      const std::uint32_t word = visible<true>(rule, marks, own, facts(i).rows().at(c));
+      const std::uint32_t spoiled = spoiled_rows<T>(grad_tile(i), c);
+      const std::uint32_t weights = gpu::ballot(!facts(i).has_weights(c + gpu::lane()));
+      const std::uint32_t slopes = gpu::ballot(!facts(i).has_slopes(c + gpu::lane()));
+      add_spoiled<T>(grad_tile(i), c, spoiled, word, sum_value);
+      spoil_rows(word & weights, sum_value);
+      spoil_rows(word & (weights | slopes | spoiled), sum_key);
+    }
+    gpu::sync_threads();
+    make_finite<kThreads, T>(query_tile(i));
+    make_finite<kThreads, T>(grad_tile(i));
+    facts(i).make_finite();
+    gpu::sync_threads();
   }
 
   GPU_FUNCTION void add(int i) {
     GPU_NO_UNROLL
     for (int c = 0; c < kQueries; c += kUnit) {
       const bool added = add_seen(i, c);
-      if constexpr (Atomic) {
+      if constexpr (Atomic && !Careful) {  // those were added the first time
         if (!added) share_slopes<T, RowTiles>(nullptr, first, slope_tile);
         gpu::sync_threads();
         add_to_queries(i, c);
@@ -182,7 +186,7 @@ class BackwardKey {
   }
   /// False where none of this warp's keys is seen.
   GPU_FUNCTION bool add_seen(int i, int c) {
-    const std::uint32_t others = query_list(i).at(c);
+    const std::uint32_t others = facts(i).rows().at(c);
     Coverage covered = coverage(rule, extent(others, kUnit), positions);
     if (covered == Coverage::none) return false;
     if (first + 16 * RowTiles > seen) covered = Coverage::some;
@@ -194,7 +198,7 @@ class BackwardKey {
   }
 
   GPU_FUNCTION void add_to_queries(int i, int c) const {
-    const auto row_of = [&](int row) { return query_list(i).get(c + row); };
+    const auto row_of = [&](int row) { return facts(i).rows().get(c + row); };
     add_slopes_times_keys<T, D, Warps>(slope_tile, key_tile, row_of, p, tile.group);
   }
 
@@ -204,13 +208,8 @@ class BackwardKey {
     multiply_rows<T, D / 16>(own_values, grad_tile(i), c, slope);
     if (masked) {
       const TileBits<RowTiles> bits(word);
-      GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) {
-        GPU_UNROLL
-        for (int e = 0; e < kUnit / 2; ++e) {
-          if (!bits.get(r, e / 4, e % 4)) score[r][e / 4][e % 4] = -kInfinity;
-        }
-      }
+      mask(bits, -kInfinity, score);
+      if (Atomic || Careful) mask(bits, 0, slope);  // of values that are not finite
     }
     weigh(i, c, score, slope);
     GPU_UNROLL
@@ -223,7 +222,7 @@ class BackwardKey {
       for (int r = 0; r < RowTiles; ++r) as_left<T>(slope[r][2 * k], slope[r][2 * k + 1], left[r]);
       multiply_columns<T>(left, query_tile(i), c + 16 * k, sum_key);
     }
-    if constexpr (Atomic) share_slopes<T, RowTiles>(&slope, first, slope_tile);
+    if constexpr (Atomic && !Careful) share_slopes<T, RowTiles>(&slope, first, slope_tile);
   }
 
   /// Scores become weights p, slopes become dS.
@@ -233,8 +232,8 @@ class BackwardKey {
     GPU_UNROLL
     for (int n = 0; n < kUnit / 8; ++n) {
       const int column = c + 8 * n + gpu::lane() % 4 * 2;
-      const auto log_sum = gpu::shared_load<Pair>(log_sums(i).at(column));
-      const auto shift = gpu::shared_load<Pair>(shifts(i).at(column));
+      const auto log_sum = facts(i).log_sums_of(column);
+      const auto shift = facts(i).shifts_of(column);
       GPU_UNROLL
       for (int r = 0; r < RowTiles; ++r) {
         GPU_UNROLL
@@ -263,8 +262,7 @@ class BackwardKey {
     const float factor[2] = {scale, scale};
     if (packed == nullptr) {
       gpu::sync_warp();  // all lanes have read the rows that now become the stage
-      scatter<T>(sums, factor, stage, row, keys, pieces,
-                 GroupRows<T>(to, p.plan.heads, tile.group));
+      scatter<T>(sums, factor, stage, row, keys, pieces, GroupRows<T>(to, place));
       return;
     }
     GPU_UNROLL
@@ -285,12 +283,14 @@ class BackwardKey {
   const Rule rule;
   const GroupPlan group;
   const GroupMarks marks;
+  const GroupPlace place;
+  const RowPair<T> query_rows;
   const int pieces;
   const int first;    // of this warp's rows in the tile
   std::int32_t own;   // this lane's key, when lanes stand for keys
   std::int32_t seen;  // how many of the tile's keys the segment at hand sees
   Extent positions;   // of this warp's keys
-  OwnRows own_keys, own_values;
+  OwnRows<KeyTile, RowTiles, D / 16, kHeld> own_keys, own_values;
   float sum_key[RowTiles][D / 8][4], sum_value[RowTiles][D / 8][4];
 };
 

@@ -4,12 +4,12 @@
 ///   to what another writes.
 #pragma once
 
-#include "framework/cuda/tile.cuh"
+#include "framework/cuda/not_finite.cuh"
 
 namespace attnlab::cuda {
 
 /// Warps x 16 RowTiles queries per block.
-template <class T, int D, int Warps, int RowTiles>
+template <class T, int D, int Warps, int RowTiles, bool Careful = false>
 class BackwardQuery {
  public:
   using Params = BackwardParams;
@@ -17,9 +17,11 @@ class BackwardQuery {
   static constexpr int kBlocks = D <= 64 ? 2 : 1;
   static constexpr int kQueries = Warps * 16 * RowTiles;
   static constexpr int kKeys = 64;
+  static constexpr int kSteps = kKeys / 32;  // of the innermost loop, a tile
 
  private:
   static constexpr int kUnit = 32;  // keys in registers at a time: one word of bits
+  static constexpr int kHeld = D <= 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
   using KeyTile = SharedTile<D, kKeys>;
   using KeyList = SharedList<std::int32_t, kKeys>;
@@ -38,12 +40,15 @@ class BackwardQuery {
   static constexpr std::uint32_t kSharedBytes = kShiftAt + QueryNumbers::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() >= gpu::load(p.query_tiles.count)) return;
-    const std::int32_t index = gpu::load(p.query_tiles.order + gpu::block());
-    BackwardQuery(p, gpu::load(p.query_tiles.items + index)).work();
+    if (gpu::block() < gpu::load(p.query_tiles.count)) BackwardQuery(p, tile_at(p)).work();
   }
+  /// A function of its own, so that registers are shared out as if it were not there.
+  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardQuery(p, tile_at(p)).work(); }
 
  private:
+  static GPU_FUNCTION TileItem tile_at(const Params& p) {
+    return gpu::load(p.query_tiles.items + gpu::load(p.query_tiles.order + gpu::block()));
+  }
   GPU_FUNCTION BackwardQuery(const Params& params, const TileItem& item)
       : p(params),
         tile(item),
@@ -51,6 +56,8 @@ class BackwardQuery {
         group(params.plan, item.group),
         marks(params.plan, item.group),
         range(key_range(params.plan, group, rule, item)),
+        place(params.plan.heads, item.group),
+        key_rows(params.key, params.value, place),
         pieces(params.head_dim / 8),
         first(gpu::warp() * 16 * RowTiles) {}
 
@@ -67,13 +74,8 @@ class BackwardQuery {
     const std::int32_t at = range.begin + i * kKeys + gpu::thread();
     return at < range.end ? gpu::load(group.key_rows + at) : kNoRow;
   }
-  template <class Numbers, class Tile>
-  GPU_FUNCTION void fetch(const Rows& from, const Numbers& numbers, const Tile& to) const {
-    gather<kThreads>(GroupRows<T>(from, p.plan.heads, tile.group), numbers, pieces, to);
-  }
   GPU_FUNCTION void fetch_keys(int i) const {
-    fetch(p.key, key_list(i), key_tile(i));
-    fetch(p.value, key_list(i), value_tile(i));
+    gather<kThreads>(key_rows, key_list(i), pieces, key_tile(i), value_tile(i));
   }
 
   /// A row that sees no key is not read: its gradient, which may be anything, counts as 0.
@@ -92,14 +94,23 @@ class BackwardQuery {
   }
 
   GPU_FUNCTION void work() {
+    walk();
+    if constexpr (!Careful) {
+      if (gpu::any_thread(!all_finite(sum))) {
+        return BackwardQuery<T, D, Warps, RowTiles, true>::run_carefully(p);
+      }
+    }
+    finish();
+  }
+
+  GPU_FUNCTION void walk() {
     list_queries();
     if (gpu::thread() < kKeys) {
       key_list(0).set(gpu::thread(), key_number(0));
       key_list(1).set(gpu::thread(), key_number(1));
     }
     gpu::sync_threads();
-    fetch(p.query, seeing, query_tile);
-    fetch(p.grad_out, seeing, grad_tile);
+    gather<kThreads>(RowPair<T>(p.query, p.grad_out, place), seeing, pieces, query_tile, grad_tile);
     fetch_keys(0);
     gpu::copy_commit();
     start();
@@ -114,12 +125,26 @@ class BackwardQuery {
       if (gpu::thread() < kKeys) ahead = key_number(i + 2);
       if (i + 1 < tiles) fetch_keys(i + 1);
       gpu::copy_commit();
+      if constexpr (Careful) keep_out(i);
       add(i);
       if (gpu::thread() < kKeys) key_list(i + 2).set(gpu::thread(), ahead);
       gpu::copy_wait<0>();
       gpu::sync_threads();
     }
-    finish();
+  }
+
+  /// What is not finite among the keys of tile i goes to the queries that see it. In values it has
+  /// reached the shift of those.
+  GPU_FUNCTION void keep_out(int i) {
+    GPU_NO_UNROLL
+    for (int c = 0; c < kKeys; c += kUnit) {
+      const std::uint32_t word = visible<false>(rule, marks, own, key_list(i).at(c));
+      add_spoiled<T>(key_tile(i), c, spoiled_rows<T>(key_tile(i), c), word, sum);
+    }
+    gpu::sync_threads();
+    make_finite<kThreads, T>(key_tile(i));
+    make_finite<kThreads, T>(value_tile(i));
+    gpu::sync_threads();
   }
 
   GPU_FUNCTION void start() {
@@ -156,16 +181,7 @@ class BackwardQuery {
     float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
     multiply_rows<T, D / 16>(query, keys, c, score);
     multiply_rows<T, D / 16>(grad, values, c, slope);
-    if (masked) {
-      const TileBits<RowTiles> bits(word);
-      GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) {
-        GPU_UNROLL
-        for (int e = 0; e < kUnit / 2; ++e) {
-          if (!bits.get(r, e / 4, e % 4)) score[r][e / 4][e % 4] = -kInfinity;
-        }
-      }
-    }
+    if (masked) mask(TileBits<RowTiles>(word), -kInfinity, score);
     const float unit = p.scale * kLog2E;
     GPU_UNROLL
     for (int r = 0; r < RowTiles; ++r) {
@@ -187,7 +203,7 @@ class BackwardQuery {
   }
 
   GPU_FUNCTION void finish() {
-    const GroupRows<T> to(p.grad_query, p.plan.heads, tile.group);
+    const GroupRows<T> to(p.grad_query, place);
     const float factor[2] = {p.scale, p.scale};
     gpu::sync_warp();  // all lanes have read the rows of queries that now become the stage
     GPU_UNROLL
@@ -205,11 +221,13 @@ class BackwardQuery {
   const GroupPlan group;
   const GroupMarks marks;
   const Range range;
+  const GroupPlace place;
+  const RowPair<T> key_rows;
   const int pieces;
   const int first;   // of this warp's rows in the tile
   std::int32_t own;  // this lane's row, when lanes stand for rows
   Extent positions;  // of this warp's rows
-  HeldRows<RowTiles, D / 16> query, grad;
+  OwnRows<QueryTile, RowTiles, D / 16, kHeld> query, grad;
   float sum[RowTiles][D / 8][4];
   float log_sum[RowTiles][2], shift[RowTiles][2];
 };

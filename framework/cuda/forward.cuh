@@ -5,12 +5,12 @@
 ///   Online softmax (Milakov and Gimelshein 2018), as FlashAttention-2 (Dao 2023) orders it.
 #pragma once
 
-#include "framework/cuda/tile.cuh"
+#include "framework/cuda/not_finite.cuh"
 
 namespace attnlab::cuda {
 
 /// Warps x 16 RowTiles queries per block.
-template <class T, int D, int Warps, int RowTiles>
+template <class T, int D, int Warps, int RowTiles, bool Careful = false>
 class Forward {
  public:
   using Params = ForwardParams;
@@ -18,8 +18,10 @@ class Forward {
   static constexpr int kBlocks = D <= 64 ? 2 : 1;
   static constexpr int kQueries = Warps * 16 * RowTiles;
   static constexpr int kKeys = 64;
+  static constexpr int kSteps = 1;  // of the innermost loop, a tile
 
  private:
+  static constexpr int kHeld = D <= 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
   using KeyTile = SharedTile<D, kKeys>;
   using KeyList = SharedList<std::int32_t, kKeys>;
@@ -33,12 +35,15 @@ class Forward {
   static constexpr std::uint32_t kSharedBytes = kQueryListAt + QueryList::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() >= gpu::load(p.tiles.count)) return;
-    const TileItem tile = gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
-    Forward(p, tile).work();
+    if (gpu::block() < gpu::load(p.tiles.count)) Forward(p, tile_at(p)).work();
   }
+  /// A function of its own, so that registers are shared out as if it were not there.
+  static GPU_NO_INLINE void run_carefully(const Params& p) { Forward(p, tile_at(p)).work(); }
 
  private:
+  static GPU_FUNCTION TileItem tile_at(const Params& p) {
+    return gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
+  }
   GPU_FUNCTION Forward(const Params& params, const TileItem& item)
       : p(params),
         tile(item),
@@ -46,6 +51,8 @@ class Forward {
         group(params.plan, item.group),
         marks(params.plan, item.group),
         range(key_range(params.plan, group, rule, item)),
+        place(params.plan.heads, item.group),
+        keys(params.key, params.value, place),
         pieces(params.head_dim / 8),
         first(gpu::warp() * 16 * RowTiles) {}
 
@@ -65,12 +72,20 @@ class Forward {
     return at < range.end ? gpu::load(group.key_rows + at) : kNoRow;
   }
   GPU_FUNCTION void fetch(int i) const {
-    const std::int64_t heads = p.plan.heads;
-    gather<kThreads>(GroupRows<T>(p.key, heads, tile.group), key_list(i), pieces, key_tile(i));
-    gather<kThreads>(GroupRows<T>(p.value, heads, tile.group), key_list(i), pieces, value_tile(i));
+    gather<kThreads>(keys, key_list(i), pieces, key_tile(i), value_tile(i));
   }
 
   GPU_FUNCTION void work() {
+    walk();
+    if constexpr (!Careful) {
+      if (gpu::any_thread(!all_finite(sum))) {
+        return Forward<T, D, Warps, RowTiles, true>::run_carefully(p);
+      }
+    }
+    finish();
+  }
+
+  GPU_FUNCTION void walk() {
     for (int i = gpu::thread(); i < kQueries; i += kThreads) {
       const std::int32_t at = tile.begin + i;
       queries.set(i, at < tile.end ? gpu::load(group.query_rows + at) : kNoRow);
@@ -80,7 +95,7 @@ class Forward {
       key_list(1).set(gpu::thread(), key_number(1));
     }
     gpu::sync_threads();
-    gather<kThreads>(GroupRows<T>(p.query, p.plan.heads, tile.group), queries, pieces, query_tile);
+    gather<kThreads>(GroupRows<T>(p.query, place), queries, pieces, query_tile);
     fetch(0);
     gpu::copy_commit();
     start();
@@ -94,12 +109,25 @@ class Forward {
       if (gpu::thread() < kKeys) ahead = key_number(i + 2);
       if (i + 1 < tiles) fetch(i + 1);
       gpu::copy_commit();
+      if constexpr (Careful) keep_out(i);
       add(i);
       if (gpu::thread() < kKeys) key_list(i + 2).set(gpu::thread(), ahead);
       gpu::copy_wait<0>();
       gpu::sync_threads();
     }
-    finish();
+  }
+
+  /// What is not finite among the values of tile i goes to the queries that see it, and nowhere
+  /// else.
+  GPU_FUNCTION void keep_out(int i) {
+    GPU_NO_UNROLL
+    for (int c = 0; c < kKeys; c += kWarp) {
+      const std::uint32_t word = visible<false>(rule, marks, own, key_list(i).at(c));
+      add_spoiled<T>(value_tile(i), c, spoiled_rows<T>(value_tile(i), c), word, sum);
+    }
+    gpu::sync_threads();
+    make_finite<kThreads, T>(value_tile(i));
+    gpu::sync_threads();
   }
 
   GPU_FUNCTION void start() {
@@ -126,13 +154,7 @@ class Forward {
       GPU_UNROLL
       for (int c = 0; c < kKeys; c += 32) {
         const TileBits<RowTiles> bits(visible<false>(rule, marks, own, rows.at(c)));
-        GPU_UNROLL
-        for (int r = 0; r < RowTiles; ++r) {
-          GPU_UNROLL
-          for (int e = 0; e < 16; ++e) {
-            if (!bits.get(r, e / 4, e % 4)) score[r][c / 8 + e / 4][e % 4] = -kInfinity;
-          }
-        }
+        mask(bits, -kInfinity, score, c / 8);
       }
     }
     GPU_UNROLL
@@ -188,7 +210,7 @@ class Forward {
   }
 
   GPU_FUNCTION void finish() {
-    const GroupRows<T> out(p.out, p.plan.heads, tile.group);
+    const GroupRows<T> out(p.out, place);
     gpu::sync_warp();  // all lanes have read the rows of queries that now become the stage
     GPU_UNROLL
     for (int r = 0; r < RowTiles; ++r) {
@@ -217,11 +239,13 @@ class Forward {
   const GroupPlan group;
   const GroupMarks marks;
   const Range range;
+  const GroupPlace place;
+  const RowPair<T> keys;
   const int pieces;
   const int first;   // of this warp's rows in the tile
   std::int32_t own;  // this lane's row, when lanes stand for rows
   Extent positions;  // of this warp's rows
-  HeldRows<RowTiles, D / 16> query;
+  OwnRows<QueryTile, RowTiles, D / 16, kHeld> query;
   float sum[RowTiles][D / 8][4];
   float largest[RowTiles][2], total[RowTiles][2];
 };

@@ -12,6 +12,7 @@
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
 #define GPU_FUNCTION __device__ __forceinline__
+#define GPU_NO_INLINE __device__ __noinline__
 #define GPU_HOST_DEVICE __host__ __device__ constexpr
 #define GPU_UNROLL _Pragma("unroll")
 #define GPU_NO_UNROLL _Pragma("unroll 1")
@@ -19,6 +20,7 @@
 #else
 #include "framework/cuda/emulator/emulator.h"
 #define GPU_FUNCTION inline
+#define GPU_NO_INLINE
 #define GPU_HOST_DEVICE constexpr
 #define GPU_UNROLL
 #define GPU_NO_UNROLL
@@ -56,6 +58,8 @@ GPU_FUNCTION std::int64_t block() { return blockIdx.x; }
 
 GPU_FUNCTION void sync_threads() { __syncthreads(); }
 GPU_FUNCTION void sync_warp() { __syncwarp(); }
+/// A barrier of the block, and whether some thread of it votes.
+GPU_FUNCTION bool any_thread(bool vote) { return __syncthreads_or(vote) != 0; }
 /// Barrier `id` (1 to 15) among `threads` threads, a multiple of 32.
 GPU_FUNCTION void sync_named(int id, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");

@@ -1,26 +1,30 @@
 /// plain.cuh: segment attention in float32 on the ordinary cores: simple before fast.
-///   A block of 16 x 16 threads owns 64 rows and walks over 64 rows of the other side at a time; a
-///   thread holds 4 x 4 scores, rows ty + 16 i and columns tx + 16 j. Weights pass through shared
-///   memory. As on the CPU, the backward pass uses the largest score and the sum of a row, not
-///   their logarithm, which would lose digits to large scores.
+///   A block of 16 x 16 threads owns some rows and walks over those of the other side, some at a
+///   time; a thread holds a grid of scores, rows ty + 16 i and columns tx + 16 j. Weights pass
+///   through shared memory. As on the CPU, the backward pass uses the largest score and the sum of
+///   a row, not their logarithm, which would lose digits to large scores. NaN and Inf are kept out
+///   as not_finite.cuh says; with care, a weight of 0 is not multiplied at all.
 #pragma once
 
+#include "framework/cuda/attention_launch.h"
 #include "framework/cuda/tile.cuh"
 
 namespace attnlab::cuda {
 
 inline constexpr int kPlainThreads = 256;
-inline constexpr int kPlainRows = 64;
 
-/// 64 rows of Width floats, each a multiple of 16 bytes and turned by 4 banks.
-template <int Width>
+struct Four {
+  float x[4];
+};
+/// Rows of Width floats, each a multiple of 16 bytes and turned by 4 banks.
+template <int Rows, int Width>
 struct PlainTile {
+  static constexpr int kRows = Rows;
   static constexpr std::uint32_t kStride = (Width + 4) * 4;
-  static constexpr std::uint32_t kBytes = kPlainRows * kStride;
+  static constexpr std::uint32_t kBytes = Rows * kStride;
   std::uint32_t base;
   GPU_FUNCTION std::uint32_t at(int row, int column) const {
-    GPU_CHECK(row >= 0 && row < kPlainRows && column >= 0 && column < Width,
-              "an index past the tile");
+    GPU_CHECK(row >= 0 && row < Rows && column >= 0 && column < Width, "an index past the tile");
     return base + static_cast<std::uint32_t>(row) * kStride +
            static_cast<std::uint32_t>(column) * 4;
   }
@@ -30,9 +34,6 @@ struct PlainTile {
   GPU_FUNCTION void set(int row, int column, float x) const {
     gpu::shared_store(at(row, column), x);
   }
-  struct Four {
-    float x[4];
-  };
   GPU_FUNCTION Four four(int row, int column) const {
     const auto words = gpu::shared_load<Vector16>(at(row, column));
     Four four;
@@ -42,29 +43,38 @@ struct PlainTile {
   }
 };
 
-using PlainList = SharedList<std::int32_t, kPlainRows>;
-using PlainNumbers = SharedList<float, kPlainRows>;
-using PlainWeights = PlainTile<kPlainRows>;
-
 /// What the float32 kernels of one head dim share.
 template <int D>
 struct Plain {
-  using Tile = PlainTile<D>;
-  using Sums = float[4][D / 16];  // rows ty + 16 i, columns tx + 16 k
+  static constexpr int kOwn = query_tile_rows(kAttnlabFloat32, D);
+  static constexpr int kOther = D <= 64 ? 64 : 32;  // at a time; more does not fit shared memory
+  static_assert(kOwn == key_tile_rows(kAttnlabFloat32, D));
+  static constexpr int kRows = kOwn / 16, kColumns = kOther / 16, kDepth = D / 16;
+  using OwnTile = PlainTile<kOwn, D>;
+  using OtherTile = PlainTile<kOther, D>;
+  using Weights = PlainTile<kOwn, kOther>;
+  using OwnList = SharedList<std::int32_t, kOwn>;
+  using OtherList = SharedList<std::int32_t, kOther>;
+  using Bits = SharedList<std::uint32_t, kOwn * kOther / 32>;
+  using Scores = float[kRows][kColumns];  // rows ty + 16 i, columns tx + 16 j
+  using Sums = float[kRows][kDepth];      // rows ty + 16 i, columns tx + 16 k
   static GPU_FUNCTION int tx() { return gpu::thread() % 16; }
   static GPU_FUNCTION int ty() { return gpu::thread() / 16; }
 
-  /// Packed rows [begin, end), at most 64 of them.
+  /// Packed rows [begin, end), as many as fit.
+  template <int Count>
   static GPU_FUNCTION void list(const std::int32_t* rows, std::int32_t begin, std::int32_t end,
-                                const PlainList& to) {
-    if (gpu::thread() >= kPlainRows) return;
+                                const SharedList<std::int32_t, Count>& to) {
+    if (gpu::thread() >= Count) return;
     const std::int32_t at = begin + gpu::thread();
     to.set(gpu::thread(), at < end ? gpu::load(rows + at) : kNoRow);
   }
-  static GPU_FUNCTION void gather(const GroupRows<float>& from, const PlainList& rows, int head_dim,
-                                  const Tile& to) {
+  template <int Count>
+  static GPU_FUNCTION void gather(const GroupRows<float>& from,
+                                  const SharedList<std::int32_t, Count>& rows, int head_dim,
+                                  const PlainTile<Count, D>& to) {
     GPU_NO_UNROLL
-    for (int i = gpu::thread(); i < kPlainRows * (D / 4); i += kPlainThreads) {
+    for (int i = gpu::thread(); i < Count * (D / 4); i += kPlainThreads) {
       const int row = i / (D / 4), column = i % (D / 4) * 4;
       const std::int32_t index = rows.get(row);
       const bool valid = index != kNoRow && column < head_dim;
@@ -73,76 +83,100 @@ struct Plain {
     }
   }
   /// to[i][j] = row (ty + 16 i) of a times row (tx + 16 j) of b.
-  static GPU_FUNCTION void multiply_rows(const Tile& a, const Tile& b, float (&to)[4][4]) {
-    clear(to);
+  static GPU_FUNCTION void multiply_rows(const OwnTile& a, const OtherTile& b, Scores& to) {
+    GPU_UNROLL
+    for (int e = 0; e < kRows * kColumns; ++e) to[e / kColumns][e % kColumns] = 0;
     GPU_NO_UNROLL
     for (int d = 0; d < D; d += 4) {
-      typename Tile::Four left[4], right[4];
+      Four left[kRows], right[kColumns];
       GPU_UNROLL
-      for (int i = 0; i < 4; ++i) left[i] = a.four(ty() + 16 * i, d);
+      for (int i = 0; i < kRows; ++i) left[i] = a.four(ty() + 16 * i, d);
       GPU_UNROLL
-      for (int j = 0; j < 4; ++j) right[j] = b.four(tx() + 16 * j, d);
+      for (int j = 0; j < kColumns; ++j) right[j] = b.four(tx() + 16 * j, d);
       GPU_UNROLL
-      for (int e = 0; e < 64; ++e) {
-        float& sum = to[e / 16][e / 4 % 4];
-        sum = gpu::multiply_add(left[e / 16].x[e % 4], right[e / 4 % 4].x[e % 4], sum);
+      for (int e = 0; e < kRows * kColumns * 4; ++e) {
+        const int i = e / 4 / kColumns, j = e / 4 % kColumns;
+        to[i][j] = gpu::multiply_add(left[i].x[e % 4], right[j].x[e % 4], to[i][j]);
       }
     }
   }
-  static GPU_FUNCTION void share(const float (&weights)[4][4], const PlainWeights& to) {
+  static GPU_FUNCTION void share(const Scores& weights, const Weights& to) {
     GPU_UNROLL
-    for (int e = 0; e < 16; ++e)
-      to.set(ty() + 16 * (e / 4), tx() + 16 * (e % 4), weights[e / 4][e % 4]);
+    for (int e = 0; e < kRows * kColumns; ++e) {
+      const int i = e / kColumns, j = e % kColumns;
+      to.set(ty() + 16 * i, tx() + 16 * j, weights[i][j]);
+    }
   }
-  /// sums += weights [64, 64] times rows [64, D].
-  static GPU_FUNCTION void add_rows(const PlainWeights& weights, const Tile& rows, Sums& sums) {
+  /// sums += weights [own, other] times rows [other, D].
+  static GPU_FUNCTION void add_rows(const Weights& weights, const OtherTile& rows, bool careful,
+                                    Sums& sums) {
+    if (careful) return add_rows_carefully(weights, rows, sums);
     GPU_NO_UNROLL
-    for (int c = 0; c < kPlainRows; c += 4) {
-      PlainWeights::Four left[4];
+    for (int c = 0; c < kOther; c += 4) {
+      Four left[kRows];
       GPU_UNROLL
-      for (int i = 0; i < 4; ++i) left[i] = weights.four(ty() + 16 * i, c);
+      for (int i = 0; i < kRows; ++i) left[i] = weights.four(ty() + 16 * i, c);
       GPU_UNROLL
       for (int n = 0; n < 4; ++n) {
         GPU_UNROLL
-        for (int k = 0; k < D / 16; ++k) {
+        for (int k = 0; k < kDepth; ++k) {
           const float x = rows.get(c + n, tx() + 16 * k);
           GPU_UNROLL
-          for (int i = 0; i < 4; ++i) sums[i][k] = gpu::multiply_add(left[i].x[n], x, sums[i][k]);
+          for (int i = 0; i < kRows; ++i) {
+            sums[i][k] = gpu::multiply_add(left[i].x[n], x, sums[i][k]);
+          }
         }
+      }
+    }
+  }
+  static GPU_FUNCTION void add_rows_carefully(const Weights& weights, const OtherTile& rows,
+                                              Sums& sums) {
+    GPU_NO_UNROLL
+    for (int c = 0; c < kOther; ++c) {
+      GPU_UNROLL
+      for (int e = 0; e < kRows * kDepth; ++e) {
+        const int i = e / kDepth, k = e % kDepth;
+        const float weight = weights.get(ty() + 16 * i, c), x = rows.get(c, tx() + 16 * k);
+        if (weight != 0) sums[i][k] = gpu::multiply_add(weight, x, sums[i][k]);
       }
     }
   }
   static GPU_FUNCTION void clear_sums(Sums& sums) {
     GPU_UNROLL
-    for (int e = 0; e < 4 * (D / 16); ++e) sums[e / (D / 16)][e % (D / 16)] = 0;
+    for (int e = 0; e < kRows * kDepth; ++e) sums[e / kDepth][e % kDepth] = 0;
+  }
+  static GPU_FUNCTION bool all_finite(const Sums& sums) {
+    float poison = 0;
+    GPU_UNROLL
+    for (int e = 0; e < kRows * kDepth; ++e) {
+      poison = gpu::multiply_add(sums[e / kDepth][e % kDepth], 0.0F, poison);
+    }
+    return poison == 0;
   }
   /// Row i of this thread to row `index` of `to`.
   static GPU_FUNCTION void write(const Sums& sums, int i, float factor, float* to, int head_dim) {
     GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) {
+    for (int k = 0; k < kDepth; ++k) {
       if (tx() + 16 * k < head_dim) gpu::store(to + tx() + 16 * k, sums[i][k] * factor);
     }
   }
 
   /// -inf where a pair does not attend. `bits` holds a word for every row and 32 columns.
   template <bool KeyRows>
-  static GPU_FUNCTION void mask(const Rule& rule, const GroupMarks& marks, const PlainList& rows,
-                                int valid_rows, const PlainList& columns,
-                                const SharedList<std::uint32_t, 2 * kPlainRows>& bits,
-                                float (&scores)[4][4]) {
-    if (gpu::thread() < 2 * kPlainRows) {  // whole warps
-      const int row = gpu::thread() % kPlainRows, half = gpu::thread() / kPlainRows;
+  static GPU_FUNCTION void mask(const Rule& rule, const GroupMarks& marks, const OwnList& rows,
+                                int valid_rows, const OtherList& columns, const Bits& bits,
+                                Scores& scores) {
+    if (gpu::thread() < kOwn * kOther / 32) {  // whole warps
+      const int row = gpu::thread() % kOwn, word = gpu::thread() / kOwn;
       const std::int32_t own = row < valid_rows ? rows.get(row) : kNoRow;
-      bits.set(gpu::thread(), visible<KeyRows>(rule, marks, own, columns.at(32 * half)));
+      bits.set(gpu::thread(), visible<KeyRows>(rule, marks, own, columns.at(32 * word)));
     }
     gpu::sync_threads();
     GPU_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      GPU_UNROLL
-      for (int j = 0; j < 4; ++j) {
-        const std::uint32_t word = bits.get(ty() + 16 * i + j / 2 * kPlainRows);
-        if ((word >> (tx() + j % 2 * 16) & 1) == 0) scores[i][j] = -kInfinity;
-      }
+    for (int e = 0; e < kRows * kColumns; ++e) {
+      const int i = e / kColumns, j = e % kColumns;
+      const std::uint32_t word = bits.get(ty() + 16 * i + j / 2 * kOwn);
+      if ((word >> (tx() + j % 2 * 16) & 1) == 0) scores[i][j] = -kInfinity;
     }
   }
 };

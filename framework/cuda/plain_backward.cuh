@@ -5,21 +5,28 @@
 
 namespace attnlab::cuda {
 
-/// Shared by both kernels: own rows, the other side's rows, and what is known of the queries.
-template <int D>
+/// Shared by both kernels: the rows of queries and of keys, one of which the block owns, and what
+/// is known of the queries.
+template <int D, int QueryRows, int KeyRows>
 struct PlainBackward : Plain<D> {
   using Base = Plain<D>;
-  using Tile = typename Base::Tile;
-  using Bits = SharedList<std::uint32_t, 2 * kPlainRows>;
-  static constexpr std::uint32_t kWeightAt = 4 * Tile::kBytes;
-  static constexpr std::uint32_t kQueryListAt = kWeightAt + PlainWeights::kBytes;
-  static constexpr std::uint32_t kKeyListAt = kQueryListAt + PlainList::kBytes;
-  static constexpr std::uint32_t kSeeingAt = kKeyListAt + PlainList::kBytes;
-  static constexpr std::uint32_t kBitsAt = kSeeingAt + PlainList::kBytes;
-  static constexpr std::uint32_t kLargestAt = kBitsAt + Bits::kBytes;
-  static constexpr std::uint32_t kInverseAt = kLargestAt + PlainNumbers::kBytes;
-  static constexpr std::uint32_t kShiftAt = kInverseAt + PlainNumbers::kBytes;
-  static constexpr std::uint32_t kBytes = kShiftAt + PlainNumbers::kBytes;
+  using QueryTile = PlainTile<QueryRows, D>;
+  using KeyTile = PlainTile<KeyRows, D>;
+  using QueryList = SharedList<std::int32_t, QueryRows>;
+  using KeyList = SharedList<std::int32_t, KeyRows>;
+  using Numbers = SharedList<float, QueryRows>;
+  static constexpr std::uint32_t kGradAt = QueryTile::kBytes;
+  static constexpr std::uint32_t kKeyAt = kGradAt + QueryTile::kBytes;
+  static constexpr std::uint32_t kValueAt = kKeyAt + KeyTile::kBytes;
+  static constexpr std::uint32_t kWeightAt = kValueAt + KeyTile::kBytes;
+  static constexpr std::uint32_t kQueryListAt = kWeightAt + Base::Weights::kBytes;
+  static constexpr std::uint32_t kKeyListAt = kQueryListAt + QueryList::kBytes;
+  static constexpr std::uint32_t kSeeingAt = kKeyListAt + KeyList::kBytes;
+  static constexpr std::uint32_t kBitsAt = kSeeingAt + QueryList::kBytes;
+  static constexpr std::uint32_t kLargestAt = kBitsAt + Base::Bits::kBytes;
+  static constexpr std::uint32_t kInverseAt = kLargestAt + Numbers::kBytes;
+  static constexpr std::uint32_t kShiftAt = kInverseAt + Numbers::kBytes;
+  static constexpr std::uint32_t kBytes = kShiftAt + Numbers::kBytes;
 
   GPU_FUNCTION PlainBackward(const BackwardParams& params, const TileItem& item)
       : p(params),
@@ -29,11 +36,11 @@ struct PlainBackward : Plain<D> {
         marks(params.plan, item.group) {}
 
   GPU_FUNCTION GroupRows<float> rows(const Rows& of) const {
-    return GroupRows<float>(of, p.plan.heads, tile.group);
+    return GroupRows<float>(of, GroupPlace(p.plan.heads, tile.group));
   }
   /// A row that sees no key is not read: its gradient, which may be anything, counts as 0.
   GPU_FUNCTION void list_queries(std::int32_t begin, std::int32_t end) const {
-    if (gpu::thread() >= kPlainRows) return;
+    if (gpu::thread() >= QueryRows) return;
     const std::int32_t at = begin + gpu::thread();
     const std::int32_t row = at < end ? gpu::load(group.query_rows + at) : kNoRow;
     const std::int64_t place = tile.group * p.plan.length + row;
@@ -53,18 +60,23 @@ struct PlainBackward : Plain<D> {
     Base::gather(rows(p.key), keys, p.head_dim, key);
     Base::gather(rows(p.value), keys, p.head_dim, value);
   }
-  /// A masked score becomes weight p; its slope becomes dS. `query_index`: of the tile's queries.
+  /// A score becomes weight p; its slope becomes dS. Exactly 0 where the pair is masked, whatever
+  /// the slope was. `query_index`: of the tile's queries.
   GPU_FUNCTION void weigh(int query_index, float& score, float& slope) const {
+    const bool masked = score == -kInfinity;
     const float base = largest.get(query_index);
-    score = gpu::exp_exact(score * p.scale - base) * inverse.get(query_index);
-    slope = score * (slope - shifts.get(query_index));
+    const float weight = gpu::exp_exact(score * p.scale - base) * inverse.get(query_index);
+    score = masked ? 0 : weight;
+    slope = masked ? 0 : weight * (slope - shifts.get(query_index));
   }
 
-  const Tile query{0}, grad{Tile::kBytes}, key{2 * Tile::kBytes}, value{3 * Tile::kBytes};
-  const PlainWeights weights{kWeightAt};
-  const PlainList queries{kQueryListAt}, keys{kKeyListAt}, seeing{kSeeingAt};
-  const Bits bits{kBitsAt};
-  const PlainNumbers largest{kLargestAt}, inverse{kInverseAt}, shifts{kShiftAt};
+  const QueryTile query{0}, grad{kGradAt};
+  const KeyTile key{kKeyAt}, value{kValueAt};
+  const typename Base::Weights weights{kWeightAt};
+  const QueryList queries{kQueryListAt}, seeing{kSeeingAt};
+  const KeyList keys{kKeyListAt};
+  const typename Base::Bits bits{kBitsAt};
+  const Numbers largest{kLargestAt}, inverse{kInverseAt}, shifts{kShiftAt};
   const BackwardParams& p;
   const TileItem tile;
   const Rule rule;
@@ -73,8 +85,8 @@ struct PlainBackward : Plain<D> {
 };
 
 template <int D>
-class PlainBackwardQuery : PlainBackward<D> {
-  using Base = PlainBackward<D>;
+class PlainBackwardQuery : PlainBackward<D, Plain<D>::kOwn, Plain<D>::kOther> {
+  using Base = PlainBackward<D, Plain<D>::kOwn, Plain<D>::kOther>;
 
  public:
   using Params = BackwardParams;
@@ -84,51 +96,63 @@ class PlainBackwardQuery : PlainBackward<D> {
   static GPU_FUNCTION void run(const Params& p) {
     if (gpu::block() >= gpu::load(p.query_tiles.count)) return;
     const std::int32_t index = gpu::load(p.query_tiles.order + gpu::block());
-    PlainBackwardQuery(p, gpu::load(p.query_tiles.items + index)).work();
+    const TileItem tile = gpu::load(p.query_tiles.items + index);
+    bool careful = false;
+    GPU_NO_UNROLL
+    while (!PlainBackwardQuery(p, tile).work(careful)) careful = true;
   }
 
  private:
   using Base::Base;
-  GPU_FUNCTION void work() {
+  /// Whether it is done; else the tile needs care.
+  GPU_FUNCTION bool work(bool careful) {
     const Range range = key_range(this->p.plan, this->group, this->rule, this->tile);
-    typename Base::Sums sums;
     Base::clear_sums(sums);
     this->list_queries(this->tile.begin, this->tile.end);
     gpu::sync_threads();
     this->gather_queries();
     GPU_NO_UNROLL
-    for (std::int32_t begin = range.begin; begin < range.end; begin += kPlainRows) {
-      gpu::sync_threads();
-      Base::list(this->group.key_rows, begin, range.end, this->keys);
-      gpu::sync_threads();
-      this->gather_keys();
-      gpu::sync_threads();
-      float scores[4][4], slopes[4][4];
-      Base::multiply_rows(this->query, this->key, scores);
-      Base::multiply_rows(this->grad, this->value, slopes);
-      Base::template mask<false>(this->rule, this->marks, this->queries, kPlainRows, this->keys,
-                                 this->bits, scores);
-      GPU_UNROLL
-      for (int e = 0; e < 16; ++e) {
-        this->weigh(Base::ty() + 16 * (e / 4), scores[e / 4][e % 4], slopes[e / 4][e % 4]);
-      }
-      Base::share(slopes, this->weights);
-      gpu::sync_threads();
-      Base::add_rows(this->weights, this->key, sums);
+    for (std::int32_t begin = range.begin; begin < range.end; begin += Base::kOther) {
+      add(begin, range.end, careful);
     }
+    if (!careful && gpu::any_thread(!Base::all_finite(sums))) return false;
     GPU_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < Base::kRows; ++i) {
       const std::int32_t row = this->queries.get(Base::ty() + 16 * i);
       if (row == kNoRow) continue;
       Base::write(sums, i, this->p.scale, this->rows(this->p.grad_query).row(row),
                   this->p.head_dim);
     }
+    return true;
   }
+
+  GPU_FUNCTION void add(std::int32_t begin, std::int32_t end, bool careful) {
+    gpu::sync_threads();
+    Base::list(this->group.key_rows, begin, end, this->keys);
+    gpu::sync_threads();
+    this->gather_keys();
+    gpu::sync_threads();
+    typename Base::Scores scores, slopes;
+    Base::multiply_rows(this->query, this->key, scores);
+    Base::multiply_rows(this->grad, this->value, slopes);
+    Base::template mask<false>(this->rule, this->marks, this->queries, Base::kOwn, this->keys,
+                               this->bits, scores);
+    GPU_UNROLL
+    for (int e = 0; e < Base::kRows * Base::kColumns; ++e) {
+      const int i = e / Base::kColumns, j = e % Base::kColumns;
+      this->weigh(Base::ty() + 16 * i, scores[i][j], slopes[i][j]);
+    }
+    Base::share(slopes, this->weights);
+    gpu::sync_threads();
+    Base::add_rows(this->weights, this->key, careful, sums);
+  }
+
+  typename Base::Sums sums;
 };
 
 template <int D>
-class PlainBackwardKey : PlainBackward<D> {
-  using Base = PlainBackward<D>;
+class PlainBackwardKey : PlainBackward<D, Plain<D>::kOther, Plain<D>::kOwn> {
+  using Base = PlainBackward<D, Plain<D>::kOther, Plain<D>::kOwn>;
 
  public:
   using Params = BackwardParams;
@@ -138,12 +162,16 @@ class PlainBackwardKey : PlainBackward<D> {
   static GPU_FUNCTION void run(const Params& p) {
     if (gpu::block() >= gpu::load(p.key_tiles.count)) return;
     const std::int32_t index = gpu::load(p.key_tiles.order + gpu::block());
-    PlainBackwardKey(p, gpu::load(p.key_tiles.items + index)).work();
+    const TileItem tile = gpu::load(p.key_tiles.items + index);
+    bool careful = false;
+    GPU_NO_UNROLL
+    while (!PlainBackwardKey(p, tile).work(careful)) careful = true;
   }
 
  private:
   using Base::Base;
-  GPU_FUNCTION void work() {
+  /// Whether it is done; else the tile needs care.
+  GPU_FUNCTION bool work(bool careful) {
     Base::clear_sums(sum_key);
     Base::clear_sums(sum_value);
     Base::list(this->group.key_rows, this->tile.begin, this->tile.end, this->keys);
@@ -159,39 +187,43 @@ class PlainBackwardKey : PlainBackward<D> {
       const std::int32_t end = gpu::load(this->group.key_end + segment);
       const int seen = (end < this->tile.end ? end : this->tile.end) - this->tile.begin;
       GPU_NO_UNROLL
-      for (std::int32_t begin = range.begin; begin < range.end; begin += kPlainRows) {
-        add(begin, range.end, seen);
+      for (std::int32_t begin = range.begin; begin < range.end; begin += Base::kOther) {
+        add(begin, range.end, seen, careful);
       }
     }
+    const bool finite = Base::all_finite(sum_key) && Base::all_finite(sum_value);
+    if (!careful && gpu::any_thread(!finite)) return false;
     GPU_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < Base::kRows; ++i) {
       write(i, sum_key, this->p.scale, this->p.grad_key, this->p.packed_grad_key);
       write(i, sum_value, 1, this->p.grad_value, this->p.packed_grad_value);
     }
+    return true;
   }
 
-  GPU_FUNCTION void add(std::int32_t begin, std::int32_t end, int seen) {
+  GPU_FUNCTION void add(std::int32_t begin, std::int32_t end, int seen, bool careful) {
     gpu::sync_threads();
     this->list_queries(begin, end);
     gpu::sync_threads();
     this->gather_queries();
     gpu::sync_threads();
-    float scores[4][4], slopes[4][4];
+    typename Base::Scores scores, slopes;
     Base::multiply_rows(this->key, this->query, scores);
     Base::multiply_rows(this->value, this->grad, slopes);
     Base::template mask<true>(this->rule, this->marks, this->keys, seen, this->queries, this->bits,
                               scores);
     GPU_UNROLL
-    for (int e = 0; e < 16; ++e) {
-      this->weigh(Base::tx() + 16 * (e % 4), scores[e / 4][e % 4], slopes[e / 4][e % 4]);
+    for (int e = 0; e < Base::kRows * Base::kColumns; ++e) {
+      const int i = e / Base::kColumns, j = e % Base::kColumns;
+      this->weigh(Base::tx() + 16 * j, scores[i][j], slopes[i][j]);
     }
     Base::share(scores, this->weights);
     gpu::sync_threads();
-    Base::add_rows(this->weights, this->grad, sum_value);
+    Base::add_rows(this->weights, this->grad, careful, sum_value);
     gpu::sync_threads();
     Base::share(slopes, this->weights);
     gpu::sync_threads();
-    Base::add_rows(this->weights, this->query, sum_key);
+    Base::add_rows(this->weights, this->query, careful, sum_key);
   }
 
   /// Row i of this thread: to its place where no row repeats, else packed.

@@ -8,23 +8,25 @@ namespace attnlab::cuda {
 template <int D>
 class PlainForward : Plain<D> {
   using Base = Plain<D>;
-  using Tile = typename Base::Tile;
-  using Bits = SharedList<std::uint32_t, 2 * kPlainRows>;
-  static constexpr std::uint32_t kKeyAt = Tile::kBytes, kValueAt = 2 * Tile::kBytes;
-  static constexpr std::uint32_t kWeightAt = 3 * Tile::kBytes;
-  static constexpr std::uint32_t kQueryListAt = kWeightAt + PlainWeights::kBytes;
-  static constexpr std::uint32_t kKeyListAt = kQueryListAt + PlainList::kBytes;
-  static constexpr std::uint32_t kBitsAt = kKeyListAt + PlainList::kBytes;
+  using Own = typename Base::OwnTile;
+  using Other = typename Base::OtherTile;
+  static constexpr std::uint32_t kKeyAt = Own::kBytes, kValueAt = kKeyAt + Other::kBytes;
+  static constexpr std::uint32_t kWeightAt = kValueAt + Other::kBytes;
+  static constexpr std::uint32_t kQueryListAt = kWeightAt + Base::Weights::kBytes;
+  static constexpr std::uint32_t kKeyListAt = kQueryListAt + Base::OwnList::kBytes;
+  static constexpr std::uint32_t kBitsAt = kKeyListAt + Base::OtherList::kBytes;
 
  public:
   using Params = ForwardParams;
   static constexpr int kThreads = kPlainThreads, kBlocks = 1;
-  static constexpr std::uint32_t kSharedBytes = kBitsAt + Bits::kBytes;
+  static constexpr std::uint32_t kSharedBytes = kBitsAt + Base::Bits::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
     if (gpu::block() >= gpu::load(p.tiles.count)) return;
     const TileItem tile = gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
-    PlainForward(p, tile).work();
+    bool careful = false;
+    GPU_NO_UNROLL
+    while (!PlainForward(p, tile).work(careful)) careful = true;
   }
 
  private:
@@ -35,39 +37,42 @@ class PlainForward : Plain<D> {
         group(params.plan, item.group),
         marks(params.plan, item.group) {}
 
-  GPU_FUNCTION void work() {
-    const std::int64_t heads = p.plan.heads;
+  /// Whether it is done; else the tile needs care.
+  GPU_FUNCTION bool work(bool careful) {
+    const GroupPlace place(p.plan.heads, tile.group);
     const Range range = key_range(p.plan, group, rule, tile);
     Base::clear_sums(sums);
     GPU_UNROLL
-    for (int i = 0; i < 4; ++i) largest[i] = -kInfinity, total[i] = 0;
+    for (int i = 0; i < Base::kRows; ++i) largest[i] = -kInfinity, total[i] = 0;
     Base::list(group.query_rows, tile.begin, tile.end, queries);
     gpu::sync_threads();
-    Base::gather(GroupRows<float>(p.query, heads, tile.group), queries, p.head_dim, query);
+    Base::gather(GroupRows<float>(p.query, place), queries, p.head_dim, query);
     GPU_NO_UNROLL
-    for (std::int32_t begin = range.begin; begin < range.end; begin += kPlainRows) {
+    for (std::int32_t begin = range.begin; begin < range.end; begin += Base::kOther) {
       gpu::sync_threads();
       Base::list(group.key_rows, begin, range.end, keys);
       gpu::sync_threads();
-      Base::gather(GroupRows<float>(p.key, heads, tile.group), keys, p.head_dim, key);
-      Base::gather(GroupRows<float>(p.value, heads, tile.group), keys, p.head_dim, value);
+      Base::gather(GroupRows<float>(p.key, place), keys, p.head_dim, key);
+      Base::gather(GroupRows<float>(p.value, place), keys, p.head_dim, value);
       gpu::sync_threads();
-      float scores[4][4];
+      typename Base::Scores scores;
       Base::multiply_rows(query, key, scores);
-      Base::template mask<false>(rule, marks, queries, kPlainRows, keys, bits, scores);
+      Base::template mask<false>(rule, marks, queries, Base::kOwn, keys, bits, scores);
       GPU_UNROLL
-      for (int i = 0; i < 4; ++i) soften(i, scores[i]);
+      for (int i = 0; i < Base::kRows; ++i) soften(i, scores[i]);
       Base::share(scores, weights);
       gpu::sync_threads();
-      Base::add_rows(weights, value, sums);
+      Base::add_rows(weights, value, careful, sums);
     }
+    if (!careful && gpu::any_thread(!Base::all_finite(sums))) return false;
     finish();
+    return true;
   }
 
-  GPU_FUNCTION void soften(int i, float (&scores)[4]) {
+  GPU_FUNCTION void soften(int i, float (&scores)[Base::kColumns]) {
     float now = largest[i];
     GPU_UNROLL
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < Base::kColumns; ++j) {
       scores[j] *= p.scale;
       now = gpu::larger(now, scores[j]);
     }
@@ -78,25 +83,26 @@ class PlainForward : Plain<D> {
     largest[i] = now;
     total[i] *= shrink;
     GPU_UNROLL
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < Base::kColumns; ++j) {
       scores[j] = gpu::exp_exact(scores[j] - base);
       total[i] += scores[j];
     }
     GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) sums[i][k] *= shrink;
+    for (int k = 0; k < Base::kDepth; ++k) sums[i][k] *= shrink;
   }
 
   GPU_FUNCTION void finish() {
     gpu::sync_threads();
     GPU_UNROLL
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < Base::kRows; ++i) {
       float all = total[i];
       GPU_UNROLL
       for (int step = 1; step < 16; step *= 2) all += gpu::shuffle_xor(all, step);
       const std::int32_t row = queries.get(Base::ty() + 16 * i);
       if (row == kNoRow) continue;
       Base::write(sums, i, all == 0 ? 0 : 1 / all,
-                  GroupRows<float>(p.out, p.plan.heads, tile.group).row(row), p.head_dim);
+                  GroupRows<float>(p.out, GroupPlace(p.plan.heads, tile.group)).row(row),
+                  p.head_dim);
       if (Base::tx() != 0) continue;
       const std::int64_t place = tile.group * p.plan.length + row;
       gpu::store(p.lse + place, all == 0 ? -kInfinity : largest[i] + gpu::log_exact(all));
@@ -105,17 +111,19 @@ class PlainForward : Plain<D> {
     }
   }
 
-  const Tile query{0}, key{kKeyAt}, value{kValueAt};
-  const PlainWeights weights{kWeightAt};
-  const PlainList queries{kQueryListAt}, keys{kKeyListAt};
-  const Bits bits{kBitsAt};
+  const Own query{0};
+  const Other key{kKeyAt}, value{kValueAt};
+  const typename Base::Weights weights{kWeightAt};
+  const typename Base::OwnList queries{kQueryListAt};
+  const typename Base::OtherList keys{kKeyListAt};
+  const typename Base::Bits bits{kBitsAt};
   const Params& p;
   const TileItem tile;
   const Rule rule;
   const GroupPlan group;
   const GroupMarks marks;
   typename Base::Sums sums;
-  float largest[4], total[4];
+  float largest[Base::kRows], total[Base::kRows];
 };
 
 }  // namespace attnlab::cuda

@@ -34,7 +34,7 @@ GPU_FUNCTION void clear_rows(const ClearParams<T>& p) {
   if (index >= p.groups * p.length) return;
   if (p.lse != nullptr && gpu::load(p.lse + index) != -kInfinity) return;
   constexpr int kPiece = 16 / sizeof(T);
-  T* row = GroupRows<T>(p.rows, p.heads, index / p.length)
+  T* row = GroupRows<T>(p.rows, GroupPlace(p.heads, index / p.length))
                .row(static_cast<std::int32_t>(index % p.length));
   for (int i = gpu::thread() % 8; i < p.head_dim / kPiece; i += 8) {
     gpu::store(reinterpret_cast<Vector16*>(row + i * kPiece), Vector16{});
@@ -78,8 +78,9 @@ GPU_FUNCTION void fill_shift(const BackwardParams& p) {
   float sum = 0;
   if (seen) {
     const auto t = static_cast<std::int32_t>(index % plan.length);
-    sum = dot_share(GroupRows<T>(p.grad_out, plan.heads, index / plan.length).row(t),
-                    GroupRows<T>(p.out, plan.heads, index / plan.length).row(t), p.head_dim);
+    const GroupPlace place(plan.heads, index / plan.length);
+    sum = dot_share(GroupRows<T>(p.grad_out, place).row(t), GroupRows<T>(p.out, place).row(t),
+                    p.head_dim);
   }
   GPU_UNROLL
   for (int step = 1; step < 8; step *= 2) sum += gpu::shuffle_xor(sum, step);
@@ -109,7 +110,7 @@ GPU_FUNCTION void round_sums(const BackwardParams& p) {
   const std::int64_t index = gpu::block() * kRowThreads + gpu::thread();
   const std::int64_t row = index / p.head_dim;
   if (row >= p.plan.groups * p.plan.length) return;
-  const GroupRows<T> rows(p.grad_query, p.plan.heads, row / p.plan.length);
+  const GroupRows<T> rows(p.grad_query, GroupPlace(p.plan.heads, row / p.plan.length));
   store_rounded(rows.row(static_cast<std::int32_t>(row % p.plan.length)) + index % p.head_dim,
                 gpu::load(p.grad_query_sums + index));
 }
@@ -127,7 +128,7 @@ GPU_FUNCTION void add_up(const AddUpParams<T>& p) {
     const std::int64_t key = group * p.keys + gpu::load(p.order + group * p.keys + i);
     sum += gpu::load(p.packed + key * p.head_dim + d);
   }
-  const GroupRows<T> rows(p.to, p.heads, group);
+  const GroupRows<T> rows(p.to, GroupPlace(p.heads, group));
   store_rounded(rows.row(static_cast<std::int32_t>(t)) + d, sum);
 }
 

@@ -58,15 +58,24 @@ struct SharedTile {
   }
 };
 
-/// One group of a [B, H, T, D] tensor.
+/// Where a group is in a [B, H, T, D] tensor. Groups are counted in 31 bits: each has a block.
+struct GroupPlace {
+  GPU_FUNCTION GroupPlace(std::int64_t heads, std::int64_t group)
+      : batch(static_cast<std::int32_t>(group) / static_cast<std::int32_t>(heads)),
+        head(static_cast<std::int32_t>(group) % static_cast<std::int32_t>(heads)) {}
+  std::int32_t batch, head;
+};
+/// One group of a [B, H, T, D] tensor. Strides of a row are below 2^31.
 template <class T>
 struct GroupRows {
-  GPU_FUNCTION GroupRows(const Rows& rows, std::int64_t heads, std::int64_t group)
-      : base(static_cast<T*>(rows.data) + group / heads * rows.batch + group % heads * rows.head),
-        stride(rows.row) {}
-  GPU_FUNCTION T* row(std::int32_t index) const { return base + index * stride; }
+  GPU_FUNCTION GroupRows(const Rows& rows, const GroupPlace& at)
+      : base(static_cast<T*>(rows.data) + at.batch * rows.batch + at.head * rows.head),
+        stride(static_cast<std::int32_t>(rows.row)) {}
+  GPU_FUNCTION T* row(std::int32_t index) const {
+    return base + static_cast<std::int64_t>(index) * stride;
+  }
   T* base;
-  std::int64_t stride;
+  std::int32_t stride;
 };
 
 /// Starts copies of the rows that `numbers` lists; zeros for kNoRow and past `pieces`.
@@ -79,8 +88,31 @@ GPU_FUNCTION void gather(const GroupRows<T>& from, const Numbers& numbers, int p
     const int row = i / kPieces, piece = i % kPieces;
     const std::int32_t index = numbers.get(row);
     const bool valid = index != kNoRow && piece < pieces;
-    const T* source = from.row(valid ? index : 0) + (valid ? piece * 8 : 0);
-    gpu::copy_async(to.at(row, piece), source, valid);
+    gpu::copy_async(to.at(row, piece), from.row(valid ? index : 0) + (valid ? piece * 8 : 0),
+                    valid);
+  }
+}
+
+/// Two tensors of which a block gathers the same rows.
+template <class T>
+struct RowPair {
+  GPU_FUNCTION RowPair(const Rows& one, const Rows& two, const GroupPlace& at)
+      : one(one, at), two(two, at) {}
+  GroupRows<T> one, two;
+};
+
+template <int Threads, class T, int D, int Count, class Numbers>
+GPU_FUNCTION void gather(const RowPair<T>& from, const Numbers& numbers, int pieces,
+                         const SharedTile<D, Count>& one, const SharedTile<D, Count>& two) {
+  constexpr int kPieces = SharedTile<D, Count>::kPieces;
+  GPU_UNROLL
+  for (int i = gpu::thread(); i < Count * kPieces; i += Threads) {
+    const int row = i / kPieces, piece = i % kPieces;
+    const std::int32_t index = numbers.get(row);
+    const bool valid = index != kNoRow && piece < pieces;
+    const std::int32_t source = valid ? index : 0, column = valid ? piece * 8 : 0;
+    gpu::copy_async(one.at(row, piece), from.one.row(source) + column, valid);
+    gpu::copy_async(two.at(row, piece), from.two.row(source) + column, valid);
   }
 }
 
@@ -138,6 +170,19 @@ struct TileBits {
   std::uint32_t words[2 * RowTiles];
 };
 
+/// `value` in place of 32 columns' elements whose bit is not set, from column tile `first` on.
+template <int RowTiles, int Columns>
+GPU_FUNCTION void mask(const TileBits<RowTiles>& bits, float value,
+                       float (&elements)[RowTiles][Columns][4], int first = 0) {
+  GPU_UNROLL
+  for (int r = 0; r < RowTiles; ++r) {
+    GPU_UNROLL
+    for (int e = 0; e < 16; ++e) {
+      if (!bits.get(r, e / 4, e % 4)) elements[r][first + e / 4][e % 4] = value;
+    }
+  }
+}
+
 template <int N>
 GPU_FUNCTION void clear(float (&sums)[N][4]) {
   GPU_UNROLL
@@ -147,34 +192,26 @@ GPU_FUNCTION void clear(float (&sums)[N][4]) {
   }
 }
 
-/// Left operands of a warp's rows, kept in registers: 16 RowTiles rows, 16 Steps columns.
-template <int RowTiles, int Steps>
-struct HeldRows {
-  template <class Tile>
-  GPU_FUNCTION void load(const Tile& rows, int first) {
-    GPU_UNROLL
-    for (int i = 0; i < RowTiles * Steps; ++i) {
-      rows.left(first + 16 * (i / Steps), i % Steps, words[i / Steps][i % Steps]);
-    }
-  }
-  GPU_FUNCTION void left(int r, int step, std::uint32_t (&to)[4]) const {
-    GPU_UNROLL
-    for (int i = 0; i < 4; ++i) to[i] = words[r][step][i];
-  }
-  std::uint32_t words[RowTiles][Steps][4];
-};
-/// The same, fetched from shared memory at every use: where registers are short.
-template <class Tile>
-struct SharedRows {
+/// Left operands of a warp's rows, 16 RowTiles rows of 16 Steps columns: the first `Held` steps in
+/// registers, the others fetched from shared memory at every use.
+template <class Tile, int RowTiles, int Steps, int Held>
+struct OwnRows {
   GPU_FUNCTION void load(const Tile& rows, int row) {
     tile = rows;
     first = row;
+    GPU_UNROLL
+    for (int i = 0; i < RowTiles * Held; ++i) {
+      tile.left(first + 16 * (i % RowTiles), i / RowTiles, words[i]);
+    }
   }
   GPU_FUNCTION void left(int r, int step, std::uint32_t (&to)[4]) const {
-    tile.left(first + 16 * r, step, to);
+    if (step >= Held) return tile.left(first + 16 * r, step, to);
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) to[i] = words[step * RowTiles + r][i];
   }
   Tile tile;
   int first;
+  std::uint32_t words[RowTiles * Held + 1][4];
 };
 
 /// to = a warp's `rows` [16 RowTiles, 16 Steps] times rows [c, c + 8 Columns) of `columns`.

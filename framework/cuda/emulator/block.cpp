@@ -30,6 +30,7 @@ void Block::run(std::int64_t index, const std::function<void()>& kernel) {
   meetings_.clear();
   phases_.clear();
   running_ = threads_count_;
+  vote_ = false;
   for (auto& warp : warps_) warp = {kAll, 0};
   for (int t = 0; t < threads_count_; ++t) {
     Thread& thread = threads_[t];
@@ -167,6 +168,16 @@ void Block::meet(int barrier, int threads) {
   const int self = current_;
   main_.run_instead_of(threads_[self].fiber);  // who arrives last has no head start
   current_ = self;
+}
+
+bool Block::any_thread(bool vote) {
+  vote_ = vote_ || vote;
+  meet(0, 0);
+  const bool any = vote_;
+  meet(0, 0);  // all have read it
+  vote_ = false;
+  meet(0, 0);  // and none has voted anew
+  return any;
 }
 
 void Block::copy_async(std::uint32_t offset, const void* from, bool valid) {

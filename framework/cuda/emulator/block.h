@@ -28,6 +28,7 @@ class Block {
   [[nodiscard]] std::int64_t index() const { return index_; }
   void together(Collective operation, Part& part);
   void meet(int barrier, int threads);
+  bool any_thread(bool vote);
   std::uint8_t* shared(Access access, std::uint32_t offset, std::uint32_t bytes) {
     return memory_.access(order_, current_, access, offset, bytes);
   }
@@ -92,6 +93,7 @@ class Block {
   std::exception_ptr error_;
   std::int64_t index_ = 0;
   int current_ = 0, running_ = 0;
+  bool vote_ = false;
 };
 
 }  // namespace attnlab::cuda::emulator

@@ -80,6 +80,7 @@ void check_global(const void* at, std::size_t bytes) {
 int thread() { return running->thread(); }
 std::int64_t block() { return running->index(); }
 void sync_threads() { running->meet(0, 0); }
+bool any_thread(bool vote) { return running->any_thread(vote); }
 void sync_named(int id, int threads) { running->meet(id, threads); }
 void together(Collective operation, Part& part) { running->together(operation, part); }
 

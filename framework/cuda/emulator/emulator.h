@@ -59,6 +59,7 @@ void check_global(const void* at, std::size_t bytes);
 int thread();
 std::int64_t block();
 void sync_threads();
+bool any_thread(bool vote);
 void sync_named(int id, int threads);
 
 enum class Collective {

@@ -14,6 +14,7 @@ inline int thread() { return emulator::thread(); }
 inline std::int64_t block() { return emulator::block(); }
 
 inline void sync_threads() { emulator::sync_threads(); }
+inline bool any_thread(bool vote) { return emulator::any_thread(vote); }
 inline void sync_named(int id, int threads) { emulator::sync_named(id, threads); }
 inline void sync_warp() {
   emulator::Part part;

@@ -40,9 +40,18 @@ class Function:
                 if not any(other != loop and loop[0] <= other[0] and other[1] <= loop[1]
                            for other in loops)]
 
+    def copy_loop(self, loop):
+        """The smallest loop around `loop`, or itself, that starts asynchronous copies: a whole tile."""
+        around = [l for l in self.loops() if l[0] <= loop[0] and loop[1] <= l[1] and self.copies(range(l[0], l[1] + 1))]
+        return min(around, key=lambda l: l[1] - l[0], default=loop)
+
+    def copies(self, indices):
+        return any(self.instructions[i].opcode.startswith("LDGSTS") for i in indices)
+
     def skippable(self, loop):
         """Indices that most iterations pass by: what a conditional forward branch jumps over, as
-        long as it holds no matrix product, and smaller loops. Masks and ragged ends live there."""
+        long as it holds no matrix product and no copy, and smaller loops. Masks and ragged ends live
+        there."""
         first, last = loop
         inside = set()
         for index in range(first, last + 1):
@@ -50,7 +59,8 @@ class Function:
             end = self.labels.get(instruction.target)
             if instruction.opcode == "BRA" and instruction.guard and end and index < end <= last:
                 block = range(index + 1, end)
-                if not any(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in block):
+                busy = any(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in block)
+                if not busy and not self.copies(block):
                     inside.update(block)
         for other in self.loops():
             if other != loop and first <= other[0] and other[1] <= last:

@@ -10,6 +10,7 @@ two or more warps a scheduler it is mostly hidden. A prediction, to be set besid
   --markdown       print a Markdown table
 """
 import argparse
+import collections
 import glob
 import os
 import re
@@ -53,18 +54,18 @@ def kernel_type(name):
 
 
 def launch_facts(types):
-    """type -> (threads, dynamic shared bytes), by a small program over the kernels' own headers."""
+    """type -> (threads, dynamic shared bytes, steps a tile), by a program over the kernels' own headers."""
     lines = [f'#include "framework/cuda/{h}.cuh"' for h in ("backward_key", "backward_query", "forward",
                                                             "plain_backward", "plain_forward")]
     lines += ["#include <cstdio>", "int main() {"]
-    lines += [f'  std::printf("%d %d\\n", int({t}::kThreads), int({t}::kSharedBytes));' for t in types]
+    lines += [f'  std::printf("%d %d %d\\n", int({t}::kThreads), int({t}::kSharedBytes), int({t}::kSteps));' for t in types]
     with tempfile.TemporaryDirectory() as folder:
         source, program = os.path.join(folder, "facts.cpp"), os.path.join(folder, "facts")
         with open(source, "w", encoding="utf-8") as file:
             file.write("\n".join(lines + ["}", ""]))
         run("c++", "-std=c++20", "-O1", "-I", ROOT, source, "-o", program)
         numbers = [line.split() for line in run(program).splitlines()]
-    return {t: (int(a), int(b)) for t, (a, b) in zip(types, numbers)}
+    return {t: tuple(map(int, n)) for t, n in zip(types, numbers)}
 
 
 def registers_of(text):
@@ -78,21 +79,26 @@ def blocks_per_multiprocessor(architecture, registers, threads, shared):
     return min(memory // (shared + 1024), file // (per_warp * threads // 32), warps // (threads // 32))
 
 
-def count(function, loop, architecture):
-    """Cycles by pipe for one iteration, products in it, instructions predicated off and skipped."""
-    skipped = function.skippable(loop)
+def count(function, loop, steps, architecture):
+    """Of one tile: cycles by pipe, products, instructions predicated off, issued, and skipped. The
+    products are in the innermost loop, of which a tile takes `steps`."""
     cycles = dict.fromkeys(pipes.PIPES, 0.0)
-    products = off = issued = 0
-    for index in range(loop[0], loop[1] + 1):
-        if index in skipped:
+    tally = collections.Counter()
+    whole = function.copy_loop(loop)
+    inner, skipped = function.skippable(loop), function.skippable(whole)
+    for index in range(whole[0], whole[1] + 1):
+        in_loop = loop[0] <= index <= loop[1]
+        if index in (inner if in_loop else skipped):
+            tally["skipped"] += 1
             continue
+        times = steps if in_loop and whole != loop else 1
         instruction = function.instructions[index]
-        issued += 1
-        off += instruction.guard in ("@!PT", "@!UPT")
         pipe, cost = pipes.pipe_and_cycles(instruction.opcode, architecture)
-        products += pipe == "tensor"
-        cycles[pipe] += cost
-    return cycles, products, off, issued, len(skipped)
+        cycles[pipe] += cost * times
+        tally["issued"] += times
+        tally["off"] += times * (instruction.guard in ("@!PT", "@!UPT"))
+        tally["products"] += times * (pipe == "tensor")
+    return cycles, tally
 
 
 def look(library, head_dim):
@@ -117,17 +123,19 @@ def rows_of(functions, architecture, registers, head_dim):
     for function, kernel in zip(functions, types):
         if kernel is None or (head_dim and f", {head_dim}," not in kernel):
             continue
-        threads, shared = facts[kernel]
-        loop = max(function.tensor_loops(), key=lambda l: count(function, l, architecture)[1])
-        cycles, products, off, issued, skipped = count(function, loop, architecture)
-        cycles["issue"] = float(issued)
+        threads, shared, steps = facts[kernel]
+        loop = max(function.tensor_loops(),
+                   key=lambda l: count(function, l, steps, architecture)[1]["products"])
+        cycles, tally = count(function, loop, steps, architecture)
+        products = tally["products"]
+        cycles["issue"] = float(tally["issued"])
         slowest = max(cycles, key=cycles.get)
         peak = products * pipes.TENSOR_PEAK[architecture]
         blocks = blocks_per_multiprocessor(architecture, registers[function.name], threads, shared)
         short = kernel.replace("attnlab::cuda::", "")
         per_product = [f"{cycles[p] / products:.2f}" for p in ("tensor", "shared", "exp", "fma", "alu", "issue")]
         rows.append([f"sm_{architecture}", short, str(products), *per_product,
-                     f"{off / products:.2f}", str(skipped), str(registers[function.name]),
+                     f"{tally['off'] / products:.2f}", str(tally["skipped"]), str(registers[function.name]),
                      f"{shared / 1024:.0f}", str(blocks), slowest, f"{100 * peak / cycles[slowest]:.0f} %"])
     return rows
 
