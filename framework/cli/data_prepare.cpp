@@ -42,7 +42,7 @@ Options make_options() {
       .value("seed", "N", "of the split; default 2357")
       .value("split-at", "WHAT", "documents of plain text end at: file (default), blank or line")
       .value("max-bad", "N", "bad lines that are skipped before it is an error; default 100")
-      .value("max-line", "MIB", "a longer document is a bad line; default 16")
+      .value("max-line", "MIB", "a longer document is a bad line; default 16; memory grows with it")
       .value("checkpoint", "SECONDS", "how often what was done is made durable; default 5")
       .flag("restart", "throw away what was begun or prepared in DIR");
   options.notes(
@@ -81,13 +81,21 @@ std::filesystem::path out_of(const ParsedOptions& parsed, const std::string& nam
   throw Error("data prepare text needs --out DIR, where the tokens go.", kExitUsage);
 }
 
-/// Without --source, the archive that `data fetch openwebtext2` has brought.
-std::filesystem::path source_of(const ParsedOptions& parsed, const std::string& name) {
-  if (const auto source = parsed.text("source")) return *source;
+/// Without --source, the archive that `data fetch openwebtext2` has brought: that one and no other.
+void find_source(const ParsedOptions& parsed, PrepareRequest& request) {
+  const auto& name = request.name;
+  if (const auto source = parsed.text("source")) {
+    request.source = *source;
+    return;
+  }
   if (name == "openwebtext2") {
     const auto& entry = data::entry(name);
     const auto places = data::search_places(name, parsed.text("data", ""));
-    if (const auto file = data::find_file(places, {entry.files[0].name})) return *file;
+    if (const auto file = data::find_file(places, {entry.files[0].name})) {
+      request.source = *file;
+      request.official = {entry.files[0].name, entry.files[0].bytes, entry.files[0].sha256};
+      return;
+    }
     data::throw_missing(entry, "'" + entry.files[0].name + "'", places,
                         "Another archive of its form is named with --source PATH.");
   }
@@ -98,7 +106,7 @@ std::filesystem::path source_of(const ParsedOptions& parsed, const std::string& 
 PrepareRequest request_of(const ParsedOptions& parsed, const std::string& name) {
   PrepareRequest request;
   request.name = name;
-  request.source = source_of(parsed, name);
+  find_source(parsed, request);
   request.out = out_of(parsed, name);
   request.reading.unknown_form = name == "text" ? corpus::Form::plain : corpus::Form::json_lines;
   request.reading.split_at = split_at_named(parsed.text("split-at", "file"));
@@ -169,6 +177,17 @@ void keep_memory_of_blocks() {
   ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
 }
 
+/// Whether it is what the data set's name promises.
+void print_origin(const data::CorpusManifest& m) {
+  const auto& official = data::entry(m.name).files;
+  if (official.empty()) return;
+  const auto& sources = m.sources;
+  const bool same = sources.size() == 1 && sources[0].sha256 == official[0].sha256;
+  std::printf(same ? "  of the official archive, sha256 verified\n"
+                   : "  not of the official archive, which has another sha256: accepted, and "
+                     "marked in tables\n");
+}
+
 void print(const corpus::Prepared& prepared, const PrepareRequest& request, double seconds) {
   const auto& m = prepared.manifest;
   std::printf("%s %s\n", request.out.c_str(),
@@ -182,6 +201,14 @@ void print(const corpus::Prepared& prepared, const PrepareRequest& request, doub
   std::printf("  %s, vocabulary %s, %s, %s bad lines, digest %s\n", m.tokens.c_str(),
               data::with_commas(m.vocabulary).c_str(), m.dtype.c_str(),
               data::with_commas(m.bad_lines).c_str(), m.digest().substr(0, 16).c_str());
+  print_origin(m);
+  constexpr std::int64_t kFew = 10'000;
+  if (m.val.tokens < kFew) {
+    std::printf(
+        "  few tokens to score by, and dataset.length is at most %lld: --test-size holds out "
+        "more\n",
+        static_cast<long long>(m.val.tokens));
+  }
   if (!prepared.was_there) std::printf("  in %s\n", human_duration(seconds).c_str());
 }
 

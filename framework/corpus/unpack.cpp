@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <new>
 
@@ -71,6 +72,7 @@ class Zstd : public ByteSource {
       ZSTD_inBuffer in{left.data(), left.size(), 0};
       if (!more && at_frame_end_) return 0;
       const std::size_t hint = ZSTD_decompressStream(context_.get(), &out, &in);
+      if (ZSTD_getErrorCode(hint) == ZSTD_error_frameParameter_windowTooLarge) window_too_large();
       if (ZSTD_isError(hint)) damaged(input_.source(), "Zstandard", ZSTD_getErrorName(hint));
       input_.take(in.pos);
       at_frame_end_ = hint == 0;
@@ -81,6 +83,12 @@ class Zstd : public ByteSource {
   std::string place() const override { return input_.place(); }
 
  private:
+  [[noreturn]] void window_too_large() const {
+    throw Error(input_.place() +
+                ": the Zstandard data was packed with a window of more than the 128 MiB that are "
+                "kept in memory. Pack it again with `zstd -19`, without --ultra and --long.");
+  }
+
   Input input_;
   std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context_;
   bool at_frame_end_ = false;  // between frames the data may end

@@ -1,3 +1,5 @@
+#include <zstd.h>
+
 #include "framework/corpus/documents.h"
 #include "tests/corpus/support.h"
 
@@ -148,6 +150,23 @@ TEST_F(Reader, says_where_packed_data_is_cut_short_or_damaged) {
     EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(write(name, packed + "junk"))); }),
                 HasSubstr(": damaged "));
   }
+}
+
+TEST_F(Reader, refuses_a_window_that_memory_has_no_room_for) {
+  std::string packed(1 << 20, '\0');
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 28);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
+  ZSTD_inBuffer in{kTwoLines.data(), kTwoLines.size(), 0};
+  ZSTD_outBuffer out{packed.data(), packed.size(), 0};
+  for (const auto how : {ZSTD_e_flush, ZSTD_e_end}) {
+    ASSERT_FALSE(ZSTD_isError(ZSTD_compressStream2(context, &out, &in, how)));
+  }
+  ZSTD_freeCCtx(context);
+  packed.resize(out.pos);
+  EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(write("x.jsonl.zst", packed))); }),
+              AllOf(HasSubstr("at byte "), HasSubstr("a window of more than the 128 MiB"),
+                    HasSubstr("Pack it again with `zstd -19`")));
 }
 
 TEST_F(Reader, says_where_a_tar_is_cut_short) {
