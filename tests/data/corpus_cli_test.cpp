@@ -74,11 +74,20 @@ TEST_F(CorpusCommand, lists_and_checks_a_corpus_wherever_it_lies) {
 }
 
 TEST_F(CorpusCommand, calls_what_is_not_the_official_archive_unofficial) {
-  ASSERT_THAT(run({"prepare", "openwebtext2", "--source", "@a.txt", "--out", "@openwebtext2/tokens",
+  EXPECT_THAT(run({"prepare", "openwebtext2", "--source", "@a.txt", "--out", "@openwebtext2/tokens",
                    "--split-at", "blank", "--tokens", "bytes", "--test-size", "0.3"}),
-              HasSubstr("is finished"));
+              AllOf(HasSubstr("is finished"), HasSubstr("not of the official archive"),
+                    HasSubstr("few tokens to score by")));
   EXPECT_THAT(run({"list", "--data", "@"}),
               AllOf(HasSubstr("openwebtext2 unofficial"), Not(HasSubstr("prefix only"))));
+}
+
+TEST_F(CorpusCommand, takes_nothing_else_where_the_official_archive_should_lie) {
+  write("openwebtext2/openwebtext2.jsonl.zst.tar", bytes_of("cut short"));
+  EXPECT_THAT(
+      run({"prepare", "openwebtext2", "--data", "@", "--out", "@o", "--tokens", "bytes"}),
+      AllOf(HasSubstr("is not the official archive: expected 29,344,276,480 bytes, found 9"),
+            HasSubstr("name it with --source to take it as it is")));
 }
 
 }  // namespace
