@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "framework/bench/answer_check.h"
+#include "framework/bench/gpu_state.h"
 #include "framework/bench/measures.h"
 #include "framework/bench/memory.h"
 #include "framework/bench/roofline.h"
@@ -91,6 +92,9 @@ class Run {
           return report(length, done, rounds, left);
         })) {
       return false;
+    }
+    if (request_.device.is_cuda()) {  // while it is as warm as the samples left it
+      request_.sink.fact("gpu T=" + std::to_string(length), gpu_state(first_visible_gpu()));
     }
     store(m);
     return true;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "framework/bench/clock.h"
+#include "framework/bench/gpu_state.h"
 #include "framework/bench/measures.h"
 #include "framework/bench/memory.h"
 #include "framework/bench/roofline.h"
@@ -73,6 +74,9 @@ class Run {
     sides.push_back(build("attention", request_.variant, tokens));
     if (request_.peer != nullptr) sides.push_back(build("peer", *request_.peer, tokens));
     if (!sample(sides, tokens, length)) return false;
+    if (request_.device.is_cuda()) {
+      request_.sink.fact("gpu T=" + std::to_string(length), gpu_state(first_visible_gpu()));
+    }
     store(sides, tokens);
     return true;
   }

@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "framework/bench/gpu_state.h"
 #include "framework/core/error.h"
 #include "framework/train/memory_meter.h"
 #include "framework/worker/bench.h"
 #include "framework/worker/check.h"
+#include "framework/worker/devices.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/run.h"
 
@@ -44,12 +46,22 @@ int run(int (*job)(const attnlab::launch::RunSpec&), const std::string& path) {
   return job(launch::run_spec_from_json(read_file(path), path));
 }
 
+// What device=cuda would compute on, for scripts; an Error where there is nothing.
+int device() {
+  const auto chosen = attnlab::worker::choose_device(attnlab::config::Device::cuda);
+  for (const auto& [name, text] : chosen.facts) std::printf("%s=%s\n", name.c_str(), text.c_str());
+  std::printf("gpu_state=%s\n",
+              attnlab::bench::gpu_state(attnlab::bench::first_visible_gpu()).c_str());
+  return attnlab::kExitOk;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   const std::string job = words.size() == 2 ? words[0] : "";
   try {
+    if (words == std::vector<std::string>{"device"}) return device();
     if (job == "run") return run(attnlab::worker::run, words[1]);
     if (job == "bench") return run(attnlab::worker::bench, words[1]);
     if (job == "check") return check(words[1]);
@@ -59,7 +71,9 @@ int main(int argc, char** argv) {
   }
   std::fprintf(
       stderr,
-      "usage: attnlab-worker run|bench|check SPEC.json\nIt does one run, one timing or one "
-      "check; `attnlab run`, `grid`, `bench` and `plugin check` start it.\n");
+      "usage: attnlab-worker run|bench|check SPEC.json | device\nIt does one run, one timing or "
+      "one "
+      "check; `attnlab run`, `grid`, `bench` and `plugin check` start it. `device` prints what "
+      "device=cuda would compute on.\n");
   return attnlab::kExitUsage;
 }
