@@ -4,6 +4,7 @@ ATTNLAB_LONG=1 also trains dense, hash-sparse and no attention for the table in
 datasets/openwebtext2/README.md, which takes about ten minutes on two idle cores.
 """
 import io
+import itertools
 import json
 import math
 import os
@@ -47,6 +48,29 @@ def official_form(lines):
 
 def read(folder, name, dtype=numpy.uint16):
     return numpy.fromfile(os.path.join(folder, name), dtype=dtype)
+
+
+def larger_vocabulary(folder, tokens):
+    """GPT-2's merges, then joins of its frequent words, up to so many tokens in all. Returns them."""
+    os.mkdir(folder)
+    with open(os.path.join(VOCABULARY, "vocab.bpe"), encoding="utf-8") as file:
+        merges = [line.split() for line in file.read().split("\n")[1:-1]]
+    with open(os.path.join(VOCABULARY, "encoder.json"), encoding="utf-8") as file:
+        names = [name for name, number in json.load(file).items() if number < 256]
+    names += [first + second for first, second in merges]
+    known, frequent = set(names), [name for name in names[256:2500] if name.isascii() and name.isalpha()]
+    for first, second in itertools.product(frequent, frequent):
+        if len(names) == tokens - 1:
+            break
+        if first + second not in known:
+            merges.append((first, second))
+            names.append(first + second)
+            known.add(first + second)
+    with open(os.path.join(folder, "vocab.bpe"), "w", encoding="utf-8") as file:
+        file.write("#version: 0.2\n" + "".join(f"{first} {second}\n" for first, second in merges))
+    with open(os.path.join(folder, "encoder.json"), "w", encoding="utf-8") as file:
+        json.dump({name: number for number, name in enumerate([*names, "<|endoftext|>"])}, file)
+    return names
 
 
 class OpenWebText2(Lab):
@@ -136,6 +160,26 @@ class OpenWebText2(Lab):
         process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 0, said)
         self.assertLess(usage.ru_maxrss * 1024, 1 << 30)
+
+    def test_a_vocabulary_of_more_than_65536_tokens_is_prepared_trained_on_and_scored(self):
+        folder = os.path.join(self.folder, "wide")
+        words = larger_vocabulary(folder, 70_000)[-1000:]
+        reference = encoding(folder)
+        source = os.path.join(self.folder, "few.jsonl")
+        few = [*self.texts[:40], "\n".join(words)]
+        with open(source, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(text) + "\n" for text in few)
+        out = os.path.join(self.folder, "wide.tokens")
+        self.assertIn("vocabulary 70,000, uint32", self.prepare("text", source, out, "--vocab", folder,
+                                                                "--test-size", "0.1"))
+        tokens = numpy.concatenate([read(out, f"{part}.bin", numpy.uint32) for part in ("train", "val")])
+        wanted = [token for text in few for token in [*reference.encode_ordinary(text), 69_999]]
+        self.assertEqual(sorted(tokens.tolist()), sorted(wanted))
+        self.assertGreaterEqual(sum(65_535 < token < 69_999 for token in wanted), 1000)
+        self.attnlab("run", "dataset=text", f"dataset.path={out}", "dataset.length=64", "train=smoke", "train.steps=2",
+                     "model.width=16")
+        perplexity = self.values("SELECT score FROM runs WHERE metric = 'perplexity'")[0]
+        self.assertTrue(1000 < perplexity < 2 * 70_000, perplexity)
 
     def grid(self, tokens, *words):
         """Perplexity by attention. It may take long: lab's own limit is for the short tests."""
