@@ -1,5 +1,7 @@
 #include "framework/corpus/blocks.h"
 
+#include "framework/corpus/separators.h"
+
 #include <algorithm>
 
 #include "framework/data/bytes.h"
@@ -10,19 +12,6 @@ namespace {
 constexpr std::size_t kBlock = std::size_t{1} << 20;  // bytes that one thread tokenises at a time
 constexpr std::size_t kPiece = std::size_t{1} << 18;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-/// What stands between two documents; "" when only the end of the file does.
-std::string_view separator(SplitAt split_at) {
-  switch (split_at) {
-    case SplitAt::line:
-      return "\n";
-    case SplitAt::blank_line:
-      return "\n\n";
-    case SplitAt::file:
-      break;
-  }
-  return "";
-}
 
 std::span<std::uint8_t> as_bytes(char* at, std::size_t count) {
   return {reinterpret_cast<std::uint8_t*>(at), count};
@@ -85,7 +74,10 @@ bool BlockReader::open_member(const std::string& name) {
   if (!file_->has_members() && form_ != Form::plain && form_ != Form::json_lines) {
     form_ = options_.unknown_form;
   }
-  if (form_ != Form::plain && form_ != Form::json_lines) return false;  // a README, a listing
+  if (form_ != Form::plain && form_ != Form::json_lines) {  // a README, a listing
+    if (options_.left_out) options_.left_out(name);
+    return false;
+  }
   split_at_ = form_ == Form::plain ? options_.split_at : SplitAt::line;
   origin_ = std::make_shared<std::string>(name.empty() ? file.name : file.name + ": " + name);
   member_ = &file_->open();
@@ -93,7 +85,7 @@ bool BlockReader::open_member(const std::string& name) {
   searched_ = 0;
   member_ended_ = false;
   pass_over(at_.byte);
-  fill();
+  while (!member_ended_ && pending_.size() < kByteOrderMark.size()) fill();
   if (at_.byte == 0 && pending_.starts_with(kByteOrderMark)) {
     pending_.erase(0, kByteOrderMark.size());
     at_.byte = static_cast<std::int64_t>(kByteOrderMark.size());
@@ -127,12 +119,10 @@ void BlockReader::fill() {
 }
 
 std::optional<std::size_t> BlockReader::end_of_last_document() const {
-  const auto between = separator(split_at_);
-  if (between.empty()) return std::nullopt;
-  const auto from = searched_ < between.size() ? 0 : searched_ - between.size() + 1;
-  const auto found = std::string_view(pending_).substr(from).rfind(between);
-  if (found == std::string_view::npos) return std::nullopt;
-  return from + found + between.size();
+  const auto from = searched_ - std::min(searched_, kLongestSeparator - 1);
+  const auto found = last_separator(std::string_view(pending_).substr(from), split_at_);
+  if (!found) return std::nullopt;
+  return from + found->end;
 }
 
 Block BlockReader::cut(std::size_t length) {
@@ -151,11 +141,11 @@ Block BlockReader::cut(std::size_t length) {
 Block BlockReader::drop_long_document() {
   Block block = described_block();
   block.too_long = true;
-  const auto between = separator(split_at_);
   while (true) {
     const auto end = end_of_first_document();
-    const auto keep = between.empty() ? 0 : between.size() - 1;  // half a separator
-    const auto dropped = end ? *end : pending_.size() - std::min(keep, pending_.size());
+    const auto part = member_ended_ ? 0 : kLongestSeparator - 1;  // of a separator, perhaps
+    const auto keep = std::min(part, pending_.size());
+    const auto dropped = end ? *end : pending_.size() - keep;
     advance(std::string_view(pending_).substr(0, dropped));
     pending_.erase(0, dropped);
     searched_ = 0;
@@ -167,11 +157,9 @@ Block BlockReader::drop_long_document() {
 }
 
 std::optional<std::size_t> BlockReader::end_of_first_document() const {
-  const auto between = separator(split_at_);
-  if (between.empty()) return std::nullopt;
-  const auto found = pending_.find(between);
-  if (found == std::string::npos) return std::nullopt;
-  return found + between.size();
+  const auto found = first_separator(pending_, split_at_);
+  if (!found) return std::nullopt;
+  return found->end;
 }
 
 Block BlockReader::described_block() const {

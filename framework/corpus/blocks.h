@@ -15,13 +15,16 @@
 
 namespace attnlab::corpus {
 
-/// Where documents of plain text end.
+/// Where documents of plain text end; lines may end as on Windows, too.
 enum class SplitAt { file, blank_line, line };
 
 struct ReadOptions {
   Form unknown_form = Form::json_lines;         // of a single file whose name says nothing
   SplitAt split_at = SplitAt::file;             // of plain text; JSON lines end at line ends
   std::size_t longest = std::size_t{16} << 20;  // bytes of one document as it stands in the file
+  /// Told of each member of a tar that is left out, for its name is none of text. May be empty;
+  /// called by the thread that reads.
+  std::function<void(const std::string& member)> left_out = {};
 };
 
 /// Ordered: everything before it was read.

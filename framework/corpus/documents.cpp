@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/corpus/separators.h"
 #include "framework/data/bytes.h"
 
 namespace attnlab::corpus {
@@ -23,14 +24,16 @@ void DocumentReader::read(const Block& block, const DocumentSink& sink) {
   if (block.split_at == SplitAt::file) {
     return read_one(block.bytes, block.first_line, block.form, sink);
   }
-  const std::string_view between = block.split_at == SplitAt::line ? "\n" : "\n\n";
+  const std::int64_t lines = block.split_at == SplitAt::line ? 1 : 2;  // that a separator ends
   std::int64_t line = block.first_line;
   for (std::string_view rest = block.bytes; !rest.empty();) {
-    const auto found = std::min(rest.find(between), rest.size());
-    const auto record = rest.substr(0, found);
-    rest.remove_prefix(std::min(rest.size(), found + between.size()));
+    const auto found =
+        first_separator(rest, block.split_at).value_or(Separator{rest.size(), rest.size()});
+    auto record = rest.substr(0, found.begin);
+    if (block.form == Form::plain && record.ends_with('\r')) record.remove_suffix(1);
+    rest.remove_prefix(found.end);
     read_one(record, line, block.form, sink);
-    line += static_cast<std::int64_t>(between.size());
+    line += lines;
     if (block.split_at != SplitAt::line) line += std::ranges::count(record, '\n');
   }
 }

@@ -57,7 +57,12 @@ class Preparation {
 
   data::CorpusManifest run() {
     if (journal_.phase == Phase::count) count();
-    validation_ = validation_documents(journal_.all_documents, request_.test_size, request_.seed);
+    try {
+      validation_ = validation_documents(journal_.all_documents, request_.test_size, request_.seed);
+    } catch (const Error&) {
+      remove_journal(folder_);  // or other settings were refused
+      throw;
+    }
     write();
     return finished();
   }
@@ -96,6 +101,10 @@ class Preparation {
           for (const auto& bad : worked.from.documents.bad) note_bad(*worked.from.origin, bad);
           journal_.documents += std::ssize(worked.from.documents.ends);
         });
+    if (left_out_ > 0) {
+      notify("left out, for their names are none of text: " + data::with_commas(left_out_) +
+             " members, the first is '" + first_left_out_ + "'");
+    }
     journal_.all_documents = journal_.documents;
     journal_.documents = 0;
     journal_.position = {};
@@ -148,7 +157,13 @@ class Preparation {
   template <class Take>
   void run_pass(const std::vector<Pipeline::Work>& workers, BlockReader::FileEnd file_end,
                 const Take& take) {
-    BlockReader reader(journal_.sources, request_.reading, journal_.position, std::move(file_end));
+    ReadOptions reading = request_.reading;
+    if (journal_.phase == Phase::count) {
+      reading.left_out = [this](const std::string& name) {
+        if (++left_out_ == 1) first_left_out_ = name;
+      };
+    }
+    BlockReader reader(journal_.sources, reading, journal_.position, std::move(file_end));
     Ahead<Block> blocks([&] { return reader.next(); },
                         [](const Block& block) { return block.bytes.size() + 1; }, kAhead);
     DocumentReader documents(request_.reading.longest, journal_.phase == Phase::write);
@@ -265,6 +280,8 @@ class Preparation {
   std::int64_t all_bytes_ = 0;
   std::mutex sha256_mutex_;
   std::vector<std::string> sha256_;  // of files that were read; the reading thread writes it
+  std::int64_t left_out_ = 0;        // members; the reading thread writes both
+  std::string first_left_out_;
   Clock::time_point last_checkpoint_;
 };
 

@@ -18,6 +18,12 @@ std::vector<std::uint32_t> validation_documents(std::int64_t documents, double t
   }
   const auto wanted =
       static_cast<std::int64_t>(std::ceil(test_size * static_cast<double>(documents)));
+  if (documents == 0) {
+    throw Error(
+        "the source holds no documents; expected lines of JSON with a \"text\", or plain text: "
+        "files "
+        "named *.jsonl, *.jsonl.gz, *.jsonl.zst or *.txt, or a tar of these.");
+  }
   if (wanted >= documents) {
     throw Error("of " + data::with_commas(documents) + " documents, --test-size " +
                 exact_number(test_size) + " leaves none to train on. " +

@@ -123,6 +123,26 @@ TEST_F(Folder, goes_on_with_a_file_from_before_1970) {
   EXPECT_FALSE(run().was_there);
 }
 
+TEST_F(Folder, can_be_split_otherwise_when_the_split_was_refused) {
+  what.test_size = 0.999;
+  EXPECT_THAT(failure(), HasSubstr("leaves none to train on. Lower --test-size."));
+  what.test_size = 0.5;
+  EXPECT_EQ(run().manifest.val.documents, 25);
+}
+
+TEST_F(Folder, says_which_members_were_left_out_and_when_nothing_is_left) {
+  std::vector<std::string> notices;
+  what.notice = [&](const std::string& sentence) { notices.push_back(sentence); };
+  what.source = write("o.tar", tar_of({{"x.jsonl", content_of(source)}, {"y.ndjson", "\"a\"\n"}}));
+  EXPECT_EQ(run().manifest.documents(), 50);
+  EXPECT_THAT(notices,
+              testing::Contains("left out, for their names are none of text: 1 members, the "
+                                "first is 'y.ndjson'"));
+  what.source = write("n.tar", tar_of({{"y.ndjson", "\"a\"\n"}}));
+  what.out = dir / "other";
+  EXPECT_THAT(failure(), HasSubstr("the source holds no documents; expected lines of JSON with a"));
+}
+
 TEST_F(Folder, is_made_of_files_not_of_pipes) {
   ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
   for (const auto& path : {dir / "pipe", fs::path("/dev/zero")}) {

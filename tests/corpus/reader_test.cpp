@@ -78,6 +78,34 @@ TEST_F(Reader, cuts_plain_text_as_told) {
               ElementsAre("x.txt:one", "x.txt:two", "x.txt:three"));
 }
 
+TEST_F(Reader, cuts_plain_text_with_the_line_ends_of_windows) {
+  const auto file = write("x.txt", "one\r\ntwo\r\n\r\n\r\n\r\nthree\r\n\r\nfour\n\nfive\r\n");
+  EXPECT_THAT(documents_in(file, {.split_at = SplitAt::blank_line}),
+              ElementsAre("x.txt:one\r\ntwo", "x.txt:three", "x.txt:four", "x.txt:five\r\n"));
+  EXPECT_THAT(documents_in(file, {.split_at = SplitAt::line}),
+              ElementsAre("x.txt:one", "x.txt:two", "x.txt:three", "x.txt:four", "x.txt:five"));
+}
+
+/// Blocks end between documents, wherever a separator lies in what is read at a time.
+TEST_F(Reader, finds_every_blank_line_of_a_long_text) {
+  for (const std::string line_end : {"\n", "\r\n"}) {
+    std::string text;
+    for (int i = 0; i < 40'000; ++i) {
+      text += std::to_string(i) + std::string(i % 97, 'x') + line_end + line_end;
+    }
+    EXPECT_THAT(documents_in(write("x.txt", text), {.split_at = SplitAt::blank_line}),
+                SizeIs(40'000));
+  }
+}
+
+TEST_F(Reader, finds_a_byte_order_mark_that_comes_in_pieces) {
+  const std::string text = "\xEF\xBB\xBF" + kTwoLines;
+  const auto file =
+      write("x.jsonl.zst", zstd_frame(text.substr(0, 1)) + zstd_frame(text.substr(1, 1)) +
+                               zstd_frame(text.substr(2)));
+  EXPECT_THAT(documents_in(file), ElementsAre("x.jsonl.zst:a", "x.jsonl.zst:b"));
+}
+
 TEST_F(Reader, never_writes_anywhere_whatever_names_say) {
   const fs::path outside = dir / "outside";
   const auto tar = tar_of({{"../evil.jsonl", "\"a\"\n"}, {outside.string() + ".jsonl", "\"b\"\n"}});
@@ -109,6 +137,12 @@ TEST_F(Reader, leaves_out_a_line_that_is_too_long_and_goes_on_behind_it) {
   const auto last = write("y.jsonl", "\"a\"\n\"" + std::string(3'000'000, 'x'));
   EXPECT_THAT(documents_in(last, {.longest = 2'000'000}),
               ElementsAre("y.jsonl:a", "y.jsonl:2" + reason));
+  const auto plain = write("z.txt", "a\n\n" + std::string(3'000'000, 'x'));
+  for (const auto split_at : {SplitAt::blank_line, SplitAt::file}) {
+    const auto found = documents_in(plain, {.split_at = split_at, .longest = 2'000'000});
+    EXPECT_THAT(found.back(), testing::EndsWith(reason));
+    EXPECT_THAT(found, SizeIs(split_at == SplitAt::file ? 1 : 2));
+  }
 }
 
 TEST_F(Reader, goes_on_from_the_end_of_any_block) {
