@@ -1,5 +1,8 @@
 // main.cpp: `attnlab-worker run SPEC.json`, started by `attnlab`; a run can be repeated by hand
 // with it.
+#include <malloc.h>
+
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -26,6 +29,14 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
+// What one step frees the next one needs again; given back to the kernel in between, it has to be
+// mapped and cleared anew, which can take longer than the step's arithmetic.
+void keep_freed_memory() {
+  constexpr int kLargest = 32 << 20;  // that glibc accepts; larger blocks are mapped by themselves
+  mallopt(M_MMAP_THRESHOLD, kLargest);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 // Child of `attnlab plugin check`.
 int check(const std::string& path) {
   using namespace attnlab;
@@ -40,6 +51,7 @@ int run(int (*job)(const attnlab::launch::RunSpec&), const std::string& path) {
   using namespace attnlab;
   // With it MKL may use fewer threads than asked for, and float sums change with their number.
   setenv("MKL_DYNAMIC", "FALSE", 0);
+  keep_freed_memory();
   worker::install_stop_signals();
   train::install_counting_allocator();
   const worker::ParentWatch watch(launch::kReportFd);
