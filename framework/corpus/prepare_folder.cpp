@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -22,6 +24,13 @@ fs::path without_slash(const fs::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
 
+bool is_still_at(const fs::path& path, int descriptor) {
+  struct stat here {
+  }, there{};
+  return ::fstat(descriptor, &here) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+}
+
 }  // namespace
 
 std::string settings_of(const data::CorpusManifest& m) {
@@ -35,7 +44,9 @@ PrepareFolder::PrepareFolder(const fs::path& out)
       working_(out_.string() + ".part") {}
 
 PrepareFolder::~PrepareFolder() {
-  if (lock_ >= 0) ::close(lock_);
+  if (lock_ < 0) return;
+  if (is_still_at(working_, lock_)) ::rmdir(working_.c_str());  // where nothing was begun
+  ::close(lock_);
 }
 
 std::optional<data::CorpusManifest> PrepareFolder::finished() const {
@@ -81,15 +92,23 @@ void PrepareFolder::begin() {
 }
 
 void PrepareFolder::hold() {
-  std::error_code error;
-  fs::create_directories(working_, error);
-  if (error) throw Error("cannot make the folder '" + working_.string() + "': " + error.message());
-  lock_ = ::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    throw Error("'" + working_.string() +
-                "' is being written by another process. Wait for it, then try again.");
+  constexpr int kTries = 20;  // each time another process may give the folder its name just then
+  for (int i = 0; i < kTries; ++i) {
+    std::error_code error;
+    fs::create_directories(working_, error);
+    if (error) {
+      throw Error("cannot make the folder '" + working_.string() + "': " + error.message());
+    }
+    lock_ = ::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock_ < 0 && errno == ENOENT) continue;
+    if (lock_ < 0) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) break;
+    if (is_still_at(working_, lock_)) return;
+    ::close(std::exchange(lock_, -1));
   }
+  if (lock_ >= 0) ::close(std::exchange(lock_, -1));
+  throw Error("'" + working_.string() +
+              "' is being written by another process. Wait for it, then try again.");
 }
 
 void PrepareFolder::finish(const data::CorpusManifest& manifest) {

@@ -123,6 +123,17 @@ TEST_F(Folder, goes_on_with_a_file_from_before_1970) {
   EXPECT_FALSE(run().was_there);
 }
 
+TEST_F(Folder, leaves_no_trace_where_nothing_was_begun) {
+  static_cast<void>(run());
+  fs::create_directory(dir / "out.part");  // as of another process that found it finished
+  EXPECT_TRUE(run().was_there);
+  EXPECT_FALSE(fs::exists(dir / "new.part"));
+  what.out = dir / "new";
+  what.source = dir / "none";
+  EXPECT_THAT(failure(), HasSubstr("does not exist"));
+  EXPECT_FALSE(fs::exists(dir / "new.part"));
+}
+
 TEST_F(Folder, can_be_split_otherwise_when_the_split_was_refused) {
   what.test_size = 0.999;
   EXPECT_THAT(failure(), HasSubstr("leaves none to train on. Lower --test-size."));
