@@ -119,8 +119,10 @@ Status finish_queries(const BackwardParams& p, void* stream) {
 
 template <class T>
 Status backward(const BackwardParams& p, AttnlabElement element, void* stream) {
-  const LaunchGrid rows{row_blocks(p.plan.groups * p.plan.length * 8), kRowThreads, 0};
-  if (const auto status = launch(shift_kernel<T>, rows, stream, p)) return status;
+  const std::int64_t lanes = p.plan.groups * p.plan.length * RowSum<T>::kLanes;
+  if (const auto status = launch(shift_kernel<T>, {row_blocks(lanes), kRowThreads, 0}, stream, p)) {
+    return status;
+  }
   if (const auto status = clear_keys<T>(p, stream)) return status;
   if (p.grad_query_sums != nullptr) {
     const std::int64_t bytes = p.plan.groups * p.plan.length * p.head_dim * 4;

@@ -41,50 +41,63 @@ GPU_FUNCTION void clear_rows(const ClearParams<T>& p) {
   }
 }
 
-/// This thread's share of sum_d a[d] b[d], of 8 threads. In float32 one thread has it all and adds
-/// in the order of plain.cuh, so that a query with a single key gets a gradient of exactly 0.
-GPU_FUNCTION float dot_share(const float* a, const float* b, int head_dim) {
-  float sum = 0;
-  for (int d = 0; gpu::thread() % 8 == 0 && d < head_dim; ++d) {
-    sum = gpu::multiply_add(gpu::load(a + d), gpu::load(b + d), sum);
-  }
-  return sum;
-}
+/// sum_d a[d] b[d] of this lane's row, summed in the order of the tiles, so that a query with a
+/// single key gets a gradient of exactly 0. All lanes call it; null: a row of zeros. kLanes stand
+/// for a row, and the one that holds_sum() has it. float32: one lane adds in the order of
+/// plain.cuh.
 template <class T>
-GPU_FUNCTION float dot_share(const T* a, const T* b, int head_dim) {
-  float sum = 0;
-  for (int i = gpu::thread() % 8; i < head_dim / 8; i += 8) {
-    const auto x = gpu::load(reinterpret_cast<const Vector16*>(a + 8 * i));
-    const auto y = gpu::load(reinterpret_cast<const Vector16*>(b + 8 * i));
-    GPU_UNROLL
-    for (int e = 0; e < 8; ++e) {
-      const int shift = e % 2 * 16;
-      sum = gpu::multiply_add(gpu::to_float(T{static_cast<std::uint16_t>(x.word[e / 2] >> shift)}),
-                              gpu::to_float(T{static_cast<std::uint16_t>(y.word[e / 2] >> shift)}),
-                              sum);
+struct RowSum {
+  static constexpr int kLanes = 8;
+  static GPU_FUNCTION bool holds_sum() { return gpu::lane() % kLanes == 0; }
+  static GPU_FUNCTION float of(const T* a, const T* b, int head_dim) {
+    float sum = 0;
+    for (int d = 0; a != nullptr && holds_sum() && d < head_dim; ++d) {
+      sum = gpu::multiply_add(gpu::load(a + d), gpu::load(b + d), sum);
     }
+    return sum;
   }
-  return sum;
-}
+};
+/// 16 bits: the diagonal of a warp's 8 rows times 8 rows, by the tiles' own products.
+template <class T>
+struct RowSum16 {
+  static constexpr int kLanes = 4;
+  static GPU_FUNCTION bool holds_sum() { return gpu::lane() % 4 == gpu::lane() / 8; }
+  static GPU_FUNCTION float of(const T* a, const T* b, int head_dim) {
+    float sums[4] = {0, 0, 0, 0};
+    const auto words = [&](const T* row, int d) {
+      const bool exists = row != nullptr && d < head_dim;
+      return exists ? gpu::load(reinterpret_cast<const std::uint32_t*>(row + d)) : 0U;
+    };
+    for (int d = gpu::lane() % 4 * 2; d < head_dim; d += 16) {
+      const std::uint32_t left[4] = {words(a, d), 0, words(a, d + 8), 0};
+      gpu::multiply<T>(sums, left, words(b, d), words(b, d + 8));
+    }
+    return gpu::lane() / 4 % 2 == 0 ? sums[0] : sums[1];
+  }
+};
+template <>
+struct RowSum<Bf16> : RowSum16<Bf16> {};
+template <>
+struct RowSum<F16> : RowSum16<F16> {};
 
 /// shift[t] = sum_d grad_out[t,d] out[t,d] - grad_lse[t]; 0 where a row sees no key, whatever
-/// gradient arrives there. 8 threads a row.
+/// gradient arrives there.
 template <class T>
 GPU_FUNCTION void fill_shift(const BackwardParams& p) {
+  using Sum = RowSum<T>;
   const Plan& plan = p.plan;
-  const std::int64_t index = (gpu::block() * kRowThreads + gpu::thread()) / 8;
+  const std::int64_t index = (gpu::block() * kRowThreads + gpu::thread()) / Sum::kLanes;
   const bool exists = index < plan.groups * plan.length;
   const bool seen = exists && gpu::load(p.lse + index) != -kInfinity;
-  float sum = 0;
+  const T *grad_out = nullptr, *out = nullptr;
   if (seen) {
     const auto t = static_cast<std::int32_t>(index % plan.length);
     const GroupPlace place(plan.heads, index / plan.length);
-    sum = dot_share(GroupRows<T>(p.grad_out, place).row(t), GroupRows<T>(p.out, place).row(t),
-                    p.head_dim);
+    grad_out = GroupRows<T>(p.grad_out, place).row(t);
+    out = GroupRows<T>(p.out, place).row(t);
   }
-  GPU_UNROLL
-  for (int step = 1; step < 8; step *= 2) sum += gpu::shuffle_xor(sum, step);
-  if (!exists || gpu::thread() % 8 != 0) return;
+  float sum = Sum::of(grad_out, out, p.head_dim);
+  if (!exists || !Sum::holds_sum()) return;
   if (seen && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + index);
   gpu::store(p.shift + index, sum);
 }
