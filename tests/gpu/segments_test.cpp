@@ -79,6 +79,22 @@ TEST_F(Lse, may_be_very_negative) {
   EXPECT_LT(lse.max().item<double>(), -150);
 }
 
+/// Softmax over one key is 1 whatever the score: LibTorch's gradients are exactly 0, and so the
+/// rule leaves no room.
+using SingleKey = OnGpu;
+TEST_F(SingleKey, has_no_gradient_in_query_and_key) {
+  for (const auto dtype : {at::kBFloat16, at::kHalf, at::kFloat}) {
+    for (const std::int64_t D : {8, 24, 64, 128}) {
+      const auto in = on_device(RandomInput({2, 3, 2, D}, dtype));
+      const auto plan = sparse::full_plan(2, 3, 2, /*include_self=*/false, device());
+      const auto got = attend(attention(plan), in.query, in.key, in.value, in.grad_out);
+      EXPECT_EQ(largest(got.dq), 0) << dtype << " D " << D;
+      EXPECT_EQ(largest(got.dk), 0) << dtype << " D " << D;
+      EXPECT_TRUE(got.dv.select(2, 0).equal(in.grad_out.select(2, 1))) << dtype << " D " << D;
+    }
+  }
+}
+
 class Plans : public OnGpu {
  protected:
   std::int64_t T_ = emulated() ? 211 : 5003;
