@@ -1,5 +1,7 @@
 #include "framework/data/corpus_manifest.h"
 
+#include <algorithm>
+
 #include "framework/config/node.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
@@ -98,7 +100,8 @@ CorpusPart read_part(const JsonFields& fields, std::int64_t token_bytes) {
 
 void require_sound(const CorpusManifest& m, const JsonFields& fields) {
   if (m.dtype != "uint16" && m.dtype != "uint32") fields.refuse("dtype", "uint16 or uint32");
-  const std::int64_t most = std::int64_t{1} << (8 * m.token_bytes());
+  // Ids are numbers of 32 bits with a sign once they are read.
+  const std::int64_t most = std::int64_t{1} << std::min<std::int64_t>(8 * m.token_bytes(), 31);
   if (m.vocabulary < 1 || m.vocabulary > most) {
     fields.refuse("vocabulary", "1 to " + std::to_string(most) + " for " + m.dtype);
   }

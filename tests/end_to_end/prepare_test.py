@@ -2,11 +2,13 @@
 
 ATTNLAB_KILLS sets how often it is killed (6; the long form is 20).
 """
+import contextlib
 import gzip
 import io
 import itertools
 import json
 import os
+import pty
 import random
 import resource
 import signal
@@ -43,6 +45,15 @@ def ignore_file_size_signal():
     """Beyond the limit a write fails with an error, as on a full disk, instead of a signal."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
+
+
+def everything_on(terminal):
+    """What was written to it. The other end is closed, which reading tells by an error."""
+    said = b""
+    with contextlib.suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as screen:
+        while True:
+            said += screen.read(1 << 16)
+    return said.decode()
 
 
 class Prepare(Lab):
@@ -161,17 +172,22 @@ class Prepare(Lab):
     def test_a_line_of_gigabytes_costs_neither_memory_nor_the_rest(self):
         piece = gzip.compress(b"x" * (64 << 20), 6)
         lines = json_lines(documents(20, 1))
-        bomb = gzip.compress(lines + b'{"text": "', 1) + piece * 24 + gzip.compress(b'"}\n' + lines, 1)
+        bomb = gzip.compress(lines + b'{"text": "', 1) + piece * 17 + gzip.compress(b'"}\n' + lines, 1)
         pack(self.archive, {"2011-01.jsonl.gz": bomb})
-        process = subprocess.Popen(self.command("out"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        terminal, far_end = pty.openpty()
+        process = subprocess.Popen(self.command("out"), stdout=subprocess.PIPE, stderr=far_end, text=True,
                                    env=self.environment())
+        os.close(far_end)
         said = process.stdout.read()
         process.stdout.close()
+        said += everything_on(terminal)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 0, said)
         self.assertIn("line 21: longer than the 16,777,216 bytes that --max-line allows", said)
         self.assertIn("1 bad lines", said)
+        self.assertRegex(said, r"counting  \d.* of \d.*  \d+%  \d+ documents  .* left")
+        self.assertRegex(said, r"tokenising  \d.* of \d.*  \d+%  \d+ documents  .* tokens/s  .* left")
         self.assertLess(usage.ru_maxrss * 1024, GIB)
         manifest = json.loads(self.files("out")["manifest.json"])
         self.assertEqual(manifest["train"]["documents"] + manifest["val"]["documents"], 40)
