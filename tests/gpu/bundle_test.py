@@ -24,9 +24,13 @@ class Bundle(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         for name in ("parts", "environment", "gpu-test", "gpu-bench"):
             shutil.copy(os.path.join(SOURCE, "cmake", "bundle", name), self.folder)
-        for name in ("bin", "lib"):
-            os.symlink(os.path.join(BUILD, name), os.path.join(self.folder, name))
-        os.makedirs(os.path.join(self.folder, "share"))
+        os.symlink(os.path.join(BUILD, "lib"), os.path.join(self.folder, "lib"))
+        for name in ("share", "bin"):
+            os.makedirs(os.path.join(self.folder, name))
+        for name in ("attnlab", "attnlab-worker"):  # they alone see the pretended GPU, not every command of the scripts
+            program = os.path.join(BUILD, "bin", name)
+            self.write(os.path.join("bin", name), f'#!/bin/sh\nexec env ${{PRETENDED:+LD_PRELOAD=$PRETENDED}} {program} "$@"\n')
+            os.chmod(os.path.join(self.folder, "bin", name), 0o755)
         os.symlink(SOURCE, os.path.join(self.folder, "share", "attnlab"))
         with open(os.path.join(SOURCE, "cmake", "attnlab_torch.cmake"), encoding="utf-8") as file:
             version = re.search(r"set\(ATTNLAB_TORCH_VERSION (.*)\)", file.read())[1]
@@ -44,7 +48,7 @@ class Bundle(unittest.TestCase):
         env = {k: v for k, v in os.environ.items() if not k.startswith("ATTNLAB_")}
         env |= {"ATTNLAB_LIBTORCH": LIBTORCH, "HOME": self.folder, "OMP_WAIT_POLICY": "passive"} | more
         if gpu:
-            env |= {"LD_PRELOAD": PRELOAD,
+            env |= {"PRETENDED": PRELOAD,
                     "ATTNLAB_CUDA_LIBRARY": os.path.join(BUILD, "lib", "libattnlab_cuda_emulated.so")}
         done = subprocess.run([os.path.join(self.folder, program), *words], cwd=self.folder, env=env, text=True,
                               capture_output=True, timeout=300)
@@ -87,8 +91,11 @@ class Bundle(unittest.TestCase):
         self.assertEqual(len(self.results("out")), 2)
 
     def test_a_limit_of_time_leaves_parts_for_the_next_call(self):
-        told = self.run_it("gpu-test", "--minutes", "1", "check_none", code=LEFT)
-        self.assertIn("left out: check_none", told)
+        told = self.run_it("gpu-test", "--minutes", "1", "check_none", code=USAGE)
+        self.assertIn("left for the next call: check_none", told)
+        self.assertIn("--minutes 1 is too short for any of these", told)
+        told = self.run_it("gpu-test", "--minutes", "3", "check_none", "training", code=LEFT)
+        self.assertRegex(told, "left for the next call: training")
 
     def test_a_benchmark_runs_to_its_end(self):
         # Its own rows, because a roofline of a GPU is measured by products that take a CPU minutes.
