@@ -30,11 +30,15 @@ void DocumentReader::read(const Block& block, const DocumentSink& sink) {
     const auto found =
         first_separator(rest, block.split_at).value_or(Separator{rest.size(), rest.size()});
     auto record = rest.substr(0, found.begin);
+    const auto here = line;
+    line += lines;
+    if (block.split_at == SplitAt::blank_line) {
+      line += std::ranges::count(record, '\n');
+      record = without_blank_lines(record);
+    }
     if (block.form == Form::plain && record.ends_with('\r')) record.remove_suffix(1);
     rest.remove_prefix(found.end);
-    read_one(record, line, block.form, sink);
-    line += lines;
-    if (block.split_at != SplitAt::line) line += std::ranges::count(record, '\n');
+    read_one(record, here, block.form, sink);
   }
 }
 

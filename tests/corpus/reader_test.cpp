@@ -98,6 +98,31 @@ TEST_F(Reader, finds_every_blank_line_of_a_long_text) {
   }
 }
 
+/// What a resumption begins with must not depend on how much was read at a time before.
+TEST_F(Reader, cuts_at_runs_of_blank_lines_alike_from_the_end_of_any_block) {
+  std::string text;
+  for (int i = 0; i < 9000; ++i) {
+    text += std::to_string(i) + std::string(i % 977, 'x') + (i % 3 == 0 ? " \n" : "\n");
+    for (int blank = i % 4; blank >= 0; --blank) text += std::string(blank % 3, ' ') + "\n";
+  }
+  const auto file = write("x.txt", text);
+  const ReadOptions options{.split_at = SplitAt::blank_line};
+  const auto all = documents_in(file, options);
+  ASSERT_THAT(all, SizeIs(9000));
+  for (const auto& document : all) {
+    ASSERT_TRUE(document.size() > 6 && document[6] >= '0' && document[6] <= '9') << document;
+  }
+  BlockReader blocks(list_source(file), options, {}, {});
+  DocumentReader documents(1 << 20, true);
+  std::size_t passed = 0;
+  while (const auto block = blocks.next()) {
+    documents.read(*block, {[&](std::string_view) { ++passed; }, {}});
+    const auto rest = documents_in(file, options, block->end);
+    ASSERT_TRUE(std::ranges::equal(rest, std::span(all).subspan(passed)));
+  }
+  EXPECT_EQ(passed, 9000u);
+}
+
 TEST_F(Reader, finds_a_byte_order_mark_that_comes_in_pieces) {
   const std::string text = "\xEF\xBB\xBF" + kTwoLines;
   const auto file =
