@@ -31,11 +31,11 @@ Status start(std::int64_t blocks, const typename Kernel::Params& params, void* s
 
 // More rows a warp read less shared memory a product, as long as the registers suffice.
 template <int D>
-constexpr int kQueryRowTiles = D <= 64 ? 2 : 1;
+constexpr int kRowTiles = D <= 64 ? 2 : 1;
 
 template <class T, int D>
 Status forward(const ForwardParams& params, void* stream) {
-  using Kernel = Forward<T, D, 4, kQueryRowTiles<D>>;
+  using Kernel = Forward<T, D, 4, kRowTiles<D>>;
   static_assert(Kernel::kQueries == query_tile_rows(kAttnlabBfloat16, D));
   return start<Kernel>(params.tiles.most, params, stream);
 }
@@ -50,15 +50,14 @@ Status plain_backward(const BackwardParams& params, void* stream) {
 
 template <class T, int D>
 Status backward(const BackwardParams& params, void* stream) {
-  using Queries = BackwardQuery<T, D, 4, kQueryRowTiles<D>>;
-  using Keys = BackwardKey<T, D, 4, 1>;
+  using Queries = BackwardQuery<T, D, 4, kRowTiles<D>>;
+  using Keys = BackwardKey<T, D, 4, kRowTiles<D>>;
   using AtomicKeys = BackwardKey<T, D, 4, 1, true>;
   static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
-  static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D));
   if (params.grad_query_sums != nullptr) {
-    return start<AtomicKeys>(params.key_tiles.most, params, stream);
+    return start<AtomicKeys>(AtomicKeys::blocks(params), params, stream);
   }
-  if (const auto status = start<Keys>(params.key_tiles.most, params, stream)) return status;
+  if (const auto status = start<Keys>(Keys::blocks(params), params, stream)) return status;
   return start<Queries>(params.query_tiles.most, params, stream);
 }
 

@@ -138,12 +138,21 @@ Status backward(const BackwardParams& p, AttnlabElement element, void* stream) {
   return add_packed<T>(p, p.grad_value, p.packed_grad_value, stream);
 }
 
+/// Kernels multiply a row's number by its stride in 32 bits each.
+template <class... All>
+bool have_rows_within_reach(const All&... rows) {
+  return ((rows.row >= 0 && rows.row < (std::int64_t{1} << 31)) && ...);
+}
+
 }  // namespace
 }  // namespace attnlab::cuda
 
 int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams* params,
                                    AttnlabElement element, void* stream) {
   using namespace attnlab::cuda;
+  if (!have_rows_within_reach(params->query, params->key, params->value, params->out)) {
+    return kInvalidValue;
+  }
   switch (element) {
     case kAttnlabFloat32:
       return forward<float>(*params, element, stream);
@@ -158,6 +167,11 @@ int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams* params,
 int attnlab_cuda_attention_backward(const attnlab::cuda::BackwardParams* params,
                                     AttnlabElement element, void* stream) {
   using namespace attnlab::cuda;
+  const BackwardParams& p = *params;
+  if (!have_rows_within_reach(p.query, p.key, p.value, p.out, p.grad_out, p.grad_query, p.grad_key,
+                              p.grad_value)) {
+    return kInvalidValue;
+  }
   switch (element) {
     case kAttnlabFloat32:
       return params->grad_query_sums != nullptr ? kInvalidValue

@@ -19,12 +19,8 @@ constexpr int query_tile_rows(AttnlabElement element, int head_dim) {
   return head_dim > 64 ? 64 : 128;
 }
 constexpr int key_tile_rows(AttnlabElement element, int head_dim) {
-  return element == kAttnlabFloat32 && head_dim > 96 ? 32 : 64;
+  return query_tile_rows(element, head_dim);
 }
-/// Shared memory that a block can have on every device since compute capability 8.0; 8.6, 8.9 and
-/// 12.0 have no more. Every kernel keeps within it.
-inline constexpr unsigned kMostSharedBytes = 99 * 1024;
-
 }  // namespace attnlab::cuda
 
 extern "C" {

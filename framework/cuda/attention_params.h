@@ -33,8 +33,8 @@ struct Plan {
   std::int64_t round = 0;                      // 0 where chunks is null
 };
 
-/// [B, H, T, D] with any strides, in elements, but contiguous along D. 16-bit elements: rows begin
-/// at multiples of 16 bytes.
+/// [B, H, T, D] with any strides, in elements, but contiguous along D; those of rows are
+/// below 2^31. 16-bit elements: rows begin at multiples of 16 bytes.
 struct Rows {
   void* data = nullptr;
   std::int64_t batch = 0;

@@ -10,9 +10,10 @@
 
 #include <type_traits>
 
+#include "framework/cuda/attention_launch.h"
 #include "framework/cuda/not_finite.cuh"
-#include "framework/cuda/query_facts.cuh"
 #include "framework/cuda/query_sums.cuh"
+#include "framework/cuda/query_walk.cuh"
 
 namespace attnlab::cuda {
 
@@ -30,67 +31,57 @@ class BackwardKey {
  private:
   static constexpr int kUnit = 32;  // queries in registers at a time: one word of bits
   using KeyTile = SharedTile<D, kKeys>;
-  /// Shared memory is what limits this kernel: keys and values stay in registers where they fit.
-  static constexpr int kHeld = D * RowTiles > 64 ? 0 : Atomic ? 2 : D / 16;
-  using QueryTile = SharedTile<D, kQueries>;
+  /// Keys and values stay in registers where they fit; two row tiles, which halve the traffic of
+  /// everything else, need the registers for sums.
+  static constexpr int kHeld = D * RowTiles > 64 ? 0 : D / 16;
   using KeyList = SharedList<std::int32_t, kKeys>;
-  using Facts = QueryFacts<kQueries>;
-  static constexpr std::uint32_t kValueAt = KeyTile::kBytes;
-  static constexpr std::uint32_t kQueryAt = kValueAt + KeyTile::kBytes;
-  static constexpr std::uint32_t kGradAt = kQueryAt + 2 * QueryTile::kBytes;
-  static constexpr std::uint32_t kKeyListAt = kGradAt + 2 * QueryTile::kBytes;
-  static constexpr std::uint32_t kFactsAt = kKeyListAt + KeyList::kBytes;
+  using Walk = QueryWalk<T, D, kThreads, kQueries>;
   using SlopeTile = SharedTile<kUnit, kKeys>;  // dS [keys, queries]
-  static constexpr std::uint32_t kSlopeAt = kFactsAt + 3 * Facts::kBytes;
+  static constexpr std::uint32_t kValueAt = KeyTile::kBytes;
+  static constexpr std::uint32_t kWalkAt = kValueAt + KeyTile::kBytes;
+  static constexpr std::uint32_t kKeyListAt = kWalkAt + Walk::kBytes;
+  static constexpr std::uint32_t kRuleAt = kKeyListAt + KeyList::kBytes;
+  static constexpr std::uint32_t kSlopeAt = kRuleAt + sizeof(Rule);
+  /// Blocks that share a tile of the list.
+  static constexpr int kParts = key_tile_rows(kAttnlabBfloat16, D) / kKeys;
 
  public:
   static constexpr std::uint32_t kSharedBytes = kSlopeAt + (Atomic ? SlopeTile::kBytes : 0);
 
+  static constexpr std::int64_t blocks(const Params& p) { return p.key_tiles.most * kParts; }
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() < gpu::load(p.key_tiles.count)) BackwardKey(p, tile_at(p)).work();
+    if (gpu::block() / kParts >= gpu::load(p.key_tiles.count)) return;
+    const TileItem tile = tile_at(p);
+    if (tile.begin < tile.end) BackwardKey(p).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
-  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardKey(p, tile_at(p)).work(); }
+  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardKey(p).work(); }
 
  private:
   static GPU_FUNCTION TileItem tile_at(const Params& p) {
-    return gpu::load(p.key_tiles.items + gpu::load(p.key_tiles.order + gpu::block()));
+    const std::int64_t index = gpu::load(p.key_tiles.order + gpu::block() / kParts);
+    TileItem tile = gpu::load(p.key_tiles.items + index);
+    tile.begin += static_cast<std::int32_t>(gpu::block() % kParts) * kKeys;
+    if (kParts > 1 && tile.end > tile.begin + kKeys) tile.end = tile.begin + kKeys;
+    return tile;
   }
-  GPU_FUNCTION BackwardKey(const Params& params, const TileItem& item)
-      : p(params),
-        tile(item),
-        rule(params.plan),
-        group(params.plan, item.group),
-        marks(params.plan, item.group),
-        place(params.plan.heads, item.group),
-        query_rows(params.query, params.grad_out, place),
-        pieces(params.head_dim / 8),
-        first(gpu::warp() * 16 * RowTiles) {}
-
-  static GPU_FUNCTION QueryTile query_tile(int i) {
-    return {kQueryAt + static_cast<std::uint32_t>(i % 2) * QueryTile::kBytes};
-  }
-  static GPU_FUNCTION QueryTile grad_tile(int i) {
-    return {kGradAt + static_cast<std::uint32_t>(i % 2) * QueryTile::kBytes};
-  }
-  static GPU_FUNCTION Facts facts(int i) {
-    return {kFactsAt + static_cast<std::uint32_t>(i % 3) * Facts::kBytes};
+  explicit GPU_FUNCTION BackwardKey(const Params& params)
+      : p(params), first(gpu::warp() * 16 * RowTiles) {}
+  // Registers are short: what only some tiles need is fetched anew where it is needed.
+  GPU_FUNCTION TileItem tile() const { return tile_at(p); }
+  GPU_FUNCTION int pieces() const { return p.head_dim / 8; }
+  /// Bits of the queries whose rows stand at `others` and that see this lane's key.
+  GPU_FUNCTION std::uint32_t sight(std::uint32_t others) const {
+    const Rule rule = this->rule();
+    const std::uint32_t word = near<true>(rule, own, others);
+    if (!rule.more) return word;
+    return exclude_marked<true>(GroupMarks(p.plan, tile().group), own, others, word);
   }
 
-  GPU_FUNCTION QueryFact look(const Range& range, int i) const {
-    const std::int32_t at = range.begin + i * kQueries + gpu::thread();
-    if (gpu::thread() >= kQueries || at >= range.end) return {};
-    const std::int32_t row = gpu::load(group.query_rows + at);
-    const float lse = gpu::load(p.lse + tile.group * p.plan.length + row);
-    if (lse == -kInfinity) return {};
-    return {row, lse * kLog2E, gpu::load(p.shift + tile.group * p.plan.length + row)};
-  }
-  GPU_FUNCTION void fetch_queries(int i) const {
-    gather<kThreads>(query_rows, facts(i).rows(), pieces, query_tile(i), grad_tile(i));
-  }
+  static GPU_FUNCTION Rule rule() { return gpu::shared_load<Rule>(kRuleAt); }
 
   GPU_FUNCTION void work() {
-    walk();
+    walk_segments();
     if constexpr (!Careful) {
       if (gpu::any_thread(!all_finite(sum_key) || !all_finite(sum_value))) {
         return BackwardKey<T, D, Warps, RowTiles, Atomic, true>::run_carefully(p);
@@ -99,13 +90,17 @@ class BackwardKey {
     finish();
   }
 
-  GPU_FUNCTION void walk() {
+  GPU_FUNCTION void walk_segments() {
+    const TileItem tile = this->tile();
+    const GroupPlan group(p.plan, tile.group);
     for (int i = gpu::thread(); i < kKeys; i += kThreads) {
       const std::int32_t at = tile.begin + i;
       keys.set(i, at < tile.end ? gpu::load(group.key_rows + at) : kNoRow);
     }
+    if (gpu::thread() == 0) gpu::shared_store(kRuleAt, Rule(p.plan));
     gpu::sync_threads();
-    gather<kThreads>(RowPair<T>(p.key, p.value, place), keys, pieces, key_tile, value_tile);
+    const GroupPlace place(p.plan.heads, tile.group);
+    gather<kThreads>(RowPair<T>(p.key, p.value, place), keys, pieces(), key_tile, value_tile);
     gpu::copy_commit();
     positions = extent(keys.at(first), 16 * RowTiles);
     GPU_UNROLL
@@ -117,36 +112,37 @@ class BackwardKey {
     gpu::sync_threads();
     own_keys.load(key_tile, first);
     own_values.load(value_tile, first);
-    std::int32_t segment = tile.segment;
-    while (segment > 0 && gpu::load(group.key_end + segment - 1) > tile.begin) --segment;
+    std::int32_t back = 0;
+    while (back < tile.segment && gpu::load(group.key_end + tile.segment - back - 1) > tile.begin) {
+      ++back;
+    }
     GPU_NO_UNROLL
-    for (; segment <= tile.segment; ++segment) walk(segment);
+    for (; back >= 0; back = walk.segment().back - 1) walk_segment(back);
   }
 
-  /// The queries of one segment.
-  GPU_FUNCTION void walk(std::int32_t segment) {
-    const Range range = query_range(p.plan, group, rule, tile, segment);
-    if (range.begin >= range.end) return;
+  /// The queries of the segment that lies `back` segments before the tile's.
+  GPU_FUNCTION void walk_segment(std::int32_t back) {
+    const TileItem tile = this->tile();
+    const std::int32_t segment = tile.segment - back;
+    const GroupPlan group(p.plan, tile.group);
+    const Range range = query_range(p.plan, group, rule(), tile, segment);
     const std::int32_t end = gpu::load(group.key_end + segment);
     seen = (end < tile.end ? end : tile.end) - tile.begin;
     const int row = first + gpu::lane() % (16 * RowTiles);
     own = row < seen ? keys.get(row) : kNoRow;
-    facts(0).note(look(range, 0));
-    facts(1).note(look(range, 1));
-    gpu::sync_threads();
-    fetch_queries(0);
-    gpu::copy_commit();
-    gpu::copy_wait<0>();
-    gpu::sync_threads();
-    const int tiles = (range.end - range.begin + kQueries - 1) / kQueries;
+    const std::int64_t first_row = tile.group * p.plan.length;
+    const RowPair<T> from(p.query, p.grad_out, GroupPlace(p.plan.heads, tile.group));
+    walk.start({group.query_rows + range.begin, p.lse + first_row, p.shift + first_row, from,
+                range.end - range.begin, back},
+               pieces());
     GPU_NO_UNROLL
-    for (int i = 0; i < tiles; ++i) {
-      const QueryFact ahead = look(range, i + 2);
-      if (i + 1 < tiles) fetch_queries(i + 1);
+    for (int i = 0; walk.has_tile(i); ++i) {
+      const QueryFact ahead = walk.look(i + 2);
+      if (walk.has_tile(i + 1)) walk.fetch(i + 1, pieces());
       gpu::copy_commit();
       if constexpr (Careful) keep_out(i);
       add(i);
-      facts(i + 2).note(ahead);
+      walk.note(i + 2, ahead);
       gpu::copy_wait<0>();
       gpu::sync_threads();
     }
@@ -157,18 +153,18 @@ class BackwardKey {
   GPU_FUNCTION void keep_out(int i) {
     GPU_NO_UNROLL
     for (int c = 0; c < kQueries; c += kUnit) {
-      const std::uint32_t word = visible<true>(rule, marks, own, facts(i).rows().at(c));
-      const std::uint32_t spoiled = spoiled_rows<T>(grad_tile(i), c);
-      const std::uint32_t weights = gpu::ballot(!facts(i).has_weights(c + gpu::lane()));
-      const std::uint32_t slopes = gpu::ballot(!facts(i).has_slopes(c + gpu::lane()));
-      add_spoiled<T>(grad_tile(i), c, spoiled, word, sum_value);
+      const std::uint32_t word = sight(walk.facts(i).rows().at(c));
+      const std::uint32_t spoiled = spoiled_rows<T>(walk.grad_tile(i), c);
+      const std::uint32_t weights = gpu::ballot(!walk.facts(i).has_weights(c + gpu::lane()));
+      const std::uint32_t slopes = gpu::ballot(!walk.facts(i).has_slopes(c + gpu::lane()));
+      add_spoiled<T>(walk.grad_tile(i), c, spoiled, word, sum_value);
       spoil_rows(word & weights, sum_value);
       spoil_rows(word & (weights | slopes | spoiled), sum_key);
     }
     gpu::sync_threads();
-    make_finite<kThreads, T>(query_tile(i));
-    make_finite<kThreads, T>(grad_tile(i));
-    facts(i).make_finite();
+    make_finite<kThreads, T>(walk.query_tile(i));
+    make_finite<kThreads, T>(walk.grad_tile(i));
+    walk.facts(i).make_finite();
     gpu::sync_threads();
   }
 
@@ -186,26 +182,25 @@ class BackwardKey {
   }
   /// False where none of this warp's keys is seen.
   GPU_FUNCTION bool add_seen(int i, int c) {
-    const std::uint32_t others = facts(i).rows().at(c);
-    Coverage covered = coverage(rule, extent(others, kUnit), positions);
+    const std::uint32_t others = walk.facts(i).rows().at(c);
+    Coverage covered = coverage(rule(), extent(others, kUnit), positions);
     if (covered == Coverage::none) return false;
     if (first + 16 * RowTiles > seen) covered = Coverage::some;
-    const std::uint32_t word =
-        covered == Coverage::all ? ~0U : visible<true>(rule, marks, own, others);
+    const std::uint32_t word = covered == Coverage::all ? ~0U : sight(others);
     if (covered == Coverage::some && gpu::ballot(word != 0) == 0) return false;
     add_unit(i, c, word, covered == Coverage::some);
     return true;
   }
 
   GPU_FUNCTION void add_to_queries(int i, int c) const {
-    const auto row_of = [&](int row) { return facts(i).rows().get(c + row); };
-    add_slopes_times_keys<T, D, Warps>(slope_tile, key_tile, row_of, p, tile.group);
+    const auto row_of = [&](int row) { return walk.facts(i).rows().get(c + row); };
+    add_slopes_times_keys<T, D, Warps>(slope_tile, key_tile, row_of, p, tile().group);
   }
 
   GPU_FUNCTION void add_unit(int i, int c, std::uint32_t word, bool masked) {
     float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
-    multiply_rows<T, D / 16>(own_keys, query_tile(i), c, score);
-    multiply_rows<T, D / 16>(own_values, grad_tile(i), c, slope);
+    multiply_rows<T, D / 16>(own_keys, walk.query_tile(i), c, score);
+    multiply_rows<T, D / 16>(own_values, walk.grad_tile(i), c, slope);
     if (masked) {
       const TileBits<RowTiles> bits(word);
       mask(bits, -kInfinity, score);
@@ -217,10 +212,10 @@ class BackwardKey {
       std::uint32_t left[RowTiles][4];
       GPU_UNROLL
       for (int r = 0; r < RowTiles; ++r) as_left<T>(score[r][2 * k], score[r][2 * k + 1], left[r]);
-      multiply_columns<T>(left, grad_tile(i), c + 16 * k, sum_value);
+      multiply_columns<T>(left, walk.grad_tile(i), c + 16 * k, sum_value);
       GPU_UNROLL
       for (int r = 0; r < RowTiles; ++r) as_left<T>(slope[r][2 * k], slope[r][2 * k + 1], left[r]);
-      multiply_columns<T>(left, query_tile(i), c + 16 * k, sum_key);
+      multiply_columns<T>(left, walk.query_tile(i), c + 16 * k, sum_key);
     }
     if constexpr (Atomic && !Careful) share_slopes<T, RowTiles>(&slope, first, slope_tile);
   }
@@ -232,8 +227,8 @@ class BackwardKey {
     GPU_UNROLL
     for (int n = 0; n < kUnit / 8; ++n) {
       const int column = c + 8 * n + gpu::lane() % 4 * 2;
-      const auto log_sum = facts(i).log_sums_of(column);
-      const auto shift = facts(i).shifts_of(column);
+      const auto log_sum = walk.facts(i).log_sums_of(column);
+      const auto shift = walk.facts(i).shifts_of(column);
       GPU_UNROLL
       for (int r = 0; r < RowTiles; ++r) {
         GPU_UNROLL
@@ -260,9 +255,11 @@ class BackwardKey {
   GPU_FUNCTION void write(float (&sums)[D / 8][4], float scale, const KeyTile& stage, int row,
                           const Rows& to, float* packed) {
     const float factor[2] = {scale, scale};
+    const TileItem tile = this->tile();
     if (packed == nullptr) {
       gpu::sync_warp();  // all lanes have read the rows that now become the stage
-      scatter<T>(sums, factor, stage, row, keys, pieces, GroupRows<T>(to, place));
+      scatter<T>(sums, factor, stage, row, keys, pieces(),
+                 GroupRows<T>(to, GroupPlace(p.plan.heads, tile.group)));
       return;
     }
     GPU_UNROLL
@@ -278,14 +275,8 @@ class BackwardKey {
   const KeyTile key_tile{0}, value_tile{kValueAt};
   const SlopeTile slope_tile{kSlopeAt};
   const KeyList keys{kKeyListAt};
+  const Walk walk{kWalkAt};
   const Params& p;
-  const TileItem tile;
-  const Rule rule;
-  const GroupPlan group;
-  const GroupMarks marks;
-  const GroupPlace place;
-  const RowPair<T> query_rows;
-  const int pieces;
   const int first;    // of this warp's rows in the tile
   std::int32_t own;   // this lane's key, when lanes stand for keys
   std::int32_t seen;  // how many of the tile's keys the segment at hand sees

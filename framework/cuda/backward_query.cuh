@@ -21,7 +21,7 @@ class BackwardQuery {
 
  private:
   static constexpr int kUnit = 32;  // keys in registers at a time: one word of bits
-  static constexpr int kHeld = D <= 64 ? 2 : D / 16;  // steps that the registers have room for
+  static constexpr int kHeld = D == 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
   using KeyTile = SharedTile<D, kKeys>;
   using KeyList = SharedList<std::int32_t, kKeys>;

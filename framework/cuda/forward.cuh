@@ -21,7 +21,7 @@ class Forward {
   static constexpr int kSteps = 1;  // of the innermost loop, a tile
 
  private:
-  static constexpr int kHeld = D <= 64 ? 2 : D / 16;  // steps that the registers have room for
+  static constexpr int kHeld = D == 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
   using KeyTile = SharedTile<D, kKeys>;
   using KeyList = SharedList<std::int32_t, kKeys>;

@@ -115,6 +115,13 @@ GPU_FUNCTION float to_float(F16 x) {
   return y;
 }
 
+/// x. The compiler does not know, so it computes what depends on it where it is needed, and keeps
+/// no register for it meanwhile.
+GPU_FUNCTION int opaque(int x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
 template <class T>
 GPU_FUNCTION T load(const T* from) {
   return *from;

@@ -12,7 +12,7 @@ inline constexpr std::int32_t kNoRow = -1;        // a tile's padding
 
 /// The pair rule on original positions: nearest <= query - key < farthest, and not itself unless
 /// `self`.
-struct Rule {
+struct alignas(16) Rule {
   GPU_FUNCTION explicit Rule(const Plan& plan)
       : nearest(plan.causal ? (plan.include_self ? 0 : 1) : -kFar),
         farthest(plan.max_distance < kFar ? static_cast<std::int32_t>(plan.max_distance) : kFar),
@@ -91,11 +91,10 @@ GPU_FUNCTION std::uint32_t exclude_marked(const GroupMarks& marks, std::int32_t 
   return word;
 }
 
-/// Bit i: whether the pair of this lane's row and the i-th of 32 others attends. Lanes may differ
-/// in `own`; all lanes call. kNoRow attends nothing.
+/// Bit i: whether the rule lets the pair of this lane's row and the i-th of 32 others attend.
+/// kNoRow attends nothing.
 template <bool KeyRows>
-GPU_FUNCTION std::uint32_t visible(const Rule& rule, const GroupMarks& marks, std::int32_t own,
-                                   std::uint32_t others) {
+GPU_FUNCTION std::uint32_t near(const Rule& rule, std::int32_t own, std::uint32_t others) {
   const auto span = static_cast<std::uint32_t>(rule.farthest - rule.nearest);
   std::uint32_t word = 0;
   GPU_UNROLL
@@ -105,12 +104,19 @@ GPU_FUNCTION std::uint32_t visible(const Rule& rule, const GroupMarks& marks, st
     for (int j = 0; j < 4; ++j) {
       const auto other = static_cast<std::int32_t>(four.word[j]);
       const std::int32_t distance = KeyRows ? other - own : own - other;
-      const bool near = static_cast<std::uint32_t>(distance - rule.nearest) < span;
-      const bool sees = near && other != kNoRow && (rule.self || distance != 0);
+      const bool within = static_cast<std::uint32_t>(distance - rule.nearest) < span;
+      const bool sees = within && other != kNoRow && (rule.self || distance != 0);
       word |= static_cast<std::uint32_t>(sees) << (i + j);
     }
   }
-  if (own == kNoRow) word = 0;
+  return own == kNoRow ? 0 : word;
+}
+
+/// The same with labels and earlier rounds. Lanes may differ in `own`; all lanes call.
+template <bool KeyRows>
+GPU_FUNCTION std::uint32_t visible(const Rule& rule, const GroupMarks& marks, std::int32_t own,
+                                   std::uint32_t others) {
+  const std::uint32_t word = near<KeyRows>(rule, own, others);
   return rule.more ? exclude_marked<KeyRows>(marks, own, others, word) : word;
 }
 

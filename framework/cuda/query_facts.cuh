@@ -1,15 +1,14 @@
-/// query_facts.cuh: what a block that walks over queries, backward_key.cuh, must know of each.
+/// query_facts.cuh: what backward_key.cuh must know of each query.
 #pragma once
 
 #include "framework/cuda/tile.cuh"
 
 namespace attnlab::cuda {
 
-/// A row that sees no key is as good as none.
+/// One of them. A row that sees no key is as good as none: weights of exp2(-inf) = 0, shift 0.
 struct QueryFact {
-  std::int32_t row = kNoRow;
-  float log_sum = kInfinity;  // base 2; weights of exp2(-inf) = 0
-  float shift = 0;
+  std::int32_t row;
+  float number;  // logarithm of the sum of weights, base 2; or the shift
 };
 struct FactPair {
   float one, two;
@@ -26,12 +25,14 @@ struct QueryFacts {
   GPU_FUNCTION Rows rows() const { return {base}; }
   GPU_FUNCTION Numbers log_sums() const { return {base + Rows::kBytes}; }
   GPU_FUNCTION Numbers shifts() const { return {base + Rows::kBytes + Numbers::kBytes}; }
-  /// Thread i notes query i.
+  /// Thread i notes query i, thread Count + i its shift.
+  template <int Threads>
   GPU_FUNCTION void note(const QueryFact& fact) const {
-    if (gpu::thread() >= Count) return;
-    rows().set(gpu::thread(), fact.row);
-    log_sums().set(gpu::thread(), fact.log_sum);
-    shifts().set(gpu::thread(), fact.shift);
+    const int thread = gpu::opaque(gpu::thread()), i = thread % Count;
+    if (Threads > 2 * Count && thread >= 2 * Count) return;
+    if (thread >= Count) return shifts().set(i, fact.number);
+    rows().set(i, fact.row);
+    log_sums().set(i, fact.number);
   }
   /// Of query `at` and the one behind it.
   GPU_FUNCTION FactPair log_sums_of(int at) const {

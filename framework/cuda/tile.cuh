@@ -29,13 +29,16 @@ template <int D, int Count>
 struct SharedTile {
   static constexpr int kPieces = D / 8;
   static constexpr int kRows = Count;
-  static constexpr std::uint32_t kBytes = Count * D * 2;
+  static constexpr bool kTurned = D > 96;
+  static constexpr std::uint32_t kStride = D * 2 + (kTurned ? 0 : 16);
+  static constexpr std::uint32_t kBytes = Count * kStride;
   std::uint32_t base;
 
   GPU_FUNCTION std::uint32_t at(int row, int piece) const {
     GPU_CHECK(row >= 0 && row < Count && piece >= 0 && piece < kPieces, "an index past the tile");
-    const int turned = piece ^ (kPieces % 8 == 0 ? row & 7 : row >> 1 & 3);
-    return base + static_cast<std::uint32_t>(row * D * 2 + turned * 16);
+    const int place = kTurned ? piece ^ (row & 7) : piece;
+    return base + static_cast<std::uint32_t>(row) * kStride +
+           static_cast<std::uint32_t>(place) * 16;
   }
   /// Left operand: rows [row, row + 16), depth [16 step, 16 step + 16).
   GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
@@ -78,21 +81,6 @@ struct GroupRows {
   std::int32_t stride;
 };
 
-/// Starts copies of the rows that `numbers` lists; zeros for kNoRow and past `pieces`.
-template <int Threads, class T, int D, int Count, class Numbers>
-GPU_FUNCTION void gather(const GroupRows<T>& from, const Numbers& numbers, int pieces,
-                         const SharedTile<D, Count>& to) {
-  constexpr int kPieces = SharedTile<D, Count>::kPieces;
-  GPU_UNROLL
-  for (int i = gpu::thread(); i < Count * kPieces; i += Threads) {
-    const int row = i / kPieces, piece = i % kPieces;
-    const std::int32_t index = numbers.get(row);
-    const bool valid = index != kNoRow && piece < pieces;
-    gpu::copy_async(to.at(row, piece), from.row(valid ? index : 0) + (valid ? piece * 8 : 0),
-                    valid);
-  }
-}
-
 /// Two tensors of which a block gathers the same rows.
 template <class T>
 struct RowPair {
@@ -101,19 +89,44 @@ struct RowPair {
   GroupRows<T> one, two;
 };
 
+/// do_piece(row, piece) for this worker's share of the pieces of a tile: worker `index` of
+/// `Workers`. The number of turns is known to the compiler, and so are the distances between rows.
+template <int Workers, int Count, int Pieces, class Function>
+GPU_FUNCTION void share_pieces(int index, const Function& do_piece) {
+  constexpr unsigned kAll = Count * Pieces;
+  GPU_UNROLL
+  for (unsigned turn = 0; turn < (kAll + Workers - 1) / Workers; ++turn) {
+    const unsigned i = static_cast<unsigned>(index) + turn * Workers;
+    if (kAll % Workers != 0 && i >= kAll) return;
+    constexpr bool kEven = Workers % Pieces == 0;  // every turn at the same piece
+    const unsigned row =
+        kEven ? static_cast<unsigned>(index) / Pieces + turn * (Workers / Pieces) : i / Pieces;
+    do_piece(static_cast<int>(row),
+             static_cast<int>((kEven ? static_cast<unsigned>(index) : i) % Pieces));
+  }
+}
+
+/// Starts copies of the rows that `numbers` lists; zeros for kNoRow and past `pieces`.
+template <int Threads, class T, int D, int Count, class Numbers>
+GPU_FUNCTION void gather(const GroupRows<T>& from, const Numbers& numbers, int pieces,
+                         const SharedTile<D, Count>& to) {
+  share_pieces<Threads, Count, D / 8>(gpu::opaque(gpu::thread()), [&](int row, int piece) {
+    const std::int32_t index = numbers.get(row);
+    const bool valid = index != kNoRow && piece < pieces;
+    gpu::copy_async(to.at(row, piece), from.row(valid ? index : 0) + (valid ? piece * 8 : 0),
+                    valid);
+  });
+}
 template <int Threads, class T, int D, int Count, class Numbers>
 GPU_FUNCTION void gather(const RowPair<T>& from, const Numbers& numbers, int pieces,
                          const SharedTile<D, Count>& one, const SharedTile<D, Count>& two) {
-  constexpr int kPieces = SharedTile<D, Count>::kPieces;
-  GPU_UNROLL
-  for (int i = gpu::thread(); i < Count * kPieces; i += Threads) {
-    const int row = i / kPieces, piece = i % kPieces;
+  share_pieces<Threads, Count, D / 8>(gpu::opaque(gpu::thread()), [&](int row, int piece) {
     const std::int32_t index = numbers.get(row);
     const bool valid = index != kNoRow && piece < pieces;
     const std::int32_t source = valid ? index : 0, column = valid ? piece * 8 : 0;
     gpu::copy_async(one.at(row, piece), from.one.row(source) + column, valid);
     gpu::copy_async(two.at(row, piece), from.two.row(source) + column, valid);
-  }
+  });
 }
 
 /// Writes a warp's 16 rows x D sums as rows of 16-bit elements: through `stage`, so that whole rows
@@ -135,14 +148,12 @@ GPU_FUNCTION void scatter(float (&sums)[D / 8][4], const float (&factor)[2],
     }
   }
   gpu::sync_warp();
-  GPU_UNROLL
-  for (int i = lane; i < 16 * (D / 8); i += kWarp) {
-    const int row = first + i / (D / 8), piece = i % (D / 8);
-    const std::int32_t index = numbers.get(row);
-    if (index == kNoRow || piece >= pieces) continue;
+  share_pieces<kWarp, 16, D / 8>(lane, [&](int row, int piece) {
+    const std::int32_t index = numbers.get(first + row);
+    if (index == kNoRow || piece >= pieces) return;
     gpu::store(reinterpret_cast<Vector16*>(to.row(index) + piece * 8),
-               gpu::shared_load<Vector16>(stage.at(row, piece)));
-  }
+               gpu::shared_load<Vector16>(stage.at(first + row, piece)));
+  });
 }
 
 /// Two tiles of 8 columns of float32 sums as the left operand of the next product.

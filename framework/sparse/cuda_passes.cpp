@@ -180,6 +180,7 @@ at::Tensor readable(const at::Tensor& rows) {
   bool fits =
       rows.stride(3) == 1 && reinterpret_cast<std::uintptr_t>(rows.const_data_ptr()) % 16 == 0;
   for (int axis = 0; axis < 3; ++axis) fits = fits && rows.stride(axis) % piece == 0;
+  fits = fits && rows.stride(2) < (std::int64_t{1} << 31);
   return fits || rows.size(3) % 8 != 0 ? rows : rows.clone(at::MemoryFormat::Contiguous);
 }
 

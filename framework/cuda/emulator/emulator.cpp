@@ -18,6 +18,11 @@ std::mt19937& random_source() {
   return source;
 }
 
+std::uint32_t& most_shared() {
+  static std::uint32_t bytes = 99 * 1024;
+  return bytes;
+}
+
 Counts& counter() {
   static Counts all;
   return all;
@@ -52,6 +57,9 @@ void run(const Grid& grid, const std::function<void()>& kernel) {
   } scope(&block);
   for (const auto index : order) block.run(index, kernel);
 }
+
+std::uint32_t shared_limit() { return most_shared(); }
+void set_shared_limit(std::uint32_t bytes) { most_shared() = bytes; }
 
 void set_seed(std::uint32_t seed) { random_source().seed(seed); }
 Counts counts() { return counter(); }

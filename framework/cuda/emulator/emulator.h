@@ -29,6 +29,11 @@ struct Grid {
 /// Runs `kernel` once per thread. Blocks run one after the other, in random order.
 void run(const Grid& grid, const std::function<void()>& kernel);
 
+/// Bytes of shared memory that launchers may give to a block; at first as many as the smallest
+/// device since compute capability 8.0 has.
+[[nodiscard]] std::uint32_t shared_limit();
+void set_shared_limit(std::uint32_t bytes);
+
 /// Starts the random order anew.
 void set_seed(std::uint32_t seed);
 

@@ -1,8 +1,10 @@
 /// gpu_host.h: the host twin of the wrappers in gpu.h. Only gpu.h includes it.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -55,6 +57,8 @@ inline std::int32_t warp_max(std::int32_t value) {
 inline int count_bits(std::uint32_t bits) { return std::popcount(bits); }
 inline int first_bit(std::uint32_t bits) { return bits == 0 ? -1 : std::countr_zero(bits); }
 
+inline int opaque(int x) { return x; }
+
 inline float exp2_fast(float x) {
   const float y = std::exp2(x);
   return y < 1.17549435e-38F ? 0.0F : y;  // .ftz; a NaN stays
@@ -106,9 +110,9 @@ T atomic_add(T* to, T value) {
 
 template <class T>
 T shared_load(std::uint32_t offset) {
-  T value;
-  emulator::shared_read(offset, &value, sizeof(T));
-  return value;
+  std::array<std::byte, sizeof(T)> bytes;
+  emulator::shared_read(offset, bytes.data(), sizeof(T));
+  return std::bit_cast<T>(bytes);
 }
 template <class T>
 void shared_store(std::uint32_t offset, T value) {

@@ -1,0 +1,75 @@
+/// query_walk.cuh: the queries of one segment, as backward_key.cuh walks over them: tile by tile,
+/// one
+///   tile of rows fetched ahead, numbers two tiles ahead. What the walk must remember is in shared
+///   memory too, because there are no registers left for it.
+#pragma once
+
+#include "framework/cuda/query_facts.cuh"
+
+namespace attnlab::cuda {
+
+/// Count queries a tile. Everything stands in shared memory from `base` on.
+template <class T, int D, int Threads, int Count>
+struct QueryWalk {
+  using Tile = SharedTile<D, Count>;
+  using Facts = QueryFacts<Count>;
+  struct alignas(16) Segment {
+    const std::int32_t* rows;  // packed queries
+    const float *lse, *shift;  // of the group's rows
+    RowPair<T> from;           // queries and grad_out
+    std::int32_t count;
+    std::int32_t back;  // how far the segment lies before that of the keys
+  };
+  static constexpr std::uint32_t kGradAt = 2 * Tile::kBytes;
+  static constexpr std::uint32_t kFactsAt = kGradAt + 2 * Tile::kBytes;
+  static constexpr std::uint32_t kSegmentAt = kFactsAt + 3 * Facts::kBytes;
+  static constexpr std::uint32_t kBytes = kSegmentAt + sizeof(Segment);
+  std::uint32_t base;
+
+  GPU_FUNCTION Tile query_tile(int i) const {
+    return {base + static_cast<std::uint32_t>(i % 2) * Tile::kBytes};
+  }
+  GPU_FUNCTION Tile grad_tile(int i) const {
+    return {base + kGradAt + static_cast<std::uint32_t>(i % 2) * Tile::kBytes};
+  }
+  /// One tile is used, one is being fetched, one is being listed.
+  GPU_FUNCTION Facts facts(int i) const {
+    return {base + kFactsAt + static_cast<std::uint32_t>(i % 3) * Facts::kBytes};
+  }
+  GPU_FUNCTION Segment segment() const { return gpu::shared_load<Segment>(base + kSegmentAt); }
+  GPU_FUNCTION bool has_tile(int i) const { return i * Count < segment().count; }
+
+  /// Of query thread() % Count of tile i; its shift in the second half of the threads.
+  GPU_FUNCTION QueryFact look(int i) const {
+    const Segment now = segment();
+    const int thread = gpu::opaque(gpu::thread());
+    const bool shift = thread >= Count;
+    const std::int32_t at = i * Count + thread % Count;
+    if (at >= now.count) return {kNoRow, shift ? 0 : kInfinity};
+    const std::int32_t row = gpu::load(now.rows + at);
+    const float number = gpu::load((shift ? now.shift : now.lse) + row);
+    if (shift) return {row, number};
+    return number == -kInfinity ? QueryFact{kNoRow, kInfinity} : QueryFact{row, number * kLog2E};
+  }
+  GPU_FUNCTION void note(int i, const QueryFact& fact) const {
+    facts(i).template note<Threads>(fact);
+  }
+  GPU_FUNCTION void fetch(int i, int pieces) const {
+    gather<Threads>(segment().from, facts(i).rows(), pieces, query_tile(i), grad_tile(i));
+  }
+  /// Between barriers: all have finished with the segment before.
+  GPU_FUNCTION void start(const Segment& now, int pieces) const {
+    gpu::sync_threads();
+    if (gpu::thread() == 0) gpu::shared_store(base + kSegmentAt, now);
+    gpu::sync_threads();
+    note(0, look(0));
+    note(1, look(1));
+    gpu::sync_threads();
+    fetch(0, pieces);
+    gpu::copy_commit();
+    gpu::copy_wait<0>();
+    gpu::sync_threads();
+  }
+};
+
+}  // namespace attnlab::cuda
