@@ -49,7 +49,7 @@ TEST_P(AttentionKernels, equal_the_float64_reference) {
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
-    for (const std::int64_t length : {1, 2, 17, 64, 65, 150, 333}) {
+    for (const std::int64_t length : {1, 2, 7, 63, 64, 65, 129, 333}) {
       all.push_back({kind, length, 64, Type::bfloat16});
     }
     for (const std::int64_t dim : {8, 16, 24, 32, 80, 96, 128}) {
@@ -241,6 +241,16 @@ TEST(AttentionLaunch, takes_more_groups_than_a_second_grid_axis_has) {
     append(plan.key_end, {used ? 2 : 0}, 1, 0);
   }
   expect_exact(plan, 8, Type::bfloat16, 1, false);
+}
+
+/// The second batch begins beyond 2^31 elements. Memory that nobody touches costs nothing.
+TEST(AttentionLaunch, takes_more_elements_than_31_bits_count) {
+  const auto plan = random_plan(PlanKind::buckets, {2, 2, 50}, 8);
+  const auto run = [&]<class T>(T) {
+    expect_exact<T>(plan, random_input<T>(plan.plan, 32, 9), {.gap = (std::int64_t{1} << 31) + 64});
+  };
+  run(Bf16{});
+  run(float{});
 }
 
 TEST(AttentionLaunch, refuses_head_dims_without_a_kernel) {

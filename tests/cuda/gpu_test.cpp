@@ -61,12 +61,5 @@ TYPED_TEST(OnGpu, can_be_captured_in_a_graph) {
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
-/// The second batch begins beyond 2^31 elements. Managed memory that nobody touches costs nothing.
-TYPED_TEST(OnGpu, takes_more_elements_than_31_bits_count) {
-  const auto plan = random_plan(PlanKind::buckets, {2, 2, 150}, 8);
-  const auto in = random_input<TypeParam>(plan.plan, 64, 9);
-  expect_exact<TypeParam>(plan, in, {.gap = (std::int64_t{1} << 31) + 64});
-}
-
 }  // namespace
 }  // namespace attnlab::cuda::test
