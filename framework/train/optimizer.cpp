@@ -24,21 +24,19 @@ void AdamW::zero_grad() {
 }
 
 double AdamW::clip_gradients(double limit) {
-  double squares = 0;
+  std::vector<at::Tensor> gradients, norms;
   for (auto& group : groups_) {
     for (const auto& weight : group.weights) {
       if (!weight.grad().defined()) continue;
-      const double norm = at::linalg_vector_norm(weight.grad(), 2).item<double>();
-      squares += norm * norm;
+      gradients.push_back(weight.grad());
+      norms.push_back(at::linalg_vector_norm(weight.grad(), 2).to(at::kDouble));
     }
   }
-  const double norm = std::sqrt(squares);
+  if (gradients.empty()) return 0;
+  // One number for the host: each would make it wait for a GPU.
+  const double norm = at::linalg_vector_norm(at::stack(norms), 2).item<double>();
   if (limit > 0 && norm > limit) {
-    for (auto& group : groups_) {
-      for (const auto& weight : group.weights) {
-        if (weight.grad().defined()) weight.grad().mul_(limit / norm);
-      }
-    }
+    for (auto& gradient : gradients) gradient.mul_(limit / norm);
   }
   return norm;
 }
