@@ -245,12 +245,18 @@ TEST(AttentionLaunch, takes_more_groups_than_a_second_grid_axis_has) {
 
 /// The second batch begins beyond 2^31 elements. Memory that nobody touches costs nothing.
 TEST(AttentionLaunch, takes_more_elements_than_31_bits_count) {
+  constexpr std::int64_t kGap = (std::int64_t{1} << 31) + 64;
   const auto plan = random_plan(PlanKind::buckets, {2, 2, 50}, 8);
+  bool ran = false;
   const auto run = [&]<class T>(T) {
-    expect_exact<T>(plan, random_input<T>(plan.plan, 32, 9), {.gap = (std::int64_t{1} << 31) + 64});
+    constexpr std::size_t kArrays = 8;  // of rows
+    if (!has_room((kArrays + 1) * kGap * sizeof(T))) return;
+    expect_exact<T>(plan, random_input<T>(plan.plan, 32, 9), {.gap = kGap});
+    ran = true;
   };
   run(Bf16{});
   run(float{});
+  if (!ran) GTEST_SKIP() << "not enough free memory on the device";
 }
 
 TEST(AttentionLaunch, refuses_head_dims_without_a_kernel) {

@@ -67,7 +67,7 @@ class StridedRows {
       : plan_(plan),
         dim_(dim),
         batch_(plan.length * plan.heads * (dim + 8) + gap),
-        store_(static_cast<std::size_t>(plan.groups / plan.heads * batch_), gap > 0) {}
+        store_(static_cast<std::size_t>(plan.groups / plan.heads * batch_ - gap), gap > 0) {}
   StridedRows(const Plan& plan, std::int64_t dim, const Values& values, std::int64_t gap = 0)
       : StridedRows(plan, dim, gap) {
     for (std::size_t i = 0; i < values.size(); ++i) store_.data()[at(i)] = rounded<T>(values[i]);

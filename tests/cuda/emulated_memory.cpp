@@ -32,6 +32,7 @@ void release(void* memory) {
   munmap(memory, found->second);
   mapped().erase(found);
 }
+bool has_room(std::size_t) { return true; }  // only what is touched takes room
 void finish() {}
 const char* missing() { return ""; }
 

@@ -10,6 +10,10 @@ void* allocate(std::size_t bytes) {
   return cudaMallocManaged(&memory, bytes == 0 ? 1 : bytes) == cudaSuccess ? memory : nullptr;
 }
 void release(void* memory) { cudaFree(memory); }
+bool has_room(std::size_t bytes) {
+  std::size_t available = 0, all = 0;
+  return cudaMemGetInfo(&available, &all) == cudaSuccess && bytes < available;
+}
 void finish() {
   const cudaError_t status = cudaDeviceSynchronize();
   ASSERT_EQ(status, cudaSuccess) << cudaGetErrorString(status);
