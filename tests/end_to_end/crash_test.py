@@ -6,7 +6,7 @@ import time
 from lab import INTERRUPTED, LONG, TINY, Lab, is_worker, main
 
 # One cell is over quickly, two take a while: a grid that can be killed with something done.
-STEPS = "train.steps=6,700"
+STEPS = "train.steps=6,1000"
 CELLS = ["attention=dense,none", "seed=0,1", *[word for word in TINY if not word.startswith("train.steps")], STEPS]
 CELL_COUNT = 8
 
@@ -86,12 +86,16 @@ class TwoGrids(Lab):
         self.assert_sound()
 
     def test_a_cell_of_a_grid_that_dies_is_taken_over(self):
-        first = self.start("grid", "attention=none", *TINY, "train.steps=1500")
+        cell = ["attention=none", *TINY, "train.steps=3000"]
+        first = self.start("grid", *cell)
         self.wait_for_metrics()
-        second = self.start("grid", "attention=none", *TINY, "train.steps=1500")
+        worker, = self.workers()
+        os.kill(worker, signal.SIGSTOP)  # however fast the machine is, it is not done yet
+        second = self.start("grid", *cell)
         time.sleep(0.5)
         self.assertEqual(len(self.sql("SELECT id FROM run_attempts")), 1)
         first.send_signal(signal.SIGKILL)
+        os.kill(worker, signal.SIGCONT)
         output, _ = second.communicate(timeout=60)
         self.assertEqual(second.returncode, 0, output)
         self.assertEqual(self.values("SELECT status FROM run_attempts ORDER BY id"), ["interrupted", "done"])
