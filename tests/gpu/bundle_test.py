@@ -68,8 +68,8 @@ class Bundle(unittest.TestCase):
             self.assertIn(f"{program}: there is no GPU that LibTorch can use here; nothing was run and nothing was written", told)
         self.assertEqual(sorted(os.listdir(self.folder)), before)
 
-    def test_parts_are_listed_with_estimates_without_a_gpu(self):
-        listed = self.run_it("gpu-bench", "--list", code=0, gpu=False)
+    def test_parts_are_listed_with_estimates_without_a_gpu_or_libtorch(self):
+        listed = self.run_it("gpu-bench", "--list", code=0, gpu=False, ATTNLAB_LIBTORCH="/nowhere")
         for part in ("goals_gpu", "goals_train", "dims_gpu", "lengths_gpu"):
             self.assertRegex(listed, rf"(?m)^{part} +about +\d+ min")
         self.assertRegex(self.run_it("gpu-test", "--list", "graphs", code=0, gpu=False), r"^graphs +about .* CUDA graph\n$")
