@@ -1,6 +1,5 @@
-/// backward_key.cuh: grad_value[s] = sum_t p[t,s] grad_out[t], grad_key[s] = scale sum_t dS[t,s]
-/// q[t]
-///   with p and dS of backward_query.cuh.
+/// backward_key.cuh: grad_value[s] = sum_t p[t,s] grad_out[t],
+///   grad_key[s] = scale sum_t dS[t,s] q[t], with p and dS of backward_query.cuh.
 ///   A block owns one tile of packed keys and walks over the queries of every segment that sees
 ///   them, in order; scores are held as [keys, queries], so that weights never leave registers.
 ///   Atomic: dS goes through shared memory to a product with the keys as well, which is added to
