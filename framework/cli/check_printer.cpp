@@ -60,7 +60,8 @@ int CheckPrinter::summary() {
   status_.clear();
   std::printf("\n%zu passed, %zu failed, %zu noted, %zu not applicable or not run\n", passed_,
               failed_, noted_, silent_);
-  return failed_ > 0 ? kCheckFailed : kExitOk;
+  if (failed_ > 0) return kCheckFailed;
+  return kExitOk;
 }
 
 std::string CheckPrinter::repeat(const launch::CheckReport& report) const {
