@@ -1,7 +1,7 @@
 """openwebtext2_test.py: real web text in OpenWebText2's form, from the archive to perplexity.
 
 ATTNLAB_LONG=1 also trains dense, hash-sparse and no attention for the table in
-datasets/openwebtext2/README.md, which takes about twelve minutes on two idle cores.
+datasets/openwebtext2/README.md, which takes about 18 minutes on two cores.
 """
 import io
 import itertools
