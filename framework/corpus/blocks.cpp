@@ -1,9 +1,8 @@
 #include "framework/corpus/blocks.h"
 
-#include "framework/corpus/separators.h"
-
 #include <algorithm>
 
+#include "framework/corpus/separators.h"
 #include "framework/data/bytes.h"
 
 namespace attnlab::corpus {

@@ -21,8 +21,7 @@ std::vector<std::uint32_t> validation_documents(std::int64_t documents, double t
   if (documents == 0) {
     throw Error(
         "the source holds no documents; expected lines of JSON with a \"text\", or plain text: "
-        "files "
-        "named *.jsonl, *.jsonl.gz, *.jsonl.zst or *.txt, or a tar of these.");
+        "files named *.jsonl, *.jsonl.gz, *.jsonl.zst or *.txt, or a tar of these.");
   }
   if (wanted >= documents) {
     throw Error("of " + data::with_commas(documents) + " documents, --test-size " +

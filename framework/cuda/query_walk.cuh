@@ -1,7 +1,6 @@
 /// query_walk.cuh: the queries of one segment, as backward_key.cuh walks over them: tile by tile,
-/// one
-///   tile of rows fetched ahead, numbers two tiles ahead. What the walk must remember is in shared
-///   memory too, because there are no registers left for it.
+///   one tile of rows fetched ahead, numbers two tiles ahead. What the walk must remember is in
+///   shared memory too, because there are no registers left for it.
 #pragma once
 
 #include "framework/cuda/query_facts.cuh"
