@@ -23,7 +23,8 @@ LAYERS = {
     "corpus": {"core", "config", "data", "text"},
     "cuda": set(),
     "launch": {"core", "config", "plan", "store", "plugin", "data", "report"},
-    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch"},
+    "kit": {"core", "config"},
+    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch", "kit"},
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
     "python": {"core", "config", "sparse"},
@@ -34,7 +35,7 @@ LAYERS = {
     "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench",
                "conformance"},
 }
-TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cli", "cuda"}
+TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "kit", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
 DATASET_LAYERS = {"core", "config", "data"}
 TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')

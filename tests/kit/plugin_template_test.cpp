@@ -1,4 +1,4 @@
-#include "framework/cli/plugin_template.h"
+#include "framework/kit/plugin_template.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include "framework/core/paths.h"
 #include "tests/support/elf_file.h"
 
-namespace attnlab::cli {
+namespace attnlab::kit {
 namespace {
 
 namespace fs = std::filesystem;
@@ -140,4 +140,4 @@ TEST_F(PluginTemplate, needs_a_place_where_it_may_write) {
 }
 
 }  // namespace
-}  // namespace attnlab::cli
+}  // namespace attnlab::kit

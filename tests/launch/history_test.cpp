@@ -1,11 +1,11 @@
-#include "framework/cli/history.h"
+#include "framework/launch/history.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/launch/temp_folder.h"
 
-namespace attnlab::cli {
+namespace attnlab::launch {
 namespace {
 
 using store::RunStatus;
@@ -82,4 +82,4 @@ TEST(ChangedParts, names_what_differs) {
 }
 
 }  // namespace
-}  // namespace attnlab::cli
+}  // namespace attnlab::launch

@@ -1,0 +1,128 @@
+#include "framework/cli/bench/cells.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "framework/cli/launch/cells.h"
+#include "framework/plan/labels.h"
+#include "framework/cli/launch/sources.h"
+#include "framework/config/bench_config.h"
+#include "framework/config/fingerprint.h"
+#include "framework/core/build_info.h"
+#include "framework/core/digest.h"
+#include "framework/plugin/traits.h"
+
+namespace attnlab::cli {
+namespace {
+
+bool is_built_in(const std::string& variant) { return variant == "engine" || variant == "reshape"; }
+
+plan::PlanRequest plan_request(Sources& sources, const BenchRow& row, BenchKind kind) {
+  auto request = sources.plan_request();
+  request.overrides = row.overrides;
+  request.schemas.max_length = {};  // no data is read
+  if (kind == BenchKind::train) return request;
+  for (const char* name : {"engine", "reshape"}) {
+    auto& known = request.compose.plugins;
+    if (std::ranges::find(known, name) == known.end()) known.emplace_back(name);
+  }
+  const auto plugins = request.schemas.attention;
+  request.schemas.attention = [plugins](const std::string& name) {
+    if (name == "engine") return config::parameters_of<config::EngineSubject>();
+    if (name == "reshape") return config::parameters_of<config::ReshapeSubject>();
+    return plugins(name);
+  };
+  return request;
+}
+
+// The parts of a run's config that a timing has.
+config::Node config_of(const plan::Cell& cell, const BenchRow& row, BenchKind kind) {
+  const auto& all = cell.resolved.config;
+  auto config = config::write(cell.resolved.run);
+  if (kind == BenchKind::train) {
+    config.set("model", *all.find("model"));
+    config.set("train", *all.find("train"));
+  } else {
+    auto model = config::Node::map();
+    for (const char* key : {"width", "heads", "shared_keys", "key_norm", "causality"}) {
+      model.set(key, *all.find_path(std::string("model.") + key));
+    }
+    config.set("model", model);
+  }
+  config.set("attention", *all.find("attention"));
+  config.set("bench", row.bench);
+  return config;
+}
+
+// The variant that training is compared with, under its own defaults.
+void add_peer(launch::Cell& cell, const Sources& sources, const std::string& name) {
+  if (name.empty() || name == "none") return;
+  cell.spec.peer_plugin_path = sources.plugin(name).file.string();
+  auto section = config::Node::map();
+  section.set("name", config::Node(name));
+  cell.spec.config.set("peer", section);
+}
+
+std::string moment() {
+  using namespace std::chrono;
+  return std::to_string(duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
+}
+
+launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources& sources,
+                      const BenchRequest& request) {
+  launch::Cell result;
+  result.job = "bench";
+  result.record.kind = store::RunKind::time;
+  result.record.study = cell.resolved.run.study;
+  result.record.overrides = cell.overrides;
+  result.spec.config = config_of(cell, row, request.kind);
+  add_peer(result, sources, request.peer);
+  result.spec.database = request.launch.database.string();
+  result.record.config_json = config::to_json(result.spec.config);
+  const auto& build = build_info();
+  config::FingerprintParts parts{.config = sha256_hex(result.record.config_json),
+                                 .data = "timed at " + moment(),
+                                 .plugin = "none",
+                                 .engine = build.source_digest,
+                                 .compiler = build.compiler + " " + build.flags,
+                                 .torch = build.torch,
+                                 .device = ""};
+  if (request.kind == BenchKind::train || !is_built_in(cell.variant)) {
+    const auto& library = sources.plugin(cell.variant);
+    const auto& note = library.facts->note;
+    result.spec.plugin_path = library.file.string();
+    parts.plugin = std::string(note.source_digest.view());
+    const auto& model = cell.resolved.model;
+    plugin::Use use{model.head_dim(), model.causality, model.shared_keys};
+    result.refusal = plugin::refusal(note, use);
+  }
+  result.record.fingerprint_parts = config::to_json(parts);
+  result.record.fingerprint = config::fingerprint(parts);
+  return result;
+}
+
+}  // namespace
+
+std::vector<BenchCell> bench_cells(const BenchRequest& request) {
+  Sources sources(request.launch);
+  const auto environment = common_environment(request.launch);
+  std::vector<BenchCell> cells;
+  for (const auto& row : request.rows) {
+    const auto plan = plan::make_plan(plan_request(sources, row, request.kind));
+    const auto labels = plan::labels_of(plan.cells);
+    for (std::size_t i = 0; i < plan.cells.size(); ++i) {
+      auto cell = prepared(plan.cells[i], row, sources, request);
+      cell.environment = environment;
+      if (!cell.spec.plugin_path.empty()) {
+        cell.environment.emplace_back("plugin", cell.spec.plugin_path);
+        cell.environment.emplace_back("plugin_sha256",
+                                      sources.library_digest(cell.spec.plugin_path));
+      }
+      cell.label = row.label.empty() ? labels[i] : row.label;
+      cells.push_back({std::move(cell), row.goals});
+    }
+  }
+  return cells;
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,39 @@
+/// bench_request.h: what `attnlab bench attention` and `attnlab bench train` were asked for.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "framework/cli/launch/request.h"
+#include "framework/config/node.h"
+
+namespace attnlab::cli {
+
+/// One line of the table: a preset has several, the command line makes one (or a sweep of them).
+struct BenchRow {
+  std::string label{};                       // empty: from what differs between the cells
+  std::vector<std::string> overrides{};      // as typed, before those of the command line
+  config::Node bench = config::Node::map();  // keys of config::BenchConfig that it sets
+  std::map<std::int64_t, double> goals{};    // T -> times faster than the peer
+};
+
+enum class BenchKind { attention, train };
+
+struct BenchRequest {
+  BenchKind kind = BenchKind::attention;
+  LaunchRequest launch;
+  std::string peer{};  // of train: the variant that is compared with, or "none"
+  std::vector<BenchRow> rows;
+  std::string title{};  // of the preset
+  std::string plot{};   // file, or ""
+};
+
+[[nodiscard]] Options bench_options(BenchKind kind);
+
+/// `arguments` are what stood on the command line, for the results. Throws Error on a preset that
+/// cannot be read or has no row of that name.
+[[nodiscard]] BenchRequest read_bench_request(BenchKind kind, const ParsedOptions& parsed,
+                                              Arguments arguments);
+
+}  // namespace attnlab::cli

@@ -1,0 +1,164 @@
+// data_list.cpp: `attnlab data list` and `attnlab data check`.
+#include <algorithm>
+#include <cstdio>
+
+#include "framework/cli/data/actions.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/data/dataset_table.h"
+#include "framework/data/vocabulary.h"
+
+namespace attnlab::cli {
+namespace {
+
+constexpr std::int64_t kAnyLength = 2;  // short and even: every data set can serve it
+
+struct Row {
+  const data::DatasetEntry* entry;
+  std::string state;  // "verified", "generated", "prefix only", "unofficial", "missing", "refused"
+  std::string text;   // where it was found, or why not
+  data::DatasetInfo info;
+};
+
+std::string first_line(const Error& error) { return split(error.what(), '\n').front(); }
+
+std::string how_to_get(const data::DatasetEntry& entry) {
+  const std::string prepare = "attnlab data prepare " + entry.name;
+  if (entry.files.empty()) return prepare + " --source PATH --out DIR, then --data DIR";
+  return "attnlab data fetch " + entry.name + (entry.prepared ? "; " + prepare : "");
+}
+
+Row row_of(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) try {
+  auto info = entry.inspect(dataset_section(entry.name, prefix, kAnyLength), data_dir);
+  const char* part = entry.prepared ? "unofficial" : "prefix only";
+  const char* state = info.synthetic ? "generated" : info.partial ? part : "verified";
+  return {&entry, state, info.source, std::move(info)};
+} catch (const data::MissingData&) {
+  if (!prefix) return row_of(entry, data_dir, true);
+  return {&entry, "missing", how_to_get(entry), {}};
+} catch (const Error& error) {
+  return {&entry, "refused", first_line(error), {}};
+}
+
+std::int64_t download_bytes(const data::DatasetEntry& entry) {
+  std::int64_t bytes = 0;
+  for (const auto& file : entry.files) bytes += file.needed ? file.bytes : 0;
+  return bytes;
+}
+
+std::string as_json(const std::vector<Row>& rows) {
+  config::List list;
+  for (const auto& row : rows) {
+    config::Node one = config::Node::map();
+    one.set("name", config::Node(row.entry->name));
+    one.set("summary", config::Node(row.entry->summary));
+    one.set("state", config::Node(row.state));
+    one.set("download_bytes", config::Node(download_bytes(*row.entry)));
+    const bool found = !row.info.name.empty();
+    one.set(found ? "source" : "reason", config::Node(row.text));
+    if (found) {
+      one.set("description", config::Node(row.info.description));
+      one.set("digest", config::Node(row.info.digest));
+      one.set("metric", config::Node(row.info.metric));
+    }
+    list.push_back(std::move(one));
+  }
+  return config::to_json(config::Node(std::move(list)), 2);
+}
+
+void print(const std::vector<Row>& rows) {
+  std::printf("%-12s %-12s %-10s %s\n", "NAME", "STATE", "DOWNLOAD", "WHAT");
+  for (const auto& row : rows) {
+    const std::int64_t bytes = download_bytes(*row.entry);
+    std::printf("%-12s %-12s %-10s %s\n", row.entry->name.c_str(), row.state.c_str(),
+                bytes ? human_bytes(static_cast<double>(bytes)).c_str() : "-",
+                row.entry->summary.c_str());
+    std::printf("%36s %s\n", "", row.text.c_str());
+  }
+}
+
+/// A vocabulary: its files are checked, and there are no sequences.
+void check_files(const data::DatasetEntry& entry, const std::string& data_dir) {
+  const auto info = entry.inspect({}, data_dir);
+  std::printf("%s: passed: %s\n  read %s\n  digest %s\n", entry.name.c_str(),
+              info.description.c_str(), info.source.c_str(), info.digest.c_str());
+}
+
+void check_one(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix,
+               const std::string& path = {}) {
+  if (entry.open == nullptr) return check_files(entry, data_dir);
+  const auto section = dataset_section(entry.name, prefix, kAnyLength, path);
+  const auto dataset = data::open_dataset(section, data_dir);
+  const auto& info = dataset->info();
+  std::printf("%s: passed: %s\n  read %s\n", entry.name.c_str(), info.description.c_str(),
+              info.source.c_str());
+  if (entry.check_more != nullptr) {
+    for (const auto& line : entry.check_more(section, data_dir))
+      std::printf("  read %s\n", line.c_str());
+  }
+  std::printf("  %lld training sequences of length %lld, digest %s\n",
+              static_cast<long long>(dataset->size(data::Split::train)),
+              static_cast<long long>(kAnyLength), info.digest.c_str());
+}
+
+int check_all(const std::string& data_dir, bool prefix) {
+  int refused = 0;
+  for (const auto* entry : data::entries_with_files()) {
+    try {
+      check_one(*entry, data_dir, prefix);
+    } catch (const data::MissingData& error) {
+      std::printf("%s: missing\n", entry->name.c_str());
+    } catch (const Error& error) {
+      std::printf("%s: refused: %s\n", entry->name.c_str(), error.what());
+      ++refused;
+    }
+  }
+  return refused == 0 ? kExitOk : kExitError;
+}
+
+}  // namespace
+
+int data_list(Arguments arguments) {
+  Options options("data list", "[--data DIR] [--json]", "Every data set, and where it was found.");
+  options.value("data", "DIR", "folder to look in first").flag("json", "as JSON");
+  const auto parsed = options.parse(arguments);
+  if (!parsed) return kExitOk;
+  if (!parsed->words().empty()) {
+    throw Error("data list takes no names, found '" + parsed->words()[0] + "'.", kExitUsage);
+  }
+  std::vector<Row> rows;
+  for (const auto* entry : data::entries_with_files()) {
+    rows.push_back(row_of(*entry, parsed->text("data", ""), false));
+  }
+  if (parsed->has("json")) {
+    std::printf("%s\n", as_json(rows).c_str());
+  } else {
+    print(rows);
+  }
+  return kExitOk;
+}
+
+int data_check(Arguments arguments) {
+  Options options(
+      "data check", "[NAME...] [--path PATH] [--data DIR] [--prefix]",
+      "Reads data sets in full and checks form and checksums; without a name, all found.");
+  options.value("path", "PATH", "of the one data set that is named, as dataset.path")
+      .value("data", "DIR", "folder to look in first")
+      .flag("prefix", "accept a shorter beginning of enwik8");
+  const auto parsed = options.parse(arguments);
+  if (!parsed) return kExitOk;
+  const std::string data_dir = parsed->text("data", "");
+  const auto path = parsed->text("path", "");
+  if (!path.empty() && parsed->words().size() != 1) {
+    throw Error("--path is of one data set; expected its name, found " +
+                    std::to_string(parsed->words().size()) + " names.",
+                kExitUsage);
+  }
+  if (parsed->words().empty()) return check_all(data_dir, parsed->has("prefix"));
+  for (const auto& name : parsed->words()) {
+    check_one(data::entry_with_files(name), data_dir, parsed->has("prefix"), path);
+  }
+  return kExitOk;
+}
+
+}  // namespace attnlab::cli

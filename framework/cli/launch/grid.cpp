@@ -1,0 +1,27 @@
+// grid.cpp: `attnlab grid`: the product of swept values.
+#include <iostream>
+
+#include "framework/cli/commands.h"
+#include "framework/cli/launch/launch_cells.h"
+#include "framework/core/error.h"
+
+namespace attnlab::cli {
+
+int grid(Arguments arguments) {
+  const auto parsed = launch_options(LaunchKind::grid).parse(arguments);
+  if (!parsed) return kExitOk;
+  const auto request = read_launch_request(LaunchKind::grid, *parsed, arguments);
+  Sources sources(request);
+  const plan::Plan plan = plan::make_plan(sources.plan_request());
+  if (plan.cells.empty()) {
+    throw Error("no cell is left: --where '" + request.where + "' holds for none of " +
+                std::to_string(plan.product) + ". Loosen it, or widen the sweep.");
+  }
+  if (plan.cells.size() < plan.product && !request.quiet) {
+    std::cerr << plan.product << " combinations, " << plan.cells.size()
+              << " cells: the rest are identical or left out by --where\n";
+  }
+  return launch_cells(LaunchKind::grid, plan.cells, sources, request);
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,80 @@
+#include "framework/cli/launch/launch_cells.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <thread>
+
+#include "framework/cli/launch/cells.h"
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+#include "framework/launch/launcher.h"
+
+namespace attnlab::cli {
+namespace {
+
+void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
+  for (const auto& cell : cells) {
+    if (cells.size() > 1) std::cout << "# cell " << cell.index << ": " << cell.overrides << "\n";
+    std::cout << (origins ? plan::origin_text(cell) : plan::config_text(cell));
+    if (cells.size() > 1) std::cout << "\n";
+  }
+}
+
+// OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
+void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+  std::int64_t threads = 1;
+  for (const auto& cell : cells) threads = std::max(threads, cell.resolved.run.threads);
+  const auto jobs = std::min<std::int64_t>(request.jobs, static_cast<std::int64_t>(cells.size()));
+  const std::int64_t cores = std::thread::hardware_concurrency();
+  if (cores == 0 || jobs * threads <= cores) return;
+  std::cerr
+      << "attnlab: warning: " << jobs << " jobs of " << threads << " threads on " << cores
+      << " cores slow each other down and their timings mean nothing; lower --jobs or threads\n";
+}
+
+int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
+  const bool skipped = result.count(launch::Outcome::Kind::skipped) > 0;
+  // Who asks for one run wants its numbers; in a grid a refused cell is a result.
+  if (kind == LaunchKind::run && skipped) return kExitRunsFailed;
+  return result.exit_code();
+}
+
+}  // namespace
+
+int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources& sources,
+                 const LaunchRequest& request) {
+  if (request.show_config || request.show_origin) {
+    print_configs(cells, request.show_origin);
+    return kExitOk;
+  }
+  if (request.show_plan) {
+    const launch::History history(request.database);
+    const auto prepared = prepare_cells(cells, sources, history, request);
+    const auto table = plan_table(prepared, history, request.database);
+    std::cout << (request.json ? report::to_json(table) : report::to_text(table, 100));
+    return kExitOk;
+  }
+  store::Store results(request.database.string());  // refuses before anything else is done
+  const auto prepared = prepare_cells(cells, sources, launch::History(request.database), request);
+  if (!request.quiet) warn_of_crowding(cells, request);
+  const auto progress = launch::make_progress(STDERR_FILENO, request.quiet);
+  const launch::LaunchOptions options{.worker = paths::worker(),
+                                      .runs_dir = request.database.parent_path(),
+                                      .jobs = request.jobs,
+                                      .retries = request.retries,
+                                      .fail_fast = request.fail_fast,
+                                      .silence_limit = request.silence_limit};
+  const auto result = launch::Launcher(results, prepared, options, *progress).run();
+  if (request.json) {
+    std::cout << outcomes_as_json(prepared, result);
+  } else if (kind == LaunchKind::run) {
+    std::cout << run_summary(prepared.at(0), result.outcomes.at(0), request);
+  } else {
+    std::cout << grid_summary(prepared, result, request);
+  }
+  return exit_code(kind, result);
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,27 @@
+/// launch_cells.h: what `run` and `grid` share once their cells are known: do it, and say what came
+///   of it.
+#pragma once
+
+#include "framework/cli/launch/request.h"
+#include "framework/cli/launch/sources.h"
+#include "framework/launch/cell.h"
+#include "framework/plan/plan.h"
+
+namespace attnlab::cli {
+
+/// --cfg, --origin or --plan where asked for; else runs the cells and prints the summary.
+/// Returns the exit code.
+int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources& sources,
+                 const LaunchRequest& request);
+
+/// What is printed at the end: of one run its last metrics, of a grid the comparison of its study
+/// and the reasons of what failed or was skipped, and the commands that show more.
+[[nodiscard]] std::string run_summary(const launch::Cell& cell, const launch::Outcome& outcome,
+                                      const LaunchRequest& request);
+[[nodiscard]] std::string grid_summary(const std::vector<launch::Cell>& cells,
+                                       const launch::LaunchResult& result,
+                                       const LaunchRequest& request);
+[[nodiscard]] std::string outcomes_as_json(const std::vector<launch::Cell>& cells,
+                                           const launch::LaunchResult& result);
+
+}  // namespace attnlab::cli

@@ -1,0 +1,74 @@
+// plan_table.cpp: what --plan says of every cell.
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "framework/cli/launch/cells.h"
+#include "framework/core/text.h"
+
+namespace attnlab::cli {
+namespace {
+
+struct Prospect {
+  std::string status;  // done, running, skipped, run
+  std::string why;
+};
+
+std::string why_again(const launch::Cell& cell, const launch::History& history) {
+  if (const launch::PastRun* last = history.newest(cell.record.fingerprint)) {
+    const std::string reason = split(last->reason, '\n').at(0);
+    const std::string was = last->status == "running" ? "abandoned" : last->status;
+    return fmt::format("run {} {}{}", last->id, was, reason.empty() ? "" : ": " + reason);
+  }
+  if (const launch::PastRun* other = history.relative(cell.record)) {
+    const auto changed = launch::changed_parts(other->parts, cell.record.fingerprint_parts);
+    return fmt::format("changed since run {} ({}): {}", other->id, other->status,
+                       join(changed, ", "));
+  }
+  return "new";
+}
+
+Prospect prospect_of(const launch::Cell& cell, const launch::History& history,
+                     const std::optional<store::Claim>& claim) {
+  using store::ClaimResult;
+  if (!cell.refusal.empty()) return {"skipped", cell.refusal};
+  if (claim && claim->result == ClaimResult::finished_before) {
+    return {"done", fmt::format("as run {}", claim->run_id)};
+  }
+  if (claim && claim->result == ClaimResult::running_elsewhere) {
+    return {"running", fmt::format("as run {}", claim->run_id)};
+  }
+  return {"run", why_again(cell, history)};
+}
+
+}  // namespace
+
+report::Table plan_table(const std::vector<launch::Cell>& cells, const launch::History& history,
+                         const std::filesystem::path& database) {
+  std::optional<store::Store> results;
+  if (std::filesystem::exists(database)) {
+    results.emplace(database.string(), store::Store::Mode::read_only);
+  }
+  report::Table table;
+  table.columns = {{.name = "cell"},
+                   {.name = "status", .align = report::Align::left},
+                   {.name = "run", .align = report::Align::left},
+                   {.name = "why", .align = report::Align::left},
+                   {.name = "overrides", .align = report::Align::left, .machine_only = true},
+                   {.name = "fingerprint", .align = report::Align::left, .machine_only = true}};
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto& cell = cells[i];
+    std::optional<store::Claim> claim;
+    if (results) claim = results->peek(cell.record.fingerprint);
+    const Prospect prospect = prospect_of(cell, history, claim);
+    table.rows.push_back({{.value = static_cast<std::int64_t>(i + 1)},
+                          {.value = prospect.status},
+                          {.value = cell.label},
+                          {.value = prospect.why},
+                          {.value = cell.record.overrides},
+                          {.value = cell.record.fingerprint}});
+  }
+  return table;
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,124 @@
+// plugin_check.cpp: `attnlab plugin check PATH|NAME`: the conformance suite, in a child process.
+#include <filesystem>
+#include <iostream>
+
+#include "framework/cli/plugin/check_child.h"
+#include "framework/cli/options.h"
+#include "framework/cli/plugin/actions.h"
+#include "framework/config/bind.h"
+#include "framework/config/override.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/plugin/catalog.h"
+#include "framework/plugin/check_case.h"
+#include "framework/plugin/parameters.h"
+
+namespace attnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kNotes[] =
+    R"(It reads the attention weights itself, on shapes, dtypes and parameters from a fixed list and drawn from
+the plugin's own declared ranges. KEY=VALUE fixes a parameter. What fails is printed with the smallest
+case that fails and the command that repeats it.
+
+exit code: 0 all kept, 1 it cannot be loaded or checked, 2 wrong usage, 3 a property failed, 4 the plugin
+crashed or ended the process, 5 it hung, 6 it ran out of memory; of several, the largest
+
+examples
+  attnlab plugin check hash_sparse
+  attnlab plugin check build/attention_my_idea.so --cases 100 --seed 7
+  attnlab plugin check reformer --property gradients rounds=4)";
+
+Options check_options() {
+  Options options("plugin check", "PATH|NAME [options] [KEY=VALUE ...]",
+                  "Checks that a plugin keeps the contract of attention plugins.");
+  options.value("seed", "N", "of inputs, draws and random cases (default: 0)")
+      .value("cases", "N", "random cases beside the fixed ones (default: 6)")
+      .optional_value("shrink", "N", "60",
+                      "attempts at a simpler failing case (default: 60; 0: none)")
+      .value("property", "NAME", "check this property only; may be repeated")
+      .value("case", "B=1,T=7,...",
+             "check this case only: B, H, T, D, dtype, causality, shared_keys, seed")
+      .value("time-limit", "SECONDS", "a case that takes longer hangs (default: 60)")
+      .value("memory-limit", "MIB", "what the plugin's process may use (default: 4096)")
+      .value("device", "cpu|cuda", "where tensors are (default: cpu)")
+      .notes(kNotes);
+  return options;
+}
+
+// A file, or a name that the usual folders know.
+fs::path library_of(const std::string& word) {
+  std::error_code ignored;
+  if (word.find('/') != std::string::npos || fs::is_regular_file(word, ignored)) {
+    if (!fs::is_regular_file(word, ignored)) {
+      throw Error("there is no plugin library '" + word + "'. Expected a file, or a name that " +
+                  "`attnlab plugins` lists.");
+    }
+    return fs::absolute(word);
+  }
+  const auto catalog = plugin::Catalog::search();
+  return catalog.get(word).file;
+}
+
+// KEY=VALUE or NAME.KEY=VALUE, checked against the note.
+config::Node given_parameters(const std::vector<std::string>& words,
+                              const plugin::PluginNote& note) {
+  const std::string prefix = std::string(note.name.view()) + ".";
+  auto map = config::Node::map();
+  for (const auto& word : words) {
+    const auto override = config::parse_override(word);
+    if (override.form != config::Override::Form::single || override.values.empty()) {
+      throw Error("'" + word + "': expected one value, KEY=VALUE.", kExitUsage);
+    }
+    std::string key = override.key;
+    if (key.starts_with(prefix)) key = key.substr(prefix.size());
+    if (key.starts_with("attention.")) key = key.substr(10);
+    map.set(key, override.values[0]);
+  }
+  const auto all = config::checked(map, plugin::parameters(note), std::string(note.name.view()));
+  for (auto& [key, value] : map.as_map()) value = *all.find(key);
+  return map;
+}
+
+launch::CheckRequest read_request(const ParsedOptions& parsed) {
+  const auto& words = parsed.words();
+  launch::CheckRequest request;
+  request.plugin_path = library_of(words[0]).string();
+  request.properties = parsed.texts("property");
+  request.seed = static_cast<std::uint64_t>(parsed.integer("seed", 0, 0));
+  request.cases = parsed.integer("cases", request.cases, 0);
+  request.shrink = parsed.integer("shrink", request.shrink, 0);
+  request.memory_limit = parsed.integer("memory-limit", 4096, 1) << 20;
+  request.device = parsed.text("device", "cpu");
+  if (request.device != "cpu" && request.device != "cuda") {
+    throw Error("--device: expected cpu or cuda, found '" + request.device + "'", kExitUsage);
+  }
+  request.only_case = parsed.text("case", "");
+  if (!request.only_case.empty()) (void)plugin::parse_case(request.only_case, {});
+  const auto facts = plugin::read_plugin_note(request.plugin_path);
+  request.parameters = given_parameters({words.begin() + 1, words.end()}, facts.note);
+  return request;
+}
+
+}  // namespace
+
+int plugin_check(Arguments arguments) {
+  const auto options = check_options();
+  const auto parsed = options.parse(arguments);
+  if (!parsed) return kExitOk;
+  if (parsed->words().empty()) {
+    throw Error(
+        "attnlab plugin check: expected the name or the file of a plugin. See attnlab "
+        "plugin check --help.",
+        kExitUsage);
+  }
+  const auto request = read_request(*parsed);
+  CheckLimits limits;
+  limits.seconds_per_case = parsed->real("time-limit", limits.seconds_per_case, 0.1);
+  limits.bytes = request.memory_limit;
+  return check_in_child(parsed->words()[0], request, limits);
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,185 @@
+#include "framework/cli/plugin/check_child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "framework/cli/plugin/check_printer.h"
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+#include "framework/core/text.h"
+#include "framework/launch/child_process.h"
+#include "framework/launch/stop_signals.h"
+#include "framework/launch/verdict.h"
+
+namespace attnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// A fresh folder for the request and the child's output, removed at the end.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (fs::temp_directory_path() / "attnlab-check-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw Error("cannot make a folder '" + pattern + "'");
+    folder_ = pattern;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  [[nodiscard]] fs::path file(const char* name) const { return folder_ / name; }
+
+ private:
+  fs::path folder_;
+};
+
+// Pages of the process that are in memory.
+std::int64_t resident_bytes(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+  std::int64_t whole = 0, resident = 0;
+  file >> whole >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+/// One child, from start to end.
+class Child {
+ public:
+  Child(const launch::CheckRequest& request, const CheckLimits& limits, CheckPrinter& printer,
+        const launch::StopSignals& signals)
+      : limits_(limits),
+        printer_(printer),
+        signals_(signals),
+        libraries_(std::int64_t{request.device == "cuda" ? 8192 : 512} << 20) {
+    const auto path = scratch_.file("request.json");
+    std::ofstream(path) << launch::to_json(request);
+    process_.emplace(std::vector{paths::worker().string(), std::string("check"), path.string()},
+                     scratch_.file("log"));
+  }
+
+  /// What it was at when it was killed or died by itself; empty where it came to its end.
+  struct Death {
+    CheckExit exit = kCheckCrashed;
+    std::string how;
+  };
+  std::optional<Death> run() {
+    while (true) {
+      pollfd ready[]{{process_->report_fd(), POLLIN, 0}, {signals_.wake_fd(), POLLIN, 0}};
+      ::poll(ready, 2, 50);
+      const auto ended = process_->poll();  // before the lines, so that none comes after them
+      for (const auto& line : process_->read_lines()) take(launch::check_report_from_json(line));
+      if (signals_.count() > 0) throw Error("stopped", kExitInterrupted);
+      if (ended) return death_of(*ended);
+      if (auto death = past_a_limit()) {
+        process_->signal(SIGKILL);
+        return death;
+      }
+    }
+  }
+
+  std::vector<std::string> planned{};  // properties, in order
+  std::vector<std::string> finished{};
+  launch::CheckReport last{};  // the case that runs
+
+ private:
+  void take(launch::CheckReport report) {
+    since_ = Clock::now();
+    if (report.kind == "plan") planned = report.properties;
+    if (report.kind == "refused") throw Error(report.text);
+    if (report.kind == "result") {
+      finished.push_back(report.property);
+      printer_.result(report);
+    }
+    if (report.kind == "case") {
+      printer_.progress(report);
+      last = std::move(report);
+    }
+  }
+
+  std::optional<Death> past_a_limit() const {
+    const std::chrono::duration<double> silent = Clock::now() - since_;
+    if (silent.count() > limits_.seconds_per_case) {
+      return Death{kCheckHung, "hung: no end after " + human_duration(limits_.seconds_per_case) +
+                                   ", killed (--time-limit)"};
+    }
+    const auto bytes = resident_bytes(process_->pid());
+    if (limits_.bytes > 0 && bytes > limits_.bytes + libraries_) {
+      return Death{kCheckOutOfMemory, "used " + human_bytes(static_cast<double>(bytes)) +
+                                          " of memory, killed (--memory-limit)"};
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Death> death_of(const launch::ChildEnd& end) const {
+    if (end.signal == 0 && !planned.empty() && finished.size() == planned.size()) {
+      return std::nullopt;
+    }
+    const std::string log = launch::log_end(scratch_.file("log"));
+    const std::string words = log.empty() ? "" : "; its last words:\n" + log;
+    if (end.signal == SIGKILL) {
+      return Death{kCheckOutOfMemory, "killed by SIGKILL, probably for memory" + words};
+    }
+    if (end.signal != 0)
+      return Death{kCheckCrashed, "crashed: " + launch::signal_text(end.signal) + words};
+    return Death{kCheckCrashed,
+                 "ended the process with exit code " + std::to_string(end.exit_code) + words};
+  }
+
+  CheckLimits limits_;
+  CheckPrinter& printer_;
+  const launch::StopSignals& signals_;
+  std::int64_t libraries_;  // bytes that LibTorch takes by itself, CUDA's libraries included
+  Scratch scratch_;
+  std::optional<launch::ChildProcess> process_;
+  Clock::time_point since_ = Clock::now();
+};
+
+// What is left of `planned` after the property that the child died at.
+std::vector<std::string> rest_of(const Child& child) {
+  std::vector<std::string> rest;
+  for (const auto& name : child.planned) {
+    const auto& done = child.finished;
+    if (name != child.last.property && std::find(done.begin(), done.end(), name) == done.end()) {
+      rest.push_back(name);
+    }
+  }
+  return rest;
+}
+
+}  // namespace
+
+int check_in_child(const std::string& plugin, const launch::CheckRequest& request,
+                   const CheckLimits& limits) {
+  const launch::StopSignals signals;
+  CheckPrinter printer(plugin, request, limits);
+  int exit = kExitOk;
+  for (auto left = request;;) {
+    Child child(left, limits, printer, signals);
+    const auto death = child.run();
+    if (!death) break;
+    if (child.last.property.empty()) {
+      throw Error("the plugin " + death->how + "\n  before its first case: while it was loaded");
+    }
+    exit = std::max<int>(exit, death->exit);
+    auto report = child.last;
+    report.status = "failed";
+    report.text = death->how;
+    printer.result(report);
+    left.properties = rest_of(child);
+    if (left.properties.empty()) break;
+  }
+  return std::max(exit, printer.summary());
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,42 @@
+#include "framework/cli/results/output.h"
+
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+
+namespace attnlab::cli {
+
+void add_reading_options(Options& options) {
+  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
+      .flag("json", "print JSON, exact values")
+      .flag("csv", "print CSV, exact values")
+      .flag("markdown", "print a Markdown table");
+}
+
+Form form_of(const ParsedOptions& parsed) {
+  if (parsed.has("json") + parsed.has("csv") + parsed.has("markdown") > 1) {
+    throw Error("expected one of --json, --csv and --markdown, not several", kExitUsage);
+  }
+  if (parsed.has("json")) return Form::json;
+  if (parsed.has("csv")) return Form::csv;
+  return parsed.has("markdown") ? Form::markdown : Form::text;
+}
+
+store::Reader open_reader(const ParsedOptions& parsed) {
+  return store::Reader(parsed.text("db", paths::default_database().string()));
+}
+
+std::string printed(const report::Table& table, Form form) {
+  switch (form) {
+    case Form::json:
+      return to_json(table);
+    case Form::csv:
+      return to_csv(table);
+    case Form::markdown:
+      return to_markdown(table);
+    case Form::text:
+      break;
+  }
+  return to_text(table);
+}
+
+}  // namespace attnlab::cli

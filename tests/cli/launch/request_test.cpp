@@ -1,0 +1,93 @@
+#include "framework/cli/launch/request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "framework/core/error.h"
+#include "tests/launch/temp_folder.h"
+
+namespace attnlab::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+LaunchRequest read(LaunchKind kind, const std::vector<std::string>& words) {
+  return read_launch_request(kind, *launch_options(kind).parse(words), words);
+}
+
+TEST(LaunchRequest, words_that_are_no_options_are_overrides_in_order_with_their_commas) {
+  EXPECT_THAT(
+      read(LaunchKind::grid, {"attention=a,b", "--jobs", "2", "seed=[1,2]", "~x"}).overrides,
+      ElementsAre("attention=a,b", "seed=[1,2]", "~x"));
+}
+
+TEST(LaunchRequest, the_study_is_an_override_that_any_name_survives) {
+  EXPECT_THAT(read(LaunchKind::run, {"--study", "it's, mine"}).overrides,
+              ElementsAre(R"(study='it\'s, mine')"));
+}
+
+TEST(LaunchRequest, paths_become_absolute) {
+  const auto request =
+      read(LaunchKind::run, {"--db", "x/../runs.db", "--data", "d", "--plugin", "p.so"});
+  const auto here = std::filesystem::current_path();
+  EXPECT_EQ(request.database, here / "runs.db");
+  EXPECT_EQ(request.data_dir, here / "d");
+  EXPECT_THAT(request.plugins, ElementsAre(here / "p.so"));
+}
+
+TEST(LaunchRequest, defaults_are_one_job_no_retries_and_an_hour_of_silence) {
+  const auto request = read(LaunchKind::grid, {});
+  EXPECT_EQ(request.jobs, 1);
+  EXPECT_EQ(request.retries, 0);
+  EXPECT_EQ(request.silence_limit, 3600);
+}
+
+TEST(LaunchRequest, the_command_is_kept_so_that_a_shell_takes_it_back) {
+  EXPECT_EQ(read(LaunchKind::grid, {"attention=a,b", "--where", "train.steps<=5"}).command,
+            "attnlab grid attention=a,b --where 'train.steps<=5'");
+  EXPECT_EQ(read(LaunchKind::run, {"x=it's"}).command, R"(attnlab run 'x=it'\''s')");
+}
+
+TEST(LaunchRequest, only_a_grid_has_jobs) {
+  EXPECT_THAT(
+      [] {
+        (void)read(LaunchKind::run, {"--jobs", "2"});
+      },
+      ThrowsMessage<Error>(HasSubstr("--jobs")));
+}
+
+TEST(LaunchRequest, zero_jobs_are_refused) {
+  EXPECT_THAT(
+      [] {
+        (void)read(LaunchKind::grid, {"--jobs", "0"});
+      },
+      ThrowsMessage<Error>(HasSubstr("jobs")));
+}
+
+TEST(LaunchRequest, reuse_takes_config_alone) {
+  EXPECT_THAT(
+      [] {
+        (void)read(LaunchKind::run, {"--reuse", "all"});
+      },
+      ThrowsMessage<Error>("--reuse: expected 'config', found 'all'"));
+}
+
+TEST(LaunchRequest, a_config_dir_that_does_not_exist_is_refused) {
+  EXPECT_THAT(
+      [] {
+        (void)read(LaunchKind::run, {"--config-dir", "/no/such"});
+      },
+      ThrowsMessage<Error>("--config-dir: there is no folder '/no/such'"));
+}
+
+TEST(LaunchHelp, has_examples_and_exit_codes) {
+  EXPECT_THAT(launch_options(LaunchKind::run).help(),
+              HasSubstr("attnlab run attention=dense dataset=mnist"));
+  EXPECT_THAT(launch_options(LaunchKind::grid).help(),
+              HasSubstr("exit codes: 0 all done, 3 runs failed"));
+}
+
+}  // namespace
+}  // namespace attnlab::cli
