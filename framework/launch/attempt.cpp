@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <csignal>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 
 #include "framework/core/error.h"
+#include "framework/core/process.h"
 
 namespace attnlab::launch {
 namespace {
@@ -20,18 +20,6 @@ void write_file(const fs::path& path, const std::string& text) {
   if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
 }
 
-// Field 22 of /proc/PID/stat; the name in field 2 may hold blanks, so count from its ')'.
-std::int64_t start_ticks(pid_t pid) {
-  std::ifstream in(fmt::format("/proc/{}/stat", pid));
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const auto name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream words(text.substr(name_end + 1));
-  std::string word;
-  for (int field = 3; field <= 22; ++field) words >> word;
-  return word.empty() ? 0 : std::stoll(word);
-}
-
 }  // namespace
 
 double clock_seconds() {
@@ -41,7 +29,7 @@ double clock_seconds() {
 store::Owner owner_of(pid_t pid) {
   store::Owner owner = store::Owner::of_this_process();
   owner.pid = pid;
-  owner.start_ticks = start_ticks(pid);
+  owner.start_ticks = process_state(pid).start_ticks;
   return owner;
 }
 
@@ -109,11 +97,11 @@ void Attempt::check_silence(double limit) {
   child_->signal(SIGKILL);
 }
 
-std::optional<Verdict> Attempt::ended() {
+std::optional<Ending> Attempt::ended() {
   const auto end = child_->poll();
   if (!end) return std::nullopt;
   static_cast<void>(reports());  // the last ones may have come after the last look
-  return verdict({.end = *end,
+  return conclude({.end = *end,
                   .asked_to_stop = stop_asked_ > 0,
                   .silent_seconds = silent_,
                   .memory_ran_out = memory_.killed(),

@@ -10,7 +10,7 @@
 #include "framework/launch/cell.h"
 #include "framework/launch/child_process.h"
 #include "framework/launch/memory_watch.h"
-#include "framework/launch/verdict.h"
+#include "framework/launch/conclude.h"
 
 namespace attnlab::launch {
 
@@ -47,7 +47,7 @@ class Attempt {
   void check_silence(double limit);
 
   /// Set once the worker has ended: what is to be said if its row still stands as running.
-  [[nodiscard]] std::optional<Verdict> ended();
+  [[nodiscard]] std::optional<Ending> ended();
   /// Text and status of its "end" report, or "".
   [[nodiscard]] const std::string& last_words() const { return last_words_; }
   [[nodiscard]] const std::string& last_status() const { return last_status_; }

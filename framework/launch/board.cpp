@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "framework/core/text.h"
 #include "framework/launch/progress.h"
@@ -23,14 +24,14 @@ std::string whole(double seconds) {
 }  // namespace
 
 std::size_t Board::left() const {
-  const std::size_t started =
-      done + failed + skipped + interrupted + finished_before + elsewhere + running.size();
+  const std::size_t started = std::accumulate(
+      ended.begin(), ended.end(), finished_before + elsewhere + running.size());
   return cells > started ? cells - started : 0;
 }
 
 double Board::seconds_left(double now) const {
   double work = 0, longest = 0, known_total = seconds_of_ended;
-  std::size_t known = done;
+  std::size_t known = count(Status::done);
   for (const auto& [number, cell] : running) {
     const double rest = left_of(cell, now);
     if (rest < 0) continue;
@@ -69,11 +70,11 @@ std::string summary_line(const Board& board, double now) {
     line += fmt::format("{} {} {}", first ? "" : ",", count, word);
     first = false;
   };
-  add(board.done, "done");
+  add(board.count(Status::done), "done");
   add(board.finished_before, "done before");
-  add(board.failed, "failed");
-  add(board.skipped, "skipped");
-  add(board.interrupted, "interrupted");
+  add(board.count(Status::failed), "failed");
+  add(board.count(Status::skipped), "skipped");
+  add(board.count(Status::interrupted), "interrupted");
   add(board.running.size(), "running");
   add(board.elsewhere, "running in another process");
   add(board.left(), "left");

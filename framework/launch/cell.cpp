@@ -6,32 +6,21 @@
 
 namespace attnlab::launch {
 
-std::string_view to_text(Outcome::Kind kind) {
-  switch (kind) {
-    case Outcome::Kind::not_started:
-      return "not started";
-    case Outcome::Kind::done:
-      return "done";
-    case Outcome::Kind::finished_before:
-      return "done before";
-    case Outcome::Kind::skipped:
-      return "skipped";
-    case Outcome::Kind::failed:
-      return "failed";
-    case Outcome::Kind::interrupted:
-      return "interrupted";
-  }
-  return "";
+std::string_view to_text(const CellResult& result) {
+  if (result.status == Status::planned) return "not started";
+  return result.before ? "done before" : attnlab::to_text(result.status);
 }
 
-int LaunchResult::count(Outcome::Kind kind) const {
-  return static_cast<int>(std::ranges::count(outcomes, kind, &Outcome::kind));
+int LaunchResult::count(Status status, bool before) const {
+  return static_cast<int>(std::ranges::count_if(cells, [&](const CellResult& cell) {
+    return cell.status == status && cell.before == before;
+  }));
 }
 
 int LaunchResult::exit_code() const {
   if (interrupted) return kExitInterrupted;
-  const int missing = count(Outcome::Kind::failed) + count(Outcome::Kind::interrupted) +
-                      count(Outcome::Kind::not_started);
+  const int missing =
+      count(Status::failed) + count(Status::interrupted) + count(Status::planned);
   return missing > 0 ? kExitRunsFailed : kExitOk;
 }
 

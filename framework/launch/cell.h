@@ -40,20 +40,22 @@ struct LaunchOptions {
   double grace = 30;  // seconds between asking a worker to stop and killing it
 };
 
-struct Outcome {
-  enum class Kind { not_started, done, finished_before, skipped, failed, interrupted };
-  Kind kind = Kind::not_started;
+/// What came of one cell.
+struct CellResult {
+  Status status = Status::planned;  // planned: it was not started
+  bool before = false;              // done, and already before this launch
   std::int64_t run_id = 0;
-  std::string reason{};         // of all kinds but done
+  std::string reason{};         // where it is not done, or done before
   std::filesystem::path log{};  // where this process started a worker
   double seconds = 0;
 };
-[[nodiscard]] std::string_view to_text(Outcome::Kind kind);
+/// The status, or "done before", "not started".
+[[nodiscard]] std::string_view to_text(const CellResult& result);
 
 struct LaunchResult {
-  std::vector<Outcome> outcomes;  // one per cell, in the same order
-  bool interrupted = false;       // by Ctrl-C or SIGTERM
-  [[nodiscard]] int count(Outcome::Kind kind) const;
+  std::vector<CellResult> cells;  // one per cell, in the same order
+  bool interrupted = false;       // by a signal
+  [[nodiscard]] int count(Status status, bool before = false) const;
   [[nodiscard]] int exit_code() const;
 };
 

@@ -199,7 +199,7 @@ void ChildProcess::signal(int number) {
   if (!end_) ::kill(-pid_, number);
 }
 
-std::optional<ChildEnd> ChildProcess::poll() {
+std::optional<Outcome> ChildProcess::poll() {
   if (end_) return end_;
   siginfo_t ended{};
   if (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
@@ -210,7 +210,7 @@ std::optional<ChildEnd> ChildProcess::poll() {
   int status = 0;
   rusage usage{};
   ::wait4(pid_, &status, 0, &usage);
-  end_ = ChildEnd{WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+  end_ = Outcome{WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                   WIFSIGNALED(status) ? WTERMSIG(status) : 0,
                   seconds(usage.ru_utime) + seconds(usage.ru_stime), now() - started_,
                   usage.ru_maxrss * std::int64_t{1024}};

@@ -14,7 +14,7 @@
 namespace attnlab::launch {
 
 /// How a child ended and what it cost.
-struct ChildEnd {
+struct Outcome {
   int exit_code = 0;  // meaningful when signal is 0
   int signal = 0;
   double cpu_seconds = 0;
@@ -42,14 +42,14 @@ class ChildProcess {
   /// To the child's whole group; does nothing after its end.
   void signal(int number);
   /// Its end, once it has come; never waits. What is left of its group is killed then.
-  [[nodiscard]] std::optional<ChildEnd> poll();
+  [[nodiscard]] std::optional<Outcome> poll();
 
  private:
   pid_t pid_ = -1;
   int report_fd_ = -1;
   std::string partial_;  // a line that has not ended yet
   double started_ = 0;
-  std::optional<ChildEnd> end_;
+  std::optional<Outcome> end_;
 };
 
 }  // namespace attnlab::launch

@@ -12,24 +12,10 @@ namespace attnlab::launch {
 namespace {
 
 using store::ClaimResult;
-using store::RunStatus;
 
 constexpr double kCheckpointEvery = 5;  // seconds
 constexpr double kLookAroundEvery = 2;
 constexpr int kTick = 50;  // milliseconds
-
-Outcome::Kind kind_of(RunStatus status) {
-  switch (status) {
-    case RunStatus::done:
-      return Outcome::Kind::done;
-    case RunStatus::skipped:
-      return Outcome::Kind::skipped;
-    case RunStatus::interrupted:
-      return Outcome::Kind::interrupted;
-    default:
-      return Outcome::Kind::failed;
-  }
-}
 
 }  // namespace
 
@@ -42,7 +28,7 @@ Launcher::Launcher(store::Store& store, std::vector<Cell> cells, LaunchOptions o
   }
   board_.cells = cells_.size();
   board_.jobs = static_cast<std::size_t>(options_.jobs);
-  result_.outcomes.resize(cells_.size());
+  result_.cells.resize(cells_.size());
   attempts_.resize(cells_.size());
   for (Number cell = 0; cell < cells_.size(); ++cell) pending_.push_back(cell);
 }
@@ -107,10 +93,10 @@ bool Launcher::next_elsewhere() {
   const Elsewhere it = elsewhere_.front();
   elsewhere_.pop_front();
   --board_.elsewhere;
-  const RunStatus status = store_.status(it.run_id);
+  const Status status = store_.status(it.run_id);
   // A failure over there counts for both; trying it here as well would do the cell twice.
-  if (status == RunStatus::failed || status == RunStatus::skipped) {
-    end(it.cell, {.kind = kind_of(status),
+  if (status == Status::failed || status == Status::skipped) {
+    end(it.cell, {.status = status,
                   .run_id = it.run_id,
                   .reason = "in another process; see attnlab show " + std::to_string(it.run_id)});
   } else {
@@ -123,13 +109,16 @@ void Launcher::claim(Number number) {
   const Cell& cell = cells_[number];
   if (!cell.refusal.empty()) {
     const auto run_id = store_.record_skipped(cell.record, cell.refusal);
-    end(number, {.kind = Outcome::Kind::skipped, .run_id = run_id, .reason = cell.refusal});
+    end(number, {.status = Status::skipped, .run_id = run_id, .reason = cell.refusal});
     return;
   }
   const store::Claim claim = store_.claim(cell.record, store::Owner::of_this_process());
   switch (claim.result) {
     case ClaimResult::finished_before:
-      settle_before(number, claim.run_id);
+      end(number, {.status = Status::done,
+                   .before = true,
+                   .run_id = claim.run_id,
+                   .reason = fmt::format("finished as run {}", claim.run_id)});
       break;
     case ClaimResult::claimed:
       start(number, claim);
@@ -139,13 +128,6 @@ void Launcher::claim(Number number) {
       ++board_.elsewhere;
       break;
   }
-}
-
-void Launcher::settle_before(Number cell, std::int64_t run_id) {
-  const bool skipped = store_.status(run_id) == RunStatus::skipped;
-  end(cell, {.kind = skipped ? Outcome::Kind::skipped : Outcome::Kind::finished_before,
-             .run_id = run_id,
-             .reason = fmt::format("finished as run {}", run_id)});
 }
 
 void Launcher::start(Number number, const store::Claim& claim) {
@@ -162,8 +144,8 @@ void Launcher::start(Number number, const store::Claim& claim) {
     progress_.note(fmt::format("start        run {}: {}", claim.run_id, cell.label));
     running_[number] = std::move(attempt);
   } catch (const Error& error) {
-    store_.finish(claim.run_id, RunStatus::failed, error.what());
-    end(number, {.kind = Outcome::Kind::failed, .run_id = claim.run_id, .reason = error.what()});
+    store_.finish(claim.run_id, Status::failed, error.what());
+    end(number, {.status = Status::failed, .run_id = claim.run_id, .reason = error.what()});
   }
 }
 
@@ -180,31 +162,31 @@ void Launcher::watch(Number cell, Attempt& attempt) {
     if (report.kind == "sample") seen.doing = report.text;
   }
   attempt.check_silence(options_.silence_limit);
-  if (const auto verdict = attempt.ended()) settle(cell, *verdict);
+  if (const auto ending = attempt.ended()) settle(cell, *ending);
 }
 
 // The worker has ended. Its own word in the store counts; where there is none, the evidence does.
-void Launcher::settle(Number cell, const Verdict& verdict) {
+void Launcher::settle(Number cell, const Ending& ending) {
   const std::unique_ptr<Attempt> attempt = std::move(running_.at(cell));
   running_.erase(cell);
-  Outcome outcome{.run_id = attempt->run_id(),
-                  .reason = verdict.reason,
+  CellResult outcome{.run_id = attempt->run_id(),
+                  .reason = ending.reason,
                   .log = attempt->log(),
                   .seconds = clock_seconds() - attempt->started()};
-  const bool by_us = store_.finish(attempt->run_id(), verdict.status, verdict.reason);
-  const RunStatus status = by_us ? verdict.status : store_.status(attempt->run_id());
+  const bool by_us = store_.finish(attempt->run_id(), ending.status, ending.reason);
+  const Status status = by_us ? ending.status : store_.status(attempt->run_id());
   if (!by_us) outcome.reason = attempt->last_words();
-  outcome.kind = kind_of(status);
+  outcome.status = status;
   if (!attempt->shared) store_.add_facts(attempt->run_id(), {{"shared", "0"}});
-  if (status == RunStatus::done) board_.seconds_of_ended += outcome.seconds;
-  if (status == RunStatus::interrupted && !stopping_ && attempt->last_status().empty()) {
+  if (status == Status::done) board_.seconds_of_ended += outcome.seconds;
+  if (status == Status::interrupted && !stopping_ && attempt->last_status().empty()) {
     // Another grid saw that the worker was dead before we did, and has the cell now.
     board_.running.erase(cell);
     elsewhere_.push_back({cell, attempt->run_id(), clock_seconds() + options_.look_elsewhere});
     ++board_.elsewhere;
     return;
   }
-  if (status == RunStatus::failed && !stopping_ && attempts_[cell] <= options_.retries) {
+  if (status == Status::failed && !stopping_ && attempts_[cell] <= options_.retries) {
     progress_.note(fmt::format("again        run {}: {}: {}", outcome.run_id, cells_[cell].label,
                                outcome.reason));
     board_.running.erase(cell);
@@ -214,38 +196,22 @@ void Launcher::settle(Number cell, const Verdict& verdict) {
   end(cell, std::move(outcome));
 }
 
-void Launcher::end(Number cell, Outcome outcome) {
+void Launcher::end(Number cell, CellResult outcome) {
   board_.running.erase(cell);
-  switch (outcome.kind) {
-    case Outcome::Kind::done:
-      ++board_.done;
-      break;
-    case Outcome::Kind::finished_before:
-      ++board_.finished_before;
-      break;
-    case Outcome::Kind::skipped:
-      ++board_.skipped;
-      break;
-    case Outcome::Kind::interrupted:
-      ++board_.interrupted;
-      break;
-    default:
-      ++board_.failed;
-      break;
-  }
+  ++(outcome.before ? board_.finished_before : board_.count(outcome.status));
   std::string line =
-      fmt::format("{:<12} run {}: {}", to_text(outcome.kind), outcome.run_id, cells_[cell].label);
-  if (outcome.kind == Outcome::Kind::done) {
+      fmt::format("{:<12} run {}: {}", to_text(outcome), outcome.run_id, cells_[cell].label);
+  if (outcome.status == Status::done && !outcome.before) {
     line += " | " + human_duration(outcome.seconds);
-  } else if (outcome.kind != Outcome::Kind::finished_before && !outcome.reason.empty()) {
+  } else if (outcome.status != Status::done && !outcome.reason.empty()) {
     line += ": " + outcome.reason;
   }
-  if (outcome.kind == Outcome::Kind::failed && !outcome.log.empty()) {
+  if (outcome.status == Status::failed && !outcome.log.empty()) {
     line += "\n             log: " + outcome.log.string();
   }
   progress_.note(line);
-  if (outcome.kind == Outcome::Kind::failed && options_.fail_fast) stopping_ = true;
-  result_.outcomes[cell] = std::move(outcome);
+  if (outcome.status == Status::failed && options_.fail_fast) stopping_ = true;
+  result_.cells[cell] = std::move(outcome);
 }
 
 // A step's time means less when another run took its share of the machine.

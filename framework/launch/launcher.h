@@ -38,9 +38,8 @@ class Launcher {
   bool next_elsewhere();
   void claim(Number cell);
   void start(Number cell, const store::Claim& claim);
-  void settle_before(Number cell, std::int64_t run_id);
-  void settle(Number cell, const Verdict& verdict);
-  void end(Number cell, Outcome outcome);
+  void settle(Number cell, const Ending& ending);
+  void end(Number cell, CellResult outcome);
   void watch(Number cell, Attempt& attempt);
   void mark_shared();
   void stop_all();

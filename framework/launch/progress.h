@@ -3,6 +3,7 @@
 ///   line per event. The board is plain data, so that its text can be tested.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -10,7 +11,7 @@
 #include <vector>
 
 #include "framework/launch/worker_protocol.h"
-#include "framework/store/store.h"
+#include "framework/core/status.h"
 
 namespace attnlab::launch {
 
@@ -30,12 +31,19 @@ struct RunningCell {
 struct Board {
   std::size_t cells = 0;
   std::size_t jobs = 1;
-  std::size_t done = 0, failed = 0, skipped = 0, interrupted = 0, finished_before = 0;
+  std::array<std::size_t, kStatusNames.size()> ended{};  // by Status, in this launch
+  std::size_t finished_before = 0;
   std::size_t elsewhere = 0;                     // running in another process
   std::map<std::size_t, RunningCell> running{};  // by cell number
   double seconds_of_ended = 0;                   // summed over runs that ended well
   bool stopping = false;
 
+  [[nodiscard]] std::size_t& count(Status status) {
+    return ended[static_cast<std::size_t>(status)];
+  }
+  [[nodiscard]] std::size_t count(Status status) const {
+    return ended[static_cast<std::size_t>(status)];
+  }
   /// Cells that have not started.
   [[nodiscard]] std::size_t left() const;
   /// Seconds until all is done; -1: unknown. From this grid's own runs and what the workers say.

@@ -55,7 +55,7 @@ std::int64_t last_attempt(const Connection& connection, const std::string& finge
                             fingerprint);
 }
 
-Claim add_attempt(const Connection& connection, const CellRecord& cell, RunStatus status,
+Claim add_attempt(const Connection& connection, const CellRecord& cell, Status status,
                   const std::string& reason) {
   Claim made{ClaimResult::claimed, 0, last_attempt(connection, cell.fingerprint) + 1};
   const auto now = now_ms();
@@ -66,7 +66,7 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, RunStatu
       study_id(connection, cell.study), cell.fingerprint, made.attempt, to_text(status), reason,
       cell.fingerprint_parts, cell.config_json, cell.overrides, now, to_text(cell.kind));
   made.run_id = connection.last_id();
-  if (status != RunStatus::running) {
+  if (status != Status::running) {
     connection.run("UPDATE run_attempts SET ended_ms = ?2 WHERE id = ?1", made.run_id, now);
   }
   write_config(connection, made.run_id, cell.config_json);
@@ -87,7 +87,7 @@ void write_owner(const Connection& connection, std::int64_t run_id, const Owner&
 }
 
 void interrupt_abandoned(const Connection& connection, const LiveAttempt& attempt) {
-  write_end(connection, attempt.run_id, RunStatus::interrupted,
+  write_end(connection, attempt.run_id, Status::interrupted,
             "its process (pid " + std::to_string(attempt.owner.pid) + " on " + attempt.owner.host +
                 ") ended without a word");
 }

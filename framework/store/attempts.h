@@ -32,7 +32,7 @@ struct LiveAttempt {
                                         const std::string& fingerprint);
 
 /// A new row, its flattened config and its place in its study.
-Claim add_attempt(const Connection& connection, const CellRecord& cell, RunStatus status,
+Claim add_attempt(const Connection& connection, const CellRecord& cell, Status status,
                   const std::string& reason);
 void join_study(const Connection& connection, const std::string& study, std::int64_t run_id);
 void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner);

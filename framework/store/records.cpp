@@ -1,6 +1,5 @@
 #include "framework/store/records.h"
 
-#include <array>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -8,9 +7,6 @@
 
 namespace attnlab::store {
 namespace {
-
-constexpr std::array<std::string_view, 6> kStatusNames{"planned", "running", "done",
-                                                       "failed",  "skipped", "interrupted"};
 
 std::string_view goal_name(Goal goal) {
   switch (goal) {
@@ -96,18 +92,7 @@ void flatten(const nlohmann::json& node, const std::string& path,
 
 }  // namespace
 
-std::string_view to_text(RunStatus status) {
-  return kStatusNames[static_cast<std::size_t>(status)];
-}
-
 std::string_view to_text(RunKind kind) { return kind == RunKind::train ? "train" : "time"; }
-
-std::optional<RunStatus> status_from(const std::string& text) {
-  for (std::size_t i = 0; i < kStatusNames.size(); ++i) {
-    if (kStatusNames[i] == text) return static_cast<RunStatus>(i);
-  }
-  return std::nullopt;
-}
 
 std::int64_t now_ms() {
   using namespace std::chrono;
@@ -158,7 +143,7 @@ bool write_heartbeat(const Connection& connection, std::int64_t run_id) {
   return connection.changes() == 1;
 }
 
-bool write_end(const Connection& connection, std::int64_t run_id, RunStatus status,
+bool write_end(const Connection& connection, std::int64_t run_id, Status status,
                const std::string& reason) {
   connection.run(
       "UPDATE run_attempts SET status = ?2, reason = ?3, ended_ms = ?4 "

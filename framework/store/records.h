@@ -17,7 +17,6 @@ struct StampedEvent {
 };
 
 [[nodiscard]] std::int64_t now_ms();
-[[nodiscard]] std::optional<RunStatus> status_from(const std::string& text);
 
 /// Metrics, the event's clock and the summary row of each key. A step that is logged again replaces
 /// what stood there.
@@ -27,7 +26,7 @@ void write_facts(const Connection& connection, std::int64_t run_id, const Facts&
 /// Whether the attempt is still running.
 bool write_heartbeat(const Connection& connection, std::int64_t run_id);
 /// Only a running attempt ends. Whether it did.
-bool write_end(const Connection& connection, std::int64_t run_id, RunStatus status,
+bool write_end(const Connection& connection, std::int64_t run_id, Status status,
                const std::string& reason);
 /// config_json flattened into the table `configs`. Throws Error when it is no JSON object.
 void write_config(const Connection& connection, std::int64_t run_id,

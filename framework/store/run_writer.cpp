@@ -63,7 +63,7 @@ struct RunWriter::Impl {
 
   /// One transaction: heartbeat, events, facts and, at the end, the status. False: the attempt was
   /// ended by somebody else, and nothing was written.
-  bool write(const Batch& batch, const std::optional<std::pair<RunStatus, std::string>>& end) {
+  bool write(const Batch& batch, const std::optional<std::pair<Status, std::string>>& end) {
     Transaction transaction(connection);
     if (!write_heartbeat(connection, run_id)) return false;
     write_events(connection, run_id, batch.events);
@@ -74,7 +74,7 @@ struct RunWriter::Impl {
   }
 
   /// Empty when all is well; otherwise the batch is back in the queue and the problem is told.
-  std::string flush(const std::optional<std::pair<RunStatus, std::string>>& end = std::nullopt) {
+  std::string flush(const std::optional<std::pair<Status, std::string>>& end = std::nullopt) {
     Batch batch = take();
     try {
       const bool running = write(batch, end);
@@ -155,7 +155,7 @@ std::optional<std::string> RunWriter::problem() const {
   return impl_->problem;
 }
 
-void RunWriter::finish(RunStatus status, const std::string& reason) {
+void RunWriter::finish(Status status, const std::string& reason) {
   impl_->stop();
   if (impl_->closed) return;
   const auto waiting = impl_->pending.events.size();

@@ -52,7 +52,7 @@ Claim Store::claim(const CellRecord& cell, const Owner& owner) {
     }
     interrupt_abandoned(connection, *live);
   }
-  const auto made = add_attempt(connection, cell, RunStatus::running, "");
+  const auto made = add_attempt(connection, cell, Status::running, "");
   write_owner(connection, made.run_id, owner);
   transaction.commit();
   return made;
@@ -78,7 +78,7 @@ std::int64_t Store::record_skipped(const CellRecord& cell, const std::string& re
   if (run_id != 0) {
     join_study(connection, cell.study, run_id);
   } else {
-    run_id = add_attempt(connection, cell, RunStatus::skipped, reason).run_id;
+    run_id = add_attempt(connection, cell, Status::skipped, reason).run_id;
   }
   transaction.commit();
   return run_id;
@@ -97,7 +97,7 @@ void Store::heartbeat(std::int64_t run_id) {
   transaction.commit();
 }
 
-bool Store::finish(std::int64_t run_id, RunStatus status, const std::string& reason) {
+bool Store::finish(std::int64_t run_id, Status status, const std::string& reason) {
   Transaction transaction(impl_->connection);
   const bool ended = write_end(impl_->connection, run_id, status, reason);
   transaction.commit();
@@ -148,7 +148,7 @@ void Store::add_events(std::int64_t run_id, const std::vector<MetricEvent>& even
   transaction.commit();
 }
 
-RunStatus Store::status(std::int64_t run_id) const {
+Status Store::status(std::int64_t run_id) const {
   auto statement = impl_->connection.prepare("SELECT status FROM run_attempts WHERE id = ?1");
   if (!statement.bind(run_id).step()) unknown_run(impl_->connection, run_id);
   return status_from(statement.text(0)).value();

@@ -11,11 +11,9 @@
 #include <vector>
 
 #include "framework/core/metric.h"
+#include "framework/core/status.h"
 
 namespace attnlab::store {
-
-enum class RunStatus { planned, running, done, failed, skipped, interrupted };
-[[nodiscard]] std::string_view to_text(RunStatus status);
 
 enum class RunKind { train, time };
 [[nodiscard]] std::string_view to_text(RunKind kind);
@@ -76,13 +74,13 @@ class Store {
   void set_owner(std::int64_t run_id, const Owner& owner);  // the worker, once it started
   void heartbeat(std::int64_t run_id);
   /// Ends an attempt; only a running one changes. Returns whether it did.
-  bool finish(std::int64_t run_id, RunStatus status, const std::string& reason);
+  bool finish(std::int64_t run_id, Status status, const std::string& reason);
   void add_facts(std::int64_t run_id, const Facts& facts);
   void add_environment(std::int64_t run_id, const Facts& environment);
   void add_artifact(std::int64_t run_id, const std::string& kind, const std::string& path);
   /// All of it in one transaction.
   void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
-  [[nodiscard]] RunStatus status(std::int64_t run_id) const;
+  [[nodiscard]] Status status(std::int64_t run_id) const;
   /// Marks running attempts whose owner is dead as interrupted. Returns how many.
   int reap_dead();
   /// Folds the WAL back; a no-op where another process holds the checkpoint lock. Nothing else does
@@ -108,7 +106,7 @@ class RunWriter : public MetricSink {
   void fact(std::string_view name, std::string_view text) override;
   [[nodiscard]] std::optional<std::string> problem() const;
   /// Writes what is left and the final status in one transaction; after that the sink is closed.
-  void finish(RunStatus status, const std::string& reason);
+  void finish(Status status, const std::string& reason);
 
  private:
   struct Impl;

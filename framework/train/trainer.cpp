@@ -39,7 +39,7 @@ class Run {
                                   .steps = config_.steps}),
         optimizer_(request.model.parameters(), config_) {}
 
-  TrainResult go() {
+  Ending go() {
     reset_peaks();
     record_conditions();
     for (step_ = 0; step_ < config_.steps; ++step_) {
@@ -192,11 +192,11 @@ class Run {
     request_.sink.fact("loss_chain", losses_.hex());
   }
 
-  [[nodiscard]] TrainResult failed(const std::string& reason) const {
-    return {TrainResult::Status::failed, reason};
+  [[nodiscard]] Ending failed(const std::string& reason) const {
+    return {Status::failed, reason};
   }
-  [[nodiscard]] TrainResult interrupted(std::int64_t done) const {
-    return {TrainResult::Status::interrupted,
+  [[nodiscard]] Ending interrupted(std::int64_t done) const {
+    return {Status::interrupted,
             "stopped after step " + std::to_string(done) + " of " + std::to_string(config_.steps)};
   }
 
@@ -214,6 +214,6 @@ class Run {
 
 }  // namespace
 
-TrainResult train(const TrainRequest& request) { return Run(request).go(); }
+Ending train(const TrainRequest& request) { return Run(request).go(); }
 
 }  // namespace attnlab::train

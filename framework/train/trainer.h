@@ -9,6 +9,7 @@
 
 #include "framework/config/run_config.h"
 #include "framework/core/metric.h"
+#include "framework/core/status.h"
 #include "framework/data/dataset.h"
 #include "framework/model/transformer.h"
 
@@ -35,14 +36,8 @@ struct TrainRequest {
   const std::atomic<bool>& stop;  // set from a signal handler: the step is finished, then it ends
 };
 
-struct TrainResult {
-  enum class Status { done, failed, interrupted };
-  Status status = Status::done;
-  std::string reason;  // empty when done
-};
-
 /// Trains for train.steps optimiser steps, validating every train.eval_every and at the end.
-/// Stops as failed at the first loss or gradient norm that is not finite.
-[[nodiscard]] TrainResult train(const TrainRequest& request);
+/// Ends as done, interrupted, or failed: at the first loss or gradient norm that is not finite.
+[[nodiscard]] Ending train(const TrainRequest& request);
 
 }  // namespace attnlab::train

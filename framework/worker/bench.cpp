@@ -70,7 +70,8 @@ Started start(const launch::RunSpec& spec, const std::vector<std::string>& secti
 }
 
 Ending ending(bool whole) {
-  return whole ? Ending{} : interrupted("stopped; the lengths that were done are stored");
+  return whole ? Ending{}
+               : Ending{Status::interrupted, "stopped; the lengths that were done are stored"};
 }
 
 Ending time_attention(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter,

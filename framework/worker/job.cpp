@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "framework/core/error.h"
 #include "framework/worker/log.h"
 #include "framework/worker/parent_watch.h"
 
@@ -21,6 +22,21 @@ bool is_out_of_memory(const std::string& message) {
   return message.find("not enough memory") != std::string::npos ||
          message.find("can't allocate memory") != std::string::npos ||
          message.find("out of memory") != std::string::npos;
+}
+
+Ending failed(const std::string& reason) { return {Status::failed, reason}; }
+
+int exit_code(Status status) {
+  switch (status) {
+    case Status::done:
+      return kExitOk;
+    case Status::skipped:
+      return launch::kWorkerSkipped;
+    case Status::interrupted:
+      return kExitInterrupted;
+    default:
+      return kExitError;
+  }
 }
 
 Ending guarded(const std::string& where, const std::function<Ending()>& work) {
@@ -76,10 +92,10 @@ int perform(const launch::RunSpec& spec, const std::string& where, const Work& w
   if (ending.reason.empty()) {
     log_info("done");
   } else {
-    log_error(std::string(store::to_text(ending.status)) + ": " + ending.reason);
+    log_error(std::string(to_text(ending.status)) + ": " + ending.reason);
   }
-  reporter.end(std::string(store::to_text(ending.status)), ending.reason);
-  return ending.exit_code;
+  reporter.end(std::string(to_text(ending.status)), ending.reason);
+  return exit_code(ending.status);
 }
 
 }  // namespace attnlab::worker

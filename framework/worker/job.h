@@ -5,26 +5,15 @@
 #include <functional>
 #include <string>
 
-#include "framework/core/error.h"
+#include "framework/core/status.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/store/store.h"
 #include "framework/worker/reporter.h"
 
 namespace attnlab::worker {
 
-struct Ending {
-  store::RunStatus status = store::RunStatus::done;
-  std::string reason{};
-  int exit_code = kExitOk;
-};
-[[nodiscard]] inline Ending failed(const std::string& reason) {
-  return {store::RunStatus::failed, reason, kExitError};
-}
 [[nodiscard]] inline Ending skipped(const std::string& reason) {
-  return {store::RunStatus::skipped, reason, launch::kWorkerSkipped};
-}
-[[nodiscard]] inline Ending interrupted(const std::string& reason) {
-  return {store::RunStatus::interrupted, reason, kExitInterrupted};
+  return {Status::skipped, reason};
 }
 
 /// Ends a run whose results can no longer be stored: going on would be for nothing. A disk that is

@@ -56,18 +56,6 @@ std::string refusal(const LoadedPlugin& plugin, const AttentionShape& shape,
   return plugin.refuses(shape, sections.attention);
 }
 
-Ending ending_of(const train::TrainResult& result) {
-  switch (result.status) {
-    case train::TrainResult::Status::done:
-      return {};
-    case train::TrainResult::Status::failed:
-      return failed(result.reason);
-    case train::TrainResult::Status::interrupted:
-      break;
-  }
-  return interrupted(result.reason);
-}
-
 Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& reporter,
                   StoreWatch store_watch) {
   const auto sections = read_sections(spec.config);
@@ -103,8 +91,8 @@ Ending train_cell(const launch::RunSpec& spec, MetricSink& sink, Reporter& repor
                exact_number(progress.value));
     }
   };
-  return ending_of(
-      train::train({sections.run, sections.train, *dataset, model, sink, report, stop_requested}));
+  return train::train(
+      {sections.run, sections.train, *dataset, model, sink, report, stop_requested});
 }
 
 }  // namespace

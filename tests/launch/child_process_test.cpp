@@ -37,10 +37,10 @@ bool running(pid_t pid) {
   return static_cast<bool>(in >> id >> name >> state) && state != "Z" && state != "X";
 }
 
-ChildEnd wait_for(ChildProcess& child) {
-  std::optional<ChildEnd> end;
+Outcome wait_for(ChildProcess& child) {
+  std::optional<Outcome> end;
   EXPECT_TRUE(within(5, [&] { return (end = child.poll()).has_value(); }));
-  return end.value_or(ChildEnd{});
+  return end.value_or(Outcome{});
 }
 
 struct ChildProcessTest : testing::Test {
@@ -84,7 +84,7 @@ TEST_F(ChildProcessTest, reading_never_waits) {
 
 TEST_F(ChildProcessTest, exit_codes_and_signals_are_told_apart) {
   ChildProcess exits(shell("exit 7"), log), dies(shell("kill -SEGV $$"), log);
-  const ChildEnd code = wait_for(exits), signal = wait_for(dies);
+  const Outcome code = wait_for(exits), signal = wait_for(dies);
   EXPECT_EQ(code.exit_code, 7);
   EXPECT_EQ(code.signal, 0);
   EXPECT_EQ(signal.signal, SIGSEGV);

@@ -19,7 +19,7 @@ namespace {
 
 using attnlab::launch::Report;
 using attnlab::launch::RunSpec;
-using attnlab::store::RunStatus;
+using attnlab::Status;
 
 volatile std::sig_atomic_t stop_asked = 0;
 void on_stop(int) { stop_asked = 1; }
@@ -43,7 +43,7 @@ void eat_memory() {
   while (true) eaten.emplace_back(4 << 20, 'x');
 }
 
-int end(attnlab::store::RunWriter& writer, RunStatus status, const std::string& reason, int code) {
+int end(attnlab::store::RunWriter& writer, Status status, const std::string& reason, int code) {
   writer.finish(status, reason);
   report({.kind = "end", .text = reason, .status = std::string(to_text(status))});
   return code;
@@ -81,11 +81,11 @@ int run(const RunSpec& spec) {
   const long steps = std::stol(text_of(spec, "steps")), ms = std::stol(text_of(spec, "step_ms"));
   report({.kind = "start", .steps = steps});
   if (how == "refuse") {
-    return end(writer, RunStatus::skipped, "odd head_dim", attnlab::launch::kWorkerSkipped);
+    return end(writer, Status::skipped, "odd head_dim", attnlab::launch::kWorkerSkipped);
   }
   for (long step = 1; step <= steps; ++step) {
     if (step == 3) misbehave(spec, how);
-    if (stop_asked) return end(writer, RunStatus::interrupted, "SIGTERM", 0);
+    if (stop_asked) return end(writer, Status::interrupted, "SIGTERM", 0);
     sleep_ms(ms);
     writer.add({.step = step,
                 .tokens_seen = step * 10,
@@ -96,8 +96,8 @@ int run(const RunSpec& spec) {
             .loss = 1.0 / step,
             .seconds_left = (steps - step) * ms * 1e-3});
   }
-  if (how == "fail") return end(writer, RunStatus::failed, "the loss became NaN at step 2", 1);
-  return end(writer, RunStatus::done, "", 0);
+  if (how == "fail") return end(writer, Status::failed, "the loss became NaN at step 2", 1);
+  return end(writer, Status::done, "", 0);
 }
 
 }  // namespace

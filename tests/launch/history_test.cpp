@@ -8,7 +8,6 @@
 namespace attnlab::launch {
 namespace {
 
-using store::RunStatus;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -29,7 +28,7 @@ struct HistoryTest : testing::Test {
   std::string file = (folder / "runs.db").string();
   store::Store results{file};
 
-  std::int64_t add(const store::CellRecord& record, RunStatus status) {
+  std::int64_t add(const store::CellRecord& record, Status status) {
     const auto id = results.claim(record, store::Owner::of_this_process()).run_id;
     results.finish(id, status, "because");
     return id;
@@ -43,8 +42,8 @@ TEST(History, is_empty_without_a_database_and_makes_none) {
 }
 
 TEST_F(HistoryTest, knows_the_newest_attempt_of_a_fingerprint) {
-  add(cell("a", "d", "1"), RunStatus::failed);
-  const auto second = add(cell("a", "d", "1"), RunStatus::interrupted);
+  add(cell("a", "d", "1"), Status::failed);
+  const auto second = add(cell("a", "d", "1"), Status::interrupted);
   const History history(file);
   ASSERT_NE(history.newest(cell("a", "d", "1").fingerprint), nullptr);
   EXPECT_EQ(history.newest(cell("a", "d", "1").fingerprint)->id, second);
@@ -53,9 +52,9 @@ TEST_F(HistoryTest, knows_the_newest_attempt_of_a_fingerprint) {
 }
 
 TEST_F(HistoryTest, a_relative_has_the_same_config_and_is_finished_where_one_is) {
-  const auto done = add(cell("a", "d", "1"), RunStatus::done);
-  add(cell("a", "d", "2"), RunStatus::failed);
-  add(cell("b", "d", "3"), RunStatus::done);
+  const auto done = add(cell("a", "d", "1"), Status::done);
+  add(cell("a", "d", "2"), Status::failed);
+  add(cell("b", "d", "3"), Status::done);
   const History history(file);
   ASSERT_NE(history.relative(cell("a", "d", "3")), nullptr);
   EXPECT_EQ(history.relative(cell("a", "d", "3"))->id, done);
@@ -64,8 +63,8 @@ TEST_F(HistoryTest, a_relative_has_the_same_config_and_is_finished_where_one_is)
 }
 
 TEST_F(HistoryTest, same_but_code_is_finished_on_the_same_data) {
-  const auto done = add(cell("a", "d", "1"), RunStatus::done);
-  add(cell("b", "d", "1"), RunStatus::failed);
+  const auto done = add(cell("a", "d", "1"), Status::done);
+  add(cell("b", "d", "1"), Status::failed);
   const History history(file);
   ASSERT_NE(history.same_but_code(cell("a", "d", "9")), nullptr);
   EXPECT_EQ(history.same_but_code(cell("a", "d", "9"))->id, done);

@@ -57,7 +57,7 @@ struct LauncherTest : testing::Test {
   LaunchResult launch(std::vector<Cell> cells) {
     return Launcher(results, std::move(cells), options, progress).run();
   }
-  Outcome launch_one(const Cell& cell) { return launch({cell}).outcomes.at(0); }
+  CellResult launch_one(const Cell& cell) { return launch({cell}).cells.at(0); }
 
   /// The first column of an answer, in words.
   [[nodiscard]] std::vector<std::string> ask(const std::string& sql) const {

@@ -7,7 +7,6 @@
 namespace attnlab::launch {
 namespace {
 
-using Kind = Outcome::Kind;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -26,8 +25,8 @@ TEST_F(StopTest, the_first_signal_lets_workers_end_their_step_and_starts_no_more
   const LaunchResult result = launch({cell("a", "well", 1000, 20), cell("b")});
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(result.exit_code(), kExitInterrupted);
-  EXPECT_EQ(result.outcomes[0].kind, Kind::interrupted);
-  EXPECT_EQ(result.outcomes[1].kind, Kind::not_started);
+  EXPECT_EQ(result.cells[0].status, Status::interrupted);
+  EXPECT_EQ(result.cells[1].status, Status::planned);
   EXPECT_THAT(ask("SELECT status || ': ' || reason FROM runs"),
               ElementsAre("interrupted: SIGTERM"));
   EXPECT_NE(ask("SELECT count(*) FROM metrics").at(0), "0");
@@ -35,14 +34,14 @@ TEST_F(StopTest, the_first_signal_lets_workers_end_their_step_and_starts_no_more
 
 TEST_F(StopTest, sigterm_is_taken_as_ctrl_c_is) {
   const auto signal = later(200, SIGTERM);
-  EXPECT_EQ(launch_one(cell("a", "well", 1000, 20)).kind, Kind::interrupted);
+  EXPECT_EQ(launch_one(cell("a", "well", 1000, 20)).status, Status::interrupted);
 }
 
 TEST_F(StopTest, the_second_signal_kills) {
   options.grace = 60;
   const auto first = later(200, SIGINT), second = later(400, SIGINT);
-  const Outcome outcome = launch_one(cell("a", "hang"));
-  EXPECT_EQ(outcome.kind, Kind::interrupted);
+  const CellResult outcome = launch_one(cell("a", "hang"));
+  EXPECT_EQ(outcome.status, Status::interrupted);
   EXPECT_EQ(outcome.reason, "stopped; the worker had to be killed");
   EXPECT_THAT(ask("SELECT status FROM runs"), ElementsAre("interrupted"));
 }
@@ -58,7 +57,7 @@ TEST_F(StopTest, an_interrupted_cell_runs_on_the_next_start) {
     const auto signal = later(200, SIGINT);
     launch_one(cell("a", "well", 30, 20));
   }
-  EXPECT_EQ(launch_one(cell("a", "well", 30, 20)).kind, Kind::done);
+  EXPECT_EQ(launch_one(cell("a", "well", 30, 20)).status, Status::done);
   EXPECT_THAT(ask("SELECT status || attempt FROM runs ORDER BY id"),
               ElementsAre("interrupted1", "done2"));
 }
@@ -84,12 +83,12 @@ TEST_F(SharedWorkTest, a_cell_that_runs_elsewhere_is_waited_for) {
   const auto run_id = claim_for(store::Owner::of_this_process());
   std::jthread other([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    store::Store(database).finish(run_id, store::RunStatus::done, "");
+    store::Store(database).finish(run_id, Status::done, "");
   });
   const LaunchResult result = launch({cell("a"), cell("b")});
-  EXPECT_EQ(result.outcomes[0].kind, Kind::finished_before);
-  EXPECT_EQ(result.outcomes[0].run_id, run_id);
-  EXPECT_EQ(result.outcomes[1].kind, Kind::done);
+  EXPECT_TRUE(result.cells[0].before);
+  EXPECT_EQ(result.cells[0].run_id, run_id);
+  EXPECT_EQ(result.cells[1].status, Status::done);
 }
 
 TEST_F(SharedWorkTest, a_cell_whose_owner_dies_becomes_ours) {
@@ -103,7 +102,7 @@ TEST_F(SharedWorkTest, a_cell_whose_owner_dies_becomes_ours) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     ::kill(other, SIGKILL);
   });
-  EXPECT_EQ(launch_one(cell("a")).kind, Kind::done);
+  EXPECT_EQ(launch_one(cell("a")).status, Status::done);
   EXPECT_THAT(ask("SELECT status || attempt FROM runs ORDER BY id"),
               ElementsAre("interrupted1", "done2"));
 }
@@ -112,10 +111,10 @@ TEST_F(SharedWorkTest, a_failure_elsewhere_counts_and_is_not_done_twice) {
   const auto run_id = claim_for(store::Owner::of_this_process());
   std::jthread other([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-    store::Store(database).finish(run_id, store::RunStatus::failed, "no luck");
+    store::Store(database).finish(run_id, Status::failed, "no luck");
   });
-  const Outcome outcome = launch_one(cell("a"));
-  EXPECT_EQ(outcome.kind, Kind::failed);
+  const CellResult outcome = launch_one(cell("a"));
+  EXPECT_EQ(outcome.status, Status::failed);
   EXPECT_EQ(outcome.run_id, run_id);
   EXPECT_THAT(outcome.reason, HasSubstr("in another process"));
 }

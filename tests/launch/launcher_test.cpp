@@ -6,7 +6,6 @@
 namespace attnlab::launch {
 namespace {
 
-using Kind = Outcome::Kind;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -16,14 +15,14 @@ using testing::ThrowsMessage;
 
 TEST_F(LauncherTest, every_cell_runs_once_and_is_stored) {
   const LaunchResult result = launch({cell("a"), cell("b"), cell("c")});
-  EXPECT_EQ(result.count(Kind::done), 3);
+  EXPECT_EQ(result.count(Status::done), 3);
   EXPECT_EQ(result.exit_code(), kExitOk);
   EXPECT_THAT(ask("SELECT status FROM runs"), ElementsAre("done", "done", "done"));
   EXPECT_THAT(ask("SELECT count(*) FROM metrics"), ElementsAre("9"));
 }
 
 TEST_F(LauncherTest, each_attempt_has_a_folder_with_spec_and_log) {
-  const Outcome outcome = launch_one(cell("a"));
+  const CellResult outcome = launch_one(cell("a"));
   const auto run_folder = folder / (cell("a").record.fingerprint.substr(0, 12) + "-1");
   EXPECT_EQ(outcome.log, run_folder / "log.txt");
   EXPECT_THAT(read_file(outcome.log), StartsWith("fake worker on "));
@@ -69,10 +68,10 @@ TEST_F(LauncherTest, other_workers_are_found_by_their_name) {
 }
 
 TEST_F(LauncherTest, finished_cells_are_not_run_again_and_said_so) {
-  const Outcome first = launch_one(cell("a"));
+  const CellResult first = launch_one(cell("a"));
   progress.notes.clear();
-  const Outcome second = launch_one(cell("a"));
-  EXPECT_EQ(second.kind, Kind::finished_before);
+  const CellResult second = launch_one(cell("a"));
+  EXPECT_TRUE(second.before);
   EXPECT_EQ(second.run_id, first.run_id);
   EXPECT_THAT(progress.notes, ElementsAre("done before  run 1: a"));
 }
@@ -80,33 +79,33 @@ TEST_F(LauncherTest, finished_cells_are_not_run_again_and_said_so) {
 TEST_F(LauncherTest, a_refused_cell_is_stored_as_skipped_and_no_worker_starts) {
   Cell refused = cell("a");
   refused.refusal = "dense cannot do that";
-  EXPECT_EQ(launch_one(refused).kind, Kind::skipped);
+  EXPECT_EQ(launch_one(refused).status, Status::skipped);
   EXPECT_THAT(ask("SELECT status || ': ' || reason FROM runs"),
               ElementsAre("skipped: dense cannot do that"));
   EXPECT_THAT(progress.notes, ElementsAre("skipped      run 1: a: dense cannot do that"));
 }
 
 TEST_F(LauncherTest, a_refusal_by_the_worker_is_skipped_with_its_reason) {
-  const Outcome outcome = launch_one(cell("a", "refuse"));
-  EXPECT_EQ(outcome.kind, Kind::skipped);
+  const CellResult outcome = launch_one(cell("a", "refuse"));
+  EXPECT_EQ(outcome.status, Status::skipped);
   EXPECT_EQ(outcome.reason, "odd head_dim");
   EXPECT_THAT(ask("SELECT status || ': ' || reason FROM runs"),
               ElementsAre("skipped: odd head_dim"));
-  EXPECT_EQ(launch_one(cell("b", "refuse_unsaid")).kind, Kind::skipped);
+  EXPECT_EQ(launch_one(cell("b", "refuse_unsaid")).status, Status::skipped);
 }
 
 TEST_F(LauncherTest, a_failure_does_not_stop_the_rest) {
   const LaunchResult result =
       launch({cell("a", "crash"), cell("b", "exit"), cell("c", "fail"), cell("d")});
-  EXPECT_EQ(result.count(Kind::failed), 3);
-  EXPECT_EQ(result.count(Kind::done), 1);
+  EXPECT_EQ(result.count(Status::failed), 3);
+  EXPECT_EQ(result.count(Status::done), 1);
   EXPECT_EQ(result.exit_code(), kExitRunsFailed);
   EXPECT_THAT(ask("SELECT status FROM runs ORDER BY id"),
               ElementsAre("failed", "failed", "failed", "done"));
 }
 
 TEST_F(LauncherTest, a_crash_is_named_by_its_signal_and_keeps_log_and_metrics) {
-  const Outcome outcome = launch_one(cell("a", "crash", 3, 600));
+  const CellResult outcome = launch_one(cell("a", "crash", 3, 600));
   EXPECT_THAT(outcome.reason,
               StartsWith("ended by SIGSEGV (Segmentation fault). The log ends:\nfake worker"));
   EXPECT_THAT(ask("SELECT reason FROM runs"), ElementsAre(outcome.reason));
@@ -124,7 +123,7 @@ TEST_F(LauncherTest, the_workers_own_words_about_a_failure_stand) {
 }
 
 TEST_F(LauncherTest, a_failed_allocation_is_named_as_memory) {
-  const Outcome outcome = launch_one(cell("a", "bad_alloc"));
+  const CellResult outcome = launch_one(cell("a", "bad_alloc"));
   EXPECT_THAT(outcome.reason, StartsWith("out of memory (peak "));
   EXPECT_THAT(outcome.reason, HasSubstr("std::bad_alloc"));
 }
@@ -132,18 +131,18 @@ TEST_F(LauncherTest, a_failed_allocation_is_named_as_memory) {
 TEST_F(LauncherTest, a_worker_that_hangs_is_killed_after_the_limit) {
   options.silence_limit = 0.3;
   const LaunchResult result = launch({cell("a", "hang"), cell("b")});
-  EXPECT_EQ(result.outcomes[0].kind, Kind::failed);
-  EXPECT_THAT(result.outcomes[0].reason, StartsWith("no sign of life for "));
-  EXPECT_EQ(result.outcomes[1].kind, Kind::done);
+  EXPECT_EQ(result.cells[0].status, Status::failed);
+  EXPECT_THAT(result.cells[0].reason, StartsWith("no sign of life for "));
+  EXPECT_EQ(result.cells[1].status, Status::done);
 }
 
 TEST_F(LauncherTest, rubbish_among_the_reports_is_passed_over) {
-  EXPECT_EQ(launch_one(cell("a", "rubbish")).kind, Kind::done);
+  EXPECT_EQ(launch_one(cell("a", "rubbish")).status, Status::done);
 }
 
 TEST_F(LauncherTest, retries_are_new_attempts) {
   options.retries = 1;
-  EXPECT_EQ(launch_one(cell("a", "crash_once")).kind, Kind::done);
+  EXPECT_EQ(launch_one(cell("a", "crash_once")).status, Status::done);
   EXPECT_THAT(ask("SELECT status || attempt FROM runs ORDER BY id"),
               ElementsAre("failed1", "done2"));
   EXPECT_THAT(progress.notes, Contains(StartsWith("again        run 1: a: ended by SIGABRT")));
@@ -151,19 +150,19 @@ TEST_F(LauncherTest, retries_are_new_attempts) {
 
 TEST_F(LauncherTest, retries_end) {
   options.retries = 2;
-  EXPECT_EQ(launch_one(cell("a", "exit")).kind, Kind::failed);
+  EXPECT_EQ(launch_one(cell("a", "exit")).status, Status::failed);
   EXPECT_THAT(ask("SELECT count(*) FROM runs"), ElementsAre("3"));
 }
 
 TEST_F(LauncherTest, a_failed_cell_is_tried_again_on_the_next_start) {
   launch_one(cell("a", "crash_once"));
-  EXPECT_EQ(launch_one(cell("a", "crash_once")).kind, Kind::done);
+  EXPECT_EQ(launch_one(cell("a", "crash_once")).status, Status::done);
 }
 
 TEST_F(LauncherTest, fail_fast_stops_the_rest) {
   options.fail_fast = true;
   const LaunchResult result = launch({cell("a", "exit"), cell("b")});
-  EXPECT_EQ(result.outcomes[1].kind, Kind::not_started);
+  EXPECT_EQ(result.cells[1].status, Status::planned);
   EXPECT_EQ(result.exit_code(), kExitRunsFailed);
 }
 
@@ -175,7 +174,7 @@ TEST_F(LauncherTest, the_environment_is_stored_beside_the_run) {
 }
 
 TEST_F(LauncherTest, the_owner_of_a_running_row_is_the_worker) {
-  const Outcome outcome = launch_one(cell("a", "well"));
+  const CellResult outcome = launch_one(cell("a", "well"));
   EXPECT_THAT(ask("SELECT owner_pid FROM run_attempts"),
               testing::Not(ElementsAre(std::to_string(::getpid()))));
   EXPECT_THAT(ask("SELECT owner_start_ticks > 0 FROM run_attempts"), ElementsAre("1"));
@@ -194,8 +193,8 @@ TEST_F(LauncherTest, a_worker_that_cannot_run_fails_its_cell) {
   write_file(folder / "worker", "this is no program");
   std::filesystem::permissions(folder / "worker", std::filesystem::perms::owner_all);
   options.worker = folder / "worker";
-  const Outcome outcome = launch_one(cell("a"));
-  EXPECT_EQ(outcome.kind, Kind::failed);
+  const CellResult outcome = launch_one(cell("a"));
+  EXPECT_EQ(outcome.status, Status::failed);
   EXPECT_THAT(outcome.reason, HasSubstr("worker': Exec format error"));
   EXPECT_THAT(ask("SELECT status FROM runs"), ElementsAre("failed"));
 }
@@ -218,7 +217,7 @@ TEST_F(LauncherTest, a_worker_that_eats_the_memory_of_its_group_is_killed_for_me
                                     " || exit 99\nexec " + std::string(FAKE_WORKER) + " \"$@\"\n");
   fs::permissions(folder / "worker", fs::perms::owner_all);
   options.worker = folder / "worker";
-  const Outcome outcome = limited ? launch_one(cell("a", "eat")) : Outcome{};
+  const CellResult outcome = limited ? launch_one(cell("a", "eat")) : CellResult{};
   fs::remove(group, error);
   if (!limited || outcome.reason.find("code 99") != std::string::npos) {
     GTEST_SKIP() << "control groups do not limit memory here";

@@ -51,13 +51,16 @@ TEST(CellLine, says_that_a_worker_is_starting) {
 }
 
 TEST(SummaryLine, counts_every_cell_once) {
-  Board board{.cells = 12, .jobs = 1, .done = 3, .failed = 1, .finished_before = 2};
+  Board board{.cells = 12, .jobs = 1, .finished_before = 2};
+  board.count(Status::done) = 3;
+  board.count(Status::failed) = 1;
   board.running[7] = {.label = "dense", .started = 0};
   EXPECT_EQ(summary_line(board, 1), "12 cells: 3 done, 2 done before, 1 failed, 1 running, 5 left");
 }
 
 TEST(SummaryLine, estimates_what_is_left_from_ended_and_running_cells) {
-  Board board{.cells = 4, .jobs = 2, .done = 1, .seconds_of_ended = 100};
+  Board board{.cells = 4, .jobs = 2, .seconds_of_ended = 100};
+  board.count(Status::done) = 1;
   board.running[1] = {.started = 0, .steps = 10, .seconds_left = 50, .reported = 50};
   // 50 s of this one, two more of 100 s each, two at a time.
   EXPECT_EQ(board.seconds_left(50), 125);

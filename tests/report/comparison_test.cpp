@@ -7,7 +7,6 @@
 namespace attnlab::report {
 namespace {
 
-using store::RunStatus;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -34,8 +33,8 @@ class Comparing : public testing::Test {
 TEST_F(Comparing, the_table_as_the_demo_prints_it) {
   add_run(store_, {kNone, 0, 2.5});
   add_run(store_, {kDense, 0, 1.1});
-  add_run(store_, {kDense, 1, 1.2, RunStatus::done, "", {{"shared", "true"}}});
-  add_run(store_, {kHash8, 0, 1.5, RunStatus::done, "", {{"pattern_sees_future", "true"}}});
+  add_run(store_, {kDense, 1, 1.2, Status::done, "", {{"shared", "true"}}});
+  add_run(store_, {kHash8, 0, 1.5, Status::done, "", {{"pattern_sees_future", "true"}}});
   EXPECT_EQ(
       to_text(compared()),
       "data: mnist, T = 784\n"
@@ -73,7 +72,7 @@ TEST_F(Comparing, a_label_names_what_varies_within_one_attention) {
 
 TEST_F(Comparing, runs_that_did_not_end_well_are_counted_and_explained) {
   add_run(store_, {kDense, 0, 1.1});
-  const auto bad = add_run(store_, {kDense, 1, 9.9, RunStatus::failed, "loss is NaN at step 12"});
+  const auto bad = add_run(store_, {kDense, 1, 9.9, Status::failed, "loss is NaN at step 12"});
   const auto comparison = compared();
   const auto text = to_text(comparison);
   EXPECT_THAT(text, HasSubstr("1.100 ")) << "the failed run's metric stays out of the mean";
@@ -83,7 +82,7 @@ TEST_F(Comparing, runs_that_did_not_end_well_are_counted_and_explained) {
 }
 
 TEST_F(Comparing, a_variant_without_numbers_still_has_its_line) {
-  add_run(store_, {kDense, 0, NAN, RunStatus::skipped, "causal only"});
+  add_run(store_, {kDense, 0, NAN, Status::skipped, "causal only"});
   const auto text = to_text(compared());
   EXPECT_THAT(text, HasSubstr("dense"));
   EXPECT_THAT(text, HasSubstr("skipped: causal only"));
@@ -93,7 +92,7 @@ TEST_F(Comparing, synthetic_and_partial_data_are_named) {
   add_run(store_, {kDense,
                    0,
                    1.1,
-                   RunStatus::done,
+                   Status::done,
                    "",
                    {{"data", "digits"}, {"data_synthetic", "true"}, {"data_partial", "true"}}});
   EXPECT_THAT(compared().caption, HasSubstr("data: digits (synthetic, prefix), T = 784"));
@@ -103,7 +102,7 @@ TEST_F(Comparing, a_description_that_says_so_itself_is_not_doubled) {
   add_run(store_, {kDense,
                    0,
                    1.1,
-                   RunStatus::done,
+                   Status::done,
                    "",
                    {{"data", "synthetic digits"}, {"data_synthetic", "true"}}});
   EXPECT_THAT(compared().caption, HasSubstr("data: synthetic digits, T"));
@@ -126,7 +125,7 @@ TEST_F(Comparing, a_study_shows_cells_that_another_study_had_run) {
 
 TEST_F(Comparing, every_data_set_has_its_own_table) {
   add_run(store_, {kDense, 0, 1.1});
-  add_run(store_, {kDense, 0, 3.1, RunStatus::done, "", {}, "digits"});
+  add_run(store_, {kDense, 0, 3.1, Status::done, "", {}, "digits"});
   const auto comparisons = compare(store::Reader(path_), "demo");
   ASSERT_EQ(comparisons.size(), 2u);
   EXPECT_THAT(comparisons[0].caption, HasSubstr("mnist"));

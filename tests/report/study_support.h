@@ -12,7 +12,7 @@ struct Seeded {
   std::string attention;  // JSON: {"name":"dense"}
   int seed = 0;
   double score = 1;  // val/bits_per_dim at the end
-  store::RunStatus status = store::RunStatus::done;
+  Status status = Status::done;
   std::string reason = {};
   store::Facts facts = {};
   std::string dataset = "mnist";

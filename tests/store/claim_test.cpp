@@ -69,7 +69,7 @@ TEST_F(Claims, a_new_cell_is_claimed_as_attempt_one) {
   const auto claim = store_.claim(cell(1), me_);
   EXPECT_EQ(claim.result, ClaimResult::claimed);
   EXPECT_EQ(claim.attempt, 1);
-  EXPECT_EQ(store_.status(claim.run_id), RunStatus::running);
+  EXPECT_EQ(store_.status(claim.run_id), Status::running);
 }
 
 TEST_F(Claims, a_cell_that_runs_is_left_to_its_owner) {
@@ -82,7 +82,7 @@ TEST_F(Claims, a_cell_that_runs_is_left_to_its_owner) {
 
 TEST_F(Claims, a_done_cell_is_not_run_again) {
   const auto first = store_.claim(cell(1), me_);
-  EXPECT_TRUE(store_.finish(first.run_id, RunStatus::done, ""));
+  EXPECT_TRUE(store_.finish(first.run_id, Status::done, ""));
   const auto second = store_.claim(cell(1), me_);
   EXPECT_EQ(second.result, ClaimResult::finished_before);
   EXPECT_EQ(second.run_id, first.run_id);
@@ -90,12 +90,12 @@ TEST_F(Claims, a_done_cell_is_not_run_again) {
 
 TEST_F(Claims, a_failed_cell_is_tried_again_and_the_first_attempt_stays) {
   const auto first = store_.claim(cell(1), me_);
-  store_.finish(first.run_id, RunStatus::failed, "NaN");
+  store_.finish(first.run_id, Status::failed, "NaN");
   EXPECT_EQ(store_.peek(cell(1).fingerprint)->attempt, 2);
   const auto second = store_.claim(cell(1), me_);
   EXPECT_EQ(second.result, ClaimResult::claimed);
   EXPECT_EQ(second.attempt, 2);
-  EXPECT_EQ(store_.status(first.run_id), RunStatus::failed);
+  EXPECT_EQ(store_.status(first.run_id), Status::failed);
 }
 
 TEST_F(Claims, an_attempt_of_a_dead_owner_is_interrupted_and_claimed_anew) {
@@ -104,7 +104,7 @@ TEST_F(Claims, an_attempt_of_a_dead_owner_is_interrupted_and_claimed_anew) {
   const auto second = store_.claim(cell(1), me_);
   EXPECT_EQ(second.result, ClaimResult::claimed);
   EXPECT_EQ(second.attempt, 2);
-  EXPECT_EQ(store_.status(first.run_id), RunStatus::interrupted);
+  EXPECT_EQ(store_.status(first.run_id), Status::interrupted);
   EXPECT_THAT(words(path_, "SELECT reason FROM runs WHERE id = 1"),
               testing::HasSubstr("ended without a word"));
 }
@@ -122,34 +122,34 @@ TEST_F(Claims, the_heartbeat_decides_over_owners_on_other_hosts) {
   EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::running_elsewhere);
   age(70);
   EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::claimed);
-  EXPECT_EQ(store_.status(claim.run_id), RunStatus::interrupted);
+  EXPECT_EQ(store_.status(claim.run_id), Status::interrupted);
 }
 
 TEST_F(Claims, reaping_interrupts_dead_owners_only) {
   const auto dead = store_.claim(cell(1), kDead);
   const auto alive = store_.claim(cell(2), me_);
   EXPECT_EQ(store_.reap_dead(), 1);
-  EXPECT_EQ(store_.status(dead.run_id), RunStatus::interrupted);
-  EXPECT_EQ(store_.status(alive.run_id), RunStatus::running);
+  EXPECT_EQ(store_.status(dead.run_id), Status::interrupted);
+  EXPECT_EQ(store_.status(alive.run_id), Status::running);
 }
 
 TEST_F(Claims, only_a_running_attempt_ends) {
   const auto claim = store_.claim(cell(1), me_);
-  EXPECT_TRUE(store_.finish(claim.run_id, RunStatus::interrupted, "Ctrl-C"));
-  EXPECT_FALSE(store_.finish(claim.run_id, RunStatus::done, ""));
-  EXPECT_EQ(store_.status(claim.run_id), RunStatus::interrupted);
+  EXPECT_TRUE(store_.finish(claim.run_id, Status::interrupted, "Ctrl-C"));
+  EXPECT_FALSE(store_.finish(claim.run_id, Status::done, ""));
+  EXPECT_EQ(store_.status(claim.run_id), Status::interrupted);
 }
 
 TEST_F(Claims, a_skipped_cell_is_recorded_once_per_reason) {
   const auto first = store_.record_skipped(cell(1), "causal only");
   EXPECT_EQ(store_.record_skipped(cell(1), "causal only"), first);
   EXPECT_NE(store_.record_skipped(cell(1), "another reason"), first);
-  EXPECT_EQ(store_.status(first), RunStatus::skipped);
+  EXPECT_EQ(store_.status(first), Status::skipped);
 }
 
 TEST_F(Claims, a_study_contains_cells_that_an_earlier_study_ran) {
   const auto first = store_.claim(cell(1, "early"), me_);
-  store_.finish(first.run_id, RunStatus::done, "");
+  store_.finish(first.run_id, Status::done, "");
   EXPECT_EQ(store_.claim(cell(1, "late"), me_).result, ClaimResult::finished_before);
   EXPECT_EQ(count(path_, "SELECT count(*) FROM study_runs"), 2);
 }

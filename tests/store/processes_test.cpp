@@ -24,7 +24,7 @@ std::string work_off(const std::string& path, int cells) {
       ++claimed;
       RunWriter writer(path, claim.run_id);
       writer.add(event(1, number));
-      writer.finish(RunStatus::done, "");
+      writer.finish(Status::done, "");
     }
     store.checkpoint();
   }

@@ -38,7 +38,7 @@ TEST_F(Writing, finish_saves_everything_and_the_status) {
   RunWriter writer(path_, run_);
   for (int step = 0; step < 1000; ++step) writer.add(event(step, 1.0 / (step + 1)));
   writer.fact("kernel", "flash");
-  writer.finish(RunStatus::done, "");
+  writer.finish(Status::done, "");
   EXPECT_EQ(rows(), 1000);
   EXPECT_EQ(status(), "done");
   EXPECT_EQ(words(path_, "SELECT kernel FROM runs"), "flash");
@@ -83,8 +83,8 @@ TEST_F(Writing, without_finish_events_are_saved_and_the_status_stays) {
 
 TEST_F(Writing, a_second_finish_changes_nothing) {
   RunWriter writer(path_, run_);
-  writer.finish(RunStatus::failed, "NaN");
-  writer.finish(RunStatus::done, "");
+  writer.finish(Status::failed, "NaN");
+  writer.finish(Status::done, "");
   writer.add(event(1, 0.5));
   EXPECT_EQ(status(), "failed");
   EXPECT_EQ(rows(), 0);
@@ -92,12 +92,12 @@ TEST_F(Writing, a_second_finish_changes_nothing) {
 
 TEST_F(Writing, an_attempt_that_somebody_else_ended_is_left_alone) {
   RunWriter writer(path_, run_);
-  Store(path_).finish(run_, RunStatus::interrupted, "reaped");
+  Store(path_).finish(run_, Status::interrupted, "reaped");
   writer.add(event(1, 0.5));
   EXPECT_TRUE(comes_true([&] { return writer.problem().has_value(); }));
   EXPECT_EQ(writer.problem(), "run 1 was ended by another process; nothing more is written");
   writer.add(event(2, 0.5));
-  writer.finish(RunStatus::done, "");
+  writer.finish(Status::done, "");
   EXPECT_EQ(status(), "interrupted");
   EXPECT_EQ(rows(), 0);
 }
@@ -108,7 +108,7 @@ TEST_F(Writing, more_than_memory_may_hold_is_dropped_and_told) {
   huge.metrics.resize(500'001, huge.metrics[0]);
   writer.add(std::move(huge));
   writer.add(event(2, 0.5));
-  writer.finish(RunStatus::done, "all steps");
+  writer.finish(Status::done, "all steps");
   EXPECT_EQ(rows(), 1);
   EXPECT_EQ(words(path_, "SELECT reason FROM runs"),
             "all steps; logged events lost while nothing could be written: 1");
@@ -125,9 +125,9 @@ std::string write_on_full_disk(const std::string& path, std::int64_t run,
   for (int step = 1; step <= 2000; ++step) writer.add(event(step, 1.0 / step));
   if (!comes_true([&] { return writer.problem().has_value(); })) return "no problem was told";
   const auto problem = *writer.problem();
-  const auto refusal = message_of([&] { writer.finish(RunStatus::done, ""); });
+  const auto refusal = message_of([&] { writer.finish(Status::done, ""); });
   make_room();
-  writer.finish(RunStatus::done, "");  // everything was kept
+  writer.finish(Status::done, "");  // everything was kept
   return problem + "\n--\n" + refusal;
 }
 

@@ -57,7 +57,7 @@ struct Spoiled final : Attention {  // gives NaN from optimiser step 3 on
 };
 
 struct Outcome {
-  TrainResult result;
+  Ending result;
   Recorder record;
   at::Tensor weights;
 };
@@ -102,7 +102,7 @@ config::TrainConfig fifty_steps() {
 
 TEST(Trainer, overfits_one_sequence_in_fifty_steps) {
   const auto outcome = run(fifty_steps(), /*starts=*/1);
-  EXPECT_EQ(outcome.result.status, TrainResult::Status::done);
+  EXPECT_EQ(outcome.result.status, Status::done);
   EXPECT_GT(outcome.record.values.at("train/loss").front(), 1.8);  // ln 7 = 1.95
   EXPECT_LT(outcome.record.values.at("train/loss").back(), 0.05);
   EXPECT_LT(outcome.record.values.at("val/bits_per_char").back(), 0.07);
@@ -137,7 +137,7 @@ TEST(Trainer, accumulates_micro_batches_into_the_same_step) {
 
 TEST(Trainer, stops_at_the_first_loss_that_is_not_a_number) {
   const auto outcome = run<Spoiled>(fifty_steps());
-  EXPECT_EQ(outcome.result.status, TrainResult::Status::failed);
+  EXPECT_EQ(outcome.result.status, Status::failed);
   EXPECT_NE(outcome.result.reason.find("the loss is nan at step 4 (the loss of step 3 was "),
             std::string::npos)
       << outcome.result.reason;
@@ -146,7 +146,7 @@ TEST(Trainer, stops_at_the_first_loss_that_is_not_a_number) {
 
 TEST(Trainer, finishes_its_step_when_asked_to_stop) {
   const auto outcome = run(fifty_steps(), 5, 1, /*stop_after=*/7);
-  EXPECT_EQ(outcome.result.status, TrainResult::Status::interrupted);
+  EXPECT_EQ(outcome.result.status, Status::interrupted);
   EXPECT_EQ(outcome.result.reason, "stopped after step 7 of 50");
   EXPECT_EQ(outcome.record.values.at("train/loss").size(), 7u);
 }
@@ -166,7 +166,7 @@ TEST(Trainer, trains_under_bfloat16_autocast) {
   auto train = fifty_steps();
   train.precision = config::Precision::bfloat16;
   const auto outcome = run(train, /*starts=*/1);
-  EXPECT_EQ(outcome.result.status, TrainResult::Status::done) << outcome.result.reason;
+  EXPECT_EQ(outcome.result.status, Status::done) << outcome.result.reason;
   EXPECT_LT(outcome.record.values.at("train/loss").back(), 0.1);
   EXPECT_EQ(outcome.weights.scalar_type(), at::kFloat);
 }

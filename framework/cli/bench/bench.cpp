@@ -19,9 +19,9 @@ namespace {
 std::string failures(const std::vector<BenchRun>& runs, const launch::LaunchResult& result) {
   std::string lines;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const auto& outcome = result.outcomes[i];
-    if (outcome.kind == launch::Outcome::Kind::done) continue;
-    lines += runs[i].label + ": " + std::string(launch::to_text(outcome.kind));
+    const auto& outcome = result.cells[i];
+    if (outcome.status == Status::done && !outcome.before) continue;
+    lines += runs[i].label + ": " + std::string(to_text(outcome));
     if (!outcome.reason.empty()) lines += ": " + outcome.reason;
     lines += "\n";
   }
@@ -72,7 +72,7 @@ int time_what(BenchKind kind, Arguments arguments, Arguments all) {
                                       .runs_dir = request.launch.database.parent_path(),
                                       .silence_limit = request.launch.silence_limit};
   const auto result = launch::Launcher(results, prepared, options, *progress).run();
-  for (std::size_t i = 0; i < runs.size(); ++i) runs[i].id = result.outcomes[i].run_id;
+  for (std::size_t i = 0; i < runs.size(); ++i) runs[i].id = result.cells[i].run_id;
 
   const store::Reader reader(request.launch.database.string());
   if (form == Form::text || form == Form::markdown) {

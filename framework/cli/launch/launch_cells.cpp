@@ -35,7 +35,7 @@ void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest&
 }
 
 int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
-  const bool skipped = result.count(launch::Outcome::Kind::skipped) > 0;
+  const bool skipped = result.count(Status::skipped) > 0;
   // Who asks for one run wants its numbers; in a grid a refused cell is a result.
   if (kind == LaunchKind::run && skipped) return kExitRunsFailed;
   return result.exit_code();
@@ -70,7 +70,7 @@ int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources&
   if (request.json) {
     std::cout << outcomes_as_json(prepared, result);
   } else if (kind == LaunchKind::run) {
-    std::cout << run_summary(prepared.at(0), result.outcomes.at(0), request);
+    std::cout << run_summary(prepared.at(0), result.cells.at(0), request);
   } else {
     std::cout << grid_summary(prepared, result, request);
   }

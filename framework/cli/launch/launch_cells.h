@@ -16,7 +16,7 @@ int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources&
 
 /// What is printed at the end: of one run its last metrics, of a grid the comparison of its study
 /// and the reasons of what failed or was skipped, and the commands that show more.
-[[nodiscard]] std::string run_summary(const launch::Cell& cell, const launch::Outcome& outcome,
+[[nodiscard]] std::string run_summary(const launch::Cell& cell, const launch::CellResult& outcome,
                                       const LaunchRequest& request);
 [[nodiscard]] std::string grid_summary(const std::vector<launch::Cell>& cells,
                                        const launch::LaunchResult& result,

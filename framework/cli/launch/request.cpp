@@ -2,6 +2,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
+#include "framework/core/process.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
@@ -53,19 +54,8 @@ std::string quoted(const std::string& text) {
 
 // So that it can be pasted into a shell.
 std::string command_line(const char* name, Arguments arguments) {
-  constexpr std::string_view kPlain = "_-+=./:,@%";
   std::string line = std::string("attnlab ") + name;
-  for (const auto& word : arguments) {
-    bool plain = !word.empty();
-    for (const unsigned char c : word) {
-      plain &= std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != std::string_view::npos;
-    }
-    std::string shown = word;
-    for (auto at = shown.find('\''); at != std::string::npos; at = shown.find('\'', at + 4)) {
-      shown.replace(at, 1, "'\\''");
-    }
-    line += " " + (plain ? word : "'" + shown + "'");
-  }
+  for (const auto& word : arguments) line += " " + shell_quoted(word);
   return line;
 }
 

@@ -12,7 +12,7 @@
 namespace attnlab::cli {
 namespace {
 
-using launch::Outcome;
+using launch::CellResult;
 
 // " --db FILE" where the commands would look elsewhere without it.
 std::string db_option(const LaunchRequest& request) {
@@ -32,8 +32,8 @@ std::string last_metrics(const store::Reader& reader, std::int64_t run_id) {
 std::string logs(const std::vector<launch::Cell>& cells, const launch::LaunchResult& result) {
   std::string text;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const Outcome& outcome = result.outcomes[i];
-    if (outcome.kind != Outcome::Kind::failed || outcome.log.empty()) continue;
+    const CellResult& outcome = result.cells[i];
+    if (outcome.status != Status::failed || outcome.log.empty()) continue;
     text += fmt::format("log of run {} ({}): {}\n", outcome.run_id, cells[i].label,
                         outcome.log.string());
   }
@@ -42,11 +42,11 @@ std::string logs(const std::vector<launch::Cell>& cells, const launch::LaunchRes
 
 std::string counts(const launch::LaunchResult& result) {
   std::vector<std::string> parts;
-  for (const auto kind :
-       {Outcome::Kind::done, Outcome::Kind::finished_before, Outcome::Kind::failed,
-        Outcome::Kind::skipped, Outcome::Kind::interrupted, Outcome::Kind::not_started}) {
-    if (const int count = result.count(kind); count > 0) {
-      parts.push_back(fmt::format("{} {}", count, launch::to_text(kind)));
+  for (const CellResult& kind :
+       {CellResult{Status::done}, CellResult{Status::done, true}, CellResult{Status::failed},
+        CellResult{Status::skipped}, CellResult{Status::interrupted}, CellResult{}}) {
+    if (const int count = result.count(kind.status, kind.before); count > 0) {
+      parts.push_back(fmt::format("{} {}", count, to_text(kind)));
     }
   }
   return join(parts, ", ");
@@ -54,15 +54,14 @@ std::string counts(const launch::LaunchResult& result) {
 
 }  // namespace
 
-std::string run_summary(const launch::Cell& cell, const Outcome& outcome,
+std::string run_summary(const launch::Cell& cell, const CellResult& outcome,
                         const LaunchRequest& request) {
   if (outcome.run_id == 0) return "not started\n";
   std::string text =
-      fmt::format("run {}: {}, {}", outcome.run_id, cell.label, launch::to_text(outcome.kind));
-  if (outcome.kind == Outcome::Kind::done) text += " in " + human_duration(outcome.seconds);
-  const bool explained =
-      outcome.kind != Outcome::Kind::done && outcome.kind != Outcome::Kind::finished_before;
-  text += (explained && !outcome.reason.empty() ? ": " + outcome.reason : "") + "\n";
+      fmt::format("run {}: {}, {}", outcome.run_id, cell.label, to_text(outcome));
+  const bool fresh = outcome.status == Status::done && !outcome.before;
+  if (fresh) text += " in " + human_duration(outcome.seconds);
+  text += (outcome.status != Status::done && !outcome.reason.empty() ? ": " + outcome.reason : "") + "\n";
   text += last_metrics(store::Reader(request.database.string()), outcome.run_id);
   if (!outcome.log.empty()) text += "log: " + outcome.log.string() + "\n";
   const std::string db = db_option(request);
@@ -81,7 +80,7 @@ std::string grid_summary(const std::vector<launch::Cell>& cells, const launch::L
   const std::string db = db_option(request);
   std::string commands;
   for (const auto& study : studies) {
-    if (result.count(Outcome::Kind::not_started) < static_cast<int>(cells.size())) {
+    if (result.count(Status::planned) < static_cast<int>(cells.size())) {
       const store::Reader reader(request.database.string());
       for (const auto& comparison : report::compare(reader, study)) {
         text += report::to_text(comparison) + "\n";
@@ -99,9 +98,9 @@ std::string outcomes_as_json(const std::vector<launch::Cell>& cells,
                              const launch::LaunchResult& result) {
   auto list = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const Outcome& outcome = result.outcomes[i];
+    const CellResult& outcome = result.cells[i];
     list.push_back({{"run", outcome.run_id},
-                    {"status", std::string(launch::to_text(outcome.kind))},
+                    {"status", std::string(to_text(outcome))},
                     {"label", cells[i].label},
                     {"overrides", cells[i].record.overrides},
                     {"study", cells[i].record.study},

@@ -17,7 +17,7 @@
 #include "framework/core/text.h"
 #include "framework/launch/child_process.h"
 #include "framework/launch/stop_signals.h"
-#include "framework/launch/verdict.h"
+#include "framework/launch/conclude.h"
 
 namespace attnlab::cli {
 namespace {
@@ -121,7 +121,7 @@ class Child {
     return std::nullopt;
   }
 
-  std::optional<Death> death_of(const launch::ChildEnd& end) const {
+  std::optional<Death> death_of(const launch::Outcome& end) const {
     if (end.signal == 0 && !planned.empty() && finished.size() == planned.size()) {
       return std::nullopt;
     }

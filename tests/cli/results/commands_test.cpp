@@ -12,7 +12,6 @@ namespace attnlab::cli {
 namespace {
 
 using report::add_run;
-using store::RunStatus;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -24,7 +23,7 @@ class Commands : public testing::Test {
   Commands() {
     add_run(store_, {R"({"name":"dense"})", 0, 1.25});
     add_run(store_, {R"({"name":"hash_sparse","buckets":8})", 0, 1.5});
-    add_run(store_, {R"({"name":"none"})", 0, NAN, RunStatus::failed, "loss is NaN"});
+    add_run(store_, {R"({"name":"none"})", 0, NAN, Status::failed, "loss is NaN"});
     store_.add_environment(1, {{"cpu", "a fast one"}});
     store_.add_artifact(1, "log", "logs/1.log");
   }

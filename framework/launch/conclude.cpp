@@ -1,4 +1,4 @@
-#include "framework/launch/verdict.h"
+#include "framework/launch/conclude.h"
 
 #include <fmt/format.h>
 #include <csignal>
@@ -12,7 +12,6 @@
 namespace attnlab::launch {
 namespace {
 
-using store::RunStatus;
 
 std::string peak_text(const Evidence& evidence) {
   const auto peak = human_bytes(static_cast<double>(evidence.end.peak_bytes));
@@ -61,23 +60,23 @@ std::string ended_text(const Evidence& evidence) {
 
 }  // namespace
 
-Verdict verdict(const Evidence& evidence) {
+Ending conclude(const Evidence& evidence) {
   if (evidence.silent_seconds > 0) {
-    return {RunStatus::failed, with_log(fmt::format("no sign of life for {}: killed",
+    return {Status::failed, with_log(fmt::format("no sign of life for {}: killed",
                                                     human_duration(evidence.silent_seconds)),
                                         evidence.log_end)};
   }
   if (evidence.asked_to_stop) {
-    return {RunStatus::interrupted,
+    return {Status::interrupted,
             evidence.end.signal == SIGKILL ? "stopped; the worker had to be killed" : "stopped"};
   }
   const bool exited = evidence.end.signal == 0;
   if (exited && evidence.end.exit_code == kWorkerSkipped) {
-    return {RunStatus::skipped,
+    return {Status::skipped,
             evidence.last_words.empty() ? "refused by the plugin" : evidence.last_words};
   }
-  if (exited && !evidence.last_words.empty()) return {RunStatus::failed, evidence.last_words};
-  return {RunStatus::failed, ended_text(evidence)};
+  if (exited && !evidence.last_words.empty()) return {Status::failed, evidence.last_words};
+  return {Status::failed, ended_text(evidence)};
 }
 
 std::string log_end(const std::filesystem::path& log, std::size_t lines) {

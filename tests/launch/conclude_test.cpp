@@ -1,4 +1,4 @@
-#include "framework/launch/verdict.h"
+#include "framework/launch/conclude.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,80 +12,79 @@
 namespace attnlab::launch {
 namespace {
 
-using store::RunStatus;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
-TEST(Verdict, a_kill_while_memory_ran_out_is_named_with_peak_and_limit) {
-  const Verdict it = verdict({.end = {.signal = SIGKILL, .peak_bytes = 3 * kGiB},
+TEST(Conclude, a_kill_while_memory_ran_out_is_named_with_peak_and_limit) {
+  const Ending it = conclude({.end = {.signal = SIGKILL, .peak_bytes = 3 * kGiB},
                               .memory_ran_out = true,
                               .memory_limit = 4 * kGiB});
-  EXPECT_EQ(it.status, RunStatus::failed);
+  EXPECT_EQ(it.status, Status::failed);
   EXPECT_EQ(it.reason, "killed for memory (peak 3.0 GiB of 4.0 GiB)");
 }
 
-TEST(Verdict, a_kill_without_memory_trouble_comes_from_outside) {
-  const Verdict it = verdict({.end = {.signal = SIGKILL}, .memory_ran_out = false});
+TEST(Conclude, a_kill_without_memory_trouble_comes_from_outside) {
+  const Ending it = conclude({.end = {.signal = SIGKILL}, .memory_ran_out = false});
   EXPECT_THAT(it.reason, StartsWith("killed by SIGKILL from outside"));
   EXPECT_THAT(it.reason, Not(HasSubstr("perhaps")));
 }
 
-TEST(Verdict, a_kill_where_the_kernel_does_not_count_says_that_it_is_unsure) {
-  EXPECT_THAT(verdict({.end = {.signal = SIGKILL}}).reason, HasSubstr("perhaps for memory"));
+TEST(Conclude, a_kill_where_the_kernel_does_not_count_says_that_it_is_unsure) {
+  EXPECT_THAT(conclude({.end = {.signal = SIGKILL}}).reason, HasSubstr("perhaps for memory"));
 }
 
-TEST(Verdict, a_failed_allocation_is_named_as_memory) {
+TEST(Conclude, a_failed_allocation_is_named_as_memory) {
   for (const char* line : {"  what():  std::bad_alloc",
                            "[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate "
                            "memory: you tried to allocate 9 bytes",
                            "CUDA out of memory. Tried to allocate 20.00 GiB"}) {
-    const Verdict it =
-        verdict({.end = {.signal = SIGABRT}, .log_end = std::string("first\n") + line});
+    const Ending it =
+        conclude({.end = {.signal = SIGABRT}, .log_end = std::string("first\n") + line});
     EXPECT_THAT(it.reason, StartsWith("out of memory (peak"));
     EXPECT_THAT(it.reason, HasSubstr(line));
   }
 }
 
-TEST(Verdict, a_crash_names_the_signal_and_shows_the_end_of_the_log) {
-  const Verdict it = verdict({.end = {.signal = SIGSEGV}, .log_end = "last line"});
-  EXPECT_EQ(it.status, RunStatus::failed);
+TEST(Conclude, a_crash_names_the_signal_and_shows_the_end_of_the_log) {
+  const Ending it = conclude({.end = {.signal = SIGSEGV}, .log_end = "last line"});
+  EXPECT_EQ(it.status, Status::failed);
   EXPECT_EQ(it.reason, "ended by SIGSEGV (Segmentation fault). The log ends:\nlast line");
 }
 
-TEST(Verdict, an_early_exit_is_a_failure_even_with_code_0) {
-  const Verdict it = verdict({.end = {.exit_code = 0}});
-  EXPECT_EQ(it.status, RunStatus::failed);
+TEST(Conclude, an_early_exit_is_a_failure_even_with_code_0) {
+  const Ending it = conclude({.end = {.exit_code = 0}});
+  EXPECT_EQ(it.status, Status::failed);
   EXPECT_EQ(it.reason,
             "the worker exited with code 0 before its run had ended; did a plugin call exit()?");
 }
 
-TEST(Verdict, a_hung_worker_is_a_failure_that_says_for_how_long) {
-  const Verdict it =
-      verdict({.end = {.signal = SIGKILL}, .asked_to_stop = false, .silent_seconds = 90});
-  EXPECT_EQ(it.status, RunStatus::failed);
+TEST(Conclude, a_hung_worker_is_a_failure_that_says_for_how_long) {
+  const Ending it =
+      conclude({.end = {.signal = SIGKILL}, .asked_to_stop = false, .silent_seconds = 90});
+  EXPECT_EQ(it.status, Status::failed);
   EXPECT_EQ(it.reason, "no sign of life for 1 min 30 s: killed");
 }
 
-TEST(Verdict, a_worker_that_we_stopped_is_interrupted) {
-  EXPECT_EQ(verdict({.end = {.signal = SIGTERM}, .asked_to_stop = true}).status,
-            RunStatus::interrupted);
-  const Verdict killed = verdict({.end = {.signal = SIGKILL}, .asked_to_stop = true});
-  EXPECT_EQ(killed.status, RunStatus::interrupted);
+TEST(Conclude, a_worker_that_we_stopped_is_interrupted) {
+  EXPECT_EQ(conclude({.end = {.signal = SIGTERM}, .asked_to_stop = true}).status,
+            Status::interrupted);
+  const Ending killed = conclude({.end = {.signal = SIGKILL}, .asked_to_stop = true});
+  EXPECT_EQ(killed.status, Status::interrupted);
   EXPECT_EQ(killed.reason, "stopped; the worker had to be killed");
 }
 
-TEST(Verdict, a_refusal_is_skipped_with_the_plugins_words) {
-  const Verdict it =
-      verdict({.end = {.exit_code = kWorkerSkipped}, .last_words = "head_dim 3 is odd"});
-  EXPECT_EQ(it.status, RunStatus::skipped);
+TEST(Conclude, a_refusal_is_skipped_with_the_plugins_words) {
+  const Ending it =
+      conclude({.end = {.exit_code = kWorkerSkipped}, .last_words = "head_dim 3 is odd"});
+  EXPECT_EQ(it.status, Status::skipped);
   EXPECT_EQ(it.reason, "head_dim 3 is odd");
 }
 
-TEST(Verdict, what_the_worker_said_last_stands_before_guesses) {
-  EXPECT_EQ(verdict({.end = {.exit_code = 1}, .last_words = "the loss became NaN"}).reason,
+TEST(Conclude, what_the_worker_said_last_stands_before_guesses) {
+  EXPECT_EQ(conclude({.end = {.exit_code = 1}, .last_words = "the loss became NaN"}).reason,
             "the loss became NaN");
 }
 

@@ -1,18 +1,18 @@
-/// verdict.h: why a worker ended that did not say so itself.
+/// conclude.h: why a worker ended that did not say so itself.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
 
+#include "framework/core/status.h"
 #include "framework/launch/child_process.h"
-#include "framework/store/store.h"
 
 namespace attnlab::launch {
 
 /// What is known after the end of a worker whose run still stands as running.
 struct Evidence {
-  ChildEnd end{};
+  Outcome end{};
   bool asked_to_stop = false;            // we sent SIGTERM (and SIGKILL later)
   double silent_seconds = 0;             // not 0: we killed it after so long without a report
   std::optional<bool> memory_ran_out{};  // MemoryWatch::killed()
@@ -21,11 +21,8 @@ struct Evidence {
   std::string log_end{};                 // last lines of its log
 };
 
-struct Verdict {
-  store::RunStatus status = store::RunStatus::failed;
-  std::string reason;
-};
-[[nodiscard]] Verdict verdict(const Evidence& evidence);
+/// Throws nothing.
+[[nodiscard]] Ending conclude(const Evidence& evidence);
 
 /// The last lines of a text file that are not empty, without control characters; "" without a file.
 [[nodiscard]] std::string log_end(const std::filesystem::path& log, std::size_t lines = 5);
