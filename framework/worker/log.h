@@ -1,5 +1,4 @@
-/// log.h: time-stamped lines in the run's log. A library of its own, because spdlog and LibTorch
-///   bring different versions of fmt.
+/// log.h: time-stamped lines in the run's log. Thread-safe; throws nothing.
 #pragma once
 
 #include <string>
