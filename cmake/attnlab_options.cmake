@@ -22,6 +22,10 @@ if(ATTNLAB_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+# Most of a file's time goes into the headers and templates that its neighbours need too.
+set(CMAKE_UNITY_BUILD ${ATTNLAB_UNITY})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # ccache needs these two to see through a precompiled header.
