@@ -84,7 +84,12 @@ void check_descriptor(const PluginDescriptor* descriptor, const plugin::PluginNo
 LoadedPlugin::LoadedPlugin(const PluginDescriptor& descriptor, fs::path file)
     : descriptor_(&descriptor), file_(std::move(file)) {}
 
-std::string LoadedPlugin::refuses(const AttentionShape& shape, const config::Node& section) const {
+std::string LoadedPlugin::refuses(const AttentionShape& shape, const config::Node& section,
+                                  std::optional<config::Device> device,
+                                  std::optional<config::Dtype> dtype) const {
+  const auto why = plugin::refusal(
+      note(), {shape.head_dim, shape.causality, shape.shared_keys, device, dtype});
+  if (!why.empty()) return why;
   return guarded(who(std::string(note().name.view()), file_), "refuses",
                  [&] { return descriptor_->refuses(shape, section); });
 }

@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "framework/attention/attention.h"
 #include "framework/attention/descriptor.h"
+#include "framework/plugin/traits.h"
 
 namespace attnlab {
 
@@ -22,9 +24,12 @@ class LoadedPlugin {
   [[nodiscard]] const plugin::PluginNote& note() const { return *descriptor_->note; }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
-  /// Empty, or why this combination cannot run. `section` is the composed `attention` section.
-  /// Throws Error on bad parameters.
-  [[nodiscard]] std::string refuses(const AttentionShape& shape, const config::Node& section) const;
+  /// Empty, or why this combination cannot run: what the note rules out, then what the author
+  /// refuses. `section` is the composed `attention` section; shape.max_length is the longest T that
+  /// will come. Device and dtype are looked at where they are given. Throws Error on bad parameters.
+  [[nodiscard]] std::string refuses(const AttentionShape& shape, const config::Node& section,
+                                    std::optional<config::Device> device = {},
+                                    std::optional<config::Dtype> dtype = {}) const;
 
   /// The attention of layer `layer`, its output checked on every call (checked_attention.h).
   [[nodiscard]] std::unique_ptr<Attention> create(const AttentionShape& shape,

@@ -140,6 +140,21 @@ void check_causality(const Promise& promise, const at::Tensor& mask, const at::T
   }
 }
 
+std::string derivatives_in_words(Subject& subject, const Inputs& in, std::uint64_t seed) {
+  if (!at::isfinite(subject.forward(in)).all().item<bool>()) {
+    wrong("the output is not finite everywhere");
+  }
+  const auto found = check_derivatives(subject, in, seed);
+  if (found.agreed == 0) {
+    return "gradients not checked: the output jumps in all " + std::to_string(found.jumped) +
+           " directions that were tried";
+  }
+  return "gradients against finite differences in " + std::to_string(found.agreed) +
+         " directions" +
+         (found.jumped == 0 ? ""
+                            : " (" + std::to_string(found.jumped) + " more in which it jumps)");
+}
+
 }  // namespace
 
 Checked check_answer(Subject& subject, const Inputs& in, std::uint64_t seed) {
@@ -148,19 +163,29 @@ Checked check_answer(Subject& subject, const Inputs& in, std::uint64_t seed) {
   const auto rows = at::tensor(chosen, at::kLong).to(in.query.device());
   const auto weights = read_weights(subject, in, rows);
   Checked checked{.rows = rows.size(0), .all_rows = rows.size(0) == shape.length};
+  const auto looked = (checked.all_rows ? "all" : std::to_string(checked.rows)) + " rows of each head";
   if (!weights.defined()) {  // depends on no value: the floor `none`
     if (!at::isfinite(subject.forward(in)).all().item<bool>()) wrong("the output is not finite");
+    checked.what = "the output is finite; it depends on no value";
     return checked;
   }
   const auto mask = weights != 0;  // [B, H, R, T]
   const auto promise = subject.promise();
   check_causality(promise, mask, rows);
-  if (promise.softmax) check_rows(subject, in, rows, mask);
+  if (promise.softmax) {
+    check_rows(subject, in, rows, mask);
+    checked.what = looked + ", output and gradients against float64";
+  } else {
+    checked.what = derivatives_in_words(subject, in, seed) + "; " + looked +
+                   " take nothing from later values; no exact softmax, so the output itself was "
+                   "compared with nothing";
+  }
   const auto keys = at::arange(shape.length, rows.options());
   const auto allowed = promise.strict ? keys.unsqueeze(0) < rows.unsqueeze(1)
                                       : keys.unsqueeze(0) <= rows.unsqueeze(1);
   checked.full = mask.eq(allowed).all().item<bool>();
   if (promise.full && !checked.full) wrong("a row does not see all keys that causality allows");
+  if (checked.full) checked.what += "; they see all keys";
   const auto per_row = mask.sum(-1).to(at::kDouble).mean().item<double>();
   checked.pairs_per_row = per_row;
   checked.pairs = per_row * static_cast<double>(shape.batch * shape.heads * shape.length);

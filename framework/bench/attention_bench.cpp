@@ -1,32 +1,21 @@
-#include "framework/bench/attention_bench.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "framework/bench/answer_check.h"
+#include "framework/bench/bench.h"
 #include "framework/bench/gpu_state.h"
 #include "framework/bench/measures.h"
-#include "framework/bench/memory.h"
 #include "framework/bench/roofline.h"
 #include "framework/bench/tiles.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/train/memory_meter.h"
+#include "framework/model/transformer.h"
+#include "framework/train/memory.h"
 
 namespace attnlab::bench {
 namespace {
-
-AttentionShape attention_shape(const config::ModelConfig& model, std::int64_t length) {
-  return {.heads = model.heads,
-          .head_dim = model.head_dim(),
-          .max_length = length,
-          .causality = model.causality,
-          .shared_keys = model.shared_keys,
-          .key_norm = model.key_norm};
-}
 
 std::string list_of(const std::vector<double>& seconds) {
   std::vector<std::string> words;
@@ -34,67 +23,81 @@ std::string list_of(const std::vector<double>& seconds) {
   return "[" + join(words, ",") + "]";
 }
 
-struct Peer {
-  std::string name;
-  std::unique_ptr<Subject> subject;
-};
-
 class Run {
  public:
-  explicit Run(const AttentionBench& request)
-      : request_(request),
-        bench_(request.bench),
-        seed_(static_cast<std::uint64_t>(request.run.seed)),
-        lengths_(parse_lengths(bench_.lengths)) {}
+  Run(const Setting& setting, const config::BenchConfig& bench)
+      : setting_(setting), bench_(bench), seed_(static_cast<std::uint64_t>(setting.run.seed)) {}
 
-  bool go() {
+  Result go() {
     record_conditions();
-    for (std::size_t i = 0; i < lengths_.size(); ++i) {
-      lengths_after_ = lengths_.size() - i - 1;
-      if (!time(lengths_[i])) return false;
-    }
-    return true;
+    return over_lengths(
+        bench_.lengths, setting_.sink, [this](auto length) { return refusal(length); },
+        [this](auto length, auto after) {
+          lengths_after_ = after;
+          return time(length);
+        });
   }
 
  private:
-  [[nodiscard]] Inputs inputs(std::int64_t length) const {
-    const Shape shape{bench_.batch, request_.model.heads, length, request_.model.head_dim()};
-    return make_inputs(shape, request_.model.shared_keys, request_.model.key_norm, seed_,
-                       scalar_type(bench_.dtype), request_.device);
+  [[nodiscard]] std::string refusal(std::int64_t length) const {
+    const auto* plugin = setting_.variant.plugin;
+    if (plugin == nullptr) return too_large(length, false);
+    const auto why = plugin->refuses(model::attention_shape(setting_.model, length),
+                                     setting_.variant.section, setting_.run.device, bench_.dtype);
+    if (!why.empty()) return why;
+    const auto traits = plugin->note().traits;
+    if ((traits & plugin::kNeedsHidden) != 0) {
+      return "the plugin reads the model's hidden states, which a benchmark of the attention alone "
+             "does not have";
+    }
+    return too_large(length, (traits & plugin::kQuadraticMemory) != 0);
+  }
+
+  // q, k, v, output and the gradients of all four; and of T x T numbers what exact attention without
+  // a kernel of its own holds at once: weights, and with the backward pass two gradients.
+  [[nodiscard]] std::string too_large(std::int64_t length, bool square) const {
+    const auto T = static_cast<double>(length);
+    const bool forward = bench_.pass == config::Pass::forward;
+    const double rows = static_cast<double>(bench_.batch * setting_.model.heads) * T;
+    const double numbers = rows * static_cast<double>(setting_.model.head_dim()) * (forward ? 4 : 8) +
+                           (square ? rows * T * (forward ? 1 : 3) : 0);
+    return train::too_large(
+        numbers * static_cast<double>(at::elementSize(scalar_type(bench_.dtype))), setting_.memory);
   }
 
   bool time(std::int64_t length) {
     if (!report(length, 0, 0, -1)) return false;
-    reset_memory(request_.device);
+    train::reset_peaks(setting_.device);
     const double process_before = static_cast<double>(train::process_peak_bytes());
-    const auto in = inputs(length);
-    const auto subject = make_subject(request_.attention, attention_shape(request_.model, length),
-                                      request_.plugin, in, seed_);
+    const auto& model = setting_.model;
+    const auto in = make_inputs({bench_.batch, model.heads, length, model.head_dim()},
+                                model.shared_keys, model.key_norm, seed_,
+                                scalar_type(bench_.dtype), setting_.device);
+    const auto subject =
+        make_subject(setting_.variant.section, model::attention_shape(model, length),
+                     setting_.variant.plugin, in, seed_);
     const auto checked = check(*subject, in);
     const auto peers = this->peers(in);
     Measured m{.length = length,
-               .head_dim = request_.model.head_dim(),
+               .head_dim = model.head_dim(),
                .pass = bench_.pass,
-               .threads = request_.run.threads,
+               .threads = setting_.run.threads,
                .pairs = pairs(*subject, in, checked),
                .pairs_in_tiles = pairs_in_tiles(*subject, in).value_or(0),
                .bytes = least_bytes(static_cast<double>(in.query.numel() / in.query.size(-1)),
                                     in.query.size(-1), in.query.element_size(), bench_.pass),
                .sides = {{"attention", subject.get()}}};
-    for (const auto& peer : peers) m.sides.push_back({peer.name, peer.subject.get()});
+    for (const auto& [name, peer] : peers) m.sides.push_back({name, peer.get()});
     for (const auto& side : m.sides) m.memory.push_back(memory(*side.subject, in, process_before));
     // memory() has run every side twice, so nothing is cold.
-    const Limits limits{.most = bench_.samples,
-                        .least = bench_.least_samples,
-                        .seconds = bench_.seconds,
-                        .warm_up = 0};
-    if (!sample(m.sides, in, bench_.pass, limits, [&](auto done, auto rounds, double left) {
-          return report(length, done, rounds, left);
-        })) {
+    if (!sample(m.sides, in, bench_.pass, {bench_.samples, bench_.least_samples, bench_.seconds},
+                [&](auto done, auto rounds, double left) {
+                  return report(length, done, rounds, left);
+                })) {
       return false;
     }
-    if (request_.device.is_cuda()) {  // while it is as warm as the samples left it
-      request_.sink.fact("gpu T=" + std::to_string(length), gpu_state(first_visible_gpu()));
+    if (setting_.device.is_cuda()) {  // while it is as warm as the samples left it
+      setting_.sink.fact("gpu T=" + std::to_string(length), gpu_state(first_visible_gpu()));
     }
     store(m);
     return true;
@@ -103,11 +106,8 @@ class Run {
   Checked check(Subject& subject, const Inputs& in) {
     const auto length = std::to_string(in.shape().length);
     try {
-      const auto checked = check_answer(subject, in, seed_);
-      const auto rows = checked.all_rows ? "all" : std::to_string(checked.rows);
-      request_.sink.fact("checked T=" + length,
-                         rows + " rows of each head, output and gradients against float64" +
-                             (checked.full ? "; they see all keys" : ""));
+      auto checked = check_answer(subject, in, seed_);
+      setting_.sink.fact("checked T=" + length, checked.what);
       return checked;
     } catch (const Error& error) {
       throw error.within("T = " + length);
@@ -128,35 +128,32 @@ class Run {
 
   Memory memory(Subject& subject, const Inputs& in, double process_before) const {
     run_once(subject, in, bench_.pass);  // what is kept for later calls is not the pass's
-    reset_memory(request_.device);
-    const auto before = peak_memory(request_.device);
+    train::reset_peaks(setting_.device);
+    const auto before = train::tensor_peak_bytes(setting_.device);
     run_once(subject, in, bench_.pass);
     const auto outputs = bench_.pass == config::Pass::forward ? 1 : 4;  // out, dq, dk, dv
-    const auto peak = peak_memory(request_.device) - before -
+    const auto peak = train::tensor_peak_bytes(setting_.device) - before -
                       static_cast<std::int64_t>(in.query.nbytes()) * outputs;
     return {static_cast<double>(std::max<std::int64_t>(0, peak)),
             static_cast<double>(train::process_peak_bytes()) - process_before};
   }
 
   // The peers that can run these inputs here. LibTorch says only by trying.
-  std::vector<Peer> peers(const Inputs& in) {
-    std::vector<Peer> found;
+  std::vector<std::pair<std::string, std::unique_ptr<Subject>>> peers(const Inputs& in) {
+    std::vector<std::pair<std::string, std::unique_ptr<Subject>>> found;
     if (bench_.peer == config::Peer::none) return found;
-    if (request_.device.is_cpu()) {
-      found.push_back({"sdpa", make_sdpa()});
-      return found;
-    }
     for (const std::string back_end : {"cudnn", "flash"}) {
+      if (setting_.device.is_cpu()) break;
       auto peer = make_sdpa(back_end);
       try {
         run_once(*peer, in, bench_.pass);
-        found.push_back({"sdpa_" + back_end, std::move(peer)});
+        found.emplace_back("sdpa_" + back_end, std::move(peer));
       } catch (const c10::Error& error) {
-        request_.sink.fact("sdpa_" + back_end + "_kernel",
+        setting_.sink.fact("sdpa_" + back_end + "_kernel",
                            "cannot run: " + split(error.what_without_backtrace(), '\n').at(0));
       }
     }
-    if (found.empty()) found.push_back({"sdpa", make_sdpa()});
+    if (found.empty()) found.emplace_back("sdpa", make_sdpa());
     return found;
   }
 
@@ -165,22 +162,19 @@ class Run {
     for (std::size_t i = 0; i < m.sides.size(); ++i) {
       const auto& side = m.sides[i];
       const std::string prefix = i == 0 ? "" : side.name + "_";
-      request_.sink.fact(prefix + "kernel", side.subject->kernel());
-      request_.sink.fact(prefix + "samples T=" + std::to_string(m.length),
+      setting_.sink.fact(prefix + "kernel", side.subject->kernel());
+      setting_.sink.fact(prefix + "samples T=" + std::to_string(m.length),
                          list_of(side.of(m.pass)));
       const double median = spread(side.of(m.pass)).median;
       add_growth(i, m, median, i == 0 ? "" : side.name + "/", metrics);
     }
-    if (bench_.roofline) add_bound(m, metrics);
-    request_.sink.add({m.length, 0, 0, std::move(metrics)});
-  }
-
-  void add_bound(const Measured& m, std::vector<Metric>& metrics) {
-    const auto dtype = scalar_type(bench_.dtype);
-    if (!rates_) rates_ = measure_rates(request_.device, dtype, m.head_dim);
-    const auto least = bound(*rates_, m, request_.device.is_cpu());
-    const double median = spread(m.sides[0].of(m.pass)).median;
-    for (auto& metric : metrics_of(*rates_, least, median)) metrics.push_back(std::move(metric));
+    if (bench_.roofline) {
+      if (!rates_) rates_ = measure_rates(setting_.device, scalar_type(bench_.dtype), m.head_dim);
+      const auto least = bound(*rates_, m, setting_.device.is_cpu());
+      const double median = spread(m.sides[0].of(m.pass)).median;
+      for (auto& metric : metrics_of(*rates_, least, median)) metrics.push_back(std::move(metric));
+    }
+    setting_.sink.add({m.length, 0, 0, std::move(metrics)});
   }
 
   // Over the lengths so far, so that the last one stands for all.
@@ -196,29 +190,27 @@ class Run {
   }
 
   void record_conditions() {
-    const auto& model = request_.model;
+    const auto& model = setting_.model;
     std::string keys = model.shared_keys ? "k = q" : "k of its own";
     if (model.key_norm != config::KeyNorm::none) keys += ", of unit length per head";
-    request_.sink.fact("inputs", "q, v, gradient ~ N(0, 1), seed " +
-                                     std::to_string(request_.run.seed) + "; " + keys);
-    request_.sink.fact("cpu_capability", at::get_cpu_capability());
-    if (request_.plugin != nullptr &&
-        (request_.plugin->note().traits & plugin::kPatternSeesFuture) != 0) {
-      request_.sink.fact("pattern_sees_future", "true");
+    setting_.sink.fact("inputs", "q, v, gradient ~ N(0, 1), seed " +
+                                     std::to_string(setting_.run.seed) + "; " + keys);
+    setting_.sink.fact("cpu_capability", at::get_cpu_capability());
+    const auto* plugin = setting_.variant.plugin;
+    if (plugin != nullptr && (plugin->note().traits & plugin::kPatternSeesFuture) != 0) {
+      setting_.sink.fact("pattern_sees_future", "true");
     }
   }
 
   [[nodiscard]] bool report(std::int64_t length, std::int64_t done, std::int64_t rounds,
                             double left) const {
-    if (!request_.report) return true;
     const double later = static_cast<double>(lengths_after_) * bench_.seconds;
-    return request_.report({length, done, rounds, left < 0 ? -1 : left + later});
+    return setting_.report({length, done, rounds, left < 0 ? -1 : left + later});
   }
 
-  const AttentionBench& request_;
+  const Setting& setting_;
   const config::BenchConfig& bench_;
   std::uint64_t seed_;
-  std::vector<std::int64_t> lengths_;
   std::size_t lengths_after_ = 0;
   std::optional<Rates> rates_;                // measured once
   std::vector<double> timed_;                 // lengths
@@ -227,22 +219,27 @@ class Run {
 
 }  // namespace
 
-bool time_attention(const AttentionBench& request) { return Run(request).go(); }
+Result time_attention(const Setting& setting, const config::BenchConfig& bench) {
+  return Run(setting, bench).go();
+}
 
-std::vector<std::int64_t> parse_lengths(const std::string& text) {
-  std::vector<std::int64_t> lengths;
-  for (const auto& word : split(text, ',')) {
-    std::int64_t length = 0;
-    const auto* end = word.data() + word.size();
-    if (std::from_chars(word.data(), end, length).ptr != end || word.empty() || length < 1) {
-      throw Error("lengths: '" + word + "' in '" + text +
-                  "' is no sequence length; expected positive integers with commas: 2048,4096");
+Result over_lengths(const std::string& lengths, MetricSink& sink,
+                    const std::function<std::string(std::int64_t)>& refusal,
+                    const std::function<bool(std::int64_t, std::size_t)>& time) {
+  Result result;
+  const auto all = config::lengths_of(lengths);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (const auto why = refusal(all[i]); !why.empty()) {
+      result.left_out = "T = " + std::to_string(all[i]) + ": " + why;
+      sink.fact("left out T=" + std::to_string(all[i]), why);
+    } else if (time(all[i], all.size() - i - 1)) {
+      ++result.timed;
+    } else {
+      result.stopped = true;
+      break;
     }
-    lengths.push_back(length);
   }
-  std::ranges::sort(lengths);
-  lengths.erase(std::ranges::unique(lengths).begin(), lengths.end());
-  return lengths;
+  return result;
 }
 
 at::ScalarType scalar_type(config::Dtype dtype) {

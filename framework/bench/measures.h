@@ -1,4 +1,4 @@
-/// measures.h: metrics of a timing, by side and length.
+/// measures.h: what a list of samples says, and the metrics of a timing, by side and length.
 #pragma once
 
 #include <string>
@@ -8,6 +8,16 @@
 #include "framework/core/metric.h"
 
 namespace attnlab::bench {
+
+/// Five numbers of a sample; linear interpolation between neighbours. All 0 for no samples.
+struct Spread {
+  double least = 0, q1 = 0, median = 0, q3 = 0, most = 0;
+};
+[[nodiscard]] Spread spread(std::vector<double> samples);
+
+/// p in y ~ c * x^p by least squares of log y on log x. NaN for fewer than two distinct x, or where
+/// a value is not positive.
+[[nodiscard]] double growth_exponent(const std::vector<double>& x, const std::vector<double>& y);
 
 /// Bytes beyond inputs and outputs that one pass takes at its peak.
 struct Memory {

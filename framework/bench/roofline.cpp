@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "framework/bench/clock.h"
-
 namespace attnlab::bench {
 namespace {
 

@@ -2,12 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <time.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-
-#include "framework/bench/clock.h"
 
 namespace attnlab::bench {
 namespace {
@@ -54,6 +53,34 @@ void take(Side& side, const Inputs& in, config::Pass pass, Clock& clock) {
 
 }  // namespace
 
+void Clock::start() {
+  moments_.clear();
+  events_.clear();
+}
+
+void Clock::mark() {
+  if (device_.is_cpu()) {
+    moments_.push_back(std::chrono::steady_clock::now());
+    return;
+  }
+  const c10::impl::VirtualGuardImpl guard(device_.type());
+  // BACKEND_DEFAULT keeps timing on; PYTORCH_DEFAULT switches it off.
+  events_.emplace_back(device_.type(), c10::EventFlag::BACKEND_DEFAULT);
+  events_.back().record(guard.getStream(device_));
+}
+
+std::vector<double> Clock::laps() {
+  std::vector<double> seconds;
+  for (std::size_t i = 1; i < moments_.size(); ++i) {
+    seconds.push_back(std::chrono::duration<double>(moments_[i] - moments_[i - 1]).count());
+  }
+  if (!events_.empty()) events_.back().synchronize();
+  for (std::size_t i = 1; i < events_.size(); ++i) {
+    seconds.push_back(events_[i - 1].elapsedTime(events_[i]) / 1e3);
+  }
+  return seconds;
+}
+
 const std::vector<double>& Side::of(config::Pass pass) const {
   return pass == config::Pass::forward ? forward : pass == config::Pass::backward ? backward : both;
 }
@@ -65,7 +92,24 @@ void run_once(Subject& subject, const Inputs& in, config::Pass pass) {
   } else {
     backward(subject.forward(in), in);
   }
-  synchronise(in.query.device());
+  if (!in.query.device().is_cpu()) {
+    c10::impl::VirtualGuardImpl(in.query.device().type()).getStream(in.query.device()).synchronize();
+  }
+}
+
+bool in_rounds(const Limits& limits, const OnRound& on_round, const std::function<void()>& round) {
+  const double begin = now();
+  for (std::int64_t done = 1; done <= limits.most; ++done) {
+    round();
+    const double spent = now() - begin, each = spent / static_cast<double>(done);
+    const auto affordable = static_cast<std::int64_t>(
+        std::min(limits.seconds / std::max(each, 1e-9), static_cast<double>(limits.most)));
+    const auto expected = std::clamp(affordable, std::min(limits.least, limits.most), limits.most);
+    const auto left = each * static_cast<double>(std::max<std::int64_t>(0, expected - done));
+    if (!on_round(done, std::max(expected, done), left)) return false;
+    if (spent >= limits.seconds && done >= limits.least) break;
+  }
+  return true;
 }
 
 bool sample(std::vector<Side>& sides, const Inputs& in, config::Pass pass, const Limits& limits,
@@ -74,28 +118,12 @@ bool sample(std::vector<Side>& sides, const Inputs& in, config::Pass pass, const
   Clock clock(device);
   at::Tensor scratch;
   if (!device.is_cpu()) scratch = at::empty({kL2Bytes}, at::device(device).dtype(at::kByte));
-  const auto round = [&] {
+  return in_rounds(limits, on_round, [&] {
     for (auto& side : sides) {
       if (scratch.defined()) scratch.zero_();
       take(side, in, pass, clock);
     }
-  };
-  for (int i = 0; i < limits.warm_up; ++i) round();
-  for (auto& side : sides) side.forward.clear(), side.backward.clear(), side.both.clear();
-  for (auto& side : sides) side.cpu_seconds = 0;
-
-  const double sampling = now();
-  for (std::int64_t done = 1; done <= limits.most; ++done) {
-    round();
-    const double spent = now() - sampling, each = spent / static_cast<double>(done);
-    const auto affordable = static_cast<std::int64_t>(limits.seconds / std::max(each, 1e-9));
-    const auto expected = std::clamp(affordable, std::min(limits.least, limits.most), limits.most);
-    if (!on_round(done, std::max(expected, done), each * static_cast<double>(expected - done))) {
-      return false;
-    }
-    if (spent >= limits.seconds && done >= limits.least) break;
-  }
-  return true;
+  });
 }
 
 }  // namespace attnlab::bench

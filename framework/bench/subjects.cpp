@@ -1,5 +1,6 @@
 // subjects.cpp: plugins and the engine's own plans as subjects, and the choice among all.
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
@@ -21,7 +22,7 @@ class PluginSubject final : public Subject {
   PluginSubject(const LoadedPlugin& plugin, const AttentionShape& shape,
                 const config::Node& section, const Shape& sizes, std::uint64_t seed)
       : attention_(plugin.create(shape, section)),
-        promise_{.softmax = (plugin.note().traits & plugin::kExactSoftmax) != 0,
+        promise_{.softmax = plugin::is_exact_softmax(plugin.note(), section),
                  .strict = shape.causality == config::Causality::strict,
                  .full = false},
         sequence_ids_(static_cast<std::size_t>(sizes.batch)) {
@@ -113,6 +114,27 @@ class Engine final : public Subject {
 };
 
 }  // namespace
+
+Shape Inputs::shape() const { return {query.size(0), query.size(1), query.size(2), query.size(3)}; }
+
+Inputs make_inputs(const Shape& shape, bool shared_keys, config::KeyNorm key_norm,
+                   std::uint64_t seed, at::ScalarType dtype, at::Device device) {
+  const auto generator = at::detail::createCPUGenerator(seed);
+  const auto draw = [&] {
+    return at::randn({shape.batch, shape.heads, shape.length, shape.head_dim}, generator,
+                     at::kFloat);
+  };
+  const auto placed = [&](const at::Tensor& x, bool leaf) {
+    return x.to(device, dtype).contiguous().set_requires_grad(leaf);
+  };
+  const auto query = draw();
+  const auto value = draw();
+  const auto grad_out = draw();
+  auto key = shared_keys ? query : draw();
+  if (key_norm != config::KeyNorm::none) key = key / key.norm(2, -1, /*keepdim=*/true);
+  return {placed(query.clone(), true), placed(key.clone(), true), placed(value, true),
+          placed(grad_out, false)};
+}
 
 std::unique_ptr<Subject> make_subject(const config::Node& section, const AttentionShape& shape,
                                       const LoadedPlugin* plugin, const Inputs& in,

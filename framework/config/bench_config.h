@@ -4,12 +4,23 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "framework/config/field.h"
+#include "framework/config/run_config.h"
 
 namespace attnlab::config {
 
 enum class Dtype { float32, bfloat16, float16, float64 };
+[[nodiscard]] constexpr Dtype dtype_of(Precision precision) {
+  return precision == Precision::bfloat16 ? Dtype::bfloat16 : Dtype::float32;
+}
+
+/// "2048,4096" ascending, each once: sequence lengths from 1 to 2^40. Empty where one of them is none.
+[[nodiscard]] std::vector<std::int64_t> lengths_of(const std::string& text);
+/// Empty, or what is wrong with it.
+[[nodiscard]] std::string lengths_problem(const std::string& text);
+
 /// both: forward with the graph recorded, then backward; their sum is what is compared.
 enum class Pass { forward, backward, both };
 /// sdpa: LibTorch's scaled_dot_product_attention, on a GPU once per back end. none: alone.
@@ -45,6 +56,7 @@ struct BenchConfig {
         flag("roofline", &C::roofline,
              "measure the machine's rates too, and the time below which nothing can fall")};
   }
+  [[nodiscard]] std::string problem() const { return lengths_problem(lengths); }
 };
 
 /// Section `bench` of a run that times whole training steps.
@@ -70,6 +82,7 @@ struct TrainTimingConfig {
                       real("seconds", &C::seconds, {.low = 0}, "s per length",
                            "no new step is begun after so long")};
   }
+  [[nodiscard]] std::string problem() const { return lengths_problem(lengths); }
 };
 
 /// full: one causal segment of all rows. zipf: rows in buckets whose sizes fall as 1/rank.

@@ -53,17 +53,17 @@ Attempt::Attempt(const Cell& cell, const store::Claim& claim, const LaunchOption
   spec.run_id = claim.run_id;
   spec.fingerprint = cell.record.fingerprint;
   const fs::path spec_file = folder_ / "spec.json";
-  write_file(spec_file, to_json(spec));
+  write_file(spec_file, to_json(spec, 2) + "\n");
   started_ = last_report_ = clock_seconds();
   child_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{options.worker.string(), cell.job, spec_file.string()}, log());
+      std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log());
 }
 
 std::vector<Report> Attempt::reports() {
   std::vector<Report> reports;
   for (const auto& line : child_->read_lines()) {
     try {
-      reports.push_back(report_from_json(line));
+      reports.push_back(from_json<Report>(line, "report of a worker"));
     } catch (const Error&) {
       continue;  // a plugin's stray write; the log has what people should see
     }

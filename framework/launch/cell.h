@@ -17,7 +17,6 @@ namespace attnlab::launch {
 struct Cell {
   store::CellRecord record;
   RunSpec spec;              // run_id is filled in once the cell is claimed
-  std::string job = "run";   // the worker's command: run, bench
   std::string label{};       // for people: "hash_sparse buckets=8 seed=1"
   std::string refusal;       // not empty: stored as skipped with this reason, never started
   store::Facts environment;  // what stands in the database beside the run

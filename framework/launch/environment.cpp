@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <fstream>
 #include <set>
-#include <thread>
 
+#include "framework/core/limits.h"
 #include "framework/core/text.h"
 
 namespace attnlab::launch {
@@ -84,7 +84,8 @@ store::Facts machine_facts(const fs::path& root) {
     add("kernel", std::string(system.sysname) + " " + system.release + " " + system.machine);
   }
   add("cpu", value_of(root / "proc/cpuinfo", "model name"));
-  add("cores", std::to_string(std::thread::hardware_concurrency()));
+  add("cores", std::to_string(processors(root).machine));
+  add("processors", processors(root).text());
   add("instruction_sets", instruction_sets(root / "proc/cpuinfo"));
   add("memory_bytes", memory_bytes(root / "proc/meminfo"));
   add("gpu", gpus(root));

@@ -1,99 +1,102 @@
 #include "framework/launch/worker_protocol.h"
 
-#include <cmath>
-#include <nlohmann/json.hpp>
+#include <cstdlib>
 
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 
 namespace attnlab::launch {
 namespace {
 
-// Keeps the config's keys in order: the worker must see the same canonical text as the planner.
-using Json = nlohmann::ordered_json;
+using config::Node;
 
-// JSON has no NaN, and a diverging loss is exactly what people want to see.
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(exact_number(value)); }
-
-double number(const Json& json) {
-  return json.is_string() ? std::stod(json.get<std::string>()) : json.get<double>();
+Node node(const Node& value) { return value; }
+Node node(const std::string& value) { return {value}; }
+Node node(double value) { return {value}; }
+Node node(std::int64_t value) { return {value}; }
+Node node(std::uint64_t value) { return {static_cast<std::int64_t>(value)}; }
+Node node(const std::vector<std::string>& words) {
+  return {config::List(words.begin(), words.end())};
 }
 
-Json parse(const std::string& text, const std::string& source) {
-  try {
-    return Json::parse(text);
-  } catch (const Json::exception& error) {
-    throw Error(source + ": not valid JSON: " + error.what());
+// Each takes the value and returns whether it was one.
+bool take(const Node& from, Node& value) {
+  value = from;
+  return true;
+}
+bool take(const Node& from, std::string& value) {
+  const auto* text = std::get_if<std::string>(&from.value());
+  if (text != nullptr) value = *text;
+  return text != nullptr;
+}
+bool take(const Node& from, std::int64_t& value) {
+  const auto* number = std::get_if<std::int64_t>(&from.value());
+  if (number != nullptr) value = *number;
+  return number != nullptr;
+}
+bool take(const Node& from, std::uint64_t& value) {
+  std::int64_t number = 0;
+  if (!take(from, number)) return false;
+  value = static_cast<std::uint64_t>(number);
+  return true;
+}
+// JSON has no NaN, and a diverging loss is what people want to see: config::to_json writes "nan".
+bool take(const Node& from, double& value) {
+  if (std::int64_t whole = 0; take(from, whole)) {
+    value = static_cast<double>(whole);
+    return true;
   }
-}
-
-// One line, whatever bytes a plugin put into its message.
-std::string dump(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-template <class Read>
-auto reading(const std::string& source, Read&& read) {
-  try {
-    return read();
-  } catch (const std::exception& error) {
-    throw Error(source + ": " + error.what());
+  if (const auto* text = std::get_if<std::string>(&from.value())) {
+    char* end = nullptr;
+    value = std::strtod(text->c_str(), &end);
+    return !text->empty() && *end == '\0';
   }
+  const auto* number = std::get_if<double>(&from.value());
+  if (number != nullptr) value = *number;
+  return number != nullptr;
+}
+bool take(const Node& from, std::vector<std::string>& words) {
+  if (!from.is_list()) return false;
+  words.resize(from.as_list().size());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!take(from.as_list()[i], words[i])) return false;
+  }
+  return true;
 }
 
 }  // namespace
 
-std::string to_json(const RunSpec& spec) {
-  const Json json{{"run_id", spec.run_id},
-                  {"database", spec.database},
-                  {"peer_plugin_path", spec.peer_plugin_path},
-                  {"plugin_path", spec.plugin_path},
-                  {"data_dir", spec.data_dir},
-                  {"fingerprint", spec.fingerprint},
-                  {"config", Json::parse(config::to_json(spec.config))}};
-  return dump(json, 2) + "\n";
+template <class Message>
+std::string to_json(const Message& message, int indent) {
+  auto map = Node::map();
+  std::apply([&](const auto&... field) { (map.set(field.first, node(message.*field.second)), ...); },
+             Message::fields());
+  return config::to_json(map, indent);
 }
 
-RunSpec run_spec_from_json(const std::string& text, const std::string& source) {
-  const Json json = parse(text, source);
-  return reading(source, [&] {
-    RunSpec spec;
-    spec.run_id = json.at("run_id").get<std::int64_t>();
-    spec.database = json.at("database").get<std::string>();
-    spec.plugin_path = json.at("plugin_path").get<std::string>();
-    spec.data_dir = json.at("data_dir").get<std::string>();
-    spec.peer_plugin_path = json.value("peer_plugin_path", "");
-    spec.fingerprint = json.at("fingerprint").get<std::string>();
-    spec.config = config::from_json(json.at("config").dump(), source);
-    return spec;
-  });
+template <class Message>
+Message from_json(const std::string& text, const std::string& source) {
+  const auto map = config::from_json(text, source);
+  Message message;
+  const auto read = [&](const char* name, auto& value) {
+    const auto* found = map.is_map() ? map.find(name) : nullptr;
+    if (found == nullptr) throw Error(source + ": the field '" + name + "' is missing");
+    if (!take(*found, value)) {
+      throw Error(source + ": the field '" + name + "' is of type " +
+                  std::string(found->type_name()));
+    }
+  };
+  std::apply([&](const auto&... field) { (read(field.first, message.*field.second), ...); },
+             Message::fields());
+  return message;
 }
 
-std::string to_json(const Report& report) {
-  const Json json{{"kind", report.kind},
-                  {"step", report.step},
-                  {"steps", report.steps},
-                  {"loss", number(report.loss)},
-                  {"seconds_left", number(report.seconds_left)},
-                  {"text", report.text},
-                  {"status", report.status}};
-  return dump(json, -1);
-}
-
-Report report_from_json(const std::string& line) {
-  const std::string source = "report of a worker";
-  const Json json = parse(line, source);
-  return reading(source, [&] {
-    Report report;
-    report.kind = json.at("kind").get<std::string>();
-    report.step = json.value("step", report.step);
-    report.steps = json.value("steps", report.steps);
-    if (json.contains("loss")) report.loss = number(json["loss"]);
-    if (json.contains("seconds_left")) report.seconds_left = number(json["seconds_left"]);
-    report.text = json.value("text", "");
-    report.status = json.value("status", "");
-    return report;
-  });
-}
+template std::string to_json(const RunSpec&, int);
+template std::string to_json(const Report&, int);
+template std::string to_json(const CheckRequest&, int);
+template std::string to_json(const CheckReport&, int);
+template RunSpec from_json(const std::string&, const std::string&);
+template Report from_json(const std::string&, const std::string&);
+template CheckRequest from_json(const std::string&, const std::string&);
+template CheckReport from_json(const std::string&, const std::string&);
 
 }  // namespace attnlab::launch

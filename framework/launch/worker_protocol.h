@@ -1,11 +1,15 @@
-/// worker_protocol.h: what passes between `attnlab` and its child `attnlab-worker run SPEC`, or
-/// `bench SPEC`.
-///   Down: one JSON file, the run spec. Up: one JSON object a line on file descriptor 3. A worker
-///   that reports nothing for longer than --hang-limit (an hour) is taken for hung and killed.
+/// worker_protocol.h: what passes between `attnlab` and its child `attnlab-worker`.
+///   Down: one JSON file, a RunSpec or a CheckRequest. Up: one JSON object a line on file descriptor
+///   3, Reports or CheckReports. A worker that reports nothing for longer than --hang-limit (an
+///   hour) is taken for hung and killed. Each message lists its fields once, fields(), and both
+///   ways through JSON walk that list.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "framework/config/node.h"
 
@@ -15,19 +19,32 @@ namespace attnlab::launch {
 /// log.
 inline constexpr int kReportFd = 3;
 
+/// Exit codes of a worker beyond core/error.h.
+inline constexpr int kWorkerSkipped = 10;  // the plugin refused the combination
+
 /// Everything that a worker needs to run one cell; written as JSON beside the run's log.
 struct RunSpec {
   std::int64_t run_id = 0;
-  std::string database;            // absolute path; empty: report only, no store
-  std::string plugin_path;         // absolute path of the attention plugin's library
-  std::string data_dir;            // --data, may be empty
+  std::string database{};          // absolute path; empty: report only, no store
+  std::string plugin_path{};       // absolute path of the plugin's library; empty: a built-in subject
   std::string peer_plugin_path{};  // of what a timing compares with; empty: nothing
-  config::Node config;  // the resolved config: root keys, model, train, dataset, attention
-  std::string fingerprint;
+  std::string data_dir{};          // --data, may be empty
+  /// The resolved config: root keys, attention and model; dataset and train of a training run; bench
+  /// of a timing, with train where whole steps are timed and peer where there is one.
+  config::Node config = config::Node::map();
+  std::string fingerprint{};
+
+  static constexpr auto fields() {
+    using M = RunSpec;
+    return std::tuple{std::pair{"run_id", &M::run_id},
+                      std::pair{"database", &M::database},
+                      std::pair{"plugin_path", &M::plugin_path},
+                      std::pair{"peer_plugin_path", &M::peer_plugin_path},
+                      std::pair{"data_dir", &M::data_dir},
+                      std::pair{"config", &M::config},
+                      std::pair{"fingerprint", &M::fingerprint}};
+  }
 };
-[[nodiscard]] std::string to_json(const RunSpec& spec);
-/// Throws Error naming `source` on malformed or incomplete text.
-[[nodiscard]] RunSpec run_spec_from_json(const std::string& text, const std::string& source);
 
 /// One line of progress. `kind` is "start", "step", "eval", "sample", "end".
 struct Report {
@@ -38,11 +55,83 @@ struct Report {
   double seconds_left = -1;  // -1: unknown
   std::string text{};        // "sample": what is being timed; "end": reason
   std::string status{};      // "end": done, failed, skipped, interrupted
-};
-[[nodiscard]] std::string to_json(const Report& report);
-[[nodiscard]] Report report_from_json(const std::string& line);
 
-/// Exit codes of a worker beyond core/error.h.
-inline constexpr int kWorkerSkipped = 10;  // the plugin refused the combination
+  static constexpr auto fields() {
+    using M = Report;
+    return std::tuple{std::pair{"kind", &M::kind},   std::pair{"step", &M::step},
+                      std::pair{"steps", &M::steps}, std::pair{"loss", &M::loss},
+                      std::pair{"seconds_left", &M::seconds_left},
+                      std::pair{"text", &M::text},   std::pair{"status", &M::status}};
+  }
+};
+
+/// What `attnlab plugin check` asks of its child.
+struct CheckRequest {
+  std::string plugin_path{};              // absolute
+  std::vector<std::string> properties{};  // to check, in this order; empty: all
+  std::uint64_t seed = 0;
+  std::int64_t cases = 6;         // drawn at random, beside the fixed ones
+  std::int64_t shrink = 60;       // attempts at a simpler failing case; 0: none
+  std::string only_case{};        // one case instead of all (plugin/check_case.h), or empty
+  std::string device = "cpu";     // cpu, cuda
+  std::int64_t memory_limit = 0;  // bytes of tensors; 0: none
+  config::Node parameters = config::Node::map();  // the plugin's, given by the user
+
+  static constexpr auto fields() {
+    using M = CheckRequest;
+    return std::tuple{std::pair{"plugin_path", &M::plugin_path},
+                      std::pair{"properties", &M::properties},
+                      std::pair{"seed", &M::seed},
+                      std::pair{"cases", &M::cases},
+                      std::pair{"shrink", &M::shrink},
+                      std::pair{"only_case", &M::only_case},
+                      std::pair{"device", &M::device},
+                      std::pair{"memory_limit", &M::memory_limit},
+                      std::pair{"parameters", &M::parameters}};
+  }
+};
+
+/// kind "plan": names in `properties`, always the first line, so that the parent knows what a child
+/// that died left out. "case": `property` now tries `case_text`. "result": how `property` ended.
+/// "refused": nothing could be checked, `text` says why.
+struct CheckReport {
+  std::string kind{};
+  std::vector<std::string> properties{};
+  std::string property{};
+  std::string status{};  // "result": passed, noted, failed, not applicable, not run
+  std::string text{};
+  std::string case_text{};   // "case", and "result" with status failed
+  std::string parameters{};  // of that case: "buckets=4 keys=separate"
+  std::int64_t done = 0, cases = 0;
+
+  static constexpr auto fields() {
+    using M = CheckReport;
+    return std::tuple{std::pair{"kind", &M::kind},
+                      std::pair{"properties", &M::properties},
+                      std::pair{"property", &M::property},
+                      std::pair{"status", &M::status},
+                      std::pair{"text", &M::text},
+                      std::pair{"case_text", &M::case_text},
+                      std::pair{"parameters", &M::parameters},
+                      std::pair{"done", &M::done},
+                      std::pair{"cases", &M::cases}};
+  }
+};
+
+/// Valid JSON whatever bytes the texts hold: one line without its end, or indented.
+template <class Message>
+[[nodiscard]] std::string to_json(const Message& message, int indent = -1);
+/// Throws Error naming `source` where the text is malformed or a field is missing or no such value.
+template <class Message>
+[[nodiscard]] Message from_json(const std::string& text, const std::string& source);
+
+extern template std::string to_json(const RunSpec&, int);
+extern template std::string to_json(const Report&, int);
+extern template std::string to_json(const CheckRequest&, int);
+extern template std::string to_json(const CheckReport&, int);
+extern template RunSpec from_json(const std::string&, const std::string&);
+extern template Report from_json(const std::string&, const std::string&);
+extern template CheckRequest from_json(const std::string&, const std::string&);
+extern template CheckReport from_json(const std::string&, const std::string&);
 
 }  // namespace attnlab::launch

@@ -1,9 +1,13 @@
 #include "framework/plugin/traits.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "framework/config/bench_config.h"
+#include "framework/config/scalar.h"
 #include "framework/core/text.h"
+#include "framework/plugin/parameters.h"
 
 namespace attnlab::plugin {
 namespace {
@@ -11,6 +15,7 @@ namespace {
 using Word = std::pair<std::uint32_t, const char*>;
 
 constexpr std::array kDevices{Word{kRunsOnCpu, "cpu"}, Word{kRunsOnCuda, "cuda"}};
+// In the order of config::Dtype.
 constexpr std::array kTypes{Word{kFloat32, "float32"}, Word{kBfloat16, "bfloat16"},
                             Word{kFloat16, "float16"}, Word{kFloat64, "float64"}};
 constexpr std::array kCausalities{Word{kStrict, "strict"}, Word{kInclusive, "inclusive"}};
@@ -63,14 +68,29 @@ std::string refusal(const PluginNote& note, const Use& use) {
                          "device: " + listed(traits, kDevices));
     }
   }
-  if (use.precision) {
-    const bool half = *use.precision == config::Precision::bfloat16;
-    if (!(traits & (half ? kBfloat16 : kFloat32))) {
-      return unsupported(note, half ? "precision bfloat16" : "precision float32",
-                         "dtypes: " + listed(traits, kTypes));
+  if (use.dtype) {
+    const auto [bit, word] = kTypes.at(static_cast<std::size_t>(*use.dtype));
+    if (!(traits & bit)) {
+      return unsupported(note, std::string("dtype ") + word, "dtypes: " + listed(traits, kTypes));
     }
   }
   return {};
+}
+
+bool is_exact_softmax(const PluginNote& note, const config::Node& section) {
+  if ((note.traits & kExactSoftmax) == 0) return false;
+  const auto known = parameters(note);
+  for (const auto& word : split(note.exact_when.view(), ' ')) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) continue;
+    const auto name = word.substr(0, equals);
+    const auto* given = section.find(name);
+    const auto parameter = std::ranges::find(known, name, &config::Parameter::name);
+    if (given == nullptr && parameter != known.end()) given = &parameter->default_value;
+    const config::Node needed(config::typed_scalar(word.substr(equals + 1)));
+    if (given == nullptr || given->text() != needed.text()) return false;
+  }
+  return true;
 }
 
 std::vector<std::string> trait_sentences(const PluginNote& note) {

@@ -10,19 +10,29 @@
 #include "framework/config/run_config.h"
 #include "framework/plugin/note.h"
 
+namespace attnlab::config {
+enum class Dtype;  // bench_config.h
+class Node;
+}  // namespace attnlab::config
+
 namespace attnlab::plugin {
 
-/// How a run wants to use a plugin. Device and precision are checked only where they are known.
+/// How a run wants to use a plugin. Device and dtype are checked only where they are known.
 struct Use {
   std::int64_t head_dim = 1;
   config::Causality causality = config::Causality::strict;
   bool shared_keys = true;
   std::optional<config::Device> device{};
-  std::optional<config::Precision> precision{};
+  std::optional<config::Dtype> dtype{};
 };
 
 /// Empty, or the first trait that the use violates: what was asked, what the plugin supports.
 [[nodiscard]] std::string refusal(const PluginNote& note, const Use& use);
+
+/// Whether each output row is a softmax average over a set of keys under these parameters: the note
+/// says so, and what it asks for in `exact_when` holds in `section` (what that lacks is at its
+/// default). Who checks answers asks this.
+[[nodiscard]] bool is_exact_softmax(const PluginNote& note, const config::Node& section);
 
 /// One sentence per trait: "runs on cpu and cuda", "each output row is a softmax average ...".
 [[nodiscard]] std::vector<std::string> trait_sentences(const PluginNote& note);

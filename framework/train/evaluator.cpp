@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "framework/train/autocast.h"
-#include "framework/train/batch.h"
+#include "framework/train/step.h"
 
 namespace attnlab::train {
 namespace {

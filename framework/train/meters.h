@@ -1,23 +1,31 @@
-/// meters.h: how fast, and what is recorded of it.
+/// meters.h: how fast, in memory and time that do not grow with the steps.
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace attnlab::train {
 
 /// Durations of whole optimiser steps, evaluation excluded. The first tenth, three steps at least,
-/// is warm-up and does not count once there is more.
+/// is warm-up and does not count once there is more. Up to kMost steps the median is exact; of more,
+/// half of the kept ones are given up whenever they are too many, chosen by a hash of their number.
 class StepTimer {
  public:
-  void add(double seconds) { seconds_.push_back(seconds); }
-  /// Median seconds of a step after warm-up; 0 before the first step.
+  static constexpr std::size_t kMost = 4096;
+
+  void add(double seconds);
+  /// Median seconds of a step after warm-up; 0 before the first step. O(kMost): for validations.
   [[nodiscard]] double median() const;
-  [[nodiscard]] double total() const { return total_of(seconds_); }
+  /// O(1): for every step.
+  [[nodiscard]] double mean() const { return count_ == 0 ? 0 : total_ / static_cast<double>(count_); }
+  [[nodiscard]] double total() const { return total_; }
 
  private:
-  static double total_of(const std::vector<double>& seconds);
-  std::vector<double> seconds_;
+  std::int64_t count_ = 0;
+  double total_ = 0;
+  std::uint64_t mask_ = 0;  // a step is kept while its hash has no bit of these
+  std::vector<std::pair<std::int64_t, double>> kept_;  // number of the step, seconds
 };
 
 }  // namespace attnlab::train

@@ -1,16 +1,24 @@
 /// optimizer.h: AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) through
-///   LibTorch's fused kernel. Linear weights are decayed; embeddings and norms are not.
+///   LibTorch's fused kernel. Linear weights are decayed; embeddings and norms are not. And its rate:
+///   one cycle with two cosine halves, as
+///   torch.optim.lr_scheduler.OneCycleLR(anneal_strategy="cos", three_phase=False): Smith & Topin
+///   2017, https://arxiv.org/abs/1708.07120
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "framework/config/run_config.h"
 #include "framework/model/parameters.h"
 
 namespace attnlab::train {
+
+/// Rate of optimiser step `step` (0 .. steps-1): from peak / initial_divisor up to the peak over
+/// the first `warmup_share` of the steps, then down to peak / initial_divisor / final_divisor.
+[[nodiscard]] double learning_rate(const config::TrainConfig& config, std::int64_t step);
 
 class AdamW {
  public:

@@ -4,18 +4,16 @@
 
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <optional>
 
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/score.h"
-#include "framework/train/autocast.h"
-#include "framework/train/batch.h"
 #include "framework/train/evaluator.h"
-#include "framework/train/memory_meter.h"
+#include "framework/train/memory.h"
 #include "framework/train/meters.h"
 #include "framework/train/optimizer.h"
-#include "framework/train/schedule.h"
+#include "framework/train/step.h"
 
 namespace attnlab::train {
 namespace {
@@ -40,7 +38,7 @@ class Run {
         optimizer_(request.model.parameters(), config_) {}
 
   Ending go() {
-    reset_peaks();
+    reset_peaks(request_.model.device());
     record_conditions();
     for (step_ = 0; step_ < config_.steps; ++step_) {
       if (request_.stop) return interrupted(step_);
@@ -64,21 +62,25 @@ class Run {
   std::string take_step() {
     const double begin = now_seconds();
     optimizer_.zero_grad();
-    loss_ = accumulate_gradients();
-    const double norm = std::isfinite(loss_) ? optimizer_.clip_gradients(config_.grad_clip) : 0;
-    if (!std::isfinite(loss_) || !std::isfinite(norm)) return not_finite(norm);
+    accumulate_gradients();
+    const bool finite = std::isfinite(loss_) && std::isfinite(auxiliary_.value_or(0));
+    const double norm = finite ? optimizer_.clip_gradients(config_.grad_clip) : 0;
+    if (!finite || !std::isfinite(norm)) return not_finite(norm);
     const double rate = learning_rate(config_, step_);
     optimizer_.step(rate);
     timer_.add(now_seconds() - begin);
     last_finite_ = loss_;
     losses_.add({reinterpret_cast<const char*>(&loss_), sizeof loss_});
+    if (auxiliary_) losses_.add({reinterpret_cast<const char*>(&*auxiliary_), sizeof loss_});
+    look_at_process();
     log_step(rate, norm);
     report(Progress::Kind::step, loss_);
     return {};
   }
 
-  // Mean nats over all scored tokens of the step, with its gradients in the weights.
-  double accumulate_gradients() {
+  // loss_: mean nats over all scored tokens of the step; auxiliary_: the attention's own, where it
+  // has one. The gradients of both are in the weights.
+  void accumulate_gradients() {
     std::vector<Batch> parts;
     std::int64_t scored = 0;
     for (auto& host : loader_.next()) {
@@ -86,44 +88,38 @@ class Run {
       scored += host.scored;
       parts.push_back(to_batch(std::move(host), request_.model.device()));
     }
-    double loss = 0;
-    for (const auto& part : parts) loss += backward(part, scored);
-    return loss;
-  }
-
-  double backward(const Batch& part, std::int64_t scored_in_step) {
-    at::Tensor loss;
-    {
-      const AutocastScope autocast(config_.precision, request_.model.device().type());
-      const AttentionContext context{static_cast<std::uint64_t>(request_.run.seed), 0, step_,
-                                     part.sequence_ids, /*training=*/true};
-      const auto output = request_.model.forward(part.input, context);
-      const auto nats = request_.model.nats(output.hidden, part.target, config_.loss_slice);
-      loss = nats / static_cast<double>(scored_in_step);
-      if (output.auxiliary_loss) {
-        loss = loss + *output.auxiliary_loss / static_cast<double>(config_.accumulation);
+    loss_ = 0;
+    auxiliary_.reset();
+    for (const auto& part : parts) {
+      const auto loss =
+          forward_backward(request_.model, request_.run, config_, part, step_, scored);
+      loss_ += loss.nats.item<double>();
+      if (loss.auxiliary.defined()) {
+        auxiliary_ = auxiliary_.value_or(0) + loss.auxiliary.item<double>();
       }
     }
-    loss.backward();
-    return loss.item<double>();
   }
 
   std::string not_finite(double norm) const {
-    const bool is_loss = !std::isfinite(loss_);
+    const bool loss = !std::isfinite(loss_), auxiliary = !std::isfinite(auxiliary_.value_or(0));
     const auto last = std::isnan(last_finite_) ? "no step before it was finite"
                                                : "the loss of step " + std::to_string(step_) +
                                                      " was " + exact_number(last_finite_);
-    return std::string(is_loss ? "the loss is " : "the gradient norm is ") +
-           exact_number(is_loss ? loss_ : norm) + " at step " + std::to_string(step_ + 1) + " (" +
+    return std::string(loss        ? "the loss is "
+                       : auxiliary ? "the attention's auxiliary loss is "
+                                   : "the gradient norm is ") +
+           exact_number(loss ? loss_ : auxiliary ? *auxiliary_ : norm) + " at step " + std::to_string(step_ + 1) + " (" +
            last +
            "). Lower train.learning_rate, set train.grad_clip, or look at the attention's output.";
   }
 
   void log_step(double rate, double norm) {
     if ((step_ + 1) % config_.log_every != 0 && step_ + 1 != config_.steps) return;
-    add({{key("train/loss", "nats", Goal::minimise), loss_},
-         {key("learning_rate", ""), rate},
-         {key("grad_norm", ""), norm}});
+    std::vector<Metric> metrics{{key("train/loss", "nats", Goal::minimise), loss_},
+                                {key("learning_rate", ""), rate},
+                                {key("grad_norm", ""), norm}};
+    if (auxiliary_) metrics.push_back({key("train/auxiliary", ""), *auxiliary_});
+    add(std::move(metrics));
   }
 
   [[nodiscard]] bool is_validation_due() const {
@@ -150,7 +146,7 @@ class Run {
     metrics.push_back({key("tokens_per_second", "tokens/s", Goal::maximise), tokens / seconds});
     metrics.push_back({key("step_seconds_median", "s", Goal::minimise), seconds});
     metrics.push_back({key("allocator_peak_bytes", "bytes", Goal::minimise),
-                       static_cast<double>(allocator_peak_bytes())});
+                       static_cast<double>(tensor_peak_bytes(request_.model.device()))});
     metrics.push_back({key("process_peak_bytes", "bytes", Goal::minimise),
                        static_cast<double>(process_peak_bytes())});
     add(std::move(metrics));
@@ -164,7 +160,7 @@ class Run {
 
   void report(Progress::Kind kind, double value) {
     if (!request_.report) return;
-    const double left = timer_.median() * static_cast<double>(config_.steps - step_ - 1);
+    const double left = timer_.mean() * static_cast<double>(config_.steps - step_ - 1);
     request_.report({kind, step_ + 1, config_.steps, value, left});
   }
 
@@ -209,6 +205,7 @@ class Run {
   std::int64_t step_ = 0;
   std::size_t tokens_seen_ = 0;
   double loss_ = 0;
+  std::optional<double> auxiliary_;
   double last_finite_ = std::nan("");
 };
 

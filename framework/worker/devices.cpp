@@ -1,10 +1,13 @@
 #include "framework/worker/devices.h"
 
+#include <ATen/Parallel.h>
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <sstream>
 
 #include "framework/core/error.h"
+#include "framework/core/limits.h"
 #include "framework/core/paths.h"
 #include "framework/cuda/device_facts.h"
 
@@ -51,16 +54,22 @@ std::vector<std::pair<std::string, std::string>> device_facts(int index) {
 
 }  // namespace
 
-ChosenDevice choose_device(config::Device wanted) {
-  if (wanted == config::Device::cpu) return {};
-  if (driver_devices() == 0) {
-    if (wanted == config::Device::automatic) return {};
+ChosenDevice begin_on(config::Device wanted, std::int64_t threads) {
+  at::set_num_interop_threads(1);
+  at::set_num_threads(static_cast<int>(threads));
+  const bool cuda = wanted != config::Device::cpu && driver_devices() > 0;
+  if (!cuda && wanted == config::Device::cuda) {
     throw Error(
         "device=cuda: no CUDA device was found (no driver, or none visible). Run with device=cpu, "
         "or device=auto to take whatever is there.");
   }
+  if (!cuda) return {.memory = static_cast<double>(memory_limit())};
   load_torch_cuda();
-  return {at::Device(at::kCUDA, 0), device_facts(0)};
+  ChosenDevice chosen{at::Device(at::kCUDA, 0), device_facts(0)};
+  for (const auto& [name, text] : chosen.facts) {
+    if (name == "gpu_memory_bytes") chosen.memory = std::strtod(text.c_str(), nullptr);
+  }
+  return chosen;
 }
 
 }  // namespace attnlab::worker

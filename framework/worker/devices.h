@@ -1,8 +1,9 @@
-/// devices.h: where a run computes. LibTorch's CUDA part is loaded only where a driver is there.
+/// devices.h: where a job computes. LibTorch's CUDA part is loaded only where a driver is there.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,12 +14,16 @@ namespace attnlab::worker {
 
 struct ChosenDevice {
   at::Device device{at::kCPU};
-  std::vector<std::pair<std::string, std::string>> facts;  // name, capability, memory, driver ...
+  std::vector<std::pair<std::string, std::string>> facts{};  // name, capability, memory, driver ...
+  /// Of the device, in bytes; on the CPU what the limits of this process leave. 0: unknown.
+  double memory = 0;
 };
 
-/// `automatic` takes the first CUDA device where a driver and a device are there, else the CPU.
-/// Must run before anything asks LibTorch for CUDA. Throws Error: device=cuda without a driver or
-/// device, or with a LibTorch whose CUDA libraries are not installed.
-[[nodiscard]] ChosenDevice choose_device(config::Device wanted);
+/// How every job begins: `threads` threads for one operator, one operator at a time, on the CPU or
+/// on the first CUDA device. `automatic` takes CUDA where a driver and a device are there; a planned
+/// run never says it, because its fingerprint names the device.
+/// Must run before anything asks LibTorch for CUDA, once a process. Throws Error: device=cuda
+/// without a driver or device, or with a LibTorch whose CUDA libraries are not installed.
+[[nodiscard]] ChosenDevice begin_on(config::Device wanted, std::int64_t threads);
 
 }  // namespace attnlab::worker

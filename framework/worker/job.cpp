@@ -2,10 +2,12 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdio>
+#include <ctime>
+#include <functional>
 #include <new>
 
 #include "framework/core/error.h"
-#include "framework/worker/log.h"
 #include "framework/worker/parent_watch.h"
 
 namespace attnlab::worker {
@@ -27,75 +29,83 @@ bool is_out_of_memory(const std::string& message) {
 Ending failed(const std::string& reason) { return {Status::failed, reason}; }
 
 int exit_code(Status status) {
-  switch (status) {
-    case Status::done:
-      return kExitOk;
-    case Status::skipped:
-      return launch::kWorkerSkipped;
-    case Status::interrupted:
-      return kExitInterrupted;
-    default:
-      return kExitError;
-  }
+  return status == Status::done          ? kExitOk
+         : status == Status::skipped     ? launch::kWorkerSkipped
+         : status == Status::interrupted ? kExitInterrupted
+                                         : kExitError;
 }
 
-Ending guarded(const std::string& where, const std::function<Ending()>& work) {
-  try {
-    return work();
-  } catch (const Error& error) {
-    return is_out_of_memory(error.what()) ? failed("out of memory: " + std::string(error.what()))
-                                          : failed(error.what());
-  } catch (const c10::Error& error) {
-    const std::string message = error.what_without_backtrace();
+// Both kinds of job, and what anything that they throw means.
+Ending guarded(const launch::RunSpec& spec, Session& session) {
+  const bool timing = spec.config.find("bench") != nullptr;
+  const std::string where = timing ? "in the benchmark: " : "in the backward pass or the trainer: ";
+  const auto ended = [](const std::string& message) {
     return failed(is_out_of_memory(message) ? "out of memory: " + message : message);
+  };
+  try {
+    const auto prepared = prepare(spec, session.sink);
+    return timing ? time(prepared, session) : train(prepared, session);
+  } catch (const Error& error) {
+    return ended(error.what());
+  } catch (const c10::Error& error) {
+    return ended(error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     return failed("out of memory: an allocation failed. Lower the batch size or the length.");
   } catch (const std::exception& error) {
-    return failed(where + ": " + error.what());
+    return failed(where + error.what());
   } catch (...) {
-    return failed(where + ": an exception of unknown type");
+    return failed(where + "an exception of unknown type");
   }
 }
 
-Ending stored(const launch::RunSpec& spec, const std::string& where, const Work& work,
-              Reporter& reporter) {
+Ending stored(const launch::RunSpec& spec, Reporter& reporter) {
   if (spec.database.empty()) {
     NoStore sink;
-    return guarded(where, [&] { return work(sink, reporter, StoreWatch(nullptr)); });
+    Session session{sink, reporter, nullptr};
+    return guarded(spec, session);
   }
   store::RunWriter writer(spec.database, spec.run_id);
-  const auto ending = guarded(where, [&] { return work(writer, reporter, StoreWatch(&writer)); });
+  Session session{writer, reporter, &writer};
+  const auto ending = guarded(spec, session);
   writer.finish(ending.status, ending.reason);
   return ending;
 }
 
 }  // namespace
 
-void StoreWatch::look() {
+bool Session::go_on() {
   constexpr std::chrono::seconds kPatience{30};
   const auto now = std::chrono::steady_clock::now();
-  if (writer_ == nullptr || !writer_->problem()) {
-    last_good_ = now;
-  } else if (now - last_good_ > kPatience) {
+  if (writer == nullptr || !writer->problem()) {
+    last_good = now;
+  } else if (now - last_good > kPatience) {
     stop_requested = true;
   }
+  return !stop_requested;
 }
 
-int perform(const launch::RunSpec& spec, const std::string& where, const Work& work) {
+int perform(const launch::RunSpec& spec) {
   Reporter reporter(launch::kReportFd);
   Ending ending;
   try {
-    ending = stored(spec, where, work, reporter);
+    ending = stored(spec, reporter);
   } catch (const std::exception& error) {  // the store could not be opened or written
     ending = failed(error.what());
   }
-  if (ending.reason.empty()) {
-    log_info("done");
-  } else {
-    log_error(std::string(to_text(ending.status)) + ": " + ending.reason);
-  }
-  reporter.end(std::string(to_text(ending.status)), ending.reason);
+  const std::string status(to_text(ending.status));
+  log_line(ending.reason.empty() ? "done" : status + ": " + ending.reason);
+  reporter.send(launch::Report{.kind = "end", .text = ending.reason, .status = status});
   return exit_code(ending.status);
+}
+
+void log_line(const std::string& line) {
+  char moment[32] = "";
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  if (localtime_r(&now, &local) != nullptr) {
+    static_cast<void>(std::strftime(moment, sizeof moment, "%F %T ", &local));
+  }
+  std::fprintf(stderr, "%s%s\n", moment, line.c_str());
 }
 
 }  // namespace attnlab::worker

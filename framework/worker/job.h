@@ -1,39 +1,43 @@
-/// job.h: what every job of a worker shares: where its numbers go, and how it ends.
+/// job.h: what the jobs of a worker share: where their numbers go, and how they end.
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <string>
 
 #include "framework/core/status.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/store/store.h"
+#include "framework/worker/prepare.h"
 #include "framework/worker/reporter.h"
 
 namespace attnlab::worker {
 
-[[nodiscard]] inline Ending skipped(const std::string& reason) {
-  return {Status::skipped, reason};
-}
+/// Where a job's numbers go and who is told. Not thread-safe.
+struct Session {
+  MetricSink& sink;
+  Reporter& reporter;
+  const store::RunWriter* writer;  // null: there is no store
+  std::chrono::steady_clock::time_point last_good = std::chrono::steady_clock::now();
 
-/// Ends a run whose results can no longer be stored: going on would be for nothing. A disk that is
-/// full for a moment is waited for; the writer keeps everything meanwhile.
-class StoreWatch {
- public:
-  explicit StoreWatch(const store::RunWriter* writer) : writer_(writer) {}
-  void look();  // often
-
- private:
-  const store::RunWriter* writer_;  // null: there is no store
-  std::chrono::steady_clock::time_point last_good_ = std::chrono::steady_clock::now();
+  /// False once the job must end: it was asked to stop, or its results can no longer be stored and
+  /// going on would be for nothing. A disk that is full for a moment is waited for; the writer keeps
+  /// everything meanwhile. Asked often.
+  [[nodiscard]] bool go_on();
 };
 
-/// The work itself. Whatever it throws ends the run as failed.
-using Work = std::function<Ending(MetricSink& sink, Reporter& reporter, StoreWatch store)>;
+/// One training run, and one timing. What they throw ends the run as failed.
+[[nodiscard]] Ending train(const Prepared& prepared, Session& session);
+[[nodiscard]] Ending time(const Prepared& prepared, Session& session);
 
-/// Does the work with the spec's store around it and stores how it ended. `where` stands before the
-/// message of an exception that is no Error: "in the trainer". Returns the worker's exit code.
-/// Throws nothing.
-[[nodiscard]] int perform(const launch::RunSpec& spec, const std::string& where, const Work& work);
+/// Does what the spec says with its store around it and stores how it ended. Returns the worker's
+/// exit code. Throws nothing.
+[[nodiscard]] int perform(const launch::RunSpec& spec);
+
+/// Loads the plugin and checks it; what comes of it goes to launch::kReportFd line by line. Returns
+/// an exit code: 0 also where properties failed. Throws nothing.
+[[nodiscard]] int check(const launch::CheckRequest& request);
+
+/// A line with the time in the run's log.
+void log_line(const std::string& line);
 
 }  // namespace attnlab::worker

@@ -1,5 +1,5 @@
-// main.cpp: `attnlab-worker run SPEC.json`, started by `attnlab`; a run can be repeated by hand
-// with it.
+// main.cpp: `attnlab-worker run SPEC.json`, started by `attnlab`; a run can be repeated by hand with
+// it.
 #include <malloc.h>
 
 #include <climits>
@@ -12,12 +12,10 @@
 
 #include "framework/bench/gpu_state.h"
 #include "framework/core/error.h"
-#include "framework/train/memory_meter.h"
-#include "framework/worker/bench.h"
-#include "framework/worker/check.h"
+#include "framework/train/memory.h"
 #include "framework/worker/devices.h"
+#include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
-#include "framework/worker/run.h"
 
 namespace {
 
@@ -37,30 +35,23 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
-// Child of `attnlab plugin check`.
-int check(const std::string& path) {
-  using namespace attnlab;
-  setenv("MKL_DYNAMIC", "FALSE", 0);
-  worker::install_stop_signals();
-  const worker::ParentWatch watch(launch::kReportFd);
-  return worker::check(launch::check_request_from_json(read_file(path), path));
-}
-
-// `job` runs a spec: worker::run, worker::bench.
-int run(int (*job)(const attnlab::launch::RunSpec&), const std::string& path) {
+// Both kinds of work begin alike.
+int work(const std::string& job, const std::string& path) {
   using namespace attnlab;
   // With it MKL may use fewer threads than asked for, and float sums change with their number.
   setenv("MKL_DYNAMIC", "FALSE", 0);
-  keep_freed_memory();
   worker::install_stop_signals();
-  train::install_counting_allocator();
   const worker::ParentWatch watch(launch::kReportFd);
-  return job(launch::run_spec_from_json(read_file(path), path));
+  const auto text = read_file(path);
+  if (job == "check") return worker::check(launch::from_json<launch::CheckRequest>(text, path));
+  keep_freed_memory();
+  train::install_counting_allocator();
+  return worker::perform(launch::from_json<launch::RunSpec>(text, path));
 }
 
 // What device=cuda would compute on, for scripts; an Error where there is nothing.
 int device() {
-  const auto chosen = attnlab::worker::choose_device(attnlab::config::Device::cuda);
+  const auto chosen = attnlab::worker::begin_on(attnlab::config::Device::cuda, 1);
   for (const auto& [name, text] : chosen.facts) std::printf("%s=%s\n", name.c_str(), text.c_str());
   std::printf("gpu_state=%s\n",
               attnlab::bench::gpu_state(attnlab::bench::first_visible_gpu()).c_str());
@@ -74,17 +65,14 @@ int main(int argc, char** argv) {
   const std::string job = words.size() == 2 ? words[0] : "";
   try {
     if (words == std::vector<std::string>{"device"}) return device();
-    if (job == "run") return run(attnlab::worker::run, words[1]);
-    if (job == "bench") return run(attnlab::worker::bench, words[1]);
-    if (job == "check") return check(words[1]);
+    if (job == "run" || job == "check") return work(job, words[1]);
   } catch (const attnlab::Error& error) {
     std::fprintf(stderr, "attnlab-worker: %s\n", error.what());
     return error.exit_code();
   }
   std::fprintf(
       stderr,
-      "usage: attnlab-worker run|bench|check SPEC.json | device\nIt does one run, one timing or "
-      "one "
+      "usage: attnlab-worker run|check SPEC.json | device\nIt does one run, one timing or one "
       "check; `attnlab run`, `grid`, `bench` and `plugin check` start it. `device` prints what "
       "device=cuda would compute on.\n");
   return attnlab::kExitUsage;

@@ -3,25 +3,28 @@
 
 #include <chrono>
 
-#include "framework/bench/attention_bench.h"
+#include "framework/bench/bench.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/train/trainer.h"
 
 namespace attnlab::worker {
 
-/// Writes reports as lines to `fd`; steps at most five times a second, everything else at once.
-/// Where the descriptor is not open, reports go nowhere.
+/// Writes messages as lines to `fd`; steps at most five times a second, everything else at once.
+/// Where the descriptor is not open, they go nowhere. For one thread.
 class Reporter {
  public:
   explicit Reporter(int fd);
 
-  void start(std::int64_t steps);
+  /// A launch::Report or launch::CheckReport.
+  template <class Message>
+  void send(const Message& message) const {
+    write(launch::to_json(message) + "\n");
+  }
   void progress(const train::Progress& progress);
   void timing(const bench::Progress& progress);
-  void end(const std::string& status, const std::string& reason);
 
  private:
-  void write(const launch::Report& report) const;
+  void write(std::string_view line) const;
 
   int fd_;
   std::chrono::steady_clock::time_point last_step_{};

@@ -109,5 +109,73 @@ TEST(AnswerCheck, catches_a_pattern_that_is_less_than_promised) {
       HasSubstr("a row does not see all keys that causality allows"));
 }
 
+// Attention that is no softmax average: row t takes elu(q k) + 1 of each earlier value, divided by
+// its sum, and of it `share` passes through tanh.
+at::Tensor linear(const Inputs& in) {
+  const auto T = in.query.size(2);
+  const auto weights = (at::elu(in.query.matmul(in.key.transpose(-1, -2))) + 1)
+                           .masked_fill(causal(T).logical_not(), 0);
+  return weights.matmul(in.value) / (weights.sum(-1, true) + 1);
+}
+
+// The same values; the gradient of one input is another one.
+at::Tensor with_gradient(const Inputs& in, int tensor, double factor, std::int64_t from) {
+  auto moved = in;
+  auto& x = tensor == 0 ? moved.query : tensor == 1 ? moved.key : moved.value;
+  const auto rows = at::arange(x.size(2)).ge(from).view({1, 1, -1, 1}).to(x.scalar_type());
+  const auto scale = 1 + rows * (factor - 1);
+  x = x * scale + (x - x * scale).detach();
+  return linear(moved);
+}
+
+constexpr Promise kNoSoftmax{.softmax = false};
+
+TEST(Derivatives, agree_where_the_gradient_is_right) {
+  for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16}) {
+    for (const std::int64_t T : {1, 2, 33, 300}) {
+      FunctionSubject subject(linear, kNoSoftmax);
+      const auto checked = check_answer(subject, small_inputs(T, dtype), 1);
+      EXPECT_THAT(checked.what, HasSubstr("gradients against finite differences in 6 directions"))
+          << dtype << " " << T;
+      EXPECT_THAT(checked.what, HasSubstr("the output itself was compared with nothing"));
+    }
+  }
+}
+
+TEST(Derivatives, catch_a_gradient_that_is_another_one) {
+  constexpr const char* kNames[]{"query", "key", "value"};
+  for (int tensor = 0; tensor < 3; ++tensor) {
+    for (const double factor : {-1.0, 0.0, 0.5, 1.1, 2.0}) {
+      for (const std::int64_t from : {0, 30}) {
+        EXPECT_THAT(verdict([&](const Inputs& in) { return with_gradient(in, tensor, factor, from); },
+                            60, kNoSoftmax),
+                    HasSubstr("the " + std::string(kNames[tensor]) + "'s gradient says"))
+            << factor << " from row " << from;
+      }
+    }
+  }
+}
+
+TEST(Derivatives, say_nothing_where_the_output_jumps) {
+  // Which keys are seen hangs on the signs of the query, as buckets of a hash do.
+  const auto jumping = [](const Inputs& in) {
+    const auto sign = in.query.detach().mul(1e4).floor().remainder(2);  // flips at every step
+    return linear(in) + sign * in.value.detach();
+  };
+  FunctionSubject subject(jumping, kNoSoftmax);
+  const auto found = check_derivatives(subject, small_inputs(40), 1);
+  EXPECT_EQ(found.agreed, 4);  // key and value
+  EXPECT_EQ(found.jumped, 5);
+}
+
+TEST(AnswerCheck, says_what_it_looked_at) {
+  FunctionSubject dense([](const Inputs& in) { return attend(in, causal(50)); }, {});
+  EXPECT_EQ(check_answer(dense, small_inputs(50), 1).what,
+            "16 rows of each head, output and gradients against float64; they see all keys");
+  FunctionSubject none([](const Inputs& in) { return at::zeros_like(in.query); }, {});
+  EXPECT_EQ(check_answer(none, small_inputs(8), 1).what,
+            "the output is finite; it depends on no value");
+}
+
 }  // namespace
 }  // namespace attnlab::bench

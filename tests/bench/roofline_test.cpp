@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "framework/bench/train_bench.h"
+#include "framework/bench/bench.h"
 
 namespace attnlab::bench {
 namespace {

@@ -1,7 +1,6 @@
 // What is timed, how often and in which order; never how fast.
 #include "framework/bench/sampling.h"
 
-#include "framework/bench/clock.h"
 #include "tests/bench/support.h"
 
 namespace attnlab::bench {

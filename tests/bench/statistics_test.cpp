@@ -1,10 +1,8 @@
-#include "framework/bench/statistics.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "framework/bench/attention_bench.h"
+#include "framework/bench/bench.h"
 #include "framework/bench/measures.h"
 #include "tests/bench/support.h"
 
@@ -66,15 +64,43 @@ TEST(Measures, count_what_a_pass_must_compute_and_move) {
 }
 
 TEST(Lengths, are_sorted_and_each_taken_once) {
-  EXPECT_EQ(parse_lengths("4096,16,4096"), (std::vector<std::int64_t>{16, 4096}));
+  EXPECT_EQ(config::lengths_of("4096,16,4096"), (std::vector<std::int64_t>{16, 4096}));
+  EXPECT_EQ(config::lengths_problem("4096,16,4096"), "");
 }
 
 TEST(Lengths, that_are_none_are_refused) {
-  for (const char* text : {"", "16,", "4k", "-3", "0", "1.5"}) {
-    EXPECT_THAT(message_of([&] { static_cast<void>(parse_lengths(text)); }),
+  for (const char* text : {"", "16,", ",16", "4k", "-3", "0", "1.5", "16 ,32", "99999999999999999999",
+                           "2000000000000", "nan", "1e3", "+5"}) {
+    EXPECT_TRUE(config::lengths_of(text).empty()) << text;
+    EXPECT_THAT(config::lengths_problem(text),
                 testing::HasSubstr("is no sequence length; expected positive integers with commas"))
         << text;
   }
+}
+
+struct Facts final : MetricSink {
+  std::vector<std::string> lines;
+  void add(MetricEvent) override {}
+  void fact(std::string_view name, std::string_view text) override {
+    lines.push_back(std::string(name) + ": " + std::string(text));
+  }
+};
+
+TEST(Lengths, that_are_refused_are_left_out_and_the_others_timed) {
+  Facts facts;
+  std::vector<std::int64_t> timed;
+  const auto odd = [](std::int64_t length) { return length % 2 == 1 ? "odd" : ""; };
+  const auto result = over_lengths("3,2,5,4", facts, odd, [&](auto length, auto after) {
+    timed.push_back(length);
+    return after != 0;
+  });
+  EXPECT_EQ(timed, (std::vector<std::int64_t>{2, 4}));
+  EXPECT_EQ(facts.lines, (std::vector<std::string>{"left out T=3: odd", "left out T=5: odd"}));
+  EXPECT_EQ(result.timed, 2);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.left_out, "T = 5: odd");
+  EXPECT_TRUE(over_lengths("2,4", facts, odd, [](auto, auto) { return false; }).stopped);
+  EXPECT_EQ(over_lengths("1", facts, odd, [](auto, auto) { return true; }).timed, 0);
 }
 
 }  // namespace

@@ -110,5 +110,5 @@ int main(int argc, char** argv) {
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   std::printf("fake worker on %s\n", argv[2]);
   std::fflush(stdout);
-  return run(attnlab::launch::run_spec_from_json(text, argv[2]));
+  return run(attnlab::launch::from_json<RunSpec>(text, argv[2]));
 }

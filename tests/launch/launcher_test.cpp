@@ -26,7 +26,7 @@ TEST_F(LauncherTest, each_attempt_has_a_folder_with_spec_and_log) {
   const auto run_folder = folder / (cell("a").record.fingerprint.substr(0, 12) + "-1");
   EXPECT_EQ(outcome.log, run_folder / "log.txt");
   EXPECT_THAT(read_file(outcome.log), StartsWith("fake worker on "));
-  const RunSpec spec = run_spec_from_json(read_file(run_folder / "spec.json"), "spec");
+  const RunSpec spec = from_json<RunSpec>(read_file(run_folder / "spec.json"), "spec");
   EXPECT_EQ(spec.run_id, outcome.run_id);
   EXPECT_EQ(spec.fingerprint, cell("a").record.fingerprint);
   EXPECT_THAT(ask("SELECT path FROM artifacts WHERE kind = 'log'"),

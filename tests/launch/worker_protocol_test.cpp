@@ -25,7 +25,7 @@ TEST(RunSpec, survives_the_way_through_json) {
   spec.config.set("alpha", config::Node(0.1));
   spec.config.set("whole", config::Node(2.0));
   spec.config.set("name", config::Node(std::string("ünï \"x\"")));
-  const RunSpec back = run_spec_from_json(to_json(spec), "spec.json");
+  const RunSpec back = from_json<RunSpec>(to_json(spec), "spec.json");
   EXPECT_EQ(back.run_id, 7);
   EXPECT_EQ(back.database, spec.database);
   EXPECT_EQ(back.plugin_path, spec.plugin_path);
@@ -35,12 +35,12 @@ TEST(RunSpec, survives_the_way_through_json) {
 }
 
 TEST(RunSpec, malformed_text_is_refused_with_its_source) {
-  EXPECT_THAT([] { (void)run_spec_from_json("{", "some/spec.json"); },
+  EXPECT_THAT([] { (void)from_json<RunSpec>("{", "some/spec.json"); },
               ThrowsMessage<Error>(HasSubstr("some/spec.json: not valid JSON")));
 }
 
 TEST(RunSpec, incomplete_text_is_refused_with_the_missing_key) {
-  EXPECT_THAT([] { (void)run_spec_from_json(R"({"run_id": 1})", "some/spec.json"); },
+  EXPECT_THAT([] { (void)from_json<RunSpec>(R"({"run_id": 1})", "some/spec.json"); },
               ThrowsMessage<Error>(AllOf(HasSubstr("some/spec.json"), HasSubstr("database"))));
 }
 
@@ -54,7 +54,7 @@ TEST(Report, survives_the_way_through_json) {
                       .status = "done"};
   const std::string line = to_json(report);
   EXPECT_EQ(line.find('\n'), std::string::npos);
-  const Report back = report_from_json(line);
+  const Report back = from_json<Report>(line, "a worker");
   EXPECT_EQ(back.kind, "step");
   EXPECT_EQ(back.step, 3);
   EXPECT_EQ(back.steps, 9);
@@ -65,19 +65,48 @@ TEST(Report, survives_the_way_through_json) {
 }
 
 TEST(Report, keeps_losses_that_json_has_no_number_for) {
-  EXPECT_TRUE(std::isnan(report_from_json(to_json(Report{.kind = "step", .loss = NAN})).loss));
-  EXPECT_EQ(report_from_json(to_json(Report{.kind = "step", .loss = -INFINITY})).loss, -INFINITY);
+  EXPECT_TRUE(std::isnan(from_json<Report>(to_json(Report{.kind = "step", .loss = NAN}), "a worker").loss));
+  EXPECT_EQ(from_json<Report>(to_json(Report{.kind = "step", .loss = -INFINITY}), "a worker").loss, -INFINITY);
 }
 
 TEST(Report, bytes_that_are_no_utf8_do_not_break_the_line) {
-  const Report back = report_from_json(to_json(Report{.kind = "end", .text = "bad \xff byte"}));
+  const Report back = from_json<Report>(to_json(Report{.kind = "end", .text = "bad \xff byte"}), "a worker");
   EXPECT_THAT(back.text, HasSubstr("bad "));
 }
 
 TEST(Report, a_line_that_is_no_report_is_an_error) {
-  EXPECT_THAT([] { (void)report_from_json("hello"); },
+  EXPECT_THAT([] { (void)from_json<Report>("hello", "report of a worker"); },
               ThrowsMessage<Error>(HasSubstr("report of a worker")));
-  EXPECT_THAT([] { (void)report_from_json("{}"); }, ThrowsMessage<Error>(HasSubstr("kind")));
+  EXPECT_THAT([] { (void)from_json<Report>("{}", "a worker"); }, ThrowsMessage<Error>(HasSubstr("kind")));
+}
+
+TEST(Report, a_value_of_another_kind_is_an_error) {
+  const std::string right = to_json(Report{.kind = "step"});
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {R"("step":0)", R"("step":"0")"}, {R"("step":0)", R"("step":0.5)"},
+           {R"("loss":0.0)", R"("loss":"no")"}, {R"("loss":0.0)", R"("loss":"")"},
+           {R"("loss":0.0)", R"("loss":[])"}, {R"("kind":"step")", R"("kind":1)"}}) {
+    auto text = right;
+    ASSERT_NE(text.find(from), std::string::npos) << text;
+    text.replace(text.find(from), from.size(), to);
+    EXPECT_THAT([&] { (void)from_json<Report>(text, "a worker"); },
+                ThrowsMessage<Error>(HasSubstr("is of type"))) << text;
+  }
+  for (const auto* text : {"3", "null", "[]", "\"x\""}) {
+    EXPECT_THAT([&] { (void)from_json<Report>(text, "a worker"); },
+                ThrowsMessage<Error>(HasSubstr("the field 'kind' is missing"))) << text;
+  }
+}
+
+TEST(CheckMessages, survive_the_way_through_json) {
+  CheckRequest request{.plugin_path = "/p.so", .properties = {"output", "batch"}, .seed = ~0ULL};
+  request.parameters.set("buckets", config::Node(std::int64_t{4}));
+  const auto back = from_json<CheckRequest>(to_json(request), "request");
+  EXPECT_EQ(back.properties, request.properties);
+  EXPECT_EQ(back.seed, request.seed);
+  EXPECT_EQ(back.parameters.text(), request.parameters.text());
+  const CheckReport report{.kind = "case", .property = "output", .case_text = "T=7", .cases = 9};
+  EXPECT_EQ(to_json(from_json<CheckReport>(to_json(report), "report")), to_json(report));
 }
 
 }  // namespace

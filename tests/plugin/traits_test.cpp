@@ -24,7 +24,7 @@ PluginNote note_with(std::uint32_t traits) {
 
 TEST(Refusal, a_fitting_use_is_not_refused) {
   EXPECT_EQ(refusal(good_note("window"),
-                    Use{.device = config::Device::cpu, .precision = config::Precision::float32}),
+                    Use{.device = config::Device::cpu, .dtype = config::Dtype::float32}),
             "");
 }
 
@@ -56,9 +56,9 @@ TEST(Refusal, a_device_that_is_not_supported) {
             "attention 'window' does not support device cuda; it supports device: cpu.");
 }
 
-TEST(Refusal, a_precision_that_is_not_supported) {
-  EXPECT_EQ(refusal(good_note("window"), Use{.precision = config::Precision::bfloat16}),
-            "attention 'window' does not support precision bfloat16; it supports dtypes: float32.");
+TEST(Refusal, a_dtype_that_is_not_supported) {
+  EXPECT_EQ(refusal(good_note("window"), Use{.dtype = config::Dtype::bfloat16}),
+            "attention 'window' does not support dtype bfloat16; it supports dtypes: float32.");
 }
 
 TEST(TraitSentences, name_the_traits_in_words) {

@@ -2,13 +2,17 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <numbers>
 
-#include "framework/train/memory_meter.h"
+#include "framework/train/memory.h"
 #include "framework/train/meters.h"
 #include "framework/train/optimizer.h"
-#include "framework/train/schedule.h"
 
 namespace attnlab::train {
 namespace {
@@ -110,21 +114,90 @@ TEST(StepTimer, uses_what_there_is_when_there_is_little) {
   EXPECT_DOUBLE_EQ(timer.median(), 3);
 }
 
-TEST(MemoryMeter, counts_tensors_and_forgets_on_reset) {
+TEST(StepTimer, keeps_few_of_many_steps_and_still_finds_their_median) {
+  StepTimer timer;
+  constexpr int kSteps = 200'000;
+  double total = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    // A tenth of warm-up, then every second step is slow: a fixed stride would see one kind only.
+    const double seconds = i < kSteps / 10 ? 100 : i % 2 == 0 ? 1 + 1e-6 * i : 3 + 1e-6 * i;
+    timer.add(seconds);
+    total += seconds;
+  }
+  EXPECT_GT(timer.median(), 1.05);  // just above the fast half, or just below the slow one
+  EXPECT_LT(timer.median(), 3.2);
+  EXPECT_NEAR(timer.total(), total, 1e-6 * total);
+  EXPECT_NEAR(timer.mean(), total / kSteps, 1e-6);
+  StepTimer even;
+  for (int i = 0; i < kSteps; ++i) even.add(i);
+  EXPECT_NEAR(even.median(), 0.55 * kSteps, 0.02 * kSteps);
+}
+
+TEST(StepTimer, is_exact_as_long_as_it_keeps_all) {
+  StepTimer timer;
+  std::vector<double> counted;
+  for (int i = 0; i < static_cast<int>(StepTimer::kMost); ++i) {
+    timer.add((i * 7919) % 4099);
+    if (i >= static_cast<int>(StepTimer::kMost) / 10) counted.push_back((i * 7919) % 4099);
+  }
+  std::ranges::sort(counted);
+  EXPECT_EQ(timer.median(),
+            (counted[(counted.size() - 1) / 2] + counted[counted.size() / 2]) / 2);
+}
+
+TEST(Memory, counts_tensors_and_forgets_on_reset) {
   install_counting_allocator();
   constexpr std::int64_t kBytes = 64 << 20;
   { const auto tensor = at::empty({kBytes}, at::kByte); }
-  EXPECT_GE(allocator_peak_bytes(), kBytes);
-  EXPECT_LT(allocator_peak_bytes(), 2 * kBytes);
-  reset_peaks();
-  EXPECT_LT(allocator_peak_bytes(), kBytes);
+  EXPECT_GE(tensor_peak_bytes(at::kCPU), kBytes);
+  EXPECT_LT(tensor_peak_bytes(at::kCPU), 2 * kBytes);
+  reset_peaks(at::kCPU);
+  EXPECT_LT(tensor_peak_bytes(at::kCPU), kBytes);
 }
 
-TEST(MemoryMeter, sees_what_the_process_touches) {
+TEST(Memory, sees_what_the_process_touches_even_when_it_is_given_back) {
+  reset_peaks(at::kCPU);
   const auto before = process_peak_bytes();
-  const auto tensor = at::ones({256 << 20}, at::kByte);
+  { const auto tensor = at::ones({256 << 20}, at::kByte); }
   EXPECT_GT(before, 10 << 20);
-  EXPECT_GT(process_peak_bytes(), 256 << 20);
+  EXPECT_GT(process_peak_bytes(), before + (250 << 20));
+}
+
+TEST(Memory, does_not_count_pages_of_files) {
+  constexpr std::size_t kBytes = 128 << 20;
+  std::FILE* const file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  ASSERT_EQ(ftruncate(fileno(file), kBytes), 0);
+  reset_peaks(at::kCPU);
+  const auto before = process_peak_bytes();
+  auto* const map =
+      static_cast<char*>(mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, fileno(file), 0));
+  ASSERT_NE(map, MAP_FAILED);
+  int sum = 0;
+  for (std::size_t at = 0; at < kBytes; at += 4096) sum += *static_cast<volatile char*>(map + at);
+  EXPECT_EQ(sum, 0);
+  EXPECT_LT(process_peak_bytes(), before + (16 << 20));
+  { const auto tensor = at::ones({64 << 20}, at::kByte); }  // and tensors beside them still count
+  EXPECT_GT(process_peak_bytes(), before + (60 << 20));
+  munmap(map, kBytes);
+  std::fclose(file);
+}
+
+TEST(LeastStepBytes, never_exceeds_what_a_step_takes_and_refuses_what_cannot_be) {
+  const config::ModelConfig model;  // 2 layers of width 64
+  config::TrainConfig train;
+  const auto bytes = [&](std::int64_t rows, std::int64_t length, std::int64_t squares) {
+    return least_step_bytes(model, train, {.vocabulary = 100, .length = length}, rows, squares);
+  };
+  EXPECT_LT(bytes(1, 8, 0), 4e6);
+  EXPECT_GT(bytes(1, 8, 0), 1e6);  // four copies of 88,000 weights
+  EXPECT_GT(bytes(1'000'000'000'000, 32, 0), 1e16);
+  EXPECT_GT(bytes(1, 1 << 20, 1) - bytes(1, 1 << 20, 0), 4.0 * (1LL << 40) * 4 * 0.99);
+  train.accumulation = 1'000'000'000'000;
+  EXPECT_GT(bytes(8, 32, 0), 1e15);
+  EXPECT_EQ(too_large(5, 0), "");
+  EXPECT_EQ(too_large(5, 5), "");
+  EXPECT_EQ(too_large(2048, 1024), "needs at least 2.0 KiB; this process may use 1.0 KiB.");
 }
 
 }  // namespace

@@ -1,14 +1,17 @@
 // bench.cpp: `attnlab bench attention|train`: timings as runs of kind `time`.
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
 #include "framework/cli/bench/cells.h"
 #include "framework/cli/bench/tables.h"
 #include "framework/cli/commands.h"
+#include "framework/cli/launch/cells.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
+#include "framework/core/limits.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/launch/launcher.h"
@@ -24,6 +27,21 @@ std::string failures(const std::vector<BenchRun>& runs, const launch::LaunchResu
     lines += runs[i].label + ": " + std::string(to_text(outcome));
     if (!outcome.reason.empty()) lines += ": " + outcome.reason;
     lines += "\n";
+  }
+  return lines;
+}
+
+// Which lengths were left out, and what was checked before the others were timed.
+std::string fact_lines(const store::Reader& reader, const std::vector<BenchRun>& runs) {
+  std::string lines;
+  for (const auto& run : runs) {
+    for (const auto& row : reader
+             .query("SELECT name || ': ' || text FROM facts WHERE run_id = ?1 AND (name LIKE "
+                    "'left out T=%' OR name LIKE 'checked T=%') ORDER BY name DESC, text",
+                    {run.id})
+             .rows) {
+      lines += run.label + ": " + std::get<std::string>(row.at(0)) + "\n";
+    }
   }
   return lines;
 }
@@ -44,7 +62,7 @@ void print_for_people(BenchKind kind, const store::Reader& reader,
   if (!bounds.rows.empty()) std::cout << printed(bounds, form) << "\n";
   const auto goals = goals_table(reader, runs);
   if (!goals.rows.empty()) std::cout << printed(goals, form) << "\n";
-  std::cout << growth_lines(reader, runs) << failures(runs, result);
+  std::cout << growth_lines(reader, runs) << fact_lines(reader, runs) << failures(runs, result);
 }
 
 void write_plot(const report::Plot& plot, const std::string& path) {
@@ -59,19 +77,22 @@ int time_what(BenchKind kind, Arguments arguments, Arguments all) {
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);
   const auto request = read_bench_request(kind, *parsed, all);
-  store::Store results(request.launch.database.string());  // refuses before anything else is done
-  const auto cells = bench_cells(request);
-  std::vector<launch::Cell> prepared;
-  std::vector<BenchRun> runs;
-  for (const auto& each : cells) {
-    prepared.push_back(each.cell);
-    runs.push_back({each.cell.label, 0, each.goals});
+  auto [cells, runs] = bench_cells(request);  // before the database: what is wrong leaves nothing
+  store::Store results(request.launch.database.string());
+  const auto shared = common_environment(request.launch);
+  std::int64_t threads = 1;
+  for (auto& cell : cells) {
+    cell.environment.insert(cell.environment.begin(), shared.begin(), shared.end());
+    threads = std::max(threads, std::get<std::int64_t>(cell.spec.config.find("threads")->value()));
+  }
+  if (const auto warning = crowding(1, threads, processors()); !warning.empty()) {
+    std::cerr << "attnlab: warning: " << warning << "\n";
   }
   const auto progress = launch::make_progress(STDERR_FILENO, request.launch.quiet);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.launch.database.parent_path(),
                                       .silence_limit = request.launch.silence_limit};
-  const auto result = launch::Launcher(results, prepared, options, *progress).run();
+  const auto result = launch::Launcher(results, cells, options, *progress).run();
   for (std::size_t i = 0; i < runs.size(); ++i) runs[i].id = result.cells[i].run_id;
 
   const store::Reader reader(request.launch.database.string());

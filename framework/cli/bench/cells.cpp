@@ -71,7 +71,6 @@ std::string moment() {
 launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources& sources,
                       const BenchRequest& request) {
   launch::Cell result;
-  result.job = "bench";
   result.record.kind = store::RunKind::time;
   result.record.study = cell.resolved.run.study;
   result.record.overrides = cell.overrides;
@@ -103,26 +102,23 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources
 
 }  // namespace
 
-std::vector<BenchCell> bench_cells(const BenchRequest& request) {
+BenchCells bench_cells(const BenchRequest& request) {
   Sources sources(request.launch);
-  const auto environment = common_environment(request.launch);
-  std::vector<BenchCell> cells;
+  BenchCells result;
   for (const auto& row : request.rows) {
     const auto plan = plan::make_plan(plan_request(sources, row, request.kind));
     const auto labels = plan::labels_of(plan.cells);
     for (std::size_t i = 0; i < plan.cells.size(); ++i) {
       auto cell = prepared(plan.cells[i], row, sources, request);
-      cell.environment = environment;
-      if (!cell.spec.plugin_path.empty()) {
-        cell.environment.emplace_back("plugin", cell.spec.plugin_path);
-        cell.environment.emplace_back("plugin_sha256",
-                                      sources.library_digest(cell.spec.plugin_path));
+      if (const auto& file = cell.spec.plugin_path; !file.empty()) {
+        cell.environment = {{"plugin", file}, {"plugin_sha256", sources.library_digest(file)}};
       }
       cell.label = row.label.empty() ? labels[i] : row.label;
-      cells.push_back({std::move(cell), row.goals});
+      result.runs.push_back({cell.label, 0, row.goals});
+      result.cells.push_back(std::move(cell));
     }
   }
-  return cells;
+  return result;
 }
 
 }  // namespace attnlab::cli

@@ -1,4 +1,4 @@
-/// bench_cells.h: from the rows of a benchmark to what the launcher takes.
+/// cells.h: from the rows of a benchmark to what the launcher takes.
 #pragma once
 
 #include <vector>
@@ -8,12 +8,19 @@
 
 namespace attnlab::cli {
 
-struct BenchCell {
-  launch::Cell cell;
-  std::map<std::int64_t, double> goals;
+/// One cell of a benchmark and the run that it became.
+struct BenchRun {
+  std::string label;
+  std::int64_t id = 0;                     // once it was launched
+  std::map<std::int64_t, double> goals{};  // T -> times faster than the peer
+};
+
+struct BenchCells {
+  std::vector<launch::Cell> cells;  // all but what they share of their environment
+  std::vector<BenchRun> runs;       // one per cell
 };
 
 /// Every row's cells, composed and checked. A timing is never "done before": each start measures.
-[[nodiscard]] std::vector<BenchCell> bench_cells(const BenchRequest& request);
+[[nodiscard]] BenchCells bench_cells(const BenchRequest& request);
 
 }  // namespace attnlab::cli

@@ -1,14 +1,13 @@
 #include "framework/cli/bench/request.h"
 
-#include <span>
-#include <thread>
-
 #include "framework/cli/bench/preset.h"
 #include "framework/cli/results/output.h"
 #include "framework/config/bench_config.h"
 #include "framework/config/bind.h"
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
+#include "framework/core/limits.h"
+#include "framework/core/text.h"
 
 namespace attnlab::cli {
 namespace {
@@ -26,8 +25,9 @@ model.{heads,causality,shared_keys,key_norm} matter here. Beside the plugins the
   attention=engine    the segment engine; engine.pattern=full, or zipf with engine.buckets
   attention=reshape   reshape.segments equal segments by LibTorch: fast, and not the same function
 
-Before it is timed, every answer is compared with float64 on the very tensors; a wrong one gives an
-error and no time. Samples alternate with LibTorch's scaled_dot_product_attention (causal, same dtype
+Before it is timed, every answer is checked on the very tensors: an exact softmax against float64,
+others by finite differences; a wrong one gives an error and no time, and "checked" says what was
+looked at. Lengths that a variant refuses, or whose tensors cannot fit, are left out and named. Samples alternate with LibTorch's scaled_dot_product_attention (causal, same dtype
 and threads; on a GPU once forced to cuDNN and once to Flash). Every run stands in the database:
 attnlab query "select * from timings". Ctrl-C keeps what is done.)";
 
@@ -39,68 +39,37 @@ constexpr char kTrainNotes[] = R"(examples
 Whole optimiser steps of one model on random tokens: the variant's and, in turn, those of the same
 model with --peer. Overrides are those of attnlab grid; `dataset` has no meaning here.)";
 
-// Options that are keys of the section bench.
-constexpr const char* kAttentionKeys[]{"lengths", "batch",   "dtype",         "pass",
-                                       "peer",    "samples", "least_samples", "seconds"};
-constexpr const char* kTrainKeys[]{"lengths", "vocabulary",    "tokens",
-                                   "samples", "least_samples", "seconds"};
-
 std::string option_name(std::string key) {
   for (auto& c : key) c = c == '_' ? '-' : c;
   return key;
 }
 
-void add_common(Options& options) {
-  options.value("device", "NAME", "cpu, cuda or auto (default: auto)")
-      .value("threads", "N", "compute threads of both sides (default: all)")
-      .value("least-samples", "N", "at least so many, however long they take (default: 3)")
-      .value("preset", "NAME", "rows and goals from experiments/bench/NAME.yaml, or a file")
-      .value("rows", "TEXT", "only the preset's rows with this in their label")
-      .value("plot", "FILE", "draw times faster over T as SVG")
-      .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
-      .value("config-dir", "DIR", "folder with more config groups; may be repeated")
-      .value("study", "NAME", "name under which the runs are grouped (default: bench)")
-      .flag("quiet", "no progress");
-  add_reading_options(options);
+std::vector<config::Parameter> keys_of(BenchKind kind) {
+  return kind == BenchKind::train ? config::parameters_of<config::TrainTimingConfig>()
+                                  : config::parameters_of<config::BenchConfig>();
 }
 
-Options attention_options() {
-  Options options("bench attention", "[options] [overrides]",
-                  "Times attention forward and backward against LibTorch's, over lengths.");
-  options
-      .value("lengths", "LIST", "sequence lengths T, with commas (default: 2048,4096,8192,16384)")
-      .value("heads", "H", "heads (default: 8)")
-      .value("head-dim", "D", "channels of one head (default: 64)")
-      .value("batch", "B", "batch size (default: 1)")
-      .value("dtype", "NAME", "float32, bfloat16, float16 or float64 (default: float32)")
-      .value("pass", "NAME", "forward, backward or both (default: both)")
-      .value("peer", "NAME", "sdpa, or none to time the variant alone (default: sdpa)")
-      .value("samples", "N", "at most so many samples of each side and length (default: 50)")
-      .value("seconds", "S", "no new sample of a length after so long (default: 10)")
-      .flag("roofline", "measure the machine's rates too, and what they bound the times by");
-  add_common(options);
-  options.notes(kAttentionNotes);
-  return options;
-}
-
-Options train_options() {
-  Options options("bench train", "[options] [overrides]",
-                  "Times whole training steps of a model under two attentions, over lengths.");
-  options.value("lengths", "LIST", "sequence lengths T, with commas (default: 8192,16384,32768)")
-      .value("peer", "NAME", "variant that is compared with, or none (default: dense)")
-      .value("vocabulary", "N", "different tokens (default: 50304)")
-      .value("tokens", "N", "in a micro-batch; it has tokens / T sequences (default: 32768)")
-      .value("samples", "N", "at most so many steps of each side and length (default: 30)")
-      .value("seconds", "S", "no new step of a length after so long (default: 30)");
-  add_common(options);
-  options.notes(kTrainNotes);
-  return options;
+// The keys of the section bench, each an option.
+void add_keys(Options& options, BenchKind kind) {
+  for (const auto& key : keys_of(kind)) {
+    const auto name = option_name(key.name);
+    if (key.kind == config::Kind::boolean) {
+      options.flag(name, key.help);
+      continue;
+    }
+    const auto help = key.choices.empty() ? key.help : key.help + ": " + join(key.choices, ", ");
+    options.value(name, key.kind == config::Kind::text     ? "LIST"
+                        : key.kind == config::Kind::choice ? "NAME"
+                        : key.kind == config::Kind::real   ? "S"
+                                                           : "N",
+                  help + " (default: " + key.default_value.text() + ")");
+  }
 }
 
 // Where nothing else says so: all of the machine.
 std::vector<std::string> defaults(BenchKind kind) {
-  const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  std::vector<std::string> words{"study=bench", "device=auto", "threads=" + std::to_string(cores)};
+  std::vector<std::string> words{"study=bench", "device=auto",
+                                 "threads=" + std::to_string(processors().threads())};
   if (kind == BenchKind::attention) words.insert(words.end(), {"model.heads=8", "model.width=512"});
   return words;
 }
@@ -120,25 +89,52 @@ std::vector<std::string> typed(BenchKind kind, const ParsedOptions& parsed) {
 }
 
 config::Node bench_section(BenchKind kind, config::Node section, const ParsedOptions& parsed) {
-  const auto keys = kind == BenchKind::train ? std::span<const char* const>(kTrainKeys)
-                                             : std::span<const char* const>(kAttentionKeys);
-  for (const std::string key : keys) {
-    const auto value = parsed.text(option_name(key));
-    if (!value) continue;
-    const config::Origin origin{"--" + option_name(key), 0};
-    section.set(key, key == "lengths" ? config::Node(*value, origin)
-                                      : config::Node(config::typed_scalar(*value), origin));
+  for (const auto& key : keys_of(kind)) {
+    const auto name = option_name(key.name);
+    const config::Origin origin{"--" + name, 0};
+    if (key.kind == config::Kind::boolean) {
+      if (parsed.has(name)) section.set(key.name, {true, origin});
+    } else if (const auto value = parsed.text(name)) {
+      section.set(key.name, {key.kind == config::Kind::text ? config::Node::Value(*value)
+                                                            : config::typed_scalar(*value),
+                             origin});
+    }
   }
-  if (parsed.has("roofline")) section.set("roofline", config::Node(true, {"--roofline", 0}));
-  return kind == BenchKind::train
-             ? config::write(config::read<config::TrainTimingConfig>(section, "bench"))
-             : config::write(config::read<config::BenchConfig>(section, "bench"));
+  try {
+    return kind == BenchKind::train
+               ? config::write(config::read<config::TrainTimingConfig>(section, "bench"))
+               : config::write(config::read<config::BenchConfig>(section, "bench"));
+  } catch (const Error& error) {
+    throw Error(error.what(), kExitUsage);
+  }
 }
 
 }  // namespace
 
 Options bench_options(BenchKind kind) {
-  return kind == BenchKind::train ? train_options() : attention_options();
+  const bool train = kind == BenchKind::train;
+  Options options(train ? "bench train" : "bench attention", "[options] [overrides]",
+                  train ? "Times whole training steps of a model under two attentions, over lengths."
+                        : "Times attention forward and backward against LibTorch's, over lengths.");
+  add_keys(options, kind);
+  if (train) {
+    options.value("peer", "NAME", "variant that is compared with, or none (default: dense)");
+  } else {
+    options.value("heads", "H", "heads (default: 8)")
+        .value("head-dim", "D", "channels of one head (default: 64)");
+  }
+  options.value("device", "NAME", "cpu, cuda or auto (default: auto)")
+      .value("threads", "N", "compute threads of both sides (default: what this process may use)")
+      .value("preset", "NAME", "rows and goals from experiments/bench/NAME.yaml, or a file")
+      .value("rows", "TEXT", "only the preset's rows with this in their label")
+      .value("plot", "FILE", "draw times faster over T as SVG")
+      .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
+      .value("config-dir", "DIR", "folder with more config groups; may be repeated")
+      .value("study", "NAME", "name under which the runs are grouped (default: bench)")
+      .flag("quiet", "no progress");
+  add_reading_options(options);
+  options.notes(train ? kTrainNotes : kAttentionNotes);
+  return options;
 }
 
 BenchRequest read_bench_request(BenchKind kind, const ParsedOptions& parsed, Arguments arguments) {

@@ -12,13 +12,6 @@
 
 namespace attnlab::cli {
 
-/// One cell of a benchmark and the run that it became.
-struct BenchRun {
-  std::string label;
-  std::int64_t id = 0;
-  std::map<std::int64_t, double> goals{};
-};
-
 /// One row per run and length: times, their spread, times faster, memory, goal.
 [[nodiscard]] report::Table timings_table(BenchKind kind, const store::Reader& reader,
                                           const std::vector<BenchRun>& runs);

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <thread>
 
 #include "framework/cli/data/actions.h"
 #include "framework/cli/data/status_line.h"
 #include "framework/core/error.h"
+#include "framework/core/limits.h"
 #include "framework/core/text.h"
 #include "framework/corpus/prepare.h"
 #include "framework/data/bytes.h"
@@ -121,8 +121,7 @@ PrepareRequest request_of(const ParsedOptions& parsed, const std::string& name) 
   request.most_bad = parsed.integer("max-bad", request.most_bad, 0);
   request.checkpoint_seconds = parsed.real("checkpoint", request.checkpoint_seconds);
   request.restart = parsed.has("restart");
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  request.threads = static_cast<int>(parsed.integer("threads", cores, 1));
+  request.threads = static_cast<int>(parsed.integer("threads", processors().threads(), 1));
   return request;
 }
 

@@ -1,6 +1,7 @@
 #include "framework/cli/launch/cells.h"
 
 #include "framework/plan/labels.h"
+#include "framework/config/bench_config.h"
 #include "framework/config/fingerprint.h"
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
@@ -42,7 +43,7 @@ std::string refusal_of(const plan::Cell& cell, const plugin::PluginNote& note) {
   const auto& resolved = cell.resolved;
   plugin::Use use{resolved.model.head_dim(), resolved.model.causality, resolved.model.shared_keys};
   if (resolved.run.device != config::Device::automatic) use.device = resolved.run.device;
-  use.precision = resolved.train.precision;
+  use.dtype = config::dtype_of(resolved.train.precision);
   return plugin::refusal(note, use);
 }
 

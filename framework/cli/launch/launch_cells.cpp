@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <iostream>
-#include <thread>
 
 #include "framework/cli/launch/cells.h"
 #include "framework/core/error.h"
+#include "framework/core/limits.h"
 #include "framework/core/paths.h"
 #include "framework/launch/launcher.h"
 
@@ -27,11 +27,8 @@ void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest&
   std::int64_t threads = 1;
   for (const auto& cell : cells) threads = std::max(threads, cell.resolved.run.threads);
   const auto jobs = std::min<std::int64_t>(request.jobs, static_cast<std::int64_t>(cells.size()));
-  const std::int64_t cores = std::thread::hardware_concurrency();
-  if (cores == 0 || jobs * threads <= cores) return;
-  std::cerr
-      << "attnlab: warning: " << jobs << " jobs of " << threads << " threads on " << cores
-      << " cores slow each other down and their timings mean nothing; lower --jobs or threads\n";
+  const auto warning = crowding(jobs, threads, processors());
+  if (!warning.empty()) std::cerr << "attnlab: warning: " << warning << "\n";
 }
 
 int exit_code(LaunchKind kind, const launch::LaunchResult& result) {

@@ -78,7 +78,7 @@ class Child {
       pollfd ready[]{{process_->report_fd(), POLLIN, 0}, {signals_.wake_fd(), POLLIN, 0}};
       ::poll(ready, 2, 50);
       const auto ended = process_->poll();  // before the lines, so that none comes after them
-      for (const auto& line : process_->read_lines()) take(launch::check_report_from_json(line));
+      for (const auto& line : process_->read_lines()) take(launch::from_json<launch::CheckReport>(line, "report of a check"));
       if (signals_.count() > 0) throw Error("stopped", kExitInterrupted);
       if (ended) return death_of(*ended);
       if (auto death = past_a_limit()) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "framework/launch/check_protocol.h"
+#include "framework/launch/worker_protocol.h"
 
 namespace attnlab::cli {
 

@@ -1,0 +1,72 @@
+/// bench.h: one run of kind `time`, over lengths T: one attention variant against LibTorch's, or
+///   training steps of one model under two attentions.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "framework/attention/loader.h"
+#include "framework/config/bench_config.h"
+#include "framework/config/run_config.h"
+#include "framework/core/metric.h"
+
+namespace attnlab::bench {
+
+struct Progress {
+  std::int64_t length = 0;            // T that is being timed
+  std::int64_t done = 0, rounds = 0;  // rounds of samples at this T
+  double seconds_left = -1;           // of the run
+};
+
+/// One attention: its section of the config, and the plugin; null for the subjects that are none.
+struct Variant {
+  const config::Node& section;
+  const LoadedPlugin* plugin;
+};
+
+/// What both kinds of timing are made with; all of it outlives them.
+struct Setting {
+  const config::RunConfig& run;      // its device is cpu or cuda
+  const config::ModelConfig& model;  // for attention alone: heads, head_dim, causality, keys
+  Variant variant;
+  at::Device device;
+  double memory;  // bytes that may be used; 0: unknown
+  MetricSink& sink;
+  std::function<bool(const Progress&)> report;  // false: stop
+};
+
+/// A length that a variant refuses, or whose tensors cannot fit, is left out: the fact
+/// "left out T=.." says why.
+struct Result {
+  bool stopped = false;      // by `report`; the lengths that were done are stored
+  std::int64_t timed = 0;    // lengths
+  std::string left_out{};    // why the last one that was left out was
+};
+
+/// Checks, measures memory, times, for one length after another; stores each length's metrics (the
+/// step is T) when it is done, so that stopping loses that length only. The fact "checked T=.." says
+/// what was compared with what (answer_check.h). Throws Error when an answer is wrong.
+[[nodiscard]] Result time_attention(const Setting& setting, const config::BenchConfig& bench);
+
+/// For each length builds both models with equal weights, feeds both the same random tokens, and
+/// takes steps (forward, backward, AdamW) in turn. Stores per length: seconds of a step, tokens per
+/// second, FLOP rate and utilisation (formula in the fact `flop_formula`), peak memory, ratio.
+/// `peer` null: timed alone. Throws Error when a loss is not finite.
+[[nodiscard]] Result time_training(const Setting& setting, const config::TrainConfig& train,
+                                   const config::TrainTimingConfig& bench, const Variant* peer);
+
+/// What both go through: for each length, ascending, `refusal` says why it is left out (empty: it is
+/// not), or `time` times it and returns false when it was stopped.
+[[nodiscard]] Result over_lengths(
+    const std::string& lengths, MetricSink& sink,
+    const std::function<std::string(std::int64_t length)>& refusal,
+    const std::function<bool(std::int64_t length, std::size_t lengths_after)>& time);
+
+/// FLOP that one trained token needs: 6 for each weight of a matrix product (the output head
+/// included), and 12 * head_dim for each key that each head sees in each layer.
+[[nodiscard]] double flop_per_token(const config::ModelConfig& model, std::int64_t vocabulary,
+                                    double keys_per_query);
+
+[[nodiscard]] at::ScalarType scalar_type(config::Dtype dtype);
+
+}  // namespace attnlab::bench

@@ -1,0 +1,67 @@
+#include "framework/train/step.h"
+
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+
+#include <memory>
+
+namespace attnlab::train {
+namespace {
+
+/// [rows, length]; the tensor keeps the numbers alive.
+at::Tensor tensor_of(std::vector<std::int64_t>&& numbers, std::int64_t rows, std::int64_t length) {
+  auto owner = std::make_shared<std::vector<std::int64_t>>(std::move(numbers));
+  std::int64_t* const at = owner->data();
+  return at::from_blob(
+      at, {rows, length}, [owner](void*) {}, at::kLong);
+}
+
+}  // namespace
+
+AutocastScope::AutocastScope(config::Precision precision, at::DeviceType device)
+    : active_(precision == config::Precision::bfloat16), device_(device) {
+  if (!active_) return;
+  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+  at::autocast::set_autocast_enabled(device_, true);
+  at::autocast::increment_nesting();
+}
+
+AutocastScope::~AutocastScope() {
+  if (!active_) return;
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_, false);
+}
+
+Batch to_batch(data::HostBatch&& host, at::Device device) {
+  Batch batch;
+  batch.input = tensor_of(std::move(host.input), host.rows, host.length).to(device);
+  batch.target = tensor_of(std::move(host.target), host.rows, host.length).to(device);
+  batch.sequence_ids = std::move(host.sequence_ids);
+  batch.scored = host.scored;
+  return batch;
+}
+
+PartLoss forward_backward(model::Transformer& model, const config::RunConfig& run,
+                          const config::TrainConfig& train, const Batch& part, std::int64_t step,
+                          std::int64_t scored_in_step) {
+  PartLoss loss;
+  at::Tensor whole;
+  {
+    const AutocastScope autocast(train.precision, model.device().type());
+    const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step, part.sequence_ids,
+                                   /*training=*/true};
+    const auto output = model.forward(part.input, context);
+    whole = model.nats(output.hidden, part.target, train.loss_slice) /
+            static_cast<double>(scored_in_step);
+    loss.nats = whole.detach();
+    if (output.auxiliary_loss) {
+      const auto auxiliary = *output.auxiliary_loss / static_cast<double>(train.accumulation);
+      loss.auxiliary = auxiliary.detach();
+      whole = whole + auxiliary;
+    }
+  }
+  whole.backward();
+  return loss;
+}
+
+}  // namespace attnlab::train

@@ -1,0 +1,52 @@
+/// step.h: one micro-batch through the model and back, as the trainer, the evaluation and the
+///   benchmark do it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "framework/config/run_config.h"
+#include "framework/data/batch_loader.h"
+#include "framework/model/transformer.h"
+
+namespace attnlab::train {
+
+/// bfloat16 products for the time of a scope; weights and sums stay float32. Does nothing for
+/// Precision::float32. Leaving the scope drops the cached casts of the weights.
+class AutocastScope {
+ public:
+  AutocastScope(config::Precision precision, at::DeviceType device);
+  ~AutocastScope();
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  bool active_;
+  at::DeviceType device_;
+};
+
+struct Batch {
+  at::Tensor input;                        // [B, T] int64
+  at::Tensor target;                       // [B, T] int64; -1: not scored
+  std::vector<std::int64_t> sequence_ids;  // B
+  std::int64_t scored = 0;                 // targets that count
+};
+
+/// The same numbers on `device`; on the CPU the arrays are taken over, not copied.
+[[nodiscard]] Batch to_batch(data::HostBatch&& host, at::Device device);
+
+/// A micro-batch's part of its step: scalars on the model's device, without a graph.
+struct PartLoss {
+  at::Tensor nats;       // over the step's scored tokens: the parts add up to the mean
+  at::Tensor auxiliary;  // of the attention, mean over the step's parts; undefined where there is none
+};
+
+/// Forward and backward; gradients of nats + auxiliary are added to the weights'. `scored_in_step`
+/// tokens are scored by all train.accumulation parts of optimiser step `step` together.
+[[nodiscard]] PartLoss forward_backward(model::Transformer& model, const config::RunConfig& run,
+                                        const config::TrainConfig& train, const Batch& part,
+                                        std::int64_t step, std::int64_t scored_in_step);
+
+}  // namespace attnlab::train

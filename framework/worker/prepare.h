@@ -1,0 +1,34 @@
+/// prepare.h: the one way from a spec to what a job works with.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "framework/attention/loader.h"
+#include "framework/config/run_config.h"
+#include "framework/core/metric.h"
+#include "framework/data/dataset.h"
+#include "framework/launch/worker_protocol.h"
+#include "framework/worker/devices.h"
+
+namespace attnlab::worker {
+
+struct Prepared {
+  config::RunConfig run;      // its device is the one that was found: cpu or cuda
+  config::ModelConfig model;  // of a timing of attention alone: heads, head_dim, causality, keys
+  std::optional<config::TrainConfig> train{};  // none where attention alone is timed
+  at::Device device{at::kCPU};
+  double memory = 0;  // bytes of the device; 0: unknown
+  std::unique_ptr<data::Dataset> dataset{};     // of a training run; null for a timing
+  std::optional<LoadedPlugin> plugin{}, peer{};  // a timing may be of no plugin, and without a peer
+  const config::Node* attention = nullptr;       // sections of the spec
+  const config::Node* peer_attention = nullptr;  // null without a peer
+  const config::Node* bench = nullptr;           // null for a training run
+};
+
+/// Reads the sections, sets threads and device, opens the data, loads the plugins; what is known of
+/// the device goes to `sink` as facts. The result points into `spec`.
+/// Throws Error: a section that is missing or cannot be, a device that is not there, data, plugins.
+[[nodiscard]] Prepared prepare(const launch::RunSpec& spec, MetricSink& sink);
+
+}  // namespace attnlab::worker
