@@ -21,7 +21,7 @@ constexpr double kTolerance = 0.02;    // of the derivative
 
 at::Tensor wide(const at::Tensor& x) { return x.detach().to(at::kDouble); }
 
-double dot(const at::Tensor& a, const at::Tensor& b) {
+double product(const at::Tensor& a, const at::Tensor& b) {
   return (wide(a) * wide(b)).sum().item<double>();
 }
 
@@ -84,7 +84,7 @@ class Probe {
     const at::NoGradGuard no_graph;
     auto moved = in_;
     (tensor == 0 ? moved.query : tensor == 1 ? moved.key : moved.value) = x;
-    return dot(subject_.forward(moved), in_.grad_out);
+    return product(subject_.forward(moved), in_.grad_out);
   }
 
   // False where the output jumps within the step, so that no gradient is its derivative.
@@ -104,7 +104,7 @@ class Probe {
       const auto above = (wide(x) + by * u).to(x.scalar_type()), below = (wide(x) - by * u).to(x.scalar_type());
       const auto moved = wide(above) - wide(below);
       return Difference{(value(tensor, above) - value(tensor, below)) / (2 * by),
-                        grad.defined() ? dot(grad, moved) / (2 * by) : 0, noise_ / by};
+                        grad.defined() ? product(grad, moved) / (2 * by) : 0, noise_ / by};
     };
     const auto far = difference(step), near = difference(step / 2);
     const double bend = std::abs(far.derivative - near.derivative);

@@ -13,96 +13,60 @@ namespace {
 using Device = void*;
 constexpr int kSm = 1, kMemory = 2, kCore = 0;
 
-/// The driver's library, loaded once; functions are null where there is none.
-struct Nvml {
-  Nvml() {
-    library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return;
-    find("nvmlDeviceGetHandleByIndex_v2", by_index);
-    find("nvmlDeviceGetHandleByUUID", by_uuid);
-    find("nvmlSystemGetDriverVersion", driver);
-    find("nvmlDeviceGetClockInfo", clock);
-    find("nvmlDeviceGetMaxClockInfo", max_clock);
-    find("nvmlDeviceGetTemperature", temperature);
-    find("nvmlDeviceGetPowerUsage", power);
-    find("nvmlDeviceGetCurrentClocksThrottleReasons", reasons);
-    int (*init)() = nullptr;
-    find("nvmlInit_v2", init);
-    status = init == nullptr ? -1 : init();
-  }
-  template <class Function>
-  void find(const char* name, Function*& function) const {
-    function = reinterpret_cast<Function*>(dlsym(library, name));
-  }
-  void* library = nullptr;
-  int status = -1;
-  int (*by_index)(unsigned, Device*) = nullptr;
-  int (*by_uuid)(const char*, Device*) = nullptr;
-  int (*driver)(char*, unsigned) = nullptr;
-  int (*clock)(Device, int, unsigned*) = nullptr;
-  int (*max_clock)(Device, int, unsigned*) = nullptr;
-  int (*temperature)(Device, int, unsigned*) = nullptr;
-  int (*power)(Device, unsigned*) = nullptr;  // milliwatts
-  int (*reasons)(Device, unsigned long long*) = nullptr;
-};
-
-const Nvml& nvml() {
-  static const Nvml loaded;
+void* library() {
+  static void* const loaded = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
   return loaded;
 }
 
+// Calls one function of the driver's library; its status, or -1 where there is none of that name.
+template <class... Arguments>
+int call(const char* function, Arguments... arguments) {
+  const auto found = reinterpret_cast<int (*)(Arguments...)>(dlsym(library(), function));
+  return found == nullptr ? -1 : found(arguments...);
+}
+
 /// What one call tells of `kind`, as text; "?" where it does not.
-std::string number(int (*ask)(Device, int, unsigned*), Device device, int kind) {
+std::string number(const char* function, Device device, int kind) {
   unsigned value = 0;
-  if (ask == nullptr || ask(device, kind, &value) != 0) return "?";
-  return std::to_string(value);
+  return call(function, device, kind, &value) == 0 ? std::to_string(value) : "?";
 }
 
 std::string clock(Device device, int kind) {
-  return number(nvml().clock, device, kind) + " of " + number(nvml().max_clock, device, kind) +
-         " MHz";
+  return number("nvmlDeviceGetClockInfo", device, kind) + " of " +
+         number("nvmlDeviceGetMaxClockInfo", device, kind) + " MHz";
 }
 
 std::string watts(Device device) {
   unsigned milliwatts = 0;
-  if (nvml().power == nullptr || nvml().power(device, &milliwatts) != 0) return "? W";
+  if (call("nvmlDeviceGetPowerUsage", device, &milliwatts) != 0) return "? W";
   return std::to_string((milliwatts + 500) / 1000) + " W";
-}
-
-std::string driver() {
-  char version[96] = "";
-  return nvml().driver != nullptr && nvml().driver(version, sizeof version) == 0 ? version : "?";
 }
 
 std::string throttled(Device device) {
   unsigned long long reasons = 0;
-  if (nvml().reasons == nullptr || nvml().reasons(device, &reasons) != 0) return "?";
-  return throttle_words(reasons);
-}
-
-Device find_device(const std::string& name) {
-  const bool index = name.find_first_not_of("0123456789") == std::string::npos;
-  Device device = nullptr;
-  int status = -1;
-  if (index && nvml().by_index != nullptr) {
-    const auto number = std::strtoul(name.c_str(), nullptr, 10);
-    status = nvml().by_index(static_cast<unsigned>(number), &device);
-  } else if (!index && nvml().by_uuid != nullptr) {
-    status = nvml().by_uuid(name.c_str(), &device);
-  }
-  return status == 0 ? device : nullptr;
+  const int status = call("nvmlDeviceGetCurrentClocksThrottleReasons", device, &reasons);
+  return status == 0 ? throttle_words(reasons) : "?";
 }
 
 }  // namespace
 
 std::string gpu_state(const std::string& uuid_or_index) {
-  if (nvml().library == nullptr) return "unknown: no libnvidia-ml.so.1";
-  if (nvml().status != 0) return "unknown: NVML error " + std::to_string(nvml().status);
-  const auto device = find_device(uuid_or_index);
-  if (device == nullptr) return "unknown: NVML has no device '" + uuid_or_index + "'";
+  if (library() == nullptr) return "unknown: no libnvidia-ml.so.1";
+  static const int status = call("nvmlInit_v2");
+  if (status != 0) return "unknown: NVML error " + std::to_string(status);
+  Device device = nullptr;
+  const bool index = uuid_or_index.find_first_not_of("0123456789") == std::string::npos;
+  const auto number_of = static_cast<unsigned>(std::strtoul(uuid_or_index.c_str(), nullptr, 10));
+  if ((index ? call("nvmlDeviceGetHandleByIndex_v2", number_of, &device)
+             : call("nvmlDeviceGetHandleByUUID", uuid_or_index.c_str(), &device)) != 0) {
+    return "unknown: NVML has no device '" + uuid_or_index + "'";
+  }
+  char version[96] = "?";
+  static_cast<void>(call("nvmlSystemGetDriverVersion", static_cast<char*>(version),
+                         static_cast<unsigned>(sizeof version)));
   return "SM " + clock(device, kSm) + ", memory " + clock(device, kMemory) + ", " +
-         number(nvml().temperature, device, kCore) + " C, " + watts(device) +
-         ", throttled: " + throttled(device) + ", driver " + driver();
+         number("nvmlDeviceGetTemperature", device, kCore) + " C, " + watts(device) +
+         ", throttled: " + throttled(device) + ", driver " + version;
 }
 
 std::string first_visible_gpu() {

@@ -130,7 +130,7 @@ double least_step_bytes(const config::ModelConfig& model, const config::TrainCon
 
 std::string too_large(double bytes, double available) {
   if (available <= 0 || bytes <= available) return {};
-  return "needs at least " + human_bytes(bytes) + "; this process may use " +
+  return "needs an estimated " + human_bytes(bytes) + "; this process may use " +
          human_bytes(available) + ".";
 }
 

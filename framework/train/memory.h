@@ -40,7 +40,7 @@ void reset_peaks(at::Device device);
                                       const model::TokenShape& tokens, std::int64_t rows,
                                       std::int64_t square_tensors);
 
-/// Empty, or "needs at least 3.2 TiB; this process may use 23.5 GiB." `available` 0: unknown, never.
+/// Empty, or "needs an estimated 3.2 TiB; this process may use 23.5 GiB." `available` 0: unknown, never.
 [[nodiscard]] std::string too_large(double bytes, double available);
 
 }  // namespace attnlab::train

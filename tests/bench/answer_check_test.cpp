@@ -110,7 +110,7 @@ TEST(AnswerCheck, catches_a_pattern_that_is_less_than_promised) {
 }
 
 // Attention that is no softmax average: row t takes elu(q k) + 1 of each earlier value, divided by
-// its sum, and of it `share` passes through tanh.
+// their sum and 1.
 at::Tensor linear(const Inputs& in) {
   const auto T = in.query.size(2);
   const auto weights = (at::elu(in.query.matmul(in.key.transpose(-1, -2))) + 1)

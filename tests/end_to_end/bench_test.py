@@ -46,6 +46,8 @@ class Bench(lab.Lab):
             self.assertEqual(rest, ["float32", 16, 1, "both"])
         self.assertIn("hash_sparse buckets=4", out)
         self.assertIn("time grows as T^", out)
+        self.assertIn("dense: checked T=32: 16 rows of each head, output and gradients against float64; they see "
+                      "all keys", out)
         self.assertIn("q, v, gradient ~ N(0, 1), seed 0; k = q, of unit length per head", out)
         facts = dict(self.sql("SELECT name, text FROM facts WHERE run_id = 2"))
         self.assertEqual(len(json.loads(facts["samples T=64"])), 3)
@@ -101,14 +103,34 @@ class Bench(lab.Lab):
         def refusal(*words, code=1):
             return self.bench(*words, code=code).stderr
         self.assertIn("Did you mean 'lengths'", refusal("--length", "32", code=2).replace("--", ""))
-        self.assertIn("lengths: '1k' in '1k' is no sequence length",
-                      self.bench("--quiet", "--lengths", "1k", "attention=none", code=3).stdout)
-        self.assertIn("--dtype: bench.dtype: 'half' is not known; expected one of float32, bfloat16",
-                      refusal("--dtype", "half"))
+        for words, expected in (
+                (["--lengths", "1k"], "lengths: '1k' in '1k' is no sequence length"),
+                (["--lengths", "16,"], "is no sequence length; expected positive integers"),
+                (["--lengths", "0"], "is no sequence length"),
+                (["--dtype", "half"], "--dtype: bench.dtype: 'half' is not known; expected one of float32, bfloat16"),
+                (["--samples", "0"], "bench.samples: 0 is out of range"),
+                (["--seconds", "-1"], "bench.seconds: -1 is out of range"),
+                (["--seconds", "x"], "bench.seconds"),
+                (["--pass", "sideways"], "bench.pass: 'sideways' is not known"),
+                (["--heads", "0"], "--heads"),
+                (["--threads", "x"], "--threads")):
+            self.assertIn(expected, refusal(*words, "attention=none", code=2))
+        for words in (["attention=nothing"], ["model.heads=0"], ["attention=none", "seed=x"]):
+            refusal(*words, code=1)
+        self.assertEqual(os.listdir(self.folder), [])  # what is wrong leaves nothing behind
         self.assertIn("there is no benchmark 'atention'. Did you mean 'attention'",
                       self.run_command([lab.ATTNLAB, "bench", "atention"], 2).stderr)
         self.assertIn("reshape.segments=16 does not divide T = 30",
                       self.bench("--quiet", "--lengths", "30", "attention=reshape", code=3).stdout)
+
+    def test_lengths_that_cannot_fit_are_left_out_with_the_estimate(self):
+        huge = "32,34359738368"
+        out = self.bench(*TINY, "attention=dense", "--lengths", huge).stdout
+        self.assertRegex(out, r"dense: left out T=34359738368: needs an estimated [0-9.]+ TiB; this process may use")
+        self.assertEqual(self.values("SELECT length FROM timings"), [32])
+        out = self.run_command([lab.ATTNLAB, "bench", "train", "--db", self.db, "--quiet", "--lengths", "34359738368",
+                                "attention=none", "model.width=16", "model.heads=2", "model.layers=1"], 0).stdout
+        self.assertIn("T = 34359738368: needs an estimated", out)
 
     def test_training_steps_are_timed_against_another_variant(self):
         words = ["train", "--db", self.db, "--quiet", "--lengths", "32,64", "--tokens", "128", "--vocabulary", "50",

@@ -197,7 +197,7 @@ TEST(LeastStepBytes, never_exceeds_what_a_step_takes_and_refuses_what_cannot_be)
   EXPECT_GT(bytes(8, 32, 0), 1e15);
   EXPECT_EQ(too_large(5, 0), "");
   EXPECT_EQ(too_large(5, 5), "");
-  EXPECT_EQ(too_large(2048, 1024), "needs at least 2.0 KiB; this process may use 1.0 KiB.");
+  EXPECT_EQ(too_large(2048, 1024), "needs an estimated 2.0 KiB; this process may use 1.0 KiB.");
 }
 
 }  // namespace

@@ -85,8 +85,11 @@ int time_what(BenchKind kind, Arguments arguments, Arguments all) {
     cell.environment.insert(cell.environment.begin(), shared.begin(), shared.end());
     threads = std::max(threads, std::get<std::int64_t>(cell.spec.config.find("threads")->value()));
   }
-  if (const auto warning = crowding(1, threads, processors()); !warning.empty()) {
+  const auto available = processors();
+  if (const auto warning = crowding(1, threads, available); !warning.empty()) {
     std::cerr << "attnlab: warning: " << warning << "\n";
+  } else if (!available.why.empty()) {
+    std::cerr << "attnlab: this process may use " << available.text() << "\n";
   }
   const auto progress = launch::make_progress(STDERR_FILENO, request.launch.quiet);
   const launch::LaunchOptions options{.worker = paths::worker(),

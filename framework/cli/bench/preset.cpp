@@ -1,7 +1,6 @@
 #include "framework/cli/bench/preset.h"
 
-#include <charconv>
-
+#include "framework/config/bench_config.h"
 #include "framework/config/yaml.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
@@ -25,15 +24,6 @@ std::string text_of(const config::Node& node, const char* what) {
   return *text;
 }
 
-double number_of(const config::Node& node) {
-  if (const auto* whole = std::get_if<std::int64_t>(&node.value())) {
-    return static_cast<double>(*whole);
-  }
-  const auto* real = std::get_if<double>(&node.value());
-  if (real == nullptr) bad(node, "a goal is no number");
-  return *real;
-}
-
 std::vector<std::string> words_of(const config::Node& node) {
   if (!node.is_list()) bad(node, "overrides is no list");
   std::vector<std::string> words;
@@ -45,12 +35,12 @@ std::map<std::int64_t, double> goals_of(const config::Node& node) {
   if (!node.is_map()) bad(node, "goals is no map");
   std::map<std::int64_t, double> goals;
   for (const auto& [key, value] : node.as_map()) {
-    std::int64_t length = 0;
-    const auto* end = key.data() + key.size();
-    if (std::from_chars(key.data(), end, length).ptr != end) {
-      bad(value, "the goal of '" + key + "' is for no length");
-    }
-    goals[length] = number_of(value);
+    const auto lengths = config::lengths_of(key);
+    if (lengths.size() != 1) bad(value, "the goal of '" + key + "' is for no length");
+    const auto* whole = std::get_if<std::int64_t>(&value.value());
+    const auto* real = std::get_if<double>(&value.value());
+    if (whole == nullptr && real == nullptr) bad(value, "a goal is no number");
+    goals[lengths[0]] = whole != nullptr ? static_cast<double>(*whole) : *real;
   }
   return goals;
 }

@@ -6,155 +6,219 @@
 #include <limits>
 #include <set>
 
-#include "framework/cli/bench/values.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+using report::Align;
+using report::Format;
 
-constexpr char kTimings[] =
-    "SELECT length, dtype, seconds, seconds_q1, seconds_q3, samples, sdpa_seconds, ratio, "
-    "ratio_q1, ratio_q3, flop_rate, tile_efficiency, peak_bytes, process_peak_bytes, "
-    "growth_exponent, sdpa_growth_exponent, cores_busy, kernel, shared FROM timings WHERE run_id = "
-    "?1 "
-    "ORDER BY length";
-
-struct Timing {
-  std::int64_t length = 0;
-  std::string dtype, kernel;
-  double seconds = kNone, q1 = kNone, q3 = kNone, samples = kNone, sdpa = kNone, ratio = kNone,
-         ratio_q1 = kNone, ratio_q3 = kNone, flop_rate = kNone, tiles = kNone, peak = kNone,
-         process = kNone, growth = kNone, sdpa_growth = kNone, cores = kNone;
-  bool shared = false;
-};
+double number(const store::Value& value) {
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  const auto* real = std::get_if<double>(&value);
+  return real == nullptr ? std::numeric_limits<double>::quiet_NaN() : *real;
+}
 
 std::string text(const store::Value& value) {
   const auto* found = std::get_if<std::string>(&value);
   return found == nullptr ? "" : *found;
 }
 
-std::vector<Timing> timings_of(const store::Reader& reader, std::int64_t run) {
-  std::vector<Timing> timings;
-  for (const auto& row : reader.query(kTimings, {run}).rows) {
-    Timing t;
-    t.length = static_cast<std::int64_t>(number(row[0]));
-    t.dtype = text(row[1]);
-    double* const fields[]{&t.seconds, &t.q1,       &t.q3,       &t.samples,     &t.sdpa,
-                           &t.ratio,   &t.ratio_q1, &t.ratio_q3, &t.flop_rate,   &t.tiles,
-                           &t.peak,    &t.process,  &t.growth,   &t.sdpa_growth, &t.cores};
-    for (std::size_t i = 0; i < std::size(fields); ++i) *fields[i] = number(row[i + 2]);
-    t.kernel = text(row[17]);
-    t.shared = number(row[18]) == 1;
-    timings.push_back(std::move(t));
-  }
-  return timings;
+// How people see a number; machines get it as it is.
+std::string milliseconds(double seconds) {  // three digits that count
+  const double ms = seconds * 1e3;
+  return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0);
+}
+std::string whole(double value) { return fmt::format("{:.0f}", value); }
+std::string hundredths(double value) { return fmt::format("{:.2f}", value); }
+std::string percent(double value) { return fmt::format("{:.1f} %", value * 100); }
+std::string billions(double value) { return fmt::format("{:.1f}", value / 1e9); }
+std::string times(double value) { return fmt::format("{:.2f}x", value); }
+std::string as_typed(double value) { return exact_number(value) + "x"; }
+
+/// One column of a table: what is selected for it, and how it is shown.
+struct Shown {
+  std::string sql;  // of the run's rows; "label", "goal", "reached" and "run" are known without
+  report::Column column;
+  std::string (*text)(double) = nullptr;  // null: by the column's format
+};
+
+const Shown kLabel{"label", {"attention", Align::left}}, kRun{"run", {"run"}},
+    kLength{"length", {"T"}}, kGoal{"goal", {"goal"}, as_typed},
+    kReached{"reached", {"reached", Align::left}}, kKernel{"kernel", {"kernel", Align::left}},
+    kShared{"shared", {"shared", Align::left, Format::yes_no}},
+    kRatio{"ratio", {"ratio", Align::right, Format::automatic, "faster"}, times};
+
+Shown shown(const char* name, const char* title, std::string (*text)(double)) {
+  return {name, {name, Align::right, Format::automatic, title}, text};
+}
+Shown formatted(const char* name, const char* title, Format format) {
+  return {name, {name, Align::right, format, title}};
+}
+Shown for_machines(const char* name) {
+  return {name, {name, Align::right, Format::automatic, "", true}};
+}
+// Of a metric that the view timings has not.
+Shown metric(const char* key, const char* title, std::string (*text)(double)) {
+  return {fmt::format("max(value) FILTER (WHERE key = '{}')", key), {title}, text};
 }
 
-std::string times(double ratio) { return std::isnan(ratio) ? "" : fmt::format("{:.2f}x", ratio); }
+std::vector<Shown> attention_columns() {
+  return {kLabel,
+          {"dtype", {"dtype", Align::left}},
+          kLength,
+          shown("seconds", "ms", milliseconds),
+          for_machines("seconds_q1"),
+          for_machines("seconds_q3"),
+          {"(seconds_q3 - seconds_q1) / 2 / seconds",
+           {"spread", Align::right, Format::automatic, "±"},
+           percent},
+          shown("cores_busy", "cores", hundredths),
+          shown("samples", "", whole),
+          shown("sdpa_seconds", "SDPA ms", milliseconds),
+          kRatio,
+          for_machines("ratio_q1"),
+          for_machines("ratio_q3"),
+          kGoal,
+          kReached,
+          shown("flop_rate", "useful GFLOP/s", billions),
+          shown("tile_efficiency", "tiles", hundredths),
+          formatted("peak_bytes", "beyond in/out", Format::bytes),
+          formatted("process_peak_bytes", "process", Format::bytes),
+          kKernel,
+          kShared,
+          kRun};
+}
 
-std::optional<double> goal_of(const BenchRun& run, std::int64_t length) {
-  const auto found = run.goals.find(length);
+std::vector<Shown> training_columns() {
+  return {kLabel,
+          kLength,
+          shown("batch", "", whole),
+          shown("seconds", "step ms", milliseconds),
+          shown("samples", "", whole),
+          formatted("tokens_per_second", "tokens/s", Format::grouped),
+          formatted("peer_tokens_per_second", "peer's", Format::grouped),
+          kRatio,
+          kGoal,
+          kReached,
+          shown("flop_utilisation", "utilisation", percent),
+          shown("peer_flop_utilisation", "peer's", percent),
+          formatted("peak_bytes", "peak", Format::bytes),
+          formatted("peer_peak_bytes", "peer's", Format::bytes),
+          kKernel,
+          kShared,
+          kRun};
+}
+
+std::vector<Shown> roofline_columns() {
+  return {kLabel,
+          {"step", {"T"}},
+          metric("roofline/large_gemm", "large GEMM GFLOP/s", billions),
+          metric("roofline/tile_gemm", "GEMM 64x64xD GFLOP/s", billions),
+          metric("roofline/exponentials", "G exp/s", billions),
+          metric("roofline/bandwidth", "GB/s", billions),
+          metric("tile_efficiency", "tiles", hundredths),
+          metric("roofline/gemm_seconds", "products ms", milliseconds),
+          metric("roofline/exp_seconds", "exp ms", milliseconds),
+          metric("roofline/memory_seconds", "memory ms", milliseconds),
+          metric("roofline/seconds", "bound ms", milliseconds),
+          metric("seconds_median", "measured ms", milliseconds),
+          metric("bytes_rate", "moved GB/s", billions),
+          metric("roofline/share", "share", hundredths)};
+}
+
+std::optional<double> goal_of(const BenchRun& run, const store::Value& length) {
+  const auto found = run.goals.find(static_cast<std::int64_t>(number(length)));
   return found == run.goals.end() ? std::nullopt : std::optional(found->second);
 }
 
-report::Cell reached(const BenchRun& run, const Timing& t) {
-  const auto goal = goal_of(run, t.length);
-  if (!goal || std::isnan(t.ratio)) return {store::Value{}};
-  return {std::string(t.ratio >= *goal ? "yes" : "no")};
-}
-
-report::Table attention_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
-  using report::Align;
-  using report::Format;
+// One row per run and length; `from` is the rest of the query, where ?1 is the run. Its first two
+// columns are the length and the ratio.
+report::Table table_of(const std::vector<Shown>& columns, const std::string& lead,
+                       const std::string& from, const store::Reader& reader,
+                       const std::vector<BenchRun>& runs) {
   report::Table table;
-  table.columns = {{"attention", Align::left},
-                   {"dtype", Align::left},
-                   {"T"},
-                   {"seconds", Align::right, Format::automatic, "ms"},
-                   {"seconds_q1", Align::right, Format::automatic, "", true},
-                   {"seconds_q3", Align::right, Format::automatic, "", true},
-                   {"spread", Align::right, Format::automatic, "±"},
-                   {"cores_busy", Align::right, Format::automatic, "cores"},
-                   {"samples"},
-                   {"sdpa_seconds", Align::right, Format::automatic, "SDPA ms"},
-                   {"ratio", Align::right, Format::automatic, "faster"},
-                   {"ratio_q1", Align::right, Format::automatic, "", true},
-                   {"ratio_q3", Align::right, Format::automatic, "", true},
-                   {"goal"},
-                   {"reached", Align::left},
-                   {"flop_rate", Align::right, Format::automatic, "useful GFLOP/s"},
-                   {"tile_efficiency", Align::right, Format::automatic, "tiles"},
-                   {"peak_bytes", Align::right, Format::bytes, "beyond in/out"},
-                   {"process_peak_bytes", Align::right, Format::bytes, "process"},
-                   {"kernel", Align::left},
-                   {"shared", Align::left, Format::yes_no},
-                   {"run"}};
+  std::string sql = "SELECT " + lead;
+  for (const auto& each : columns) {
+    table.columns.push_back(each.column);
+    const bool known = each.sql == "label" || each.sql == "goal" || each.sql == "reached" || each.sql == "run";
+    sql += ", " + (known ? "NULL" : each.sql);
+  }
   for (const auto& run : runs) {
-    for (const auto& t : timings_of(reader, run.id)) {
-      const auto goal = goal_of(run, t.length);
-      const double spread = (t.q3 - t.q1) / 2 / t.seconds;
-      table.rows.push_back(
-          {{run.label},
-           {t.dtype},
-           {t.length},
-           cell(t.seconds, milliseconds(t.seconds)),
-           cell(t.q1, ""),
-           cell(t.q3, ""),
-           cell(spread, fmt::format("{:.1f} %", spread * 100)),
-           cell(t.cores, fmt::format("{:.2f}", t.cores)),
-           cell(t.samples, fmt::format("{:.0f}", t.samples)),
-           cell(t.sdpa, milliseconds(t.sdpa)),
-           cell(t.ratio, times(t.ratio)),
-           cell(t.ratio_q1, ""),
-           cell(t.ratio_q3, ""),
-           goal ? cell(*goal, exact_number(*goal) + "x") : report::Cell{store::Value{}},
-           reached(run, t),
-           cell(t.flop_rate, fmt::format("{:.1f}", t.flop_rate / 1e9)),
-           cell(t.tiles, fmt::format("{:.2f}", t.tiles)),
-           cell(t.peak, ""),
-           cell(t.process, ""),
-           {t.kernel},
-           {std::int64_t{t.shared}},
-           {run.id}});
+    for (const auto& row : reader.query(sql + from, {run.id}).rows) {
+      const auto goal = goal_of(run, row[0]);
+      std::vector<report::Cell> cells;
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        const auto& each = columns[i];
+        store::Value value = row[i + 2];
+        if (each.sql == "label") value = run.label;
+        if (each.sql == "run") value = run.id;
+        if (each.sql == "goal" && goal) value = *goal;
+        if (each.sql == "reached" && goal && !std::isnan(number(row[1]))) {
+          value = std::string(number(row[1]) >= *goal ? "yes" : "no");
+        }
+        const double shown = number(value);
+        const bool rewritten = each.text != nullptr && !std::isnan(shown);
+        cells.push_back({value, rewritten ? each.text(shown) : ""});
+      }
+      table.rows.push_back(std::move(cells));
     }
   }
   return table;
+}
+
+// length, ratio, its quartiles, growth exponents of both sides.
+std::vector<store::Row> ratios_of(const store::Reader& reader, const BenchRun& run) {
+  return reader
+      .query("SELECT length, ratio, ratio_q1, ratio_q3, growth_exponent, sdpa_growth_exponent FROM "
+             "timings WHERE run_id = ?1 ORDER BY length",
+             {run.id})
+      .rows;
 }
 
 }  // namespace
 
 report::Table timings_table(BenchKind kind, const store::Reader& reader,
                             const std::vector<BenchRun>& runs) {
-  return kind == BenchKind::train ? training_table(reader, runs) : attention_table(reader, runs);
+  const auto columns = kind == BenchKind::train ? training_columns() : attention_columns();
+  return table_of(columns, "length, ratio", " FROM timings WHERE run_id = ?1 ORDER BY length",
+                  reader, runs);
+}
+
+report::Table roofline_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
+  return table_of(roofline_columns(), "step, NULL",
+                  " FROM curves WHERE run_id = ?1 GROUP BY step HAVING max(value) FILTER (WHERE key "
+                  "= 'roofline/share') IS NOT NULL ORDER BY step",
+                  reader, runs);
 }
 
 report::Table goals_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
   std::set<std::int64_t> lengths;
   for (const auto& run : runs) {
-    for (const auto& t : timings_of(reader, run.id)) {
-      if (goal_of(run, t.length)) lengths.insert(t.length);
+    for (const auto& row : ratios_of(reader, run)) {
+      if (goal_of(run, row[0])) lengths.insert(std::get<std::int64_t>(row[0]));
     }
   }
   report::Table table;
   if (lengths.empty()) return table;
-  table.columns.push_back({"times faster than SDPA", report::Align::left});
+  table.columns.push_back({"times faster than SDPA", Align::left});
   for (const auto length : lengths) table.columns.push_back({"T=" + std::to_string(length)});
   for (const auto& run : runs) {
-    const auto timings = timings_of(reader, run.id);
-    std::vector<report::Cell> row{{run.label}};
+    const auto rows = ratios_of(reader, run);
+    std::vector<report::Cell> cells{{run.label}};
     for (const auto length : lengths) {
       std::string shown;
-      for (const auto& t : timings) {
-        if (t.length != length) continue;
-        const auto goal = goal_of(run, length);
-        shown = times(t.ratio);
-        if (goal) shown += fmt::format(" of {}x: {}", *goal, t.ratio >= *goal ? "yes" : "no");
+      for (const auto& row : rows) {
+        const double ratio = number(row[1]);
+        if (row[0] != store::Value(length) || std::isnan(ratio)) continue;
+        const auto goal = goal_of(run, row[0]);
+        shown = times(ratio);
+        if (goal) shown += fmt::format(" of {}x: {}", *goal, ratio >= *goal ? "yes" : "no");
       }
-      row.push_back({shown});
+      cells.push_back({shown});
     }
-    table.rows.push_back(std::move(row));
+    table.rows.push_back(std::move(cells));
   }
   return table;
 }
@@ -162,11 +226,11 @@ report::Table goals_table(const store::Reader& reader, const std::vector<BenchRu
 std::string growth_lines(const store::Reader& reader, const std::vector<BenchRun>& runs) {
   std::string lines;
   for (const auto& run : runs) {
-    const auto timings = timings_of(reader, run.id);
-    if (timings.empty() || std::isnan(timings.back().growth)) continue;
-    lines += fmt::format("{}: time grows as T^{:.2f}", run.label, timings.back().growth);
-    if (!std::isnan(timings.back().sdpa_growth)) {
-      lines += fmt::format(", LibTorch's as T^{:.2f}", timings.back().sdpa_growth);
+    const auto rows = ratios_of(reader, run);
+    if (rows.empty() || std::isnan(number(rows.back()[4]))) continue;
+    lines += fmt::format("{}: time grows as T^{:.2f}", run.label, number(rows.back()[4]));
+    if (const double peer = number(rows.back()[5]); !std::isnan(peer)) {
+      lines += fmt::format(", LibTorch's as T^{:.2f}", peer);
     }
     lines += "\n";
   }
@@ -203,8 +267,8 @@ report::Plot ratio_plot(const store::Reader& reader, const std::vector<BenchRun>
                     {}};
   for (const auto& run : runs) {
     report::Series series{run.label, {}};
-    for (const auto& t : timings_of(reader, run.id)) {
-      series.points.push_back({static_cast<double>(t.length), t.ratio, t.ratio_q1, t.ratio_q3});
+    for (const auto& row : ratios_of(reader, run)) {
+      series.points.push_back({number(row[0]), number(row[1]), number(row[2]), number(row[3])});
     }
     if (!series.points.empty()) plot.series.push_back(std::move(series));
   }
