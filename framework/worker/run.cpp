@@ -2,7 +2,7 @@
 #include "framework/config/bench_config.h"
 #include "framework/core/text.h"
 #include "framework/model/transformer.h"
-#include "framework/train/memory_estimate.h"
+#include "framework/train/memory.h"
 #include "framework/train/trainer.h"
 #include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
