@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "framework/config/bench_config.h"
 #include "framework/plugin/parameters.h"
 #include "tests/support/elf_file.h"
 
