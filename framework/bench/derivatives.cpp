@@ -17,7 +17,6 @@ namespace attnlab::bench {
 namespace {
 
 constexpr int kWanted = 2, kMost = 5;  // directions of each tensor, without and with those that jump
-constexpr double kTolerance = 0.02;    // of the derivative
 
 at::Tensor wide(const at::Tensor& x) { return x.detach().to(at::kDouble); }
 
@@ -61,17 +60,18 @@ class Probe {
     return tensor == 0 ? in_.query : tensor == 1 ? in_.key : in_.value;
   }
 
-  // Half of it the gradient itself, where a wrong one shows most; half random, where one shows that
-  // is missing. Queries and keys move in fewer rows each time: patterns jump with many of them.
+  // In turn along the gradient itself, where a wrong one shows most, and at random, where one shows
+  // that is missing. Queries and keys move in fewer rows each time: patterns jump with many of them.
   at::Tensor direction(int tensor, int n) const {
     const auto& x = input(tensor);
-    const auto stream = RandomStream(seed_, "bench.direction", {static_cast<std::uint64_t>(3 * n + tensor)});
+    const auto& grad = grads_[static_cast<std::size_t>(tensor)];
+    const auto stream =
+        RandomStream(seed_, "bench.direction", {static_cast<std::uint64_t>(3 * n + tensor)});
     const auto generator = at::make_generator<at::CPUGeneratorImpl>(stream.below(1ULL << 62, 0));
     auto u = at::randn(x.sizes(), generator, at::kDouble).to(x.device());
-    if (grads_[static_cast<std::size_t>(tensor)].defined()) {
-      const auto g = wide(grads_[static_cast<std::size_t>(tensor)]);
-      const double size = g.norm().item<double>();
-      if (std::isfinite(size) && size > 0) u = u + g * (u.norm().item<double>() / size);
+    if (n % 2 == 0 && grad.defined() && at::isfinite(grad).all().item<bool>() &&
+        grad.abs().max().item<double>() > 0) {
+      u = wide(grad);
     }
     if (tensor == 2) return u;
     const auto T = x.size(2), every = std::int64_t{1} << std::min<std::int64_t>(4 * n, 20);
@@ -101,7 +101,8 @@ class Probe {
     };
     const auto difference = [&](double by) {
       // What the dtype leaves of the step counts, not what was asked for.
-      const auto above = (wide(x) + by * u).to(x.scalar_type()), below = (wide(x) - by * u).to(x.scalar_type());
+      const auto above = (wide(x) + by * u).to(x.scalar_type());
+      const auto below = (wide(x) - by * u).to(x.scalar_type());
       const auto moved = wide(above) - wide(below);
       return Difference{(value(tensor, above) - value(tensor, below)) / (2 * by),
                         grad.defined() ? product(grad, moved) / (2 * by) : 0, noise_ / by};
@@ -110,7 +111,9 @@ class Probe {
     const double bend = std::abs(far.derivative - near.derivative);
     const double size = std::max(std::abs(near.derivative), std::abs(near.expected));
     if (!(bend <= 0.05 * size + far.noise + near.noise)) return false;
-    const double limit = kTolerance * size + bend + near.noise;
+    // Values enter linearly in all but the strangest; 16 bits round every gradient.
+    const double tolerance = coarse ? 0.02 : tensor == 2 ? 0.001 : 0.005;
+    const double limit = tolerance * size + bend + near.noise;
     const double error = std::abs(near.derivative - near.expected);
     if (error <= limit) return true;
     throw Error("the answer is wrong, so nothing was timed: the " + std::string(kNames[tensor]) +

@@ -55,7 +55,7 @@ std::vector<std::pair<std::string, std::string>> device_facts(int index) {
 }  // namespace
 
 ChosenDevice begin_on(config::Device wanted, std::int64_t threads) {
-  at::set_num_interop_threads(1);
+  if (at::get_num_interop_threads() != 1) at::set_num_interop_threads(1);  // once a process
   at::set_num_threads(static_cast<int>(threads));
   const bool cuda = wanted != config::Device::cpu && driver_devices() > 0;
   if (!cuda && wanted == config::Device::cuda) {

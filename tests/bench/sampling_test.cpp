@@ -56,6 +56,7 @@ TEST(Sampling, takes_the_least_number_however_long_it_takes_and_stops_when_told)
   const auto in = small_inputs(kT);
   EXPECT_TRUE(sample(sides, in, config::Pass::both, {.seconds = 0}, [](auto...) { return true; }));
   EXPECT_EQ(sides[0].both.size(), 3U);
+  sides = {{"attention", &subject}};
   EXPECT_FALSE(sample(sides, in, config::Pass::both, {.seconds = 1},
                       [](std::int64_t done, auto, auto) { return done < 2; }));
   EXPECT_EQ(sides[0].both.size(), 2U);
