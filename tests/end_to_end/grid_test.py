@@ -67,9 +67,18 @@ class Grid(Lab):
         self.assertEqual(self.attnlab("grid", "--quiet", "attention=none", "seed=2", *TINY).stderr, "")
 
     def test_more_threads_than_cores_are_warned_of(self):
-        crowded = self.attnlab("run", "attention=none", *TINY, f"threads={2 * os.cpu_count()}")
-        self.assertIn(f"1 jobs of {2 * os.cpu_count()} threads on {os.cpu_count()} cores", crowded.stderr)
-        self.assertNotIn("cores", self.attnlab("run", "attention=none", *TINY).stderr)
+        cores = os.cpu_count()
+        crowded = self.attnlab("run", "attention=none", *TINY, f"threads={2 * cores}").stderr
+        self.assertIn(f"1 job of {2 * cores} threads on ", crowded)
+        self.assertNotIn("warning", self.attnlab("run", "attention=none", *TINY).stderr)
+
+    def test_the_affinity_decides_how_many_cores_there_are(self):
+        allowed = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, allowed)
+        os.sched_setaffinity(0, {min(allowed)})
+        warned = self.attnlab("run", "attention=none", *TINY, "threads=2").stderr
+        if os.cpu_count() > 1:
+            self.assertIn(f"1 job of 2 threads on 1 of {os.cpu_count()} processors (affinity)", warned)
 
     def test_json_tells_what_came_of_every_cell(self):
         done = self.attnlab("grid", "--json", "attention=none", "seed=0,1", *TINY)
