@@ -65,16 +65,12 @@ class HashSparse final : public Attention {
     return sparse::bucket_plan(query_buckets, key_buckets, config_.buckets, include_self);
   }
 
-  /// Drawn once a step, so that a captured step finds them on the GPU; a CPU draws where it needs.
   [[nodiscard]] at::Tensor projections_for(const at::Tensor& query,
                                            const AttentionContext& context) {
-    const auto draw = [&] {
-      return sparse::to_device_of(query, hash_sparse::draw_projections(config_, shape_, context));
-    };
-    if (query.is_cpu()) return draw();
     const bool fixed = config_.projections == hash_sparse::Projections::fixed;
-    return projections_.get(
-        {context.run_seed, context.layer, fixed ? 0 : context.step, query.device()}, draw);
+    return projections_.on_device_of(
+        query, {context.run_seed, context.layer, fixed ? 0 : context.step},
+        [&] { return hash_sparse::draw_projections(config_, shape_, context); });
   }
 
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {
@@ -88,8 +84,7 @@ class HashSparse final : public Attention {
 
   AttentionShape shape_;
   HashSparseConfig config_;
-  sparse::Remembered<std::tuple<std::uint64_t, std::int64_t, std::int64_t, at::Device>>
-      projections_;
+  sparse::Remembered<std::tuple<std::uint64_t, std::int64_t, std::int64_t>> projections_;
   std::string kernel_ = "not run yet";
 };
 

@@ -68,29 +68,24 @@ class QkDrop final : public Attention {
   [[nodiscard]] std::string kernel() const override { return kernel_; }
 
  private:
-  /// All that a mask depends on: seed, layer, step, sequences, rate, shape and device.
+  /// All that a mask depends on: seed, layer, step, sequences, rate and shape.
   using Draw = std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::vector<std::int64_t>,
-                          double, std::vector<std::int64_t>, at::Device>;
+                          double, std::vector<std::int64_t>>;
 
-  /// On the query's device. There a captured step finds it; a CPU draws where it needs.
   [[nodiscard]] static at::Tensor keep(std::string_view side, double rate, const at::Tensor& query,
                                        const AttentionContext& context,
                                        sparse::Remembered<Draw>& known) {
     const auto shape = query.sizes().slice(0, 3);
     if (rate == 0) return at::ones(shape, query.options().dtype(at::kBool));
-    const auto draw = [&] {
-      return sparse::to_device_of(query, draw_keep(side, rate, query, context));
-    };
-    if (query.is_cpu()) return draw();
     const auto& ids = context.sequence_ids;
-    return known.get({context.run_seed,
-                      context.layer,
-                      context.step,
-                      {ids.begin(), ids.end()},
-                      rate,
-                      shape.vec(),
-                      query.device()},
-                     draw);
+    return known.on_device_of(query,
+                              {context.run_seed,
+                               context.layer,
+                               context.step,
+                               {ids.begin(), ids.end()},
+                               rate,
+                               shape.vec()},
+                              [&] { return draw_keep(side, rate, query, context); });
   }
 
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {

@@ -8,10 +8,9 @@
 #include "attention_plugins/reformer/spread.h"
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
-#include "framework/sparse/chunk_plans.h"
-#include "framework/sparse/cuda_library.h"
 #include "framework/sparse/hashing.h"
 #include "framework/sparse/merge.h"
+#include "framework/sparse/plans.h"
 #include "framework/sparse/remembered.h"
 #include "framework/sparse/segment_plan.h"
 
@@ -19,15 +18,6 @@ namespace attnlab {
 namespace {
 
 using reformer::ReformerConfig;
-
-/// What the engine would make of each input, made once for all rounds: on a CPU contiguous, and
-/// half precision as float32, which is rounded back only after the merge. A GPU's kernels read
-/// half precision and strides as they are.
-at::Tensor for_engine(const at::Tensor& input) {
-  if (sparse::on_cuda(input)) return input;
-  const auto dtype = input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return input.to(dtype).contiguous();  // [B, H, T, D]
-}
 
 class Reformer final : public Attention {
  public:
@@ -41,24 +31,20 @@ class Reformer final : public Attention {
                 "[reformer] query: expected ", shape_.heads, " heads of ", shape_.head_dim,
                 ", got ", input.query.sizes());
     const std::int64_t bucket_count = config_.buckets_for(input.query.size(2));
-    const at::Tensor query = for_engine(input.query), key = for_engine(input.key),
-                     value = for_engine(input.value);
-
     // One hash for both sides: keys are queries up to a positive factor, which argmax ignores.
     const at::Tensor buckets = sparse::hash_buckets(
         input.query, projections_for(input.query, context, bucket_count));  // [R, B, H, T]
     const auto rounds = sparse::sort_into_chunks(buckets, bucket_count, config_.chunk);
 
     const sparse::ChunkRules rules{config_.bucket_mask, config_.correct_duplicates};
-    std::vector<sparse::SegmentResult> results;
+    std::vector<sparse::SegmentPlan> plans;
     for (std::int64_t round = 0; round < config_.rounds; ++round) {
-      results.push_back(
-          sparse::segment_attention(query, key, value, sparse::chunk_plan(rounds, round, rules)));
+      plans.push_back(sparse::chunk_plan(rounds, round, rules));
     }
-    const auto merged = sparse::merge_rounds(results, value);
-    kernel_ = sparse::kernel_name(query);
+    const auto merged = sparse::attend_in_rounds(input.query, input.key, input.value, plans);
+    kernel_ = merged.kernel;
 
-    AttentionOutput output{merged.out.to(input.query.scalar_type()), std::nullopt, {}};
+    AttentionOutput output{merged.out, std::nullopt, {}};
     if (!context.training) {
       const auto spread = reformer::spread_of(rounds);
       output.statistics = {
@@ -73,23 +59,17 @@ class Reformer final : public Attention {
   [[nodiscard]] std::string kernel() const override { return kernel_; }
 
  private:
-  /// Drawn once a step, so that a captured step finds them on the GPU; a CPU draws where it needs.
   [[nodiscard]] at::Tensor projections_for(const at::Tensor& query, const AttentionContext& context,
                                            std::int64_t buckets) {
-    const auto draw = [&] {
-      return sparse::to_device_of(query,
-                                  reformer::draw_projections(config_, shape_, context, buckets));
-    };
-    if (query.is_cpu()) return draw();
     const bool fixed = config_.projections == reformer::Projections::fixed;
-    return projections_.get(
-        {context.run_seed, context.layer, fixed ? 0 : context.step, buckets, query.device()}, draw);
+    return projections_.on_device_of(
+        query, {context.run_seed, context.layer, fixed ? 0 : context.step, buckets},
+        [&] { return reformer::draw_projections(config_, shape_, context, buckets); });
   }
 
   AttentionShape shape_;
   ReformerConfig config_;
-  sparse::Remembered<
-      std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t, at::Device>>
+  sparse::Remembered<std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t>>
       projections_;
   std::string kernel_ = "not run yet";
 };

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "framework/sparse/chunk_plans.h"
+#include "framework/sparse/plans.h"
 
 namespace attnlab::reformer {
 

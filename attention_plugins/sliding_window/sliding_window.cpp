@@ -3,11 +3,9 @@
 ///   https://arxiv.org/abs/1904.10509; a plan for the segment engine, no kernel of its own.
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
-#include "framework/sparse/plan_seal.h"
+#include "framework/sparse/plans.h"
 #include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
@@ -26,40 +24,6 @@ struct SlidingWindowConfig {
   }
 };
 
-/// One copy for each head of each sequence: int32 [B, H, n].
-at::Tensor for_every_head(const at::Tensor& row, const at::Tensor& query) {
-  return row.to(at::kInt).expand({query.size(0), query.size(1), row.size(0)}).contiguous();
-}
-
-/// Positions a multiple of `dilation` apart form a segment, in order. In it, as in the sequence, a
-/// key is seen from the next `reach` positions on. The device is never waited for.
-sparse::SegmentPlan window_plan(const at::Tensor& query, const SlidingWindowConfig& config,
-                                bool include_self) {
-  const std::int64_t T = query.size(2);
-  const std::int64_t dilation = std::min(config.dilation, T);  // beyond, each row is alone anyway
-  // The first `longer` segments have a row more than the others' `rows`.
-  const std::int64_t rows = T / dilation, longer = T % dilation;
-  const auto on = query.options().dtype(at::kLong);
-  const auto packed = at::arange(T, on), rest = packed - longer * (rows + 1);
-  const auto row = [&](const at::Tensor& i, std::int64_t length, std::int64_t first) {
-    return i.remainder(length) * dilation + i.floor_divide(length) + first;
-  };
-  const auto segment = at::arange(dilation + 1, on);
-  sparse::SegmentPlan plan;
-  plan.query_rows = for_every_head(
-      at::where(rest.lt(0), row(packed, rows + 1, 0), row(rest, rows, longer)), query);
-  plan.key_rows = plan.query_rows;
-  plan.query_start = for_every_head(segment * rows + segment.clamp_max(longer), query);
-  plan.key_begin = plan.query_start.slice(2, 0, dilation).contiguous();
-  plan.key_end = plan.query_start.slice(2, 1).contiguous();
-  plan.ascending = true;
-  plan.include_self = include_self;
-  const std::int64_t reach = std::min(config.window, T) * dilation;
-  plan.max_distance = include_self ? reach : reach + 1;
-  sparse::seal(plan, T);
-  return plan;
-}
-
 class SlidingWindow final : public Attention {
  public:
   SlidingWindow(const AttentionShape& shape, const SlidingWindowConfig& config)
@@ -68,7 +32,10 @@ class SlidingWindow final : public Attention {
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext& context) override {
     check_input(input, "sliding_window");
-    const auto plan = window_plan(input.query, config_, include_self_);
+    const auto& query = input.query;
+    const auto plan =
+        sparse::window_plan(query.size(0), query.size(1), query.size(2), config_.window,
+                            config_.dilation, include_self_, query.device());
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};

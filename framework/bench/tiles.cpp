@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "framework/sparse/plan_listener.h"
+#include "framework/sparse/segment_plan.h"
 
 namespace attnlab::bench {
 namespace {

@@ -1,6 +1,5 @@
 /// operators.h: the operators of torch.ops.attnlab, called through the dispatcher, so that
-/// autograd,
-///   fake tensors and tracing see each of them.
+///   autograd, fake tensors and tracing see each of them; and a segment plan as their arguments.
 ///   Axes: B batch, H heads, T length, D head_dim, R rounds, S segments, N buckets.
 #pragma once
 
@@ -16,30 +15,37 @@
 namespace attnlab::python {
 
 using Tensors = std::vector<at::Tensor>;
+using MaybeTensors = c10::List<std::optional<at::Tensor>>;
+using Pair = std::tuple<at::Tensor, at::Tensor>;
+using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
+using Four = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
+using Five = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
 /// int32 [R, B, H, T].
 at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections);
 /// rows int32 [B, H, T], start int32 [B, H, N+1].
-std::tuple<at::Tensor, at::Tensor> sort_by_bucket(const at::Tensor& buckets, c10::SymInt N);
+Pair sort_by_bucket(const at::Tensor& buckets, const c10::SymInt& N);
 /// rows int32 [B, H, T], start int32 [B, H, 2].
-std::tuple<at::Tensor, at::Tensor> compact(const at::Tensor& keep);
-
+Pair compact(const at::Tensor& keep);
 /// order and chunks int32 [R, B, H, T]; query_start [B, H, S+1], key_begin and key_end [B, H, S].
-using Chunked = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
-Chunked sort_into_chunks(const at::Tensor& buckets, c10::SymInt N, std::int64_t chunk);
-
+Five sort_into_chunks(const at::Tensor& buckets, const c10::SymInt& N, std::int64_t chunk);
 /// out [B, H, T, D], lse [B, H, T].
-std::tuple<at::Tensor, at::Tensor> attend(const at::Tensor& query, const at::Tensor& key,
-                                          const at::Tensor& value, const sparse::SegmentPlan& plan);
-
+Pair attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+            const sparse::SegmentPlan& plan);
 /// out [B, H, T, D], last_resort bool [B, H, T].
-std::tuple<at::Tensor, at::Tensor> merge_rounds(at::TensorList outs, at::TensorList lses,
-                                                const at::Tensor& value);
+Pair merge_rounds(at::TensorList outs, at::TensorList lses, const at::Tensor& value);
+
+/// A plan from the arguments of segment_attention_forward: rows = query_rows, key_rows,
+/// query_start, key_begin, key_end; labels = query_labels, key_labels, chunks, round_labels;
+/// options = ascending, causal, include_self, max_distance, round; scale 0 for 1/sqrt(D).
+/// Throws c10::Error where a list has another length.
+[[nodiscard]] sparse::SegmentPlan plan_of(at::TensorList rows, const MaybeTensors& labels,
+                                          at::IntArrayRef options, double scale);
 
 /// As SegmentPlan::scale takes it, where 0 stands for 1/sqrt(D). Throws c10::Error on a scale of 0.
 double scale_or_default(std::optional<double> scale);
 
-/// Looks an operator up once: static const auto op = find<Signature>("attnlab::hash_buckets").
+/// Looks an operator up, once: static const auto op = find<Signature>("attnlab::hash_buckets").
 template <class Signature>
 auto find(const char* name) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();

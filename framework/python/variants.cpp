@@ -2,14 +2,14 @@
 #include <ATen/ATen.h>
 
 #include "framework/python/operators.h"
+#include "framework/sparse/tensor_check.h"
 
 namespace attnlab::python {
 namespace {
 
-using Side = std::tuple<at::Tensor, at::Tensor>;  // rows, start
-
-/// Groups of queries see the groups of keys with the same number (framework/sparse/plans.h).
-sparse::SegmentPlan join_sides(const Side& queries, const Side& keys, bool include_self,
+/// Sides of (rows, start): groups of queries see the groups of keys with the same number
+/// (framework/sparse/plans.h).
+sparse::SegmentPlan join_sides(const Pair& queries, const Pair& keys, bool include_self,
                                std::optional<double> scale) {
   sparse::SegmentPlan plan;
   const auto& start = std::get<1>(keys);
@@ -28,8 +28,7 @@ sparse::SegmentPlan join_sides(const Side& queries, const Side& keys, bool inclu
 at::Tensor hash_sparse(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                        const at::Tensor& projections, bool include_self, bool separate_keys,
                        std::optional<double> scale) {
-  TORCH_CHECK(projections.dim() == 3, "[hash_sparse] projections has ", projections.dim(),
-              " dimensions; expected float32 [H or 1, D, buckets / 2]");
+  sparse::check_tensor("hash_sparse", "projections", projections, {-1, -1, -1}, {at::kFloat});
   const auto columns = projections.unsqueeze(0);  // [1, H or 1, D, N/2]
   const auto N = projections.sym_size(2) * 2;
   const auto side = [&](const at::Tensor& rows) {
@@ -43,6 +42,11 @@ at::Tensor hash_sparse(const at::Tensor& query, const at::Tensor& key, const at:
 at::Tensor qk_drop(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                    const at::Tensor& query_keep, const at::Tensor& key_keep, bool include_self,
                    std::optional<double> scale) {
+  sparse::check_tensor("qk_drop", "query", query, {-1, -1, -1, -1}, sparse::kComputed);
+  for (const auto& [name, keep] : {std::pair{"query_keep", &query_keep}, {"key_keep", &key_keep}}) {
+    sparse::check_tensor("qk_drop", name, *keep, query.sym_sizes().slice(0, 3), {at::kBool},
+                         query.device());
+  }
   return std::get<0>(attend(
       query, key, value, join_sides(compact(query_keep), compact(key_keep), include_self, scale)));
 }
@@ -50,12 +54,18 @@ at::Tensor qk_drop(const at::Tensor& query, const at::Tensor& key, const at::Ten
 at::Tensor reformer(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                     const at::Tensor& projections, std::int64_t chunk, bool bucket_mask,
                     bool correct_duplicates, std::optional<double> scale) {
+  sparse::check_tensor("reformer", "projections", projections, {-1, -1, -1, -1}, {at::kFloat});
+  for (const auto& [name, rows] : {std::pair{"key", &key}, {"value", &value}}) {
+    sparse::check_tensor("reformer", name, *rows, query.sym_sizes(), {query.scalar_type()},
+                         query.device());
+  }
   const auto buckets = hash_buckets(query.detach(), projections);  // [R, B, H, T]
   const auto [order, chunks, query_start, key_begin, key_end] =
       sort_into_chunks(buckets, projections.sym_size(3) * 2, chunk);
   const std::int64_t rounds = projections.sym_size(0).guard_int(__FILE__, __LINE__);
-  // Half precision is rounded once, after the merge.
-  const auto dtype = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  TORCH_CHECK(rounds >= 1 && rounds <= 1024, "[reformer] projections of ", rounds,
+              " rounds; expected 1 to 1024");
+  const auto dtype = sparse::sum_type(query.scalar_type());  // rounded once, after the merge
   const auto q = query.to(dtype), k = key.to(dtype), v = value.to(dtype);
   Tensors outs, lses;
   for (std::int64_t round = 0; round < rounds; ++round) {
@@ -85,12 +95,5 @@ TORCH_LIBRARY_IMPL(attnlab, CompositeImplicitAutograd, m) {
 }
 
 }  // namespace
-
-double scale_or_default(std::optional<double> scale) {
-  TORCH_CHECK(scale != 0.0,
-              "[attnlab] scale is 0, which makes all keys equal; expected another number, or None "
-              "for 1/sqrt(D)");
-  return scale.value_or(0);
-}
 
 }  // namespace attnlab::python

@@ -1,5 +1,3 @@
-#include "framework/sparse/cpu_passes.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -11,10 +9,13 @@
 
 #include "framework/sparse/dispatch.h"
 #include "framework/sparse/parallel.h"
-#include "framework/sparse/plan_view.h"
+#include "framework/sparse/passes.h"
+#include "framework/sparse/plan_check.h"
+#include "framework/sparse/sort.h"
+#include "framework/sparse/tensor_check.h"
 #include "framework/sparse/tiles.h"
 
-namespace attnlab::sparse::cpu {
+namespace attnlab::sparse {
 namespace {
 
 /// Calls work(Element{}) with the element type of dtype.
@@ -55,20 +56,6 @@ void share_ordered(const std::vector<std::int32_t>& order, std::int64_t head_dim
   });
 }
 
-/// The packed gradients of one group's keys, added to their rows in packed order.
-template <class T>
-void scatter_group(const PlanView& plan, std::int64_t g, const T* packed, T* rows) {
-  const std::int32_t* key_rows = plan.key_rows + g * plan.keys;
-  const std::int64_t dim = plan.head_dim;
-  const std::int64_t begin = plan.segments > 0 ? plan.key_begin[g * plan.segments] : 0;
-  const std::int64_t end = plan.segments > 0 ? plan.key_end[(g + 1) * plan.segments - 1] : 0;
-  for (std::int64_t i = begin; i < end; ++i) {
-    const T* from = packed + (g * plan.keys + i) * dim;
-    T* to = rows + (g * plan.length + key_rows[i]) * dim;
-    for (std::int64_t d = 0; d < dim; ++d) to[d] += from[d];
-  }
-}
-
 template <class E>
 void forward_of(const SegmentPlan& plan, const at::Tensor& query, const at::Tensor& key,
                 const at::Tensor& value, const ForwardPass& pass) {
@@ -107,8 +94,8 @@ template <class T>
 void scatter(const PlanView& view, const KeyGradients& grads) {
   share(view.groups, [&](const auto& next) {
     for (std::int64_t g = next(); g >= 0; g = next()) {
-      scatter_group(view, g, read<T>(grads.packed_key), write<T>(grads.key));
-      scatter_group(view, g, read<T>(grads.packed_value), write<T>(grads.value));
+      add_to_rows(view, g, read<T>(grads.packed_key), write<T>(grads.key));
+      add_to_rows(view, g, read<T>(grads.packed_value), write<T>(grads.value));
     }
   });
 }
@@ -163,13 +150,12 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
   return {grad_query, of_keys.key.to(dtype), of_keys.value.to(dtype)};
 }
 
-}  // namespace
+at::Tensor readable(const at::Tensor& rows) { return rows.contiguous(); }
 
 ForwardPass forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                     const SegmentPlan& plan) {
-  const auto compute = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto none = at::full(query.sizes().slice(0, 3), -std::numeric_limits<double>::infinity(),
-                             query.options().dtype(compute));
+                             query.options().dtype(sum_type(query.scalar_type())));
   ForwardPass pass{at::zeros_like(query), none, none.clone(), at::zeros_like(none)};
   with_element(query.scalar_type(),
                [&](auto element) { forward_of<decltype(element)>(plan, query, key, value, pass); });
@@ -194,4 +180,34 @@ std::string kernel_name(at::ScalarType dtype) {
   return std::string("segment_attention cpu ") + name + " " + instructions;
 }
 
-}  // namespace attnlab::sparse::cpu
+std::int32_t* ints(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.mutable_data_ptr<std::int32_t>() : nullptr;
+}
+
+}  // namespace
+
+void cpu::sort(const at::Tensor& keys, std::int64_t N, std::int64_t part, const Sorted& to) {
+  const std::int64_t T = keys.size(-1);
+  std::int64_t groups = 1;
+  for (const auto size : keys.sizes().slice(0, keys.dim() - 1)) groups *= size;
+  if (keys.scalar_type() == at::kBool) {
+    return compact_rows({static_cast<const std::uint8_t*>(keys.const_data_ptr()), groups, T,
+                         ints(to.rows), ints(to.start)});
+  }
+  const auto buckets = keys.to(at::kInt);
+  const bool in_range = sort_rows({.buckets = buckets.const_data_ptr<std::int32_t>(),
+                                   .groups = groups,
+                                   .length = T,
+                                   .count = N,
+                                   .rows = ints(to.rows),
+                                   .start = ints(to.start),
+                                   .chunks = ints(to.parts),
+                                   .chunk = part});
+  TORCH_CHECK(in_range, "[plans] buckets from ", buckets.min().item<std::int32_t>(), " to ",
+              buckets.max().item<std::int32_t>(), "; expected 0 to ", N - 1);
+}
+
+const Passes cpu_passes{readable,  forward,   backward,   kernel_name,
+                        cpu::hash, cpu::sort, cpu::merge, cpu::merge_backward};
+
+}  // namespace attnlab::sparse

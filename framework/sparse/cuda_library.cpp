@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "framework/sparse/passes.h"
 #include "framework/sparse/remembered.h"
 
 namespace attnlab::sparse {
@@ -59,7 +60,13 @@ const CudaLibrary& cuda_library() {
   return library;
 }
 
-bool on_cuda(const at::Tensor& tensor) { return tensor.is_cuda() || is_emulated(); }
+bool uses_cuda_kernels(const at::Tensor& tensor) {
+  return tensor.is_cuda() || (is_emulated() && tensor.scalar_type() != at::kDouble);
+}
+
+const Passes& passes_for(const at::Tensor& tensor) {
+  return uses_cuda_kernels(tensor) ? cuda_passes : cpu_passes;
+}
 
 void* current_stream(const at::Tensor& tensor) {
   if (!tensor.is_cuda()) return nullptr;

@@ -22,8 +22,9 @@ struct CudaLibrary {
 /// is none, with the reason.
 [[nodiscard]] const CudaLibrary& cuda_library();
 
-/// Whether the launchers take this tensor: on a GPU; with the emulated library also on the CPU.
-[[nodiscard]] bool on_cuda(const at::Tensor& tensor);
+/// Whether our CUDA kernels compute with this tensor: it is on a GPU, or the emulated library
+/// stands in for one; that takes float32 and 16 bits, as a GPU does.
+[[nodiscard]] bool uses_cuda_kernels(const at::Tensor& tensor);
 
 /// The stream that the tensor's device works on now, as launchers take it; null on the CPU.
 [[nodiscard]] void* current_stream(const at::Tensor& tensor);

@@ -1,5 +1,3 @@
-#include "framework/sparse/cuda_passes.h"
-
 #include <ATen/ATen.h>
 
 #include <cstdlib>
@@ -8,9 +6,10 @@
 
 #include "framework/cuda/attention_launch.h"
 #include "framework/sparse/cuda_library.h"
-#include "framework/sparse/plan_view.h"
+#include "framework/sparse/passes.h"
+#include "framework/sparse/plan_check.h"
 
-namespace attnlab::sparse::cuda {
+namespace attnlab::sparse {
 namespace {
 
 namespace gpu = attnlab::cuda;
@@ -173,8 +172,6 @@ ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const
   return pass;
 }
 
-}  // namespace
-
 at::Tensor readable(const at::Tensor& rows) {
   const std::int64_t piece = 16 / rows.element_size();
   bool fits =
@@ -249,4 +246,9 @@ std::string kernel_name(at::ScalarType dtype) {
          " mma.sync";
 }
 
-}  // namespace attnlab::sparse::cuda
+}  // namespace
+
+const Passes cuda_passes{readable,   forward,    backward,    kernel_name,
+                         cuda::hash, cuda::sort, cuda::merge, cuda::merge_backward};
+
+}  // namespace attnlab::sparse

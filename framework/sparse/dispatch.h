@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "framework/sparse/kernels.h"
@@ -16,22 +17,12 @@ namespace attnlab::sparse {
 [[nodiscard]] const KernelTable& kernel_table();
 
 template <class E>
-[[nodiscard]] const Kernels<E>& kernels();
-template <>
-inline const Kernels<float>& kernels<float>() {
-  return kernel_table().float32;
-}
-template <>
-inline const Kernels<double>& kernels<double>() {
-  return kernel_table().float64;
-}
-template <>
-inline const Kernels<Bf16>& kernels<Bf16>() {
-  return kernel_table().bfloat16;
-}
-template <>
-inline const Kernels<F16>& kernels<F16>() {
-  return kernel_table().float16;
+[[nodiscard]] const Kernels<E>& kernels() {
+  const auto& table = kernel_table();
+  if constexpr (std::is_same_v<E, float>) return table.float32;
+  if constexpr (std::is_same_v<E, double>) return table.float64;
+  if constexpr (std::is_same_v<E, Bf16>) return table.bfloat16;
+  if constexpr (std::is_same_v<E, F16>) return table.float16;
 }
 
 /// Names of the sets that this machine runs, the widest first.

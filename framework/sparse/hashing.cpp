@@ -6,22 +6,26 @@
 #include <cmath>
 #include <vector>
 
-#include "framework/sparse/cuda_library.h"
-#include "framework/sparse/cuda_plans.h"
 #include "framework/sparse/dispatch.h"
 #include "framework/sparse/parallel.h"
-#include "framework/sparse/row_kernels.h"
+#include "framework/sparse/passes.h"
+#include "framework/sparse/plans.h"
+#include "framework/sparse/tensor_check.h"
 
 namespace attnlab::sparse {
 namespace {
 
 constexpr std::int64_t kBlockRows = 512;
 
-/// The kernel reads float32 and bfloat16 with any strides, as long as a row is contiguous.
+/// The kernel reads float32 and 16 bits with any strides, as long as a row is contiguous.
 at::Tensor readable(const at::Tensor& rows) {
-  const auto dtype = rows.scalar_type() == at::kBFloat16 ? at::kBFloat16 : at::kFloat;
-  const auto read = rows.detach().to(dtype);
+  const auto read = rows.scalar_type() == at::kDouble ? rows.to(at::kFloat) : rows;
   return read.stride(3) == 1 ? read : read.contiguous();
+}
+
+HashElement element_of(at::ScalarType dtype) {
+  if (dtype == at::kBFloat16) return HashElement::bfloat16;
+  return dtype == at::kHalf ? HashElement::float16 : HashElement::float32;
 }
 
 /// [R, H or 1, D, half] -> [R, H, blocks, D, kHashColumns], zeros past the last column.
@@ -35,30 +39,17 @@ at::Tensor in_blocks(const at::Tensor& projections, std::int64_t heads) {
       .contiguous();
 }
 
-void check(const at::Tensor& rows, const at::Tensor& projections) {
-  TORCH_CHECK(rows.dim() == 4 && rows.is_floating_point() && (rows.is_cpu() || rows.is_cuda()),
-              "[hash_buckets] rows: ", rows.scalar_type(), " ", rows.sizes(), " on ", rows.device(),
-              "; expected a floating dtype, [B, H, T, D], on CPU or CUDA");
-  const std::int64_t heads = projections.dim() == 4 ? projections.size(1) : 0;
-  TORCH_CHECK(projections.scalar_type() == at::kFloat && projections.device() == rows.device() &&
-                  (heads == rows.size(1) || heads == 1) && projections.size(2) == rows.size(3) &&
-                  projections.size(3) > 0,
-              "[hash_buckets] projections: ", projections.scalar_type(), " ", projections.sizes(),
-              " on ", projections.device(), "; expected float32 [R, ", rows.size(1), " or 1, ",
-              rows.size(3), ", buckets / 2] on ", rows.device());
-}
-
 }  // namespace
 
-at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections) {
-  check(rows, projections);
-  if (on_cuda(rows)) return cuda::hash_buckets(rows, projections);
+at::Tensor cpu::hash(const at::Tensor& rows, const at::Tensor& projections,
+                     const at::Tensor& offset) {
   const auto x = readable(rows);  // [B, H, T, D]
   const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2), D = x.size(3);
-  const auto columns = in_blocks(projections.detach(), H);  // [R, H, blocks, D, kHashColumns]
+  const auto columns = in_blocks(projections, H);  // [R, H, blocks, D, kHashColumns]
+  const auto offsets = offset.defined() ? offset.contiguous() : offset;  // [R, H, half]
   auto buckets = at::empty({projections.size(0), B, H, T}, at::kInt);
   const HashParams params{.rows = x.const_data_ptr(),
-                          .bfloat16 = x.scalar_type() == at::kBFloat16,
+                          .element = element_of(x.scalar_type()),
                           .batch_stride = x.stride(0),
                           .head_stride = x.stride(1),
                           .row_stride = x.stride(2),
@@ -69,6 +60,7 @@ at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections) {
                           .rounds = projections.size(0),
                           .half = projections.size(3),
                           .projections = columns.const_data_ptr<float>(),
+                          .offsets = offsets.defined() ? offsets.const_data_ptr<float>() : nullptr,
                           .buckets = buckets.mutable_data_ptr<std::int32_t>()};
   const std::int64_t blocks = (T + kBlockRows - 1) / kBlockRows;
   share(B * H * blocks, [&](const auto& next) {
@@ -80,6 +72,33 @@ at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections) {
     }
   });
   return buckets;
+}
+
+at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections,
+                        const at::Tensor& offset) {
+  constexpr const char* kName = "hash_buckets";
+  check_tensor(kName, "rows", rows, {-1, -1, -1, -1}, kComputed);
+  const auto H = rows.sym_size(1), D = rows.sym_size(3);
+  check_length(kName, rows.sym_size(2));
+  const auto heads = [&](const at::Tensor& tensor) {  // its size for all heads, or one for all
+    return tensor.defined() && tensor.dim() > 1 && tensor.sym_size(1) == 1 ? c10::SymInt(1) : H;
+  };
+  check_tensor(kName, "projections", projections, {-1, heads(projections), D, -1}, {at::kFloat},
+               rows.device());
+  const auto R = projections.sym_size(0), half = projections.sym_size(3);
+  TORCH_CHECK(D >= 1 && half >= 1 && half <= kMostBuckets / 2, "[hash_buckets] projections are ",
+              projections.sym_sizes(), "; expected D of at least 1, and 2 to ", kMostBuckets,
+              " buckets, two a column");
+  if (offset.defined()) {
+    check_tensor(kName, "offset", offset, {R, heads(offset), half}, {at::kFloat}, rows.device());
+  }
+  if (rows.is_meta()) {
+    return at::empty_symint({R, rows.sym_size(0), H, rows.sym_size(2)},
+                            rows.options().dtype(at::kInt));
+  }
+  return passes_for(rows).hash(
+      rows.detach(), projections.detach(),
+      offset.defined() ? offset.detach().expand_symint({R, H, half}) : offset);
 }
 
 void draw_keep(const RandomStream& stream, double rate, std::int64_t length, bool* keep) {

@@ -1,148 +1,234 @@
 #include "framework/sparse/merge.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
-#include "framework/sparse/cuda_library.h"
-#include "framework/sparse/cuda_merge.h"
+#include <limits>
+
+#include "framework/sparse/differentiable.h"
 #include "framework/sparse/merge_rows.h"
+#include "framework/sparse/passes.h"
+#include "framework/sparse/plan_check.h"
+#include "framework/sparse/tensor_check.h"
 
 namespace attnlab::sparse {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
+constexpr const char* kName = "merge_rounds";
 
-void check(const at::Tensor& tensor, const char* name, at::IntArrayRef shape,
-           at::ScalarType dtype) {
-  TORCH_CHECK(tensor.sizes() == shape && tensor.scalar_type() == dtype && tensor.is_cpu(),
-              "[merge_rounds] ", name, " is ", tensor.scalar_type(), " ", tensor.sizes(), " on ",
-              tensor.device(), "; expected ", dtype, " ", shape, " on the CPU");
+/// Where the rows may have 16 bits: GPUs, which round once, after the sums.
+bool takes_half(const at::Tensor& value) {
+  return &passes_for(value) == &cuda_passes || value.is_meta();
 }
 
-void check_all(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
+void check_rows(const char* name, const at::Tensor& rows, const at::Tensor& value) {
+  check_tensor(kName, name, rows, value.sym_sizes(), {value.scalar_type()}, value.device());
+}
+
+void check_rounds(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
   TORCH_CHECK(!out.empty() && out.size() == lse.size(), "[merge_rounds] ", out.size(),
               " outputs and ", lse.size(), " lse; expected one of each per round");
-  const auto dtype = value.scalar_type();
-  TORCH_CHECK(dtype == at::kFloat || dtype == at::kDouble, "[merge_rounds] value is ", dtype,
-              "; expected float32 or float64");
-  TORCH_CHECK(value.dim() == 4, "[merge_rounds] value is ", value.sizes(),
-              "; expected [B, H, T, D]");
-  for (const auto& round : out) check(round, "out", value.sizes(), dtype);
-  for (const auto& round : lse) check(round, "lse", value.sizes().slice(0, 3), dtype);
+  if (takes_half(value)) {
+    check_tensor(kName, "value", value, {-1, -1, -1, -1}, kComputed);
+  } else {
+    check_tensor(kName, "value", value, {-1, -1, -1, -1}, {at::kFloat, at::kDouble});
+  }
+  for (const auto& round : out) check_rows("out", round, value);
+  for (const auto& round : lse) {
+    check_tensor(kName, "lse", round, value.sym_sizes().slice(0, 3),
+                 {sum_type(value.scalar_type())}, value.device());
+  }
 }
 
-variable_list contiguous(at::TensorList tensors) {
-  variable_list all;
+at::Tensor new_like(const at::Tensor& like) {
+  return at::empty_symint(like.sym_sizes(), like.options());
+}
+Tensors new_like(at::TensorList like) {
+  Tensors all;
+  for (const auto& tensor : like) all.push_back(new_like(tensor));
+  return all;
+}
+Tensors contiguous(at::TensorList tensors) {
+  Tensors all;
   for (const auto& tensor : tensors) all.push_back(tensor.contiguous());
   return all;
 }
 
-variable_list empty_like(at::TensorList tensors) {
-  variable_list all;
-  for (const auto& tensor : tensors) all.push_back(at::empty_like(tensor));
-  return all;
-}
-
 template <class T>
-std::vector<const T*> inputs(const variable_list& tensors) {
+std::vector<const T*> inputs(const Tensors& tensors) {
   std::vector<const T*> all;
   for (const auto& tensor : tensors) all.push_back(tensor.const_data_ptr<T>());
   return all;
 }
-
 template <class T>
-std::vector<T*> outputs(const variable_list& tensors) {
+std::vector<T*> outputs(const Tensors& tensors) {
   std::vector<T*> all;
   for (const auto& tensor : tensors) all.push_back(tensor.mutable_data_ptr<T>());
   return all;
 }
 
-template <class T>
-void forward_cpu(const variable_list& out, const variable_list& lse, const at::Tensor& value,
-                 const Merged& merged) {
-  merge_rows<T>({value.numel() / value.size(3), value.size(3), inputs<T>(out), inputs<T>(lse),
-                 value.const_data_ptr<T>(), merged.out.mutable_data_ptr<T>(),
-                 merged.last_resort.mutable_data_ptr<bool>()});
+/// Calls work(T{}) with the C++ type of float32 or float64.
+template <class Work>
+void with_type(at::ScalarType dtype, const Work& work) {
+  if (dtype == at::kDouble) {
+    work(double{});
+  } else {
+    work(float{});
+  }
 }
 
-template <class T>
-void backward_cpu(const at::Tensor& grad, const variable_list& out, const variable_list& lse,
-                  const at::Tensor& merged, const MergeGradient& gradient) {
-  merge_rows_backward<T>({merged.numel() / merged.size(3), merged.size(3), inputs<T>(out),
-                          inputs<T>(lse), merged.const_data_ptr<T>(), grad.const_data_ptr<T>(),
-                          outputs<T>(gradient.out), outputs<T>(gradient.lse),
-                          gradient.value.mutable_data_ptr<T>()});
-}
-
-struct MergeRounds : torch::autograd::Function<MergeRounds> {
-  static variable_list forward(AutogradContext* context, at::TensorList out, at::TensorList lse,
-                               const at::Tensor& value) {
-    const auto merged = merge_forward(out, lse, value);
-    variable_list saved(out.begin(), out.end());
-    saved.insert(saved.end(), lse.begin(), lse.end());
-    saved.push_back(merged.out);
-    context->save_for_backward(std::move(saved));
-    context->mark_non_differentiable({merged.last_resort});
-    return {merged.out, merged.last_resort};
-  }
-
-  static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    TORCH_CHECK(!at::GradMode::is_enabled(),
-                "[merge_rounds] second derivatives are not supported (create_graph was set)");
-    const auto saved = context->get_saved_variables();
-    const auto rounds = static_cast<std::ptrdiff_t>(saved.size() / 2);
-    const variable_list out(saved.begin(), saved.begin() + rounds);
-    const variable_list lse(saved.begin() + rounds, saved.begin() + 2 * rounds);
-    auto gradient = merge_backward(grads[0], out, lse, saved.back());
-    variable_list all(std::move(gradient.out));
-    all.insert(all.end(), gradient.lse.begin(), gradient.lse.end());
-    all.push_back(gradient.value);
-    return all;
-  }
+struct Weights {
+  at::Tensor of_round;     // [R, B, H, T, 1], 0 where a round brings nothing
+  at::Tensor last_resort;  // bool [B, H, T]
 };
+
+Weights weights(at::TensorList lse) {
+  const auto all = at::stack(lse);  // [R, B, H, T]
+  const auto largest = all.amax(0);
+  const auto none = largest == -std::numeric_limits<double>::infinity();
+  const auto parts = (all - largest.masked_fill(none, 0.0)).exp();  // exp(-inf) is 0
+  const auto total = parts.sum(0).masked_fill(none, 1.0);
+  return {(parts / total).unsqueeze(-1), none};
+}
+
+/// merge_backward inside of autograd.
+MergeGradient merge_once(const at::Tensor& grad, at::TensorList out, at::TensorList lse,
+                         const at::Tensor& merged) {
+  auto gradient = [&] {
+    const at::NoGradGuard below;
+    return merge_backward(grad, out, lse, merged);
+  }();
+  Tensors inputs(out.begin(), out.end()), outputs(gradient.out);
+  inputs.insert(inputs.end(), lse.begin(), lse.end());
+  inputs.push_back(grad);
+  outputs.insert(outputs.end(), gradient.lse.begin(), gradient.lse.end());
+  outputs.push_back(gradient.value);
+  refuse_derivative(kName, inputs, outputs);
+  return gradient;
+}
 
 }  // namespace
 
-Merged merge_forward(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
-  if (on_cuda(value)) return cuda::merge_forward(out, lse, value);
-  check_all(out, lse, value);
+Merged cpu::merge(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
   const auto outs = contiguous(out), lses = contiguous(lse);
   const auto own = value.contiguous();
-  const Merged merged{at::empty(value.sizes(), value.options()),
-                      at::empty(lse[0].sizes(), value.options().dtype(at::kBool))};
-  if (value.scalar_type() == at::kDouble) {
-    forward_cpu<double>(outs, lses, own, merged);
-  } else {
-    forward_cpu<float>(outs, lses, own, merged);
-  }
+  const Merged merged{new_like(own), at::empty(lse[0].sizes(), value.options().dtype(at::kBool))};
+  with_type(value.scalar_type(), [&](auto type) {
+    using T = decltype(type);
+    merge_rows<T>({lses[0].numel(), value.size(3), inputs<T>(outs), inputs<T>(lses),
+                   own.const_data_ptr<T>(), merged.out.mutable_data_ptr<T>(),
+                   merged.last_resort.mutable_data_ptr<bool>()});
+  });
   return merged;
+}
+
+MergeGradient cpu::merge_backward(const at::Tensor& grad, at::TensorList out, at::TensorList lse,
+                                  const at::Tensor& merged) {
+  const auto outs = contiguous(out), lses = contiguous(lse);
+  const auto from = grad.contiguous(), result = merged.contiguous();
+  const MergeGradient gradient{new_like(outs), new_like(lses), new_like(result)};
+  with_type(merged.scalar_type(), [&](auto type) {
+    using T = decltype(type);
+    merge_rows_backward<T>({lses[0].numel(), merged.size(3), inputs<T>(outs), inputs<T>(lses),
+                            result.const_data_ptr<T>(), from.const_data_ptr<T>(),
+                            outputs<T>(gradient.out), outputs<T>(gradient.lse),
+                            gradient.value.mutable_data_ptr<T>()});
+  });
+  return gradient;
+}
+
+// On a GPU by LibTorch's operators.
+Merged cuda::merge(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
+  const auto by_round = weights(lse);
+  const auto sum = (at::stack(out).to(lse[0].scalar_type()) * by_round.of_round).sum(0);
+  const auto merged =
+      at::where(by_round.last_resort.unsqueeze(-1), value.to(sum.scalar_type()), sum);
+  return {merged.to(value.scalar_type()), by_round.last_resort};
+}
+
+MergeGradient cuda::merge_backward(const at::Tensor& grad, at::TensorList out, at::TensorList lse,
+                                   const at::Tensor& merged) {
+  const auto by_round = weights(lse);
+  const auto wide = lse[0].scalar_type();
+  const auto own = by_round.last_resort.unsqueeze(-1);  // [B, H, T, 1]
+  const auto toward = grad.to(wide).masked_fill(own, 0.0);
+  const auto inner = (toward * merged.to(wide)).sum(-1);  // [B, H, T]
+  MergeGradient result;
+  for (std::size_t round = 0; round < out.size(); ++round) {
+    const auto weight = by_round.of_round[static_cast<std::int64_t>(round)];  // [B, H, T, 1]
+    const auto along = (toward * out[round].to(wide)).sum(-1);
+    result.out.push_back((toward * weight).to(out[round].scalar_type()));
+    result.lse.push_back(weight.squeeze(-1) * (along - inner));
+  }
+  result.value = grad.masked_fill(own.logical_not(), 0.0);
+  return result;
+}
+
+Merged merge_forward(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
+  check_rounds(out, lse, value);
+  if (!value.is_meta()) return passes_for(value).merge(out, lse, value);
+  return {new_like(value),
+          at::empty_symint(value.sym_sizes().slice(0, 3), value.options().dtype(at::kBool))};
 }
 
 MergeGradient merge_backward(const at::Tensor& grad, at::TensorList out, at::TensorList lse,
                              const at::Tensor& merged) {
-  if (on_cuda(merged)) return cuda::merge_backward(grad, out, lse, merged);
-  check_all(out, lse, merged);
-  check(grad, "grad", merged.sizes(), merged.scalar_type());
-  const auto outs = contiguous(out), lses = contiguous(lse);
-  const auto from = grad.contiguous(), result = merged.contiguous();
-  MergeGradient gradient{empty_like(outs), empty_like(lses), at::empty_like(result)};
-  if (merged.scalar_type() == at::kDouble) {
-    backward_cpu<double>(from, outs, lses, result, gradient);
-  } else {
-    backward_cpu<float>(from, outs, lses, result, gradient);
-  }
-  return gradient;
+  check_rounds(out, lse, merged);
+  check_rows("grad", grad, merged);
+  if (!merged.is_meta()) return passes_for(merged).merge_backward(grad, out, lse, merged);
+  return {new_like(out), new_like(lse), new_like(merged)};
+}
+
+void record_merge(at::TensorList out, at::TensorList lse, const at::Tensor& value,
+                  const at::Tensor& merged, MergeBackward backward) {
+  Tensors inputs(out.begin(), out.end());
+  inputs.insert(inputs.end(), lse.begin(), lse.end());
+  Tensors saved(inputs);
+  inputs.push_back(value);
+  saved.push_back(merged);
+  record(kName, inputs, {merged}, saved,
+         [rounds = out.size(), run = std::move(backward)](const Tensors& grads,
+                                                          const Tensors& kept) -> Tensors {
+           const at::TensorList all(kept);
+           auto gradient =
+               run(grads[0], all.slice(0, rounds), all.slice(rounds, rounds), kept.back());
+           Tensors result(std::move(gradient.out));
+           result.insert(result.end(), gradient.lse.begin(), gradient.lse.end());
+           result.push_back(std::move(gradient.value));
+           return result;
+         });
 }
 
 Merged merge_rounds(const std::vector<SegmentResult>& rounds, const at::Tensor& value) {
-  variable_list out, lse;
+  Tensors out, lse;
   for (const auto& round : rounds) {
     out.push_back(round.out);
     lse.push_back(round.lse);
   }
-  const auto results = MergeRounds::apply(at::TensorList(out), at::TensorList(lse), value);
-  return {results[0], results[1]};
+  auto merged = [&] {
+    const at::NoGradGuard below;
+    return merge_forward(out, lse, value);
+  }();
+  record_merge(out, lse, value, merged.out, merge_once);
+  return merged;
+}
+
+Merged attend_in_rounds(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                        const std::vector<SegmentPlan>& rounds) {
+  // Converted once for all rounds. A GPU's kernels read half precision as it is.
+  const bool as_it_is = &passes_for(query) == &cuda_passes;
+  const auto wide = [&](const at::Tensor& rows) {
+    if (as_it_is || !rows.defined()) return rows;
+    const auto& type = rows.scalar_type();
+    return (type == at::kBFloat16 || type == at::kHalf ? rows.to(at::kFloat) : rows).contiguous();
+  };
+  check_inputs(query, key, value);
+  const auto q = wide(query), k = wide(key), v = wide(value);
+  std::vector<SegmentResult> results;
+  for (const auto& plan : rounds) results.push_back(segment_attention(q, k, v, plan));
+  auto merged = merge_rounds(results, v);
+  merged.out = merged.out.to(query.scalar_type());
+  merged.kernel = kernel_name(q);
+  return merged;
 }
 
 }  // namespace attnlab::sparse

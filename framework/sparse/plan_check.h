@@ -1,4 +1,4 @@
-/// plan_check.h: a plan's promises, checked before raw pointers are followed.
+/// plan_check.h: a plan's promises, checked before raw pointers are followed; and those pointers.
 #pragma once
 
 #include "framework/sparse/kernels.h"
@@ -6,16 +6,24 @@
 
 namespace attnlab::sparse {
 
-/// Shapes, dtypes and devices. Throws c10::Error "[segment_attention] ...".
-void check_shapes(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                  const SegmentPlan& plan);
+/// Shapes, dtypes, devices and memory of the inputs alone. Throws c10::Error.
+void check_inputs(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value);
 
-/// Contents, in O(Nq + Nk + S + T) a group, groups in parallel: rows in range, no query row twice,
-/// ranges that never step back, `ascending` where it is promised. Whether no row repeats among the
-/// keys of a group. Throws c10::Error "[segment_attention] ...".
-[[nodiscard]] bool check_contents(const PlanView& plan);
+/// The same of the plan, and its numbers, for rows that check_inputs() has seen.
+void check_shapes(const SegmentPlan& plan, const at::Tensor& query);
 
-/// The same for the plan that `view` shows, unless a builder of this folder made it so.
-[[nodiscard]] bool check_contents(const SegmentPlan& plan, const PlanView& view);
+/// Contents, in O(Nq + Nk + S + T) a group, groups in parallel, unless a builder of plans.h made
+/// the plan so. Whether no row repeats among the keys of a group. On a GPU nobody can look without
+/// waiting for it: there only a builder's word counts. Throws c10::Error.
+[[nodiscard]] bool check_contents(const SegmentPlan& plan, const at::Tensor& query);
+
+/// Whether the plan is still as a builder of plans.h made it for rows of length T.
+[[nodiscard]] bool is_sealed(const SegmentPlan& plan, std::int64_t T);
+
+/// The plan as the CPU kernels take it, valid as long as its tensors live. query: [B, H, T, D].
+[[nodiscard]] PlanView view_of(const SegmentPlan& plan, const at::Tensor& query);
+
+/// plan.scale, or 1 / sqrt(D) where that is 0.
+[[nodiscard]] double scale_of(const SegmentPlan& plan, const at::Tensor& query);
 
 }  // namespace attnlab::sparse

@@ -4,26 +4,71 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <utility>
 #include <vector>
 
-#include "framework/sparse/cuda_library.h"
-#include "framework/sparse/cuda_plans.h"
-#include "framework/sparse/plan_seal.h"
-#include "framework/sparse/sort.h"
+#include "framework/sparse/passes.h"
+#include "framework/sparse/plan_check.h"
+#include "framework/sparse/tensor_check.h"
 
 namespace attnlab::sparse {
+
+/// How what this file built says so: the tensors that it made, and their versions. What has had a
+/// tensor exchanged, or written by an operator, no longer matches.
+struct PlanSeal {
+  std::vector<at::Tensor> tensors;
+  std::vector<std::uint32_t> versions;
+  std::int64_t length = 0;  // T, below which all rows are
+  bool ascending = false;
+
+  static PlanSeal of(const SegmentPlan& plan, std::int64_t T) {
+    return {{plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end},
+            {},
+            T,
+            plan.ascending};
+  }
+  static PlanSeal of(const ChunkedRounds& rounds, std::int64_t T) {
+    return {{rounds.order}, {}, T, false};
+  }
+
+  template <class Sealed>
+  static void put_on(Sealed& sealed, std::int64_t T) {
+    auto seal = of(sealed, T);
+    for (const auto& tensor : seal.tensors) {
+      if (tensor.is_inference()) return;  // these count no versions
+      seal.versions.push_back(tensor._version());
+    }
+    sealed.seal_ = std::make_shared<const PlanSeal>(std::move(seal));
+  }
+
+  template <class Sealed>
+  static bool holds(const Sealed& sealed, std::int64_t T) {
+    const auto& seal = sealed.seal_;
+    const auto now = of(sealed, T);
+    if (seal == nullptr || seal->length != T || seal->ascending != now.ascending) return false;
+    for (std::size_t i = 0; i < now.tensors.size(); ++i) {
+      const auto& tensor = now.tensors[i];
+      if (!tensor.is_same(seal->tensors[i]) || tensor._version() != seal->versions[i]) return false;
+    }
+    return true;
+  }
+};
+
+bool is_sealed(const SegmentPlan& plan, std::int64_t T) { return PlanSeal::holds(plan, T); }
+
 namespace {
 
-void check_input(const at::Tensor& tensor, const char* name, at::ScalarType dtype) {
-  TORCH_CHECK(tensor.dim() == 3 && tensor.scalar_type() == dtype && tensor.is_cpu(), "[plans] ",
-              name, " is ", tensor.scalar_type(), " ", tensor.sizes(), " on ", tensor.device(),
-              "; expected ", dtype, " [B, H, T] on the CPU");
+constexpr const char* kName = "plans";
+
+void check_buckets(const at::Tensor& buckets, at::SymIntArrayRef shape, const c10::SymInt& N) {
+  check_tensor(kName, "buckets", buckets, shape, {at::kInt, at::kUInt16, at::kByte});
+  TORCH_CHECK(N >= 1 && N <= kMostBuckets, "[plans] ", N, " buckets; expected 1 to ", kMostBuckets);
 }
 
-void check_buckets(bool in_range, const at::Tensor& buckets, std::int64_t N) {
-  if (in_range) return;
-  const auto low = buckets.min().item<std::int32_t>(), high = buckets.max().item<std::int32_t>();
-  TORCH_CHECK(false, "[plans] bucket ", low < 0 ? low : high, "; expected 0 to ", N - 1);
+/// One copy for each head of each sequence: int32 [B, H, n].
+at::Tensor for_every_head(const at::Tensor& row, std::int64_t B, std::int64_t H) {
+  return row.to(at::kInt).expand({B, H, row.size(0)}).contiguous();
 }
 
 /// One segment: rows ascend on both sides, so one walk over the keys serves all queries.
@@ -39,8 +84,21 @@ void count_segment(const std::int32_t* queries, std::int64_t query_count, const 
   counts.largest_segment = std::max(counts.largest_segment, query_count);
 }
 
+GroupedRows grouped(const at::Tensor& keys, const c10::SymInt& N) {
+  const auto options = keys.options().dtype(at::kInt);
+  const auto B = keys.sym_size(0), H = keys.sym_size(1), T = keys.sym_size(2);
+  check_length(kName, T);
+  GroupedRows result{at::zeros_symint({B, H, T}, options),
+                     at::empty_symint({B, H, N + 1}, options)};
+  if (keys.is_meta()) return result;
+  passes_for(keys).sort(keys.contiguous(), N.expect_int(), 1, {result.rows, result.start, {}});
+  return result;
+}
+
 /// The groups of both sides, bucket by bucket.
 SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool include_self) {
+  check_tensor(kName, "the key side's groups", keys.rows, queries.rows.sym_sizes(), {at::kInt},
+               queries.rows.device());
   const std::int64_t N = queries.start.size(2) - 1;
   SegmentPlan plan;
   plan.query_rows = queries.rows;                             // [B, H, T]
@@ -50,40 +108,20 @@ SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool
   plan.key_end = keys.start.slice(2, 1, N + 1).contiguous();  // [B, H, N]
   plan.ascending = true;
   plan.include_self = include_self;
-  seal(plan, queries.rows.size(2));
+  PlanSeal::put_on(plan, queries.rows.size(2));
   return plan;
 }
 
 }  // namespace
 
-GroupedRows sort_by_bucket(const at::Tensor& buckets, std::int64_t N) {
-  TORCH_CHECK(N >= 1, "[plans] ", N, " buckets; expected at least 1");
-  if (on_cuda(buckets)) return cuda::sort_by_bucket(buckets, N);
-  check_input(buckets, "buckets", at::kInt);
-  const std::int64_t B = buckets.size(0), H = buckets.size(1), T = buckets.size(2);
-  const auto packed = buckets.contiguous();
-  GroupedRows grouped{at::empty({B, H, T}, at::kInt), at::empty({B, H, N + 1}, at::kInt)};
-  SortParams params;
-  params.buckets = packed.const_data_ptr<std::int32_t>();
-  params.groups = B * H;
-  params.length = T;
-  params.count = N;
-  params.rows = grouped.rows.mutable_data_ptr<std::int32_t>();
-  params.start = grouped.start.mutable_data_ptr<std::int32_t>();
-  check_buckets(sort_rows(params), packed, N);
-  return grouped;
+GroupedRows sort_by_bucket(const at::Tensor& buckets, const c10::SymInt& N) {
+  check_buckets(buckets, {-1, -1, -1}, N);
+  return grouped(buckets, N);
 }
 
 GroupedRows compact(const at::Tensor& keep) {
-  if (on_cuda(keep)) return cuda::compact(keep);
-  check_input(keep, "keep", at::kBool);
-  const std::int64_t B = keep.size(0), H = keep.size(1), T = keep.size(2);
-  const auto packed = keep.contiguous();
-  GroupedRows grouped{at::empty({B, H, T}, at::kInt), at::empty({B, H, 2}, at::kInt)};
-  compact_rows({packed.const_data_ptr<bool>(), B * H, T,
-                grouped.rows.mutable_data_ptr<std::int32_t>(),
-                grouped.start.mutable_data_ptr<std::int32_t>()});
-  return grouped;
+  check_tensor(kName, "keep", keep, {-1, -1, -1}, {at::kBool});
+  return grouped(keep, 1);
 }
 
 SegmentPlan bucket_plan(const at::Tensor& query_buckets, const at::Tensor& key_buckets,
@@ -95,6 +133,86 @@ SegmentPlan bucket_plan(const at::Tensor& query_buckets, const at::Tensor& key_b
 
 SegmentPlan kept_plan(const at::Tensor& query_keep, const at::Tensor& key_keep, bool include_self) {
   return join_sides(compact(query_keep), compact(key_keep), include_self);
+}
+
+SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self,
+                      at::Device device) {
+  const auto options = at::device(device).dtype(at::kInt);
+  const GroupedRows all{for_every_head(at::arange(T, options), B, H),  // [B, H, T]
+                        for_every_head(at::arange(2, options) * T, B, H)};
+  return join_sides(all, all, include_self);
+}
+
+SegmentPlan window_plan(std::int64_t B, std::int64_t H, std::int64_t T, std::int64_t window,
+                        std::int64_t dilation, bool include_self, at::Device device) {
+  TORCH_CHECK(T >= 1 && window >= 1 && dilation >= 1, "[plans] window ", window, " and dilation ",
+              dilation, " over ", T, " rows; expected at least 1 of each");
+  dilation = std::min(dilation, T);  // beyond, each row is alone anyway
+  // Positions a multiple of `dilation` apart form a segment, in order. The first `longer` segments
+  // have a row more than the others' `rows`.
+  const std::int64_t rows = T / dilation, longer = T % dilation;
+  const auto on = at::device(device).dtype(at::kLong);
+  const auto packed = at::arange(T, on), rest = packed - longer * (rows + 1);
+  const auto row = [&](const at::Tensor& i, std::int64_t length, std::int64_t first) {
+    return i.remainder(length) * dilation + i.floor_divide(length) + first;
+  };
+  const auto segment = at::arange(dilation + 1, on);
+  const GroupedRows all{
+      for_every_head(at::where(rest.lt(0), row(packed, rows + 1, 0), row(rest, rows, longer)), B,
+                     H),
+      for_every_head(segment * rows + segment.clamp_max(longer), B, H)};
+  auto plan = join_sides(all, all, include_self);
+  // In a segment, as in the sequence, a key is seen from the next `reach` positions on.
+  const std::int64_t reach = std::min(window, T) * dilation;
+  plan.max_distance = include_self ? reach : reach + 1;
+  return plan;
+}
+
+ChunkedRounds sort_into_chunks(const at::Tensor& buckets, const c10::SymInt& N,
+                               std::int64_t chunk) {
+  check_buckets(buckets, {-1, -1, -1, -1}, N);
+  TORCH_CHECK(chunk >= 1 && buckets.sym_size(0) >= 1, "[plans] ", buckets.sym_size(0),
+              " rounds in chunks of ", chunk, " rows; expected at least 1 of each");
+  check_length(kName, buckets.sym_size(3));
+  const auto options = buckets.options().dtype(at::kInt);
+  const auto like = [&] { return at::empty_symint(buckets.sym_sizes(), options); };
+  ChunkedRounds rounds;
+  rounds.buckets = buckets.to(at::kInt).contiguous();
+  rounds.order = like();
+  rounds.chunks = like();
+  rounds.chunk = std::min(chunk, kMostRows);  // T is shorter
+  if (buckets.is_meta()) return rounds;
+  passes_for(buckets).sort(buckets.contiguous(), N.expect_int(), rounds.chunk,
+                           {rounds.order, {}, rounds.chunks});
+  PlanSeal::put_on(rounds, buckets.size(3));
+  return rounds;
+}
+
+SegmentPlan chunk_plan(const ChunkedRounds& rounds, std::int64_t round, const ChunkRules& rules) {
+  const std::int64_t B = rounds.order.size(1), H = rounds.order.size(2), T = rounds.order.size(3);
+  TORCH_CHECK(rounds.chunk >= 1, "[plans] chunks of ", rounds.chunk, " rows; expected at least 1");
+  const std::int64_t segments = (T + rounds.chunk - 1) / rounds.chunk;
+  const at::Tensor borders =
+      (at::arange(segments + 1, rounds.order.options()) * rounds.chunk).clamp_max(T);  // [S+1]
+
+  SegmentPlan plan;
+  plan.query_rows = rounds.order[round];             // [B, H, T]
+  plan.key_rows = plan.query_rows;                   // [B, H, T]
+  plan.query_start = for_every_head(borders, B, H);  // [B, H, S+1]
+  plan.key_begin = for_every_head((borders.slice(0, 0, segments) - rounds.chunk).clamp_min(0), B,
+                                  H);                        // [B, H, S]
+  plan.key_end = for_every_head(borders.slice(0, 1), B, H);  // [B, H, S]
+  if (rules.equal_buckets) {
+    plan.query_labels = rounds.buckets[round];  // [B, H, T]
+    plan.key_labels = plan.query_labels;        // [B, H, T]
+  }
+  if (rules.correct_duplicates && rounds.order.size(0) > 1) {
+    plan.chunks = rounds.chunks;                                  // [R, B, H, T]
+    if (rules.equal_buckets) plan.round_labels = rounds.buckets;  // [R, B, H, T]
+    plan.round = round;
+  }
+  if (PlanSeal::holds(rounds, T)) PlanSeal::put_on(plan, T);
+  return plan;
 }
 
 PlanCounts count(const SegmentPlan& plan) {
@@ -117,17 +235,6 @@ PlanCounts count(const SegmentPlan& plan) {
     }
   }
   return counts;
-}
-
-SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self,
-                      at::Device device) {
-  const auto of_all = [&](const at::Tensor& per_head) {
-    return per_head.expand({B, H, per_head.size(0)}).contiguous();
-  };
-  const auto options = at::device(device).dtype(at::kInt);
-  const GroupedRows all{of_all(at::arange(T, options)),  // [B, H, T]
-                        of_all(at::arange(2, options) * T)};
-  return join_sides(all, all, include_self);
 }
 
 }  // namespace attnlab::sparse

@@ -10,7 +10,10 @@
 
 namespace attnlab::sparse {
 
-/// Key: everything that the draw is a function of, comparable with ==.
+/// A host tensor on the device of `like`, without waiting for the device.
+[[nodiscard]] at::Tensor to_device_of(const at::Tensor& like, const at::Tensor& host);
+
+/// Key: everything that the draw is a function of, comparable with ==. For one thread.
 template <class Key>
 class Remembered {
  public:
@@ -23,12 +26,17 @@ class Remembered {
     return tensor_;
   }
 
+  /// The same on the device of `like`. There a captured step finds it; a CPU draws where it needs.
+  template <class Draw>
+  at::Tensor on_device_of(const at::Tensor& like, Key key, const Draw& draw) {
+    if (like.is_cpu()) return draw();
+    if (tensor_.defined() && tensor_.device() != like.device()) key_.reset();
+    return get(std::move(key), [&] { return to_device_of(like, draw()); });
+  }
+
  private:
   std::optional<Key> key_;
   at::Tensor tensor_;
 };
-
-/// A host tensor on the device of `like`, without waiting for the device.
-[[nodiscard]] at::Tensor to_device_of(const at::Tensor& like, const at::Tensor& host);
 
 }  // namespace attnlab::sparse

@@ -13,10 +13,13 @@ namespace attnlab::sparse {
 /// Columns of a projection that stand side by side in memory.
 inline constexpr std::int64_t kHashColumns = 8;
 
-/// h(x) = argmax [xP ; -xP], the first of equals; a row that compares with nothing (NaN) gets 0.
+enum class HashElement { float32, bfloat16, float16 };
+
+/// h(x) = argmax [xP - c; -(xP - c)], the first of equals; a row that compares with nothing (NaN)
+/// gets 0.
 struct HashParams {
-  const void* rows = nullptr;  // float32 or bfloat16; element d of row t of (b, h) is at
-  bool bfloat16 = false;       // b * batch_stride + h * head_stride + t * row_stride + d
+  const void* rows = nullptr;                  // element d of row t of (b, h) is at
+  HashElement element = HashElement::float32;  // b*batch_stride + h*head_stride + t*row_stride + d
   std::int64_t batch_stride = 0;
   std::int64_t head_stride = 0;
   std::int64_t row_stride = 0;
@@ -27,10 +30,13 @@ struct HashParams {
   std::int64_t rounds = 1;             // R
   std::int64_t half = 0;               // columns of a projection: half as many as buckets
   const float* projections = nullptr;  // [R, H, ceil(half / kHashColumns), D, kHashColumns], padded
+  const float* offsets = nullptr;      // c: [R, H, half], or null for zeros
   std::int32_t* buckets = nullptr;     // [R, B, H, T], values 0 to 2*half - 1
 };
-/// Elements of scratch that a hash call needs.
-[[nodiscard]] constexpr std::int64_t hash_scratch(std::int64_t head_dim) { return 32 * head_dim; }
+/// Elements of scratch that a hash call needs: 64 rows as they come, and turned.
+[[nodiscard]] constexpr std::int64_t hash_scratch(std::int64_t head_dim) {
+  return 64 * (2 * head_dim + 16);
+}
 
 /// Word t of a Philox4x32-10 stream, kept where it is at least `threshold`.
 struct KeepParams {

@@ -7,13 +7,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
 
 namespace attnlab::sparse {
 
-struct PlanSeal;  // plan_seal.h
+struct PlanSeal;  // plans.cpp
 
 /// B batch, H heads, T length, S segments, Nq/Nk upper bounds of packed rows. All int32,
 /// contiguous, on the device of the query.
@@ -29,7 +30,7 @@ struct SegmentPlan {
   bool causal = true;         // attend only where key position <= query position
   bool include_self = false;  // whether key position == query position is allowed
   std::int64_t max_distance =
-      std::numeric_limits<std::int64_t>::max();  // position_q - position_k < this
+      std::numeric_limits<std::int64_t>::max();  // position_q - position_k < this; at least 1
 
   at::Tensor query_labels;  // [B, H, T] by original row, or undefined: attend only where equal
   at::Tensor key_labels;    // [B, H, T]
@@ -45,9 +46,11 @@ struct SegmentPlan {
 
   double scale = 0;  // of the scores; 0 means 1/sqrt(D)
 
-  /// From the builders of this folder, which spare their own plans the O(T) check of contents;
-  /// leave it alone. Exchanging or writing a tensor above breaks it, and the plan is checked.
-  std::shared_ptr<const PlanSeal> seal{};
+ private:
+  /// Set by the builders of plans.h, whose plans need no O(T) check of contents. Exchanging or
+  /// writing a tensor above breaks it, and the plan is checked.
+  friend struct PlanSeal;
+  std::shared_ptr<const PlanSeal> seal_;
 };
 
 struct SegmentResult {
@@ -56,15 +59,31 @@ struct SegmentResult {
   at::Tensor lse;  // [B, H, T] float32 (float64 for float64 input), natural log; -inf for such rows
 };
 
-/// Exact softmax attention over the plan's pairs; differentiable in query, key and value through
-/// both results. bfloat16 and float16 are computed in float32 and rounded once at the end.
-/// Throws c10::Error on shapes that do not fit.
-[[nodiscard]] SegmentResult segment_attention(const at::Tensor& query,  // [B, H, T, D]
-                                              const at::Tensor& key,    // [B, H, S, D], S = T
-                                              const at::Tensor& value,  // [B, H, S, D]
-                                              const SegmentPlan& plan);
+/// Exact softmax attention over the plan's pairs. query, key, value: [B, H, T, D] with any strides,
+/// of one device and one dtype: float32, bfloat16, float16, on the CPU also float64. Differentiable
+/// in all three through both results, once; bfloat16 and float16 are computed in float32 and
+/// rounded once at the end. Safe to call from several threads.
+/// Throws c10::Error on dtypes, devices, shapes and numbers other than these, and on the CPU, in
+/// O(Nq + Nk + S + T), on a plan whose rows or ranges break what SegmentPlan says.
+[[nodiscard]] SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
+                                              const at::Tensor& value, const SegmentPlan& plan);
 
 /// What segment_attention runs for this query: "segment_attention cpu float32 avx512".
 [[nodiscard]] std::string kernel_name(const at::Tensor& query);
+
+/// While one lives, it is told of every plan that the engine takes on this thread. They may be
+/// nested; the innermost hears.
+class PlanListener {
+ public:
+  explicit PlanListener(std::function<void(const SegmentPlan&)> hear);
+  ~PlanListener();
+  PlanListener(const PlanListener&) = delete;
+  PlanListener& operator=(const PlanListener&) = delete;
+  static void tell(const SegmentPlan& plan);
+
+ private:
+  std::function<void(const SegmentPlan&)> hear_;
+  PlanListener* outer_;
+};
 
 }  // namespace attnlab::sparse

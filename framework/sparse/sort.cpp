@@ -72,12 +72,12 @@ void place_block(const SortParams& p, std::int64_t group, std::int64_t begin, st
 }
 
 /// The block's kept rows to `to`, which has room for those only.
-void copy_kept(const bool* keep, std::int64_t begin, std::int64_t end, std::int32_t* to) {
+void copy_kept(const std::uint8_t* keep, std::int64_t begin, std::int64_t end, std::int32_t* to) {
   std::int32_t kept[kBlockRows];
   std::int64_t count = 0;
   for (std::int64_t t = begin; t < end; ++t) {
     kept[count] = static_cast<std::int32_t>(t);  // overwritten by the next row unless kept
-    count += keep[t];
+    count += keep[t] != 0;                       // a bool tensor may hold other bytes than 0 and 1
   }
   std::copy(kept, kept + count, to);
 }
@@ -110,14 +110,12 @@ void compact_rows(const CompactParams& p) {
   const Blocks blocks(p.groups, p.length, kBlockRows);
   std::vector<std::int32_t> places(static_cast<std::size_t>(blocks.count()));
   each(blocks.count(), [&](std::int64_t i) {
-    const bool* keep = p.keep + i / blocks.per_group * p.length;
-    places[i] =
-        static_cast<std::int32_t>(std::count(keep + blocks.begin(i), keep + blocks.end(i), true));
+    const auto* keep = p.keep + i / blocks.per_group * p.length;
+    const auto dropped = std::count(keep + blocks.begin(i), keep + blocks.end(i), 0);
+    places[i] = static_cast<std::int32_t>(blocks.end(i) - blocks.begin(i) - dropped);
   });
   each(p.groups, [&](std::int64_t g) {
-    std::int32_t* start = p.start + 2 * g;
-    counts_to_places(places.data() + g * blocks.per_group, blocks.per_group, 1, start);
-    std::fill(p.rows + g * p.length + start[1], p.rows + (g + 1) * p.length, 0);
+    counts_to_places(places.data() + g * blocks.per_group, blocks.per_group, 1, p.start + 2 * g);
   });
   each(blocks.count(), [&](std::int64_t i) {
     const std::int64_t g = i / blocks.per_group;

@@ -22,11 +22,11 @@ struct SortParams {
 [[nodiscard]] bool sort_rows(const SortParams& params);
 
 struct CompactParams {
-  const bool* keep = nullptr;     // [G, T]
-  std::int64_t groups = 0;        // G
-  std::int64_t length = 0;        // T
-  std::int32_t* rows = nullptr;   // [G, T] the kept row numbers, then zeros
-  std::int32_t* start = nullptr;  // [G, 2]: 0 and the number of kept rows
+  const std::uint8_t* keep = nullptr;  // [G, T]: all but 0 are kept
+  std::int64_t groups = 0;             // G
+  std::int64_t length = 0;             // T
+  std::int32_t* rows = nullptr;        // [G, T] the kept row numbers; the rest is left as it is
+  std::int32_t* start = nullptr;       // [G, 2]: 0 and the number of kept rows
 };
 
 void compact_rows(const CompactParams& params);

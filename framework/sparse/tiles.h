@@ -1,6 +1,7 @@
 /// tiles.h: a plan cut into tiles for the CPU kernels, in the order in which to start them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -26,5 +27,19 @@ struct BackwardWork {
   std::vector<std::int32_t> turns;  // as the kernels expect them at first
 };
 [[nodiscard]] BackwardWork backward_work(const PlanView& plan);
+
+/// Packed gradients [G, Nk, D] of group g's keys, added to their rows [G, T, D] in packed order.
+/// Keys that no segment sees are not read.
+template <class T>
+void add_to_rows(const PlanView& plan, std::int64_t g, const T* packed, T* rows) {
+  std::int64_t i = 0;  // keys before this are added
+  for (std::int64_t s = g * plan.segments; s < (g + 1) * plan.segments; ++s) {
+    for (i = std::max<std::int64_t>(i, plan.key_begin[s]); i < plan.key_end[s]; ++i) {
+      const T* from = packed + (g * plan.keys + i) * plan.head_dim;
+      T* to = rows + (g * plan.length + plan.key_rows[g * plan.keys + i]) * plan.head_dim;
+      for (std::int64_t d = 0; d < plan.head_dim; ++d) to[d] += from[d];
+    }
+  }
+}
 
 }  // namespace attnlab::sparse

@@ -8,6 +8,8 @@ import unittest
 import torch
 import torch.nn.functional as F
 
+from bad_arguments import BadArguments  # unittest runs it
+
 LIBRARY = os.path.join(os.environ["ATTNLAB_BUILD"], "lib", "libattnlab_torch_ops.so")
 torch.ops.load_library(LIBRARY)
 attnlab = torch.ops.attnlab
@@ -170,6 +172,22 @@ class Operators(unittest.TestCase):
         pointers = {x.untyped_storage().data_ptr() for x in (query, key, value, out, lse)}
         self.assertEqual(len(pointers), 5)
 
+    def test_torch_func_differentiates_once_and_refuses_the_rest_by_name(self):
+        for name, (attend, _) in VARIANTS.items():
+            with self.subTest(name):
+                eager = inputs()
+                attend(*eager).square().sum().backward()
+                plain = inputs(requires_grad=False)
+                loss = lambda *x: attend(*x).square().sum()
+                for x, grad in zip(eager, torch.func.grad(loss, argnums=(0, 1, 2))(*plain)):
+                    self.assertTrue(torch.equal(x.grad, grad))
+                out, pullback = torch.func.vjp(attend, *plain)
+                self.assertTrue(torch.equal(pullback(2 * out)[2], eager[2].grad))
+                with self.assertRaisesRegex(RuntimeError, "forward-mode derivatives are not supported"):
+                    torch.func.jvp(attend, tuple(plain), tuple(plain))
+                with self.assertRaisesRegex(RuntimeError, "derivative for attnlab::.*_backward is not implemented"):
+                    torch.func.grad(lambda x: torch.func.grad(loss)(x, *plain[1:]).sum())(plain[0])
+
     def test_a_compiled_graph_computes_the_same(self):
         # Traced and differentiated ahead of time; "aot_eager" needs no compiler of C++ at run time.
         for name, (attend, _) in VARIANTS.items():
@@ -195,15 +213,15 @@ class Library(unittest.TestCase):
     def test_mistakes_are_named(self):
         query, key, value = inputs()
         for call, message in (
-                (lambda: attnlab.hash_sparse(query, key, value, DRAWN[0, 0]), "expected float32 [H or 1, D"),
-                (lambda: attnlab.hash_sparse(query, key, value, torch.randn(2, D, 4)), "[hash_buckets] projections"),
+                (lambda: attnlab.hash_sparse(query, key, value, DRAWN[0, 0]), "expected Float [*, *, *]"),
+                (lambda: attnlab.hash_sparse(query, key, value, torch.randn(2, D, 4)), "expected Float [*, 3, 16, *]"),
                 (lambda: attnlab.hash_sparse(query, key, value, DRAWN[0], scale=0.0), "[attnlab] scale is 0"),
-                (lambda: attnlab.qk_drop(query, key, value, *KEEPS.float()), "[plans] keep is Float"),
+                (lambda: attnlab.qk_drop(query, key, value, *KEEPS.float()), "[qk_drop] query_keep is Float"),
                 (lambda: attnlab.segment_attention(query, key, value, *[x + 1 for x in window_plan()]),
                  "[segment_attention] query_start holds 46; expected 0 to 45"),
                 (lambda: torch.autograd.grad(
                     torch.autograd.grad(hash_sparse(query, key, value).sum(), query, create_graph=True)[0].sum(),
-                    query), "second derivatives are not supported")):
+                    query), "derivative for attnlab::segment_attention_backward is not implemented")):
             with self.assertRaises(RuntimeError) as caught:
                 call()
             self.assertIn(message, str(caught.exception))

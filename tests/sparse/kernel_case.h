@@ -23,6 +23,10 @@ inline void put(double x, sparse::Bf16& to) {
 }
 inline double get(float x) { return x; }
 inline double get(double x) { return x; }
+inline void put(double x, sparse::F16& to) {
+  to.bits = __builtin_bit_cast(std::uint16_t, static_cast<_Float16>(x));
+}
+inline double get(sparse::F16 x) { return __builtin_bit_cast(_Float16, x.bits); }
 inline double get(sparse::Bf16 x) { return __builtin_bit_cast(float, std::uint32_t{x.bits} << 16); }
 
 /// Rows [G, T, D] each, multiples of 1/16 below 4 so that every element type holds them exactly.
@@ -33,12 +37,16 @@ struct KernelCase {
   std::vector<double> query, key, value, grad_out;
   double scale = 0.25;
 
+  [[nodiscard]] std::int64_t queries() const {
+    return static_cast<std::int64_t>(query_rows.size()) / G;
+  }
+  [[nodiscard]] std::int64_t keys() const { return static_cast<std::int64_t>(key_rows.size()) / G; }
   [[nodiscard]] sparse::PlanView plan() const {
     return {.groups = G,
             .length = T,
             .head_dim = D,
-            .queries = static_cast<std::int64_t>(query_rows.size()) / G,
-            .keys = static_cast<std::int64_t>(key_rows.size()) / G,
+            .queries = queries(),
+            .keys = keys(),
             .segments = S,
             .query_rows = query_rows.data(),
             .key_rows = key_rows.data(),
@@ -111,9 +119,11 @@ KernelAnswer answer_of(const sparse::Kernels<E>& kernels, const KernelCase& c) {
   const auto plan = c.plan();
   const auto rows = static_cast<std::size_t>(c.G * c.T), all = rows * static_cast<std::size_t>(c.D);
   std::vector<E> out(all), grad_query(all);
+  const auto packed_queries = static_cast<std::size_t>(c.G * c.queries()),
+             packed_keys = static_cast<std::size_t>(c.G * c.keys() * c.D);
   std::vector<T> lse(rows, -std::numeric_limits<T>::infinity()), largest(lse), total(rows),
-      packed_key(all), packed_value(all), facts(3 * rows),
-      packed_query(rows * static_cast<std::size_t>(sparse::padded_dim(c.D)));
+      packed_key(packed_keys), packed_value(packed_keys), facts(3 * packed_queries),
+      packed_query(packed_queries * static_cast<std::size_t>(sparse::padded_dim(c.D)));
   std::vector<char> memory(
       static_cast<std::size_t>(sparse::scratch_bytes(c.D) + sparse::kScratchAlignment));
   const auto misaligned =
@@ -149,16 +159,14 @@ KernelAnswer answer_of(const sparse::Kernels<E>& kernels, const KernelCase& c) {
     kernels.backward_rows(backward, static_cast<std::int64_t>(t), scratch);
   }
   for (const auto task : work.order) kernels.backward_keys(backward, task, scratch);
-  KernelAnswer answer{doubles(out), doubles(lse), doubles(grad_query), std::vector<double>(all),
-                      std::vector<double>(all)};
-  for (auto& x : answer.lse) x = std::isinf(x) ? 0 : x;
-  for (std::size_t i = 0; i < rows; ++i) {  // every row is a key once
-    const auto to = (i / c.T * c.T + static_cast<std::size_t>(c.key_rows[i])) * c.D;
-    for (std::int64_t d = 0; d < c.D; ++d) {
-      answer.grad_key[to + d] = packed_key[i * c.D + d];
-      answer.grad_value[to + d] = packed_value[i * c.D + d];
-    }
+  std::vector<T> grad_key(all), grad_value(all);
+  for (std::int64_t g = 0; g < c.G; ++g) {
+    sparse::add_to_rows(plan, g, packed_key.data(), grad_key.data());
+    sparse::add_to_rows(plan, g, packed_value.data(), grad_value.data());
   }
+  KernelAnswer answer{doubles(out), doubles(lse), doubles(grad_query), doubles(grad_key),
+                      doubles(grad_value)};
+  for (auto& x : answer.lse) x = std::isinf(x) ? 0 : x;
   return answer;
 }
 
@@ -179,11 +187,12 @@ inline KernelAnswer expected(const KernelCase& c) {
     for (std::int64_t s = 0; s < c.S; ++s) {
       const auto start = g * (c.S + 1) + s, range = g * c.S + s;
       for (auto q = c.query_start[start]; q < c.query_start[start + 1]; ++q) {
-        const auto position = c.query_rows[g * c.T + q];
+        const auto position = c.query_rows[g * c.queries() + q];
         const auto row = g * c.T + position;
         std::vector<std::int64_t> keys;
         for (auto k = c.key_begin[range]; k < c.key_end[range]; ++k) {
-          if (c.key_rows[g * c.T + k] < position) keys.push_back(g * c.T + c.key_rows[g * c.T + k]);
+          const auto key = c.key_rows[g * c.keys() + k];
+          if (key < position) keys.push_back(g * c.T + key);
         }
         if (keys.empty()) continue;
         const double *query = &c.query[row * c.D], *grad = &c.grad_out[row * c.D];

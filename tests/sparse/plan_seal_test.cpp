@@ -1,10 +1,8 @@
 // A builder's plan is trusted until somebody changes it.
-#include "framework/sparse/plan_seal.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "framework/sparse/chunk_plans.h"
+#include "framework/sparse/plan_check.h"
 #include "framework/sparse/plans.h"
 
 namespace attnlab::sparse {
@@ -22,6 +20,7 @@ TEST(PlanSeal, stands_on_what_builders_make) {
   EXPECT_TRUE(is_sealed(kept_plan(keep, keep, true), 6));
   const auto rounds = sort_into_chunks(at::zeros({2, 1, 1, 6}, at::kInt), 2, 2);
   EXPECT_TRUE(is_sealed(chunk_plan(rounds, 1, {}), 6));
+  EXPECT_TRUE(is_sealed(window_plan(1, 2, 6, 3, 2, true), 6));
   const SegmentPlan copy = built();
   EXPECT_TRUE(is_sealed(copy, 6));
 }
@@ -36,6 +35,15 @@ TEST(PlanSeal, breaks_where_a_tensor_is_exchanged_or_written) {
     (written.*member).add_(1);
     EXPECT_FALSE(is_sealed(written, 6));
   }
+}
+
+TEST(PlanSeal, is_not_got_through_rounds_that_were_sorted_elsewhere) {
+  auto rounds = sort_into_chunks(at::zeros({1, 1, 1, 6}, at::kInt), 2, 2);
+  rounds.order.fill_(7);
+  EXPECT_FALSE(is_sealed(chunk_plan(rounds, 0, {}), 6));
+  ChunkedRounds own;
+  own.order = own.chunks = own.buckets = at::full({1, 1, 1, 6}, 7, at::kInt);
+  EXPECT_FALSE(is_sealed(chunk_plan(own, 0, {}), 6));
 }
 
 TEST(PlanSeal, is_for_one_length_and_one_order) {

@@ -40,7 +40,7 @@ TEST(SortByBucket, refuses_buckets_out_of_range) {
     (void)sparse::sort_by_bucket(ints({0, 4}), 4);
     FAIL() << "expected an error";
   } catch (const c10::Error& error) {
-    EXPECT_STREQ(error.what_without_backtrace(), "[plans] bucket 4; expected 0 to 3");
+    EXPECT_STREQ(error.what_without_backtrace(), "[plans] buckets from 0 to 4; expected 0 to 3");
   }
 }
 
@@ -169,17 +169,19 @@ TEST(PlanCheck, names_rows_that_do_not_ascend_as_promised) {
 
 TEST(PlanCheck, names_tensors_of_the_wrong_kind) {
   EXPECT_EQ(refusal([](SegmentPlan& p) { p.key_rows = p.key_rows.to(at::kLong); }),
-            "[segment_attention] key_rows is Long; expected contiguous int32");
-  EXPECT_EQ(refusal([](SegmentPlan& p) {
-              p.query_start = ints({0, 6});
-            }),
-            "[segment_attention] query_start has shape [1, 1, 2]; expected [1, 1, 3]");
+            "[segment_attention] key_rows is Long [1, 1, 6] on cpu; expected Int [1, 1, *] on "
+            "cpu");
+  EXPECT_EQ(
+      refusal([](SegmentPlan& p) {
+        p.query_start = ints({0, 6});
+      }),
+      "[segment_attention] query_start is Int [1, 1, 2] on cpu; expected Int [1, 1, 3] on cpu");
   EXPECT_EQ(refusal([](SegmentPlan& p) {
               p.query_labels = ints({0, 0, 0, 0, 0, 0});
             }),
             "[segment_attention] labels are given on one side only; expected both or none");
   EXPECT_THAT(refusal([](SegmentPlan& p) { p.key_begin = at::Tensor(); }),
-              HasSubstr("must have three axes: [B, H, Nq], [B, H, Nk], [B, H, S]"));
+              HasSubstr("key_begin is undefined; expected Int [1, 1, *]"));
 }
 
 TEST(PlanCheck, names_a_round_that_is_not_there) {
@@ -190,10 +192,44 @@ TEST(PlanCheck, names_a_round_that_is_not_there) {
             "[segment_attention] round is 2; expected 0 to 1");
 }
 
+TEST(PlanCheck, names_a_distance_at_which_nothing_is_seen) {
+  for (const std::int64_t distance : {std::int64_t{0}, std::int64_t{-1}, INT64_MIN}) {
+    EXPECT_THAT(refusal([&](SegmentPlan& p) { p.max_distance = distance; }),
+                HasSubstr("; expected at least 1, which lets a row see itself"));
+  }
+}
+
+TEST(PlanCheck, names_scales_that_are_no_factor) {
+  for (const double scale : {std::nan(""), HUGE_VAL, 1e300, 1e-300}) {
+    EXPECT_THAT(refusal([&](SegmentPlan& p) { p.scale = scale; }),
+                HasSubstr("; expected a finite number that Float holds, or 0 for 1/sqrt(D)"));
+  }
+}
+
+TEST(PlanCheck, does_not_read_what_no_segment_may_see) {
+  const auto padding = {-1, 6, 100, INT32_MIN, INT32_MAX};
+  for (const std::int32_t pad : padding) {
+    EXPECT_EQ(refusal([&](SegmentPlan& p) {
+                p.query_rows = ints({pad, 0, 2, 4, 1, 3, 5, pad});
+                p.query_start = ints({1, 4, 7});
+                p.key_rows = ints({pad, 0, 2, 4, pad, pad, 1, 3, 5, pad});
+                p.key_begin = ints({1, 6});
+                p.key_end = ints({4, 9});
+              }),
+              "accepted");
+  }
+}
+
+TEST(Builders, refuse_sides_of_different_shape) {
+  const auto keep = [](std::int64_t T) { return at::ones({1, 1, T}, at::kBool); };
+  EXPECT_THROW((void)sparse::kept_plan(keep(5), keep(6), true), c10::Error);
+  EXPECT_THROW((void)sparse::bucket_plan(ints({0, 1}), ints({0, 1, 1}), 2, true), c10::Error);
+}
+
 TEST(PlanCheck, names_inputs_of_different_shapes) {
   EXPECT_EQ(refusal([](SegmentPlan&) {}, {1, 1, 5, 4}),
-            "[segment_attention] key has shape [1, 1, 5, 4]; expected that of the query, "
-            "[1, 1, 6, 4]");
+            "[segment_attention] key is Float [1, 1, 5, 4] on cpu; expected Float [1, 1, 6, 4] on "
+            "cpu");
 }
 
 }  // namespace

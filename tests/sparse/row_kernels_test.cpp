@@ -24,7 +24,8 @@ TEST_P(RowKernelsOf, hash_to_the_argmax_in_any_blocks) {
   const auto columns =
       at::constant_pad_nd(at::randn({D, kHalf}), {0, kBlocks * kHashColumns - kHalf});
   const auto packed = columns.unflatten(1, {kBlocks, kHashColumns}).transpose(0, 1).contiguous();
-  const auto sums = x.to(at::kDouble).matmul(columns.slice(1, 0, kHalf).to(at::kDouble));
+  const auto offsets = at::randn({kHalf});
+  const auto sums = x.to(at::kDouble).matmul(columns.slice(1, 0, kHalf).to(at::kDouble)) - offsets;
   const auto best = at::cat({sums, -sums}, -1).topk(2, -1);
   ASSERT_GT((std::get<0>(best).select(1, 0) - std::get<0>(best).select(1, 1)).min().item<double>(),
             1e-4);
@@ -39,6 +40,7 @@ TEST_P(RowKernelsOf, hash_to_the_argmax_in_any_blocks) {
                             .head_dim = D,
                             .half = kHalf,
                             .projections = packed.const_data_ptr<float>(),
+                            .offsets = offsets.const_data_ptr<float>(),
                             .buckets = buckets.mutable_data_ptr<std::int32_t>()};
     for (std::int64_t t = 0; t < T; t += block) {
       rows.hash(params, 0, t, std::min(t + block, T), scratch.data());

@@ -5,16 +5,18 @@
 
 #include <limits>
 
-#include "framework/sparse/chunk_plans.h"
 #include "framework/sparse/hashing.h"
 #include "framework/sparse/plans.h"
 
 namespace attnlab::sparse {
 namespace {
 
-/// argmax of [xP ; -xP] in float64, int32 [R, B, H, T], and the gap to the second best.
-std::pair<at::Tensor, at::Tensor> exact_buckets(const at::Tensor& rows, const at::Tensor& P) {
-  const auto sums = rows.to(at::kDouble).unsqueeze(0).matmul(P.to(at::kDouble).unsqueeze(1));
+/// argmax of [xP - c ; c - xP] in float64, int32 [R, B, H, T], and the gap to the second best.
+/// c: [R, H or 1, half].
+std::pair<at::Tensor, at::Tensor> exact_buckets(const at::Tensor& rows, const at::Tensor& P,
+                                                const at::Tensor& c) {
+  const auto sums = rows.to(at::kDouble).unsqueeze(0).matmul(P.to(at::kDouble).unsqueeze(1)) -
+                    c.to(at::kDouble).unsqueeze(1).unsqueeze(3);
   const auto best = at::cat({sums, -sums}, -1).topk(2, -1);
   const auto& values = std::get<0>(best);
   return {std::get<1>(best).select(-1, 0).to(at::kInt),
@@ -36,14 +38,40 @@ TEST_P(HashBuckets, are_the_argmax_of_projections_and_their_negatives) {
   at::manual_seed(T);
   const auto rows = at::randn({2, 3, T, D}).to(dtype);
   const auto P = at::randn({rounds, 3, D, half});
-  const auto [expected, margin] = exact_buckets(rows, P);
-  const auto found = hash_buckets(rows, P);
-  // Rows that float32 sums cannot place are few, and are placed somewhere in range.
-  const auto certain = margin > 1e-4;
-  EXPECT_TRUE(found.eq(expected).logical_or(certain.logical_not()).all().item<bool>());
-  EXPECT_GT(certain.to(at::kDouble).mean().item<double>(), 0.98);
-  EXPECT_GE(found.min().item<int>(), 0);
-  EXPECT_LT(found.max().item<int>(), 2 * half);
+  const auto none = at::zeros({rounds, 1, half});
+  for (const auto& c : {none, 3 * at::randn({rounds, 3, half}), at::randn({rounds, 1, half})}) {
+    const auto [expected, margin] = exact_buckets(rows, P, c);
+    const auto found = hash_buckets(rows, P, c);
+    // Rows that float32 sums cannot place are few, and are placed somewhere in range.
+    const auto certain = margin > 1e-4;
+    EXPECT_TRUE(found.eq(expected).logical_or(certain.logical_not()).all().item<bool>());
+    EXPECT_GT(certain.to(at::kDouble).mean().item<double>(), 0.98);
+    EXPECT_GE(found.min().item<int>(), 0);
+    EXPECT_LT(found.max().item<int>(), 2 * half);
+  }
+  EXPECT_TRUE(hash_buckets(rows, P, none).equal(hash_buckets(rows, P)));
+}
+
+TEST(HashBuckets, in_the_whitened_space_of_rows_are_even) {
+  // gpu_day_1: rows that share one large part. c = mP moves the origin to their mean.
+  at::manual_seed(3);
+  const auto common = 10 * at::randn({1, 2, 1, 16}), P = at::randn({1, 2, 16, 4});
+  const auto rows = common + at::randn({4, 2, 500, 16});
+  const auto c =
+      rows.mean(at::IntArrayRef{0, 2}).unsqueeze(1).matmul(P[0]).squeeze(1);  // [H, half]
+  const auto largest_share = [&](const at::Tensor& buckets) {
+    return at::bincount(buckets.flatten(), {}, 8).max().item<double>() / 4000;
+  };
+  EXPECT_GT(largest_share(hash_buckets(rows, P)), 0.4);
+  EXPECT_LT(largest_share(hash_buckets(rows, P, c.unsqueeze(0))), 0.25);
+}
+
+TEST(HashBuckets, refuse_offsets_of_another_kind) {
+  const auto rows = at::zeros({1, 3, 5, 8}), P = at::zeros({2, 3, 8, 4});
+  for (const auto& c : {at::zeros({3, 4}), at::zeros({2, 2, 4}), at::zeros({2, 3, 5}),
+                        at::zeros({1, 3, 4}), at::zeros({2, 3, 4}, at::kDouble)}) {
+    EXPECT_THROW((void)hash_buckets(rows, P, c), c10::Error) << c.sizes();
+  }
 }
 
 TEST_P(HashBuckets, do_not_depend_on_strides_neighbours_or_threads) {
@@ -99,8 +127,8 @@ TEST(HashBuckets, refuse_projections_of_another_size) {
     FAIL() << "accepted";
   } catch (const c10::Error& error) {
     EXPECT_STREQ(error.what_without_backtrace(),
-                 "[hash_buckets] projections: Float [1, 2, 8, 4] on cpu; expected float32 "
-                 "[R, 3 or 1, 8, buckets / 2] on cpu");
+                 "[hash_buckets] projections is Float [1, 2, 8, 4] on cpu; expected Float "
+                 "[*, 3, 8, *] on cpu");
   }
 }
 
