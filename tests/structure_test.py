@@ -18,7 +18,7 @@ LAYERS = {
     "plan": {"core", "config"},
     "store": {"core"},
     "text": {"core"},
-    "report": {"core", "store"},
+    "report": {"core", "config", "store"},
     "data": {"core", "config"},
     "corpus": {"core", "config", "data", "text"},
     "cuda": set(),

@@ -31,13 +31,18 @@ class Dense final : public Attention {
   Dense(const AttentionShape& shape, const DenseConfig&)
       : strict_(shape.causality == config::Causality::strict) {}
 
-  AttentionOutput forward(const AttentionInput& input, const AttentionContext&) override {
+  AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
     check_input(input, "dense");
     const auto compute = [&] {
       return strict_ ? strict(input.query, input.key, input.value)
                      : inclusive(input.query, input.key, input.value);
     };
-    return {kernels_.observe(input, compute), std::nullopt, {}};
+    AttentionOutput output{kernels_.observe(input, compute), std::nullopt, {}};
+    if (!context.training) {
+      const auto length = static_cast<double>(input.query.size(2));
+      output.statistics = {{"pairs_per_query", "keys", (length + (strict_ ? -1 : 1)) / 2}};
+    }
+    return output;
   }
   std::string kernel() const override { return kernels_.last(); }
 

@@ -26,9 +26,11 @@ class None final : public Attention {
  public:
   None(const AttentionShape&, const NoneConfig&) {}
 
-  AttentionOutput forward(const AttentionInput& input, const AttentionContext&) override {
+  AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
     check_input(input, "none");
-    return {Zero::apply(input.query, input.key, input.value), std::nullopt, {}};
+    AttentionOutput output{Zero::apply(input.query, input.key, input.value), std::nullopt, {}};
+    if (!context.training) output.statistics = {{"pairs_per_query", "keys", 0}};
+    return output;
   }
   std::string kernel() const override { return "none"; }
 };

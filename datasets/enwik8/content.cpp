@@ -4,6 +4,7 @@
 
 #include "datasets/all_datasets.h"
 #include "framework/core/digest.h"
+#include "framework/core/text.h"
 #include "framework/data/gzip.h"
 #include "framework/data/locate.h"
 #include "framework/data/on_demand.h"
@@ -63,8 +64,8 @@ Bytes unpack(const fs::path& file) {
 void require_allowed(std::int64_t bytes, const fs::path& file, bool prefix) {
   if (bytes == kBytes || (prefix && bytes < kBytes)) return;
   const bool shorter = bytes < kBytes;
-  throw Error("'" + file.string() + "' holds " + with_commas(bytes) + " bytes; expected the " +
-              with_commas(kBytes) + " of enwik8. " +
+  throw Error("'" + file.string() + "' holds " + grouped(bytes) + " bytes; expected the " +
+              grouped(kBytes) + " of enwik8. " +
               (shorter ? kSayPrefix : "Cut it with `head -c 100000000`, if it is enwik9."));
 }
 
@@ -85,7 +86,7 @@ Identity identify(const Bytes& content, const fs::path& file, bool prefix) {
         length == text.size() ? identity.sha256 : sha256_hex(text.substr(0, length));
     if (found != published->sha256) {
       throw Error("'" + file.string() + "' has a wrong checksum: expected sha256 " +
-                  published->sha256 + " for its first " + with_commas(published->bytes) +
+                  published->sha256 + " for its first " + grouped(published->bytes) +
                   " bytes (" + published->name + "), found " + found +
                   ". Delete it and run `attnlab data fetch enwik8`.");
     }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "datasets/enwik8/content.h"
+#include "framework/core/text.h"
 #include "framework/data/digest_cache.h"
 #include "framework/data/limits.h"
 #include "framework/data/settings.h"
@@ -27,7 +28,7 @@ DatasetInfo info_of(const enwik8::Identity& content, std::int64_t length, const 
   info.name = "enwik8";
   info.partial = content.bytes < enwik8::kBytes;
   info.description =
-      info.partial ? "enwik8 prefix (" + with_commas(content.bytes) + " bytes)" : "enwik8";
+      info.partial ? "enwik8 prefix (" + grouped(content.bytes) + " bytes)" : "enwik8";
   info.digest = content.sha256;
   info.metric = "bits_per_char";
   info.vocabulary = 256;
@@ -38,7 +39,7 @@ DatasetInfo info_of(const enwik8::Identity& content, std::int64_t length, const 
   info.stride_rule = "windows of T bytes, stride T, each byte of the split scored once";
   info.source = file;
   if (info.partial) {
-    info.source += " (first " + with_commas(content.verified) + " bytes verified)";
+    info.source += " (first " + grouped(content.verified) + " bytes verified)";
   }
   require_length(length, info);
   return info;

@@ -1,6 +1,7 @@
 #include "datasets/all_datasets.h"
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 #include "framework/data/corpus_entry.h"
 
@@ -21,7 +22,7 @@ void describe(const CorpusManifest& manifest, DatasetInfo& info) {
   info.partial = manifest.sources.size() != 1 || manifest.sources[0].sha256 != kArchiveSha256;
   if (!info.partial) return;
   info.description = "openwebtext2's form, not the official archive (" +
-                     with_commas(manifest.documents()) + " documents)";
+                     grouped(manifest.documents()) + " documents)";
 }
 
 std::unique_ptr<Dataset> open(const config::Node& section, const std::string& data_dir) {

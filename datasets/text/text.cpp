@@ -1,5 +1,6 @@
 #include "datasets/all_datasets.h"
 
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 #include "framework/data/corpus_entry.h"
 
@@ -13,7 +14,7 @@ void describe(const CorpusManifest& manifest, DatasetInfo& info) {
   const std::string from = sources.empty() ? "nothing" : sources[0].name;
   const std::string more =
       sources.size() > 1 ? " and " + std::to_string(sources.size() - 1) + " more" : "";
-  info.description = "text of " + from + more + " (" + with_commas(manifest.documents()) +
+  info.description = "text of " + from + more + " (" + grouped(manifest.documents()) +
                      " documents, " + manifest.tokens + ")";
 }
 

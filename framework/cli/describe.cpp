@@ -1,6 +1,6 @@
 // describe.cpp: `attnlab describe [GROUP/NAME]`: the keys of a config section, from the same lists
 // that read and check them.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
@@ -8,6 +8,7 @@
 #include "framework/cli/options.h"
 #include "framework/config/run_config.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
 #include "framework/plugin/catalog.h"
@@ -143,15 +144,15 @@ const Section& find_section(const std::vector<Section>& sections, std::string na
 void describe_section(const Section& section, bool json) {
   const auto table = parameter_table(section.parameters());
   if (json) {
-    fmt::print("{}", report::to_json(table));
+    print(report::to_json(table));
     return;
   }
-  fmt::print("{}: {}\n", section.name, section.summary);
+  print(fmt::format("{}: {}\n", section.name, section.summary));
   if (table.rows.empty()) {
-    fmt::print("\nno parameters\n");
+    print("\nno parameters\n");
     return;
   }
-  fmt::print("\n{}\nset as {}\n", report::to_text(table, 100), section.how);
+  print(fmt::format("\n{}\nset as {}\n", report::to_text(table, 100), section.how));
 }
 
 }  // namespace
@@ -182,7 +183,7 @@ int describe(Arguments arguments) {
     return kExitOk;
   }
   const auto table = section_table(sections);
-  fmt::print("{}", json ? report::to_json(table) : report::to_text(table, 100));
+  print(json ? report::to_json(table) : report::to_text(table, 100));
   return kExitOk;
 }
 

@@ -1,80 +1,77 @@
 // main.cpp: `attnlab COMMAND ...`. Dispatches, prints an Error nicely, returns its exit code.
+#include <fmt/format.h>
+
 #include <array>
-#include <cstdio>
+#include <filesystem>
+#include <new>
 #include <string>
 #include <vector>
 
-#include "framework/cli/commands.h"
+#include "framework/cli/dispatch.h"
 #include "framework/core/build_info.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
+#include "framework/core/output.h"
 
 namespace attnlab::cli {
 namespace {
 
-struct Command {
-  const char* name;
-  int (*call)(Arguments);
-  const char* summary;
-};
-
 constexpr std::array kCommands{
-    Command{"run", run, "one run: attnlab run attention=hash_sparse dataset=enwik8 seed=1"},
-    Command{"grid", grid, "many runs: attnlab grid attention=dense,hash_sparse seed=0,1"},
-    Command{"bench", bench, "timings: attnlab bench attention attention=hash_sparse,dense"},
-    Command{"plugins", plugins,
-            "attention plugins found, and whether they can be loaded; show NAME"},
-    Command{"plugin", plugin, "plugins of your own: new NAME, check NAME"},
-    Command{"data", data, "data sets: list, check, fetch NAME"},
-    Command{"tokenize", tokenize, "the tokens of a text: attnlab tokenize --text \"Hello world\""},
-    Command{"describe", describe,
-            "parameters of a config section: attnlab describe attention/hash_sparse"},
-    Command{"compare", compare, "the variants of a study side by side, and their curves"},
-    Command{"runs", runs, "runs in the database, filtered and sorted"},
-    Command{"show", show, "everything that is stored about one run"},
-    Command{"query", query, "read-only SQL on the results"},
+    Action{"run", run, "one run: attnlab run attention=hash_sparse dataset=enwik8 seed=1"},
+    Action{"grid", grid, "many runs: attnlab grid attention=dense,hash_sparse seed=0,1"},
+    Action{"bench", bench, "timings: attnlab bench attention attention=hash_sparse,dense"},
+    Action{"plugins", plugins,
+           "attention plugins found, and whether they can be loaded; show NAME"},
+    Action{"plugin", plugin, "plugins of your own: new NAME, check NAME"},
+    Action{"data", data, "data sets: list, check, fetch NAME"},
+    Action{"tokenize", tokenize, "the tokens of a text: attnlab tokenize --text \"Hello world\""},
+    Action{"describe", describe,
+           "parameters of a config section: attnlab describe attention/hash_sparse"},
+    Action{"compare", compare, "the variants of a study side by side, and their curves"},
+    Action{"runs", runs, "runs in the database, filtered and sorted"},
+    Action{"show", show, "everything that is stored about one run"},
+    Action{"query", query, "read-only SQL on the results"},
 };
 
-void print_help() {
-  std::printf(
-      "attnlab: trains and times transformers that differ in one component, the attention\n\n"
-      "usage: attnlab COMMAND [options] [overrides]     (attnlab COMMAND --help)\n\n");
-  for (const auto& command : kCommands) std::printf("  %-10s %s\n", command.name, command.summary);
-}
-
-int dispatch(const std::vector<std::string>& words) {
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    print_help();
-    return words.empty() ? kExitUsage : kExitOk;
-  }
-  if (words[0] == "--version") {
+int run_command(const std::vector<std::string>& words) {
+  if (words == std::vector<std::string>{"--version"}) {
     const auto& build = build_info();
-    std::printf("attnlab %s, LibTorch %s, %s\n", build.version.c_str(), build.torch.c_str(),
-                build.compiler.c_str());
+    print(fmt::format("attnlab {}, LibTorch {}, {}\n", build.version, build.torch, build.compiler));
     return kExitOk;
   }
-  std::vector<std::string> names;
-  for (const auto& command : kCommands) {
-    if (words[0] == command.name) return command.call(Arguments(words).subspan(1));
-    names.emplace_back(command.name);
-  }
-  throw Error("unknown command '" + words[0] + "'." + did_you_mean(words[0], names), kExitUsage);
+  return dispatch({"attnlab", "COMMAND", kCommands,
+                   "attnlab: trains and times transformers that differ in one component, the "
+                   "attention\n\n"},
+                  Arguments(words));
+}
+
+/// What a library threw for a reason that lies outside of the program, in its own words.
+int fail(const std::string& why) {
+  notice("attnlab: " + why + "\n");
+  return kExitError;
 }
 
 }  // namespace
 }  // namespace attnlab::cli
 
 int main(int argc, char** argv) {
+  using attnlab::cli::fail;
   try {
-    return attnlab::cli::dispatch({argv + 1, argv + argc});
+    attnlab::open_output();
+    const int code = attnlab::cli::run_command({argv + 1, argv + argc});
+    attnlab::flush_output();
+    return code;
   } catch (const attnlab::Error& error) {
-    std::fprintf(stderr, "attnlab: %s\n", error.what());
+    fail(error.what());
     return error.exit_code();
+  } catch (const std::filesystem::filesystem_error& error) {
+    const auto& path = error.path1().string();
+    const auto reason = error.code().message();
+    return fail(path.empty() ? "cannot tell the current folder: " + reason + ". Change to another."
+                             : "cannot use '" + path + "': " + reason + ".");
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory");
   } catch (const std::exception& error) {
-    std::fprintf(stderr,
-                 "attnlab: internal error: %s\nThis is a bug in attnlab; please report it with the "
-                 "command.\n",
-                 error.what());
-    return attnlab::kExitError;
+    return fail(std::string("internal error: ") + error.what() +
+                "\nThis is a bug in attnlab; please report it with the command.");
   }
 }

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cxxopts.hpp>
-#include <iostream>
 
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
@@ -122,7 +122,13 @@ std::optional<ParsedOptions> Options::parse(Arguments arguments) const {
     const auto result = parser.parse(static_cast<int>(words.size()), words.data());
     for (const auto& option : options_) {
       if (result.count(option.name) == 0) continue;
-      parsed.given_[option.name] = result[option.name].as<std::vector<std::string>>();
+      auto& values = parsed.given_[option.name];
+      values = result[option.name].as<std::vector<std::string>>();
+      const auto& what = option.placeholder;
+      const bool place = what.starts_with("FILE") || what == "DIR" || what == "PATH";
+      if (place && std::ranges::find(values, "") != values.end()) {
+        throw Error("--" + option.name + ": expected " + what + ", found nothing", kExitUsage);
+      }
     }
     parsed.words_ = result.unmatched();
   } catch (const cxxopts::exceptions::exception& problem) {
@@ -131,7 +137,7 @@ std::optional<ParsedOptions> Options::parse(Arguments arguments) const {
         kExitUsage);
   }
   if (parsed.has("help")) {
-    std::cout << help();
+    print(help());
     return std::nullopt;
   }
   for (const auto& word : parsed.words_) {

@@ -68,7 +68,8 @@ void add_gpu_precision(Node& composed) {
 void add_cosmetic(const std::vector<Parameter>& parameters, const std::string& prefix,
                   std::vector<std::string>& paths) {
   for (const auto& parameter : parameters) {
-    if (parameter.cosmetic) paths.push_back(prefix + parameter.name);
+    const auto path = prefix + parameter.name;
+    if (parameter.cosmetic && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
   }
 }
 
@@ -98,7 +99,6 @@ template <class Config>
 Config resolve_section(const Node& filled, const std::string& name, Resolved& resolved) {
   const auto config = read<Config>(*filled.find(name), name);
   resolved.config.set(name, checked(*filled.find(name), parameters_of<Config>(), name));
-  add_cosmetic(parameters_of<Config>(), name + ".", resolved.cosmetic);
   return config;
 }
 
@@ -171,7 +171,7 @@ Resolved resolve(const Node& composed, const Schemas& schemas) {
     if (std::ranges::find(kSections, key) == kSections.end()) root_keys.set(key, child);
   }
   resolved.run = read<RunConfig>(root_keys, "");
-  add_cosmetic(parameters_of<RunConfig>(), "", resolved.cosmetic);
+  resolved.cosmetic = cosmetic_keys();
   resolved.config = std::move(root_keys);
 
   resolved.model = resolve_section<ModelConfig>(filled, "model", resolved);
@@ -180,6 +180,15 @@ Resolved resolve(const Node& composed, const Schemas& schemas) {
   resolve_attention(*filled.find("attention"), schemas, resolved);
   require_length(*resolved.config.find("dataset"), schemas, resolved);
   return resolved;
+}
+
+std::vector<std::string> cosmetic_keys() {
+  std::vector<std::string> keys;
+  add_cosmetic(parameters_of<RunConfig>(), "", keys);
+  add_cosmetic(parameters_of<ModelConfig>(), "model.", keys);
+  add_cosmetic(parameters_of<TrainConfig>(), "train.", keys);
+  add_cosmetic(parameters_of<DatasetConfig>(), "dataset.", keys);
+  return keys;
 }
 
 std::string canonical_json(const Resolved& resolved) {

@@ -40,6 +40,10 @@ void fill_defaults(Node& composed, const Schemas& schemas);
 /// range, a broken rule, heads that do not divide the width, a length beyond the data.
 [[nodiscard]] Resolved resolve(const Node& composed, const Schemas& schemas);
 
+/// Those of the sections that every run has, the root keys among them; a data set's and a plugin's
+/// own come with Resolved.
+[[nodiscard]] std::vector<std::string> cosmetic_keys();
+
 /// JSON of the config without cosmetic keys, keys sorted, numbers exact: equal text, equal run.
 [[nodiscard]] std::string canonical_json(const Resolved& resolved);
 

@@ -15,6 +15,7 @@ struct BuildInfo {
                               // build id, so that a relink changes nothing
 };
 
+/// The same object for every thread; throws nothing.
 [[nodiscard]] const BuildInfo& build_info();
 
 }  // namespace attnlab

@@ -1,4 +1,5 @@
-/// digest.h: SHA-256, for fingerprints, data checksums and source digests.
+/// digest.h: SHA-256, for fingerprints, data checksums and source digests. An object belongs to one
+///   thread; the functions may be called from any.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +9,8 @@
 
 namespace attnlab {
 
-/// Adds bytes piece by piece; the digest does not depend on how they were cut.
+/// Adds bytes piece by piece; the digest does not depend on how they were cut. Throws where OpenSSL
+/// has no SHA-256 or there is no memory.
 class Sha256 {
  public:
   Sha256();

@@ -1,4 +1,6 @@
 /// paths.h: where the program finds its own parts, in a build folder and after installation.
+///   From any thread as long as none changes the environment. What looks beside the program throws
+///   std::filesystem::filesystem_error where /proc is not mounted; the rest throws nothing.
 #pragma once
 
 #include <filesystem>

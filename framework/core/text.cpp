@@ -121,10 +121,21 @@ std::string human_count(double count) {
   return formatted("%.3g%s", count, units[unit]);
 }
 
+std::string grouped(std::int64_t number) {
+  auto text = std::to_string(number);
+  const std::size_t first = number < 0 ? 1 : 0;
+  for (std::size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
 std::string exact_number(double value) {
   if (std::isnan(value)) return "nan";
+  const double size = std::abs(value);
+  const bool plain = value == 0 || (size >= 1e-4 && size < 1e16);
   std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific)
+                       .ptr;
   return {buffer.data(), end};
 }
 

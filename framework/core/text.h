@@ -1,4 +1,4 @@
-/// text.h: words and numbers as people read them.
+/// text.h: words and numbers as people read them. Pure functions; none throws.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,10 @@ namespace attnlab {
 [[nodiscard]] std::string human_duration(double seconds);  // "850 ms", "12.3 s", "4 min 10 s", "2 h 05 min"
 [[nodiscard]] std::string human_count(double count);       // "950", "12.3k", "4.56M"
 
-/// Shortest text that reads back as the same double: "0.001", "1e-05", "nan", "inf".
+[[nodiscard]] std::string grouped(std::int64_t number);    // "12,345,678"
+
+/// Shortest text that reads back as the same double: "0.0003", "100000", "nan", "inf"; with an
+/// exponent, as "1e-05", below 0.0001 and from 1e16 on.
 [[nodiscard]] std::string exact_number(double value);
 
 }  // namespace attnlab

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/core/text.h"
 #include "framework/corpus/separators.h"
 #include "framework/data/bytes.h"
 
@@ -178,7 +179,7 @@ void BlockReader::advance(std::string_view read) {
 
 Error BlockReader::located(const Error& error) const {
   const std::string member = origin_ ? "'" + *origin_ + "'" : "the source";
-  return error.within("while reading " + member + ", line " + data::with_commas(at_.line + 1) +
+  return error.within("while reading " + member + ", line " + grouped(at_.line + 1) +
                       " and on");
 }
 

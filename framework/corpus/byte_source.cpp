@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 
 namespace attnlab::corpus {
@@ -66,7 +67,7 @@ std::size_t RawFile::read(std::span<std::uint8_t> room) {
 }
 
 std::string RawFile::place_at(std::int64_t position) const {
-  return name_ + " at byte " + data::with_commas(position);
+  return name_ + " at byte " + grouped(position);
 }
 
 std::string RawFile::place() const { return place_at(position_); }

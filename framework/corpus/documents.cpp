@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/core/text.h"
 #include "framework/corpus/separators.h"
 #include "framework/data/bytes.h"
 
@@ -13,7 +14,7 @@ bool is_blank(std::string_view text) {
 }
 
 BadLine too_long(std::int64_t line, std::size_t longest) {
-  return {line, "longer than the " + data::with_commas(static_cast<std::int64_t>(longest)) +
+  return {line, "longer than the " + grouped(static_cast<std::int64_t>(longest)) +
                     " bytes that --max-line allows"};
 }
 

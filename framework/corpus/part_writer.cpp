@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 
 namespace attnlab::corpus {
@@ -26,7 +27,7 @@ PartWriter::PartWriter(std::filesystem::path file, const data::CorpusFile& state
   if (::fstat(descriptor_.number, &status) != 0) fail("write");
   if (status.st_size < bytes_) {
     throw Error("'" + file_.string() + "' is shorter than the journal says: expected " +
-                data::with_commas(bytes_) + " bytes, found " + data::with_commas(status.st_size) +
+                grouped(bytes_) + " bytes, found " + grouped(status.st_size) +
                 ". Begin anew with --restart.");
   }
   if (::ftruncate(descriptor_.number, bytes_) != 0) fail("shorten");

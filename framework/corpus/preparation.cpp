@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/corpus/ahead.h"
 #include "framework/corpus/documents.h"
 #include "framework/corpus/in_order.h"
@@ -102,7 +103,7 @@ class Preparation {
           journal_.documents += std::ssize(worked.from.documents.ends);
         });
     if (left_out_ > 0) {
-      notify("left out, for their names are none of text: " + data::with_commas(left_out_) +
+      notify("left out, for their names are none of text: " + grouped(left_out_) +
              " members, the first is '" + first_left_out_ + "'");
     }
     journal_.all_documents = journal_.documents;
@@ -135,8 +136,8 @@ class Preparation {
         [this](const Worked& worked) { store(worked); });
     if (journal_.documents != journal_.all_documents) {
       throw Error("the source changed while it was read: " +
-                  data::with_commas(journal_.all_documents) + " documents were counted and " +
-                  data::with_commas(journal_.documents) + " tokenised. Begin anew with --restart.");
+                  grouped(journal_.all_documents) + " documents were counted and " +
+                  grouped(journal_.documents) + " tokenised. Begin anew with --restart.");
     }
   }
 
@@ -184,9 +185,9 @@ class Preparation {
   }
 
   void note_bad(const std::string& origin, const BadLine& bad) {
-    const std::string line = origin + ", line " + data::with_commas(bad.line) + ": " + bad.reason;
+    const std::string line = origin + ", line " + grouped(bad.line) + ": " + bad.reason;
     if (journal_.bad_lines == request_.most_bad) {
-      throw Error("more than " + data::with_commas(request_.most_bad) +
+      throw Error("more than " + grouped(request_.most_bad) +
                   " bad lines, which is the most that --max-bad allows. The last: " + line +
                   ". The others are in '" + (folder_ / kPartNames[kBadLines]).string() + "'.");
     }

@@ -2,6 +2,7 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/corpus/preparation.h"
 #include "framework/corpus/prepare_folder.h"
 #include "framework/data/bytes.h"
@@ -77,8 +78,8 @@ Prepared prepare_in(PrepareFolder& folder, const PrepareRequest& request,
   auto source = list_source(request.source);
   const auto& official = request.official;
   if (official && source[0].bytes != official->bytes) {
-    refuse_as_official(request, data::with_commas(official->bytes) + " bytes",
-                       data::with_commas(source[0].bytes));
+    refuse_as_official(request, grouped(official->bytes) + " bytes",
+                       grouped(source[0].bytes));
   }
   if (request.restart) folder.clear();
   if (!folder.finished()) folder.begin();

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 #include "framework/text/utf8.h"
 
@@ -84,8 +85,8 @@ std::string difference(const std::vector<SourceFile>& before, const std::vector<
       return "'" + now[i].name + "' stands where '" + before[i].name + "' stood";
     }
     if (before[i].bytes != now[i].bytes) {
-      return "'" + now[i].name + "' had " + data::with_commas(before[i].bytes) + " bytes and has " +
-             data::with_commas(now[i].bytes);
+      return "'" + now[i].name + "' had " + grouped(before[i].bytes) + " bytes and has " +
+             grouped(now[i].bytes);
     }
     if (before[i].modified != now[i].modified) {
       return "'" + now[i].name + "' was written to since";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/corpus/unpack.h"
 #include "framework/data/bytes.h"
 
@@ -27,7 +28,7 @@ class Stored : public ByteSource {
     return count;
   }
   std::string place() const override {
-    return "byte " + data::with_commas(position_) + " of the member, " + raw_.place();
+    return "byte " + grouped(position_) + " of the member, " + raw_.place();
   }
 
  private:

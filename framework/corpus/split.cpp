@@ -13,7 +13,7 @@ namespace attnlab::corpus {
 std::vector<std::uint32_t> validation_documents(std::int64_t documents, double test_size,
                                                 std::int64_t seed) {
   if (documents > UINT32_MAX) {
-    throw Error("the source has " + data::with_commas(documents) +
+    throw Error("the source has " + grouped(documents) +
                 " documents; expected fewer than 4,294,967,296.");
   }
   const auto wanted =
@@ -24,7 +24,7 @@ std::vector<std::uint32_t> validation_documents(std::int64_t documents, double t
         "files named *.jsonl, *.jsonl.gz, *.jsonl.zst or *.txt, or a tar of these.");
   }
   if (wanted >= documents) {
-    throw Error("of " + data::with_commas(documents) + " documents, --test-size " +
+    throw Error("of " + grouped(documents) + " documents, --test-size " +
                 exact_number(test_size) + " leaves none to train on. " +
                 (documents < 2 ? "Cut plain text into more documents with --split-at blank or line."
                                : "Lower --test-size."));

@@ -51,13 +51,4 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
   }
 }
 
-std::string with_commas(std::int64_t number) {
-  std::string text = std::to_string(number);
-  const std::ptrdiff_t first = number < 0 ? 1 : 0;
-  for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > first; i -= 3) {
-    text.insert(static_cast<std::size_t>(i), ",");
-  }
-  return text;
-}
-
 }  // namespace attnlab::data

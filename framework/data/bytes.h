@@ -24,6 +24,4 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-[[nodiscard]] std::string with_commas(std::int64_t number);  // "9,912,422"
-
 }  // namespace attnlab::data

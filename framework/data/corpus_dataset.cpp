@@ -6,6 +6,7 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 #include "framework/data/epoch_order.h"
 #include "framework/data/limits.h"
@@ -36,7 +37,7 @@ void verify_piece(const fs::path& path, const TokenFile& content, const CorpusFi
   if (found == file.pieces[piece]) return;
   throw Error("'" + path.string() + "' is not what was prepared: expected sha256 " +
               file.pieces[piece] + " for the 16 MiB from byte " +
-              with_commas(static_cast<std::int64_t>(piece * kPiece)) + " on, found " + found +
+              grouped(static_cast<std::int64_t>(piece * kPiece)) + " on, found " + found +
               ". Copy it again, or prepare it again with --restart.");
 }
 
@@ -70,8 +71,8 @@ CorpusManifest inspect_corpus(const fs::path& folder) {
     }
     if (static_cast<std::int64_t>(bytes) != file.bytes) {
       throw Error("'" + (folder / name).string() + "' has " +
-                  with_commas(static_cast<std::int64_t>(bytes)) + " bytes; expected " +
-                  with_commas(file.bytes) + ". Copy it again, or prepare it again with --restart.");
+                  grouped(static_cast<std::int64_t>(bytes)) + " bytes; expected " +
+                  grouped(file.bytes) + ". Copy it again, or prepare it again with --restart.");
     }
   }
   return manifest;
@@ -89,7 +90,7 @@ std::vector<std::string> verify_corpus(const fs::path& folder, const CorpusManif
         verify_piece(folder / name, content, file, piece);
       }
     }
-    lines.push_back((folder / name).string() + ", " + with_commas(file.bytes) + " bytes");
+    lines.push_back((folder / name).string() + ", " + grouped(file.bytes) + " bytes");
   }
   return lines;
 }

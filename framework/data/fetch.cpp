@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "framework/core/digest.h"
+#include "framework/core/text.h"
 #include "framework/data/locate.h"
 #include "framework/data/on_demand.h"
 #include "framework/data/part_file.h"
@@ -82,7 +83,7 @@ class Download {
 
   std::string part_problem() const {
     if (part_.size() != file_.bytes) {
-      return "it has " + with_commas(part_.size()) + " bytes; expected " + with_commas(file_.bytes);
+      return "it has " + grouped(part_.size()) + " bytes; expected " + grouped(file_.bytes);
     }
     const std::string found = sha256_file(part_.path());
     if (found == file_.sha256) return {};

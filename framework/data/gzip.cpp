@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::data {
 namespace {
@@ -96,23 +97,23 @@ class Unpacker {
   }
 
   [[noreturn]] void refuse_rest() const {
-    throw Error("'" + file_ + "' has " + with_commas(static_cast<std::int64_t>(left())) +
+    throw Error("'" + file_ + "' has " + grouped(static_cast<std::int64_t>(left())) +
                 " bytes after the end of its gzip data; expected none." + kAgain);
   }
   [[noreturn]] void refuse_short() const {
     throw Error("'" + file_ + "' is cut short: its gzip data do not end within its " +
-                with_commas(static_cast<std::int64_t>(packed_.size())) + " bytes (" +
-                with_commas(static_cast<std::int64_t>(produced_)) + " bytes unpacked)." + kAgain);
+                grouped(static_cast<std::int64_t>(packed_.size())) + " bytes (" +
+                grouped(static_cast<std::int64_t>(produced_)) + " bytes unpacked)." + kAgain);
   }
   [[noreturn]] void refuse_damaged() const {
     throw Error("'" + file_ + "' is damaged: gzip says '" +
                 (stream_.msg ? stream_.msg : "data error") + "' at byte " +
-                with_commas(static_cast<std::int64_t>(position())) + " of " +
-                with_commas(static_cast<std::int64_t>(packed_.size())) + "." + kAgain);
+                grouped(static_cast<std::int64_t>(position())) + " of " +
+                grouped(static_cast<std::int64_t>(packed_.size())) + "." + kAgain);
   }
   [[noreturn]] void refuse_large() const {
     throw Error("'" + file_ + "' unpacks to more than " +
-                with_commas(static_cast<std::int64_t>(limit_)) +
+                grouped(static_cast<std::int64_t>(limit_)) +
                 " bytes, the most expected of it." + kAgain);
   }
 

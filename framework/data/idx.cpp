@@ -1,6 +1,7 @@
 #include "framework/data/idx.h"
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::data {
 namespace {
@@ -64,10 +65,10 @@ class Reader {
     const bool cut = expected > content_.size();
     const std::string announced = expected > INT64_MAX
                                       ? "an impossible number of"
-                                      : with_commas(static_cast<std::int64_t>(expected));
+                                      : grouped(static_cast<std::int64_t>(expected));
     throw Error(file_ + (cut ? " is cut short" : " has bytes after its end") + ": its header (" +
                 shape_text(dimensions) + ") announces " + announced + " bytes, found " +
-                with_commas(static_cast<std::int64_t>(content_.size())) + ". Download it again.");
+                grouped(static_cast<std::int64_t>(content_.size())) + ". Download it again.");
   }
 
   ByteView content_;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "framework/core/paths.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 
 namespace attnlab::data {
@@ -68,7 +69,7 @@ std::string how_to_get_by_hand(const DatasetEntry& entry, const std::string& fol
   std::string text;
   for (const auto& file : entry.files) {
     if (!file.needed) continue;
-    text += "  download " + file.urls.front() + "\n    " + with_commas(file.bytes) +
+    text += "  download " + file.urls.front() + "\n    " + grouped(file.bytes) +
             " bytes, sha256 " + file.sha256 + "\n";
     for (std::size_t i = 1; i < file.urls.size(); ++i) text += "    or " + file.urls[i] + "\n";
   }

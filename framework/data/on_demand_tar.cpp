@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/on_demand.h"
 
 namespace attnlab::data {
@@ -86,8 +87,8 @@ class Tar : public TarStream {
     while (!pull_and_note().empty()) {
     }
     if (content_end_ <= mark) return;
-    throw Error("the tar archive has its end mark at byte " + with_commas(mark) +
-                ", but more follows, up to byte " + with_commas(content_end_) +
+    throw Error("the tar archive has its end mark at byte " + grouped(mark) +
+                ", but more follows, up to byte " + grouped(content_end_) +
                 ": a header there is damaged, or archives were joined. Get the file again and "
                 "compare its checksum with the publisher's; of joined archives name each alone.");
   }
@@ -100,7 +101,7 @@ class Tar : public TarStream {
     rethrow();
     const char* reason = archive_error_string(archive_.get());
     throw Error("the tar archive is damaged or cut short at byte " +
-                with_commas(archive_filter_bytes(archive_.get(), 0)) + ": libarchive says '" +
+                grouped(archive_filter_bytes(archive_.get(), 0)) + ": libarchive says '" +
                 std::string(reason != nullptr ? reason : "unknown error") +
                 "'. Get the file again and compare its checksum with the publisher's.");
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "framework/core/text.h"
 #include "framework/data/on_demand.h"
 
 namespace attnlab::data {
@@ -22,7 +23,7 @@ std::size_t append(char* bytes, std::size_t, std::size_t count, void* user) {
   auto& state = *static_cast<State*>(user);
   const auto& request = state.request;
   if (request.offset + state.received + static_cast<std::int64_t>(count) > request.bytes) {
-    state.failure = "it is longer than the " + with_commas(request.bytes) + " bytes expected";
+    state.failure = "it is longer than the " + grouped(request.bytes) + " bytes expected";
     return 0;
   }
   for (std::size_t done = 0; done < count;) {

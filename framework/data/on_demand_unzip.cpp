@@ -7,6 +7,7 @@
 #include <new>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/on_demand.h"
 
 namespace attnlab::data {
@@ -43,7 +44,7 @@ class Zip {
       if (count == 0) return bytes;
       if (bytes.size() + static_cast<std::size_t>(count) > limit) {
         throw Error(file_ + " unpacks to more than " +
-                    with_commas(static_cast<std::int64_t>(limit)) +
+                    grouped(static_cast<std::int64_t>(limit)) +
                     " bytes, the most expected of it. Delete it and download it again.");
       }
       bytes.insert(bytes.end(), piece, piece + count);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/data/bytes.h"
 
 namespace attnlab::data {
@@ -35,7 +36,7 @@ TokenFile::TokenFile(const std::filesystem::path& file, std::int64_t token_bytes
   tokens_ = status.st_size / token_bytes;
   if (status.st_size % token_bytes != 0) {
     ::munmap(mapped, static_cast<std::size_t>(status.st_size));
-    throw Error("'" + file.string() + "' holds " + with_commas(status.st_size) +
+    throw Error("'" + file.string() + "' holds " + grouped(status.st_size) +
                 " bytes, which are no whole number of tokens of " + std::to_string(token_bytes) +
                 " bytes. Copy it again, or prepare it again with --restart.");
   }

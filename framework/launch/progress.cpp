@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <algorithm>
 
+#include "framework/core/output.h"
+
 namespace attnlab::launch {
 namespace {
 
@@ -27,7 +29,7 @@ class TerminalProgress : public Progress {
   ~TerminalProgress() override { clear(); }
 
   void note(const std::string& line) override {
-    put(fd_, erasure() + line + "\n");
+    put(fd_, erasure() + harmless(line) + "\n");
     drawn_ = 0;
     next_ = 0;
   }
@@ -42,7 +44,7 @@ class TerminalProgress : public Progress {
     }
     lines.push_back(summary_line(board, now));
     std::string text = erasure();
-    for (const auto& line : lines) text += cut(line, columns) + "\n";
+    for (const auto& line : lines) text += cut(harmless(line), columns) + "\n";
     put(fd_, text);
     drawn_ = lines.size();
   }
@@ -72,13 +74,13 @@ class TerminalProgress : public Progress {
 class PlainProgress : public Progress {
  public:
   explicit PlainProgress(int fd) : fd_(fd) {}
-  void note(const std::string& line) override { put(fd_, line + "\n"); }
+  void note(const std::string& line) override { put(fd_, harmless(line) + "\n"); }
 
   void draw(const Board& board, double now) override {
     if (next_ == 0) next_ = now + kPlainEvery;
     if (now < next_) return;
     next_ = now + kPlainEvery;
-    for (const auto& [number, cell] : board.running) put(fd_, "  " + cell_line(cell, now) + "\n");
+    for (const auto& [number, cell] : board.running) put(fd_, "  " + harmless(cell_line(cell, now)) + "\n");
     put(fd_, summary_line(board, now) + "\n");
   }
 

@@ -4,16 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <set>
 
 #include "framework/core/text.h"
-#include "framework/report/caption.h"
 
 namespace attnlab::report {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kMostNotes = 10;
 
 struct Spread {
   double mean = kNan;
@@ -29,42 +32,23 @@ Spread spread_of(const Group& group, const std::string& column) {
   }
   Spread spread;
   if (numbers.empty()) return spread;
-  double sum = 0;
-  for (const double number : numbers) sum += number;
-  spread.mean = sum / static_cast<double>(numbers.size());
-  spread.largest = *std::max_element(numbers.begin(), numbers.end());
+  const auto count = static_cast<double>(numbers.size());
+  spread.mean = std::accumulate(numbers.begin(), numbers.end(), 0.0) / count;
+  spread.largest = *std::ranges::max_element(numbers);
   if (numbers.size() < 2) return spread;
   double squares = 0;
   for (const double number : numbers) squares += (number - spread.mean) * (number - spread.mean);
-  spread.deviation = std::sqrt(squares / static_cast<double>(numbers.size() - 1));
+  spread.deviation = std::sqrt(squares / (count - 1));
   return spread;
 }
 
-store::Value or_null(double number) {
-  return std::isnan(number) ? store::Value{} : store::Value{number};
-}
-
-std::string score_text(const Spread& spread) {
-  if (std::isnan(spread.mean)) return "";
-  if (std::isnan(spread.deviation)) return fmt::format("{:.3f}", spread.mean);
-  return fmt::format("{:.3f} ± {:.3f}", spread.mean, spread.deviation);
-}
-
-bool any(const Group& group, const std::string& column) {
-  return std::any_of(group.runs.begin(), group.runs.end(),
-                     [&](const RunRow& run) { return run.is_true(column); });
-}
-
-/// Distinct texts in order of appearance: "a, b".
-std::string distinct(const Group& group, const std::string& column) {
-  std::vector<std::string> texts;
-  for (const auto& run : group.runs) {
-    const auto text = run.text(column);
-    if (!text.empty() && std::find(texts.begin(), texts.end(), text) == texts.end()) {
-      texts.push_back(text);
-    }
-  }
-  return join(texts, ", ");
+/// Pairs of query and key as a share of dense attention's, which are (T - 1) / 2 keys a query
+/// where a token does not see itself and (T + 1) / 2 where it does. NaN where it is not known. For
+/// a plugin that says so, pairs are the mean over layers, heads and queries in evaluation.
+double share_of_dense(const Group& group) {
+  const auto& run = group.runs[0];
+  const double itself = run.text("causality") == "strict" ? -1 : 1;
+  return spread_of(group, "pairs_per_query").mean * 2 / (run.number("length") + itself);
 }
 
 /// "done", or "done 2, failed 1".
@@ -77,105 +61,228 @@ std::string status_text(const Group& group) {
   return join(parts, ", ");
 }
 
-std::vector<Column> columns_for(const std::string& metric) {
-  auto title = metric.empty() ? std::string("score") : metric;
-  if (title.starts_with("bits_per_")) title = "bits/" + title.substr(9);
-  return {{"attention", Align::left},
-          {"parameters", Align::right, Format::grouped},
-          {"score", Align::right, Format::fixed3, title + " (val)"},
-          {"score_std", Align::right, Format::fixed3, "", true},
-          {"tokens_per_second", Align::right, Format::grouped, "tokens/s"},
-          {"shared", Align::right, Format::yes_no, "", true},
-          {"allocator_peak_bytes", Align::right, Format::bytes, "allocator peak"},
-          {"process_peak_bytes", Align::right, Format::bytes, "process peak"},
-          {"kernel", Align::left, Format::automatic, "what ran"},
-          {"status", Align::left},
-          {"seeds", Align::right, Format::automatic, "", true},
-          {"metric", Align::left, Format::automatic, "", true},
-          {"dataset", Align::left, Format::automatic, "", true}};
+struct Field {
+  Column column;
+  std::function<Cell(const Group&)> cell;
+};
+
+Field largest(Column column) {
+  const auto name = column.name;
+  return {std::move(column), [name](const Group& group) -> Cell {
+            return number_cell(spread_of(group, name).largest);
+          }};
 }
 
-std::vector<Cell> row_for(const Group& group) {
-  const auto score = spread_of(group, "score");
-  const auto speed = spread_of(group, "tokens_per_second").mean;
-  const bool shared = any(group, "shared");
-  Cell tokens{or_null(speed)};
-  if (shared && !std::isnan(speed)) tokens.shown = display(tokens, Format::grouped) + " shared";
-  Cell parameters{or_null(spread_of(group, "parameters").largest)};
-  if (const auto* count = std::get_if<double>(&parameters.value)) {
-    parameters.value = static_cast<std::int64_t>(*count);
+Field words(const char* name, const char* title, bool machine_only) {
+  return {{name, Align::left, Format::automatic, title, machine_only},
+          [name](const Group& group) -> Cell { return {listed(group.runs, name)}; }};
+}
+
+std::vector<Field> fields_for(const Runs& runs) {
+  auto title = runs.empty() ? "" : runs[0].text("metric");
+  for (const auto& run : runs) {
+    if (title.empty()) title = run.text("metric");
   }
-  const auto mark = any(group, "pattern_sees_future") ? " †" : "";
-  return {{group.label, group.label + mark},
-          parameters,
-          {or_null(score.mean), score_text(score)},
-          {or_null(score.deviation)},
-          tokens,
-          {std::int64_t{shared}},
-          {or_null(spread_of(group, "allocator_peak_bytes").largest)},
-          {or_null(spread_of(group, "process_peak_bytes").largest)},
-          {distinct(group, "kernel")},
-          {status_text(group)},
-          {static_cast<std::int64_t>(group.runs.size())},
-          {distinct(group, "metric")},
-          {distinct(group, "dataset")}};
+  if (title.starts_with("bits_per_")) title = "bits/" + title.substr(9);
+  if (title.empty()) title = "score";
+  return {
+      {{"attention", Align::left},
+       [](const Group& group) -> Cell {
+         const char* mark = any_true(group.runs, "pattern_sees_future") ? " †" : "";
+         return {group.label, group.label + mark};
+       }},
+      {{"parameters", Align::right, Format::grouped},
+       [](const Group& group) -> Cell {
+         const double count = spread_of(group, "parameters").largest;
+         if (std::isnan(count)) return {};
+         return {static_cast<std::int64_t>(count)};
+       }},
+      {{"score", Align::right, Format::fixed3, title + " (val)"},
+       [](const Group& group) {
+         const auto score = spread_of(group, "score");
+         const bool several = !std::isnan(score.deviation);
+         return number_cell(score.mean,
+                            several ? fmt::format("{:.3f} ± {:.3f}", score.mean, score.deviation)
+                                    : fmt::format("{:.3f}", score.mean));
+       }},
+      {{"score_std", Align::right, Format::fixed3, "", true},
+       [](const Group& group) { return number_cell(spread_of(group, "score").deviation); }},
+      {{"pairs_share", Align::right, Format::percent, "pairs of dense"},
+       [](const Group& group) { return number_cell(share_of_dense(group)); }},
+      {{"tokens_per_second", Align::right, Format::grouped, "tokens/s"},
+       [](const Group& group) {
+         auto cell = number_cell(spread_of(group, "tokens_per_second").mean);
+         if (!store::is_null(cell.value) && any_true(group.runs, "shared")) {
+           cell.shown = display(cell, Format::grouped) + " shared";
+         }
+         return cell;
+       }},
+      {{"shared", Align::right, Format::yes_no, "", true},
+       [](const Group& group) -> Cell { return {std::int64_t{any_true(group.runs, "shared")}}; }},
+      largest({"allocator_peak_bytes", Align::right, Format::bytes, "allocator peak"}),
+      largest({"process_peak_bytes", Align::right, Format::bytes, "process peak"}),
+      words("kernel", "what ran", false),
+      {{"status", Align::left}, [](const Group& group) -> Cell { return {status_text(group)}; }},
+      {{"seeds", Align::right, Format::automatic, "", true},
+       [](const Group& group) -> Cell { return {static_cast<std::int64_t>(group.runs.size())}; }},
+      words("metric", "", true),
+      words("dataset", "", true),
+      {{"data_digest", Align::left, Format::automatic, "", true},
+       [](const Group& group) -> Cell {
+         const auto& origin = group.runs[0].origin;
+         const auto data = origin.find("data");
+         return data == origin.end() ? Cell{} : Cell{data->second};
+       }}};
 }
 
-/// The floor last, then by score, runs without one behind those with one.
-bool stands_before(const Group& a, const Group& b) {
-  const auto rank = [](const Group& group) {
+/// The floor last, then by score, groups without one behind those with one.
+void sort_by_score(std::vector<Group>& groups) {
+  std::map<std::string, std::tuple<bool, bool, double>> ranks;
+  for (const auto& group : groups) {
     const double mean = spread_of(group, "score").mean;
-    return std::tuple(group.attention == "none", std::isnan(mean), std::isnan(mean) ? 0 : mean);
-  };
-  return rank(a) < rank(b);
+    const bool none = std::isnan(mean);
+    ranks[group.label] = {group.attention == "none", none, none ? 0 : mean};
+  }
+  std::ranges::stable_sort(groups, {}, [&](const Group& group) { return ranks.at(group.label); });
+}
+
+/// "rows differ in engine: 1f2e3d4c (dense, none), 5a6b7c8d (qk_drop)": not only the attention
+/// does. Data and plugin are left out: the one stands in the caption, the other is what varies.
+void add_differences(const std::vector<Group>& groups, std::vector<std::string>& notes) {
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> rows;  // part, value, rows
+  for (const auto& group : groups) {
+    for (const auto& [part, value] : group.runs[0].origin) {
+      if (part != "data" && part != "plugin") rows[part][value].push_back(group.label);
+    }
+  }
+  for (const auto& [part, values] : rows) {
+    if (values.size() < 2) continue;
+    std::vector<std::string> texts;
+    for (const auto& [value, labels] : values) {
+      texts.push_back(short_digest(value) + " (" + listed(labels) + ")");
+    }
+    notes.push_back("rows differ in " + part + ": " + listed(texts));
+  }
+}
+
+/// "dense (run 3) failed: loss is NaN", one note for each reason.
+void add_reasons(const std::vector<Group>& groups, std::vector<std::string>& notes) {
+  std::map<std::string, std::vector<std::string>> runs;  // by " failed: loss is NaN"
+  std::vector<std::string> order;
+  for (const auto& group : groups) {
+    for (const auto& run : group.runs) {
+      if (run.text("status") == "done" || run.text("reason").empty()) continue;
+      const auto reason = " " + run.text("status") + ": " + run.text("reason");
+      auto& names = runs[reason];
+      if (names.empty()) order.push_back(reason);
+      names.push_back(fmt::format("{} (run {})", group.label, run.text("id")));
+    }
+  }
+  const auto shown = std::min(order.size(), kMostNotes);
+  for (const auto& reason : std::span(order).first(shown)) {
+    notes.push_back(listed(runs[reason]) + reason);
+  }
+  if (shown == order.size()) return;
+  notes.push_back(fmt::format("{} more reasons: attnlab runs --status failed,skipped,interrupted",
+                              order.size() - shown));
 }
 
 std::vector<std::string> notes_for(const std::vector<Group>& groups) {
   std::vector<std::string> notes;
   const auto some = [&](const char* column) {
-    return std::any_of(groups.begin(), groups.end(),
-                       [&](const Group& g) { return any(g, column); });
+    return std::ranges::any_of(groups, [&](const Group& g) { return any_true(g.runs, column); });
   };
-  if (some("shared")) notes.push_back("shared: other runs were on the machine meanwhile");
+  if (some("shared")) notes.emplace_back("shared: other runs were on the machine meanwhile");
   if (some("pattern_sees_future")) {
-    notes.push_back(
+    notes.emplace_back(
         "†: which keys a token sees depends on later tokens; their values never reach it");
   }
-  for (const auto& group : groups) {
-    for (const auto& run : group.runs) {
-      const auto status = run.text("status");
-      if (status == "done" || run.text("reason").empty()) continue;
-      notes.push_back(fmt::format("{} (run {}) {}: {}", group.label, run.text("id"), status,
-                                  run.text("reason")));
-    }
-  }
+  add_differences(groups, notes);
+  add_reasons(groups, notes);
   return notes;
+}
+
+/// Two lines. Values that differ between the runs are listed, "?" stands for what none says.
+std::string caption_for(const Runs& runs) {
+  const auto values = [&](const char* column) {
+    const auto text = listed(runs, column);
+    return text.empty() ? "?" : text;
+  };
+  const auto counted = [&](const char* column, const std::string& word) {
+    const auto count = values(column);
+    return count + " " + word + (count == "1" ? "" : "s");
+  };
+  std::set<std::string> digests;
+  for (const auto& run : runs) {
+    const auto data = run.origin.find("data");
+    if (data != run.origin.end()) digests.insert(short_digest(data->second));
+  }
+  const auto digest = listed({digests.begin(), digests.end()});
+  const auto seeds = values("seed");
+  return fmt::format(
+      "data: {}, T = {}{}{}\nmodel: {}, width {}, {}, {} causality; {} steps of {} sequences; "
+      "seed{} {}; {} on {}",
+      data_text(runs), values("length"), digest.empty() ? "" : ", digest ", digest,
+      counted("layers", "layer"), values("width"), counted("heads", "head"), values("causality"),
+      values("steps"), values("batch_size"), seeds.find(',') == std::string::npos ? "" : "s", seeds,
+      values("precision"), values("device"));
+}
+
+/// Few plugins tell it; the others' tables have no empty column for it.
+void hide_where_empty(Table& table, const std::string& name) {
+  const auto column = std::ranges::find(table.columns, name, &Column::name);
+  const auto at = static_cast<std::size_t>(column - table.columns.begin());
+  column->machine_only =
+      std::ranges::all_of(table.rows, [at](const auto& row) { return store::is_null(row[at].value); });
+}
+
+Comparison comparison_of(const Runs& runs) {
+  auto groups = groups_of(runs);
+  sort_by_score(groups);
+  Comparison comparison{caption_for(runs), {}, notes_for(groups)};
+  const auto fields = fields_for(runs);
+  for (const auto& field : fields) comparison.table.columns.push_back(field.column);
+  for (const auto& group : groups) {
+    auto& row = comparison.table.rows.emplace_back();
+    for (const auto& field : fields) row.push_back(field.cell(group));
+  }
+  hide_where_empty(comparison.table, "pairs_share");
+  return comparison;
+}
+
+/// The data sets of which one config met several contents: a path with another corpus behind it.
+std::set<std::string> ambiguous_datasets(const Runs& runs) {
+  std::map<std::string, std::string> content;  // by the config's section
+  std::set<std::string> ambiguous;
+  for (const auto& run : runs) {
+    const auto data = run.origin.find("data");
+    if (data == run.origin.end()) continue;
+    std::string section;
+    for (const auto& [key, value] : run.config) {
+      if (key.starts_with("dataset.")) section += key + "=" + value + "\n";
+    }
+    const auto known = content.emplace(section, data->second).first;
+    if (known->second != data->second) ambiguous.insert(run.text("dataset"));
+  }
+  return ambiguous;
 }
 
 }  // namespace
 
-Comparison comparison_table(const std::vector<RunRow>& runs) {
-  auto groups = groups_of(runs);
-  std::stable_sort(groups.begin(), groups.end(), stands_before);
-  std::string metric;
-  for (const auto& run : runs) {
-    if (metric.empty()) metric = run.text("metric");
-  }
-  Comparison comparison{caption_for(runs), {columns_for(metric), {}}, notes_for(groups)};
-  for (const auto& group : groups) comparison.table.rows.push_back(row_for(group));
-  return comparison;
-}
-
 std::vector<Comparison> compare(const store::Reader& reader, const std::string& study) {
+  auto runs = runs_of_study(reader, study);
+  const auto ambiguous = ambiguous_datasets(runs);
   std::vector<std::string> order;
-  std::map<std::string, std::vector<RunRow>> by_dataset;
-  for (auto& run : runs_of_study(reader, study)) {
-    auto& runs = by_dataset[run.text("dataset")];
-    if (runs.empty()) order.push_back(run.text("dataset"));
-    runs.push_back(std::move(run));
+  std::map<std::string, Runs> tables;
+  for (auto& run : runs) {
+    auto key = run.text("dataset");
+    if (ambiguous.contains(key)) key += "\n" + run.origin["data"];
+    auto& rows = tables[key];
+    if (rows.empty()) order.push_back(key);
+    rows.push_back(std::move(run));
   }
   std::vector<Comparison> comparisons;
-  for (const auto& dataset : order) comparisons.push_back(comparison_table(by_dataset[dataset]));
+  for (const auto& key : order) comparisons.push_back(comparison_of(tables[key]));
   return comparisons;
 }
 

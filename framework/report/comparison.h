@@ -15,13 +15,15 @@ namespace attnlab::report {
 struct Comparison {
   std::string caption;  // data (synthetic or prefix where so), model, recipe, seeds
   Table table;
-  std::vector<std::string> notes;  // what the marks mean, why runs failed or were skipped
+  std::vector<std::string> notes;  // what the marks mean, what rows differ in besides their config,
+                                   // why runs failed or were skipped
 };
 
-/// One comparison per data set, best validation metric first, `none` last.
+/// One comparison per data set, best validation metric first, `none` last. A data set of which one
+/// config was run on several contents is one comparison for each content. Throws Error as
+/// runs_of_study() does.
 [[nodiscard]] std::vector<Comparison> compare(const store::Reader& reader,
                                               const std::string& study);
-[[nodiscard]] Comparison comparison_table(const std::vector<RunRow>& runs);
 
 [[nodiscard]] std::string to_text(const Comparison& comparison);
 [[nodiscard]] std::string to_markdown(const Comparison& comparison);

@@ -1,89 +1,118 @@
 #include "framework/report/curves.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
+#include <cstdio>
 #include <map>
 #include <set>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/report/caption.h"
 #include "framework/report/study.h"
+#include "framework/report/table.h"
 
 namespace attnlab::report {
 namespace {
 
-/// What the seeds of one group had at one step.
-struct AtStep {
+// Bounds of one figure, so that it takes a second whatever the database holds.
+constexpr std::int64_t kMostPoints = 1000;         // of one run ...
+constexpr std::int64_t kMostPointsOfAll = 100'000;  // ... and of all, 50 of a run at least
+constexpr std::int64_t kMostNumbersRead = 4'000'000;
+
+struct AxisNames {
+  const char* name;
+  const char* sql;  // of the piece that begins with the step `first`
+  const char* label;
+};
+#define ATTNLAB_LAST_EVENT \
+  " FROM events WHERE run_id = ?1 AND step < (first / ?3 + 1) * ?3 ORDER BY step DESC LIMIT 1)"
+constexpr AxisNames kAxes[]{
+    {"step", "first", "optimiser step"},
+    {"seconds", "(SELECT train_seconds" ATTNLAB_LAST_EVENT, "training seconds"},
+    {"tokens", "(SELECT tokens_seen" ATTNLAB_LAST_EVENT, "training tokens seen"}};
+#undef ATTNLAB_LAST_EVENT
+
+/// How the numbers of a metric become points: `width` steps make one, of which the first
+/// `numbers` numbers are read. Width 1 is every number.
+struct Pieces {
+  std::int64_t width = 1, numbers = 1;
+};
+
+Pieces pieces_for(const store::Reader& reader, const Runs& runs, std::int64_t key) {
+  std::int64_t most = 0, last = 0;
+  for (const auto& run : runs) {
+    const auto rows = reader
+                          .query("SELECT count, last_step FROM run_last WHERE run_id = ?1 AND "
+                                 "key_id = ?2",
+                                 {run.value("id"), key})
+                          .rows;
+    if (rows.empty()) continue;
+    most = std::max(most, std::get<std::int64_t>(rows[0][0]));
+    last = std::max(last, std::get<std::int64_t>(rows[0][1]));
+  }
+  const auto count = static_cast<std::int64_t>(runs.size());
+  const auto points = std::clamp<std::int64_t>(kMostPointsOfAll / count, 50, kMostPoints);
+  if (most <= points) return {};
+  return {last / points + 1, std::max<std::int64_t>(1, kMostNumbersRead / (points * count))};
+}
+
+/// One row for each piece of a run: x, then mean, smallest, largest, count and how many are NaN as
+/// one text, because a piece must be one range of the index: GROUP BY would sort all numbers.
+std::string sql_for(Axis axis) {
+  return std::string(
+             "WITH RECURSIVE piece (first) AS (SELECT min(step) FROM metrics WHERE run_id = ?1 AND "
+             "key_id = ?2 UNION ALL SELECT (SELECT min(step) FROM metrics WHERE run_id = ?1 AND "
+             "key_id = ?2 AND step >= (first / ?3 + 1) * ?3) FROM piece WHERE first IS NOT NULL) "
+             "SELECT first / ?3, ") +
+         kAxes[static_cast<std::size_t>(axis)].sql +
+         ", (SELECT format('%!.17g %!.17g %!.17g %d', avg(value), min(value), max(value), "
+         "count(*) - count(value)) FROM (SELECT value FROM metrics WHERE run_id = ?1 AND key_id = "
+         "?2 AND step >= first AND step < (first / ?3 + 1) * ?3 ORDER BY step LIMIT ?4)) "
+         "FROM piece WHERE first IS NOT NULL";
+}
+
+/// What the seeds of one group had in one piece.
+struct AtPiece {
   double x = 0, y = 0;  // sums
   double low = INFINITY, high = -INFINITY;
   int count = 0;
+
+  void add(double at, const std::string& text) {
+    double mean = NAN, smallest = NAN, largest = NAN;
+    int unknown = 0;
+    std::sscanf(text.c_str(), "%lf %lf %lf %d", &mean, &smallest, &largest, &unknown);
+    x += at;
+    y += unknown > 0 ? NAN : mean;
+    low = std::min(low, smallest);
+    high = std::max(high, largest);
+    ++count;
+  }
 };
 
-const char* column_of(Axis axis) {
-  switch (axis) {
-    case Axis::seconds:
-      return "train_seconds";
-    case Axis::tokens:
-      return "tokens_seen";
-    case Axis::step:
-      break;
-  }
-  return "step";
-}
-
-const char* label_of(Axis axis) {
-  switch (axis) {
-    case Axis::seconds:
-      return "training seconds";
-    case Axis::tokens:
-      return "training tokens seen";
-    case Axis::step:
-      break;
-  }
-  return "optimiser step";
-}
-
-double number(const store::Value& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
-  if (const auto* real = std::get_if<double>(&value)) return *real;
-  return NAN;
-}
-
-Series series_of(const store::Reader& reader, const Group& group, const std::string& key,
-                 Axis axis) {
-  const std::string sql = std::string("SELECT step, ") + column_of(axis) +
-                          ", value FROM curves WHERE run_id = ?1 AND key = ?2 ORDER BY step";
-  std::map<std::int64_t, AtStep> steps;
+Series series_of(const store::Reader& reader, const Group& group, std::int64_t key,
+                 const std::string& sql, const Pieces& pieces) {
+  std::map<std::int64_t, AtPiece> points;
   for (const auto& run : group.runs) {
-    for (const auto& row : reader.query(sql, {run.value("id"), key}).rows) {
-      auto& at = steps[std::get<std::int64_t>(row[0])];
-      const double y = number(row[2]);
-      at.x += number(row[1]);
-      at.y += y;
-      at.low = std::min(at.low, y);
-      at.high = std::max(at.high, y);
-      ++at.count;
-    }
+    const auto add = [&](const store::Row& row) {
+      points[std::get<std::int64_t>(row[0])].add(number(row[1]), std::get<std::string>(row[2]));
+    };
+    reader.each(sql, {run.value("id"), key, pieces.width, pieces.numbers}, [](const auto&) {}, add);
   }
   Series series{group.label, {}, group.attention == "none"};
-  for (const auto& [step, at] : steps) {
+  for (const auto& [piece, at] : points) {
     series.points.push_back({at.x / at.count, at.y / at.count, at.low, at.high});
   }
   return series;
 }
 
-std::string measure_of(const std::vector<RunRow>& runs) {
+std::string measure_of(const Runs& runs) {
   for (const auto& run : runs) {
     if (const auto metric = run.text("metric"); !metric.empty()) return "val/" + metric;
   }
   return "train/loss";
 }
 
-[[noreturn]] void no_such_key(const store::Reader& reader, const std::vector<RunRow>& runs,
+[[noreturn]] void no_such_key(const store::Reader& reader, const Runs& runs,
                               const std::string& study, const std::string& key) {
   std::set<std::string> keys;
   for (const auto& run : runs) {
@@ -100,9 +129,9 @@ std::string measure_of(const std::vector<RunRow>& runs) {
 }  // namespace
 
 Axis axis_from(const std::string& name) {
-  if (name == "step") return Axis::step;
-  if (name == "seconds") return Axis::seconds;
-  if (name == "tokens") return Axis::tokens;
+  for (std::size_t i = 0; i < std::size(kAxes); ++i) {
+    if (kAxes[i].name == name) return static_cast<Axis>(i);
+  }
   throw Error("unknown axis '" + name + "'; expected step, seconds or tokens", kExitUsage);
 }
 
@@ -110,28 +139,26 @@ Plot curves_plot(const store::Reader& reader, const std::string& study, const st
                  Axis axis) {
   const auto runs = runs_of_study(reader, study);
   const auto chosen = key.empty() ? measure_of(runs) : key;
-  Plot plot{study + ": " + chosen, data_text(runs), label_of(axis), chosen, {}};
-  const auto unit =
-      reader.query("SELECT unit FROM metric_keys WHERE name = ?1 AND unit <> ''", {chosen});
-  if (!unit.rows.empty()) plot.y_label += ", " + std::get<std::string>(unit.rows[0][0]);
+  const auto known = reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {chosen}).rows;
+  if (known.empty()) no_such_key(reader, runs, study, chosen);
+  const auto id = std::get<std::int64_t>(known[0][0]);
+  const auto unit = exact(known[0][1]);
+  const auto pieces = pieces_for(reader, runs, id);
+
+  Plot plot{study + ": " + chosen, data_text(runs), kAxes[static_cast<std::size_t>(axis)].label,
+            unit.empty() ? chosen : chosen + ", " + unit, {}};
+  if (pieces.width > 1) {
+    plot.subtitle += "; a point is the mean of up to " + grouped(pieces.width) +
+                     " steps, the band their range";
+  }
+  const auto sql = sql_for(axis);
   for (const auto& group : groups_of(runs)) {
-    auto series = series_of(reader, group, chosen, axis);
+    auto series = series_of(reader, group, id, sql, pieces);
     if (!series.points.empty()) plot.series.push_back(std::move(series));
   }
   if (plot.series.empty()) no_such_key(reader, runs, study, chosen);
-  std::stable_partition(plot.series.begin(), plot.series.end(),
-                        [](const Series& series) { return !series.is_floor; });
+  std::ranges::stable_partition(plot.series, [](const Series& s) { return !s.is_floor; });
   return plot;
-}
-
-void write_curves_svg(const store::Reader& reader, const std::string& study, const std::string& key,
-                      const std::string& path, Axis axis) {
-  const auto svg = to_svg(curves_plot(reader, study, key, axis));
-  std::ofstream file(path, std::ios::binary);
-  file << svg;
-  if (!file.flush()) {
-    throw Error("cannot write the plot to '" + path + "': " + std::strerror(errno));
-  }
 }
 
 }  // namespace attnlab::report

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "framework/core/text.h"
 #include "framework/report/table.h"
@@ -9,23 +10,25 @@
 namespace attnlab::report {
 namespace {
 
-std::string grouped(double number) {
-  const auto digits = fmt::format("{:.0f}", std::abs(number));
-  std::string text = number < 0 ? "-" : "";
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
 std::string number_text(double number, Format format) {
-  if (!std::isfinite(number)) return std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+  if (!std::isfinite(number)) return exact_number(number);
   switch (format) {
     case Format::grouped:
-      return grouped(number);
+      return std::abs(number) < 1e15 ? grouped(std::llround(number)) : exact_number(number);
     case Format::fixed3:
       return fmt::format("{:.3f}", number);
+    case Format::fixed2:
+      return fmt::format("{:.2f}", number);
+    case Format::times:
+      return fmt::format("{:.2f}x", number);
+    case Format::giga:
+      return fmt::format("{:.1f}", number / 1e9);
+    case Format::milliseconds: {
+      const double ms = number * 1e3;
+      return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0);
+    }
+    case Format::percent:
+      return fmt::format("{:.1f} %", number * 100);
     case Format::bytes:
       return human_bytes(number);
     case Format::duration:
@@ -35,7 +38,8 @@ std::string number_text(double number, Format format) {
     case Format::automatic:
       break;
   }
-  const bool whole = number == std::trunc(number) && std::abs(number) < 1e15;
+  const double size = std::abs(number);
+  const bool whole = size < 1e15 && (size >= 1e5 || number == std::trunc(number));
   return whole ? fmt::format("{:.0f}", number) : fmt::format("{:.5g}", number);
 }
 
@@ -49,14 +53,31 @@ Format format_of(const std::string& name) {
 
 }  // namespace
 
+double number(const store::Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+  const auto* real = std::get_if<double>(&value);
+  return real ? *real : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::string exact(const store::Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
+  if (const auto* real = std::get_if<double>(&value)) return exact_number(*real);
+  const auto* text = std::get_if<std::string>(&value);
+  return text ? *text : "";
+}
+
+Cell number_cell(double number, std::string shown) {
+  if (std::isnan(number)) return {};
+  return {number, std::move(shown)};
+}
+
 std::string display(const Cell& cell, Format format) {
   if (!cell.shown.empty()) return cell.shown;
-  if (const auto* text = std::get_if<std::string>(&cell.value)) return *text;
-  if (const auto* real = std::get_if<double>(&cell.value)) return number_text(*real, format);
-  const auto* integer = std::get_if<std::int64_t>(&cell.value);
-  if (!integer) return "";
-  if (format == Format::automatic || format == Format::fixed3) return std::to_string(*integer);
-  return number_text(static_cast<double>(*integer), format);
+  const bool whole = std::holds_alternative<std::int64_t>(cell.value);
+  const bool plain = format == Format::automatic || format == Format::fixed3;
+  const double value = number(cell.value);
+  const bool is_number = whole || std::holds_alternative<double>(cell.value);
+  return !is_number || (whole && plain) ? exact(cell.value) : number_text(value, format);
 }
 
 Table table_from(const store::Answer& answer) {

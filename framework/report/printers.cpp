@@ -1,18 +1,18 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "framework/core/text.h"
+#include "framework/core/output.h"
 #include "framework/report/table.h"
 
 namespace attnlab::report {
 namespace {
 
-/// One line, at most `widest` characters; control characters become blanks.
-std::string cut(std::string text, std::size_t widest) {
-  for (auto& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
+/// One harmless line, at most `widest` characters.
+std::string cut(const std::string& whole, std::size_t widest) {
+  std::string text = harmless(whole);
+  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\t'; }, ' ');
   if (shown_width(text) <= widest) return text;
   std::size_t end = 0;
   for (std::size_t shown = 0; end < text.size(); ++end) {
@@ -32,15 +32,17 @@ std::string without_trailing_blanks(std::string line) {
   return line;
 }
 
-std::string exact(const store::Value& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
-  if (const auto* real = std::get_if<double>(&value)) return exact_number(*real);
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return "";
+bool reads_as_number(const std::string& text) {
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return end == text.c_str() + text.size();
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+std::string csv_field(const store::Value& value) {
+  auto text = harmless(exact(value));
+  const bool formula = !text.empty() && std::string_view("=+-@\t").find(text[0]) != std::string::npos;
+  if (formula && !reads_as_number(text)) text.insert(0, "'");
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
   return quoted + "\"";
@@ -77,7 +79,7 @@ Displayed displayed(const Table& table, std::size_t widest) {
   Displayed shown{{{}}, {}};
   for (const auto& column : table.columns) {
     if (column.machine_only) continue;
-    shown.lines[0].push_back(column.title.empty() ? column.name : column.title);
+    shown.lines[0].push_back(cut(column.title.empty() ? column.name : column.title, widest));
     shown.aligns.push_back(column.align);
   }
   for (const auto& row : table.rows) {
@@ -133,20 +135,15 @@ std::string to_markdown(const Table& table) {
   return text;
 }
 
-std::string csv_line(const std::vector<std::string>& fields) {
-  std::string line;
-  for (std::size_t i = 0; i < fields.size(); ++i) line += (i > 0 ? "," : "") + csv_field(fields[i]);
-  return line + "\r\n";
-}
-
 std::string csv_line(const store::Row& row) {
-  std::vector<std::string> fields;
-  for (const auto& value : row) fields.push_back(exact(value));
-  return csv_line(fields);
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) line += (i > 0 ? "," : "") + csv_field(row[i]);
+  return line + "\n";
 }
 
 std::string to_csv(const Table& table) {
-  std::string text = csv_line(names_of(table));
+  const auto names = names_of(table);
+  std::string text = csv_line({names.begin(), names.end()});
   for (const auto& row : table.rows) text += csv_line(values_of(row));
   return text;
 }

@@ -1,84 +1,94 @@
 #include "framework/report/study.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <set>
+#include <unordered_map>
 
+#include "framework/config/resolve.h"
 #include "framework/core/error.h"
+#include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/report/table.h"
 
 namespace attnlab::report {
 namespace {
 
-using Config = std::map<std::string, std::string>;
+using Texts = std::map<std::string, std::string>;
 
-constexpr char kNewestCells[] = R"(
-SELECT * FROM runs WHERE id IN (
-  SELECT max(id) FROM run_attempts WHERE fingerprint IN (
-    SELECT fingerprint FROM study_runs JOIN run_attempts ON run_attempts.id = run_id
-    WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1) AND kind = 'train')
-  GROUP BY fingerprint)
-ORDER BY id)";
+/// The newest attempt at every cell of the study ?1.
+const std::string kCells =
+    "WITH cells AS (SELECT max(id) AS id FROM run_attempts WHERE fingerprint IN ("
+    "SELECT fingerprint FROM study_runs JOIN run_attempts ON run_attempts.id = run_id "
+    "WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1) AND kind = 'train') "
+    "GROUP BY fingerprint) ";
+const std::string kRows = kCells + "SELECT * FROM runs WHERE id IN cells ORDER BY id";
+const std::string kTexts =
+    kCells +
+    "SELECT id, 0, key, value FROM cells JOIN configs ON run_id = id UNION ALL "
+    "SELECT a.id, 1, parts.key, parts.value FROM cells JOIN run_attempts AS a USING (id), "
+    "json_each(a.fingerprint_parts) AS parts WHERE parts.key <> 'config'";
 
-/// Keys that change no result, and the seed, over which a group averages.
-bool tells_groups_apart(const std::string& key) {
-  static const std::set<std::string> ignored{"seed", "study", "dataset.path", "train.log_every"};
-  return !ignored.contains(key);
+void add_texts(const store::Reader& reader, const std::string& study, Runs& runs) {
+  std::unordered_map<std::int64_t, RunRow*> by_id;
+  for (auto& run : runs) by_id[std::get<std::int64_t>(run.value("id"))] = &run;
+  const auto cosmetic = config::cosmetic_keys();
+  reader.each(
+      kTexts, {study}, [](const auto&) {},
+      [&](const store::Row& row) {
+        const auto run = by_id.find(std::get<std::int64_t>(row[0]));
+        const auto& key = std::get<std::string>(row[2]);
+        const bool shown = std::ranges::find(cosmetic, key) == cosmetic.end();
+        if (run == by_id.end() || !shown) return;  // a grid may add attempts meanwhile
+        auto& texts = number(row[1]) == 0 ? run->second->config : run->second->origin;
+        texts[key] = exact(row[3]);
+      });
 }
 
-Config config_of(const store::Reader& reader, const store::Value& run_id) {
-  Config config;
-  const auto answer = reader.query("SELECT key, value FROM configs WHERE run_id = ?1", {run_id});
-  for (const auto& row : answer.rows) {
-    config[std::get<std::string>(row[0])] = display({row[1]}, Format::automatic);
+void append(std::string& key, const Texts& texts, const std::string& without = {}) {
+  for (const auto& [name, text] : texts) {
+    if (name != without) ((key += name) += '\0') += text + '\n';
   }
-  return config;
 }
 
-Config group_key(const RunRow& run) {
-  Config key;
-  for (const auto& [name, value] : run.config) {
-    if (tells_groups_apart(name)) key[name] = value;
-  }
-  return key;
-}
-
-/// A cell whose fingerprint changed (new code, new data) counts once, by its newest run.
-std::vector<RunRow> newest_per_config(const std::vector<RunRow>& runs) {
-  std::map<Config, std::size_t> newest;
+/// A cell whose code or device changed counts once, by its newest run.
+Runs newest_per_config(Runs runs) {
+  std::unordered_map<std::string, std::size_t> newest;
+  std::vector<std::string> keys;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    auto key = group_key(runs[i]);
-    key["seed"] = runs[i].text("seed");
+    auto& key = keys.emplace_back();
+    append(key, runs[i].config);
+    if (const auto data = runs[i].origin.find("data"); data != runs[i].origin.end()) {
+      key += data->second;
+    }
     newest[key] = i;
   }
-  std::set<std::size_t> kept;
-  for (const auto& [key, index] : newest) kept.insert(index);
-  std::vector<RunRow> out;
-  for (const auto index : kept) out.push_back(runs[index]);
-  return out;
+  Runs kept;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (newest[keys[i]] == i) kept.push_back(std::move(runs[i]));
+  }
+  return kept;
 }
 
-/// "attention.buckets" -> "buckets", where the group's own section is meant.
-std::string short_key(const std::string& key) {
-  return key.starts_with("attention.") ? key.substr(10) : key;
-}
-
-/// Names what sets a group apart from the others of the same attention.
-void label(std::vector<Group>& groups, const std::vector<Config>& keys) {
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    groups[i].label = groups[i].attention;
-    for (const auto& [name, value] : keys[i]) {
-      bool varies = false;
-      for (std::size_t j = 0; j < groups.size(); ++j) {
-        const auto other = keys[j].find(name);
-        varies |= groups[j].attention == groups[i].attention &&
-                  (other == keys[j].end() || other->second != value);
-      }
-      if (varies) groups[i].label += " " + short_key(name) + "=" + value;
+/// Adds to each label what only some of these groups have: " buckets=16".
+void tell_apart(const std::vector<Group*>& groups, Texts RunRow::* texts) {
+  std::map<std::string, std::map<std::string, std::size_t>> seen;  // key, value, groups
+  for (const auto* group : groups) {
+    for (const auto& [key, value] : group->runs[0].*texts) ++seen[key][value];
+  }
+  for (auto* group : groups) {
+    for (const auto& [key, value] : group->runs[0].*texts) {
+      if (key == "seed" || seen[key][value] == groups.size()) continue;
+      const bool own = key.starts_with("attention.");
+      group->label += " " + (own ? key.substr(10) : key) + "=" + short_digest(value);
     }
   }
+}
+
+std::map<std::string, std::vector<Group*>> by(std::string Group::* text,
+                                              std::vector<Group>& groups) {
+  std::map<std::string, std::vector<Group*>> found;
+  for (auto& group : groups) found[group.*text].push_back(&group);
+  return found;
 }
 
 }  // namespace
@@ -89,54 +99,90 @@ const store::Value& RunRow::value(const std::string& column) const {
   return found == values.end() ? none : found->second;
 }
 
-std::string RunRow::text(const std::string& column) const {
-  return display({value(column)}, Format::automatic);
-}
+std::string RunRow::text(const std::string& column) const { return exact(value(column)); }
 
-double RunRow::number(const std::string& column) const {
-  const auto& found = value(column);
-  if (const auto* integer = std::get_if<std::int64_t>(&found)) return static_cast<double>(*integer);
-  if (const auto* real = std::get_if<double>(&found)) return *real;
-  return std::numeric_limits<double>::quiet_NaN();
-}
+double RunRow::number(const std::string& column) const { return report::number(value(column)); }
 
 bool RunRow::is_true(const std::string& column) const { return number(column) == 1; }
 
-std::vector<RunRow> runs_of_study(const store::Reader& reader, const std::string& study) {
-  std::vector<RunRow> runs;
-  const auto answer = reader.query(kNewestCells, {study});
+Runs runs_of_study(const store::Reader& reader, const std::string& study) {
+  Runs runs;
+  const auto answer = reader.query(kRows, {study});
   for (const auto& row : answer.rows) {
     auto& run = runs.emplace_back();
     for (std::size_t i = 0; i < row.size(); ++i) run.values[answer.columns[i]] = row[i];
-    run.config = config_of(reader, run.value("id"));
   }
-  if (!runs.empty()) return newest_per_config(runs);
-  std::vector<std::string> studies;
-  for (const auto& row : reader.query("SELECT name FROM studies ORDER BY name").rows) {
-    studies.push_back(std::get<std::string>(row[0]));
+  if (!runs.empty()) {
+    add_texts(reader, study, runs);
+    return newest_per_config(std::move(runs));
   }
-  if (std::ranges::find(studies, study) != studies.end()) {
-    throw Error("the study '" + study + "' holds no training runs; its timings: attnlab query " +
-                "\"select * from timings where study = '" + study + "'\"");
-  }
-  throw Error("there is no study '" + study + "' in the database." + did_you_mean(study, studies));
+  require_study(reader, study);
+  const auto literal = "'" + join(split(study, '\''), "''") + "'";
+  throw Error("the study '" + study + "' holds no training runs; its timings: attnlab query " +
+              shell_quoted("select * from timings where study = " + literal));
 }
 
-std::vector<Group> groups_of(const std::vector<RunRow>& runs) {
-  std::vector<Group> groups;
-  std::vector<Config> keys;
-  for (const auto& run : runs) {
-    const auto key = group_key(run);
-    std::size_t at = 0;
-    while (at < keys.size() && keys[at] != key) ++at;
-    if (at == keys.size()) {
-      keys.push_back(key);
-      groups.push_back({"", run.text("attention"), {}});
-    }
-    groups[at].runs.push_back(run);
+void require_study(const store::Reader& reader, const std::string& study) {
+  std::vector<std::string> names;
+  for (const auto& row : reader.query("SELECT name FROM studies ORDER BY name").rows) {
+    names.push_back(std::get<std::string>(row[0]));
   }
-  label(groups, keys);
+  if (std::ranges::find(names, study) != names.end()) return;
+  throw Error("there is no study '" + study + "' in the database." + did_you_mean(study, names));
+}
+
+std::vector<Group> groups_of(Runs runs) {
+  std::vector<Group> groups;
+  std::unordered_map<std::string, std::size_t> known;
+  for (auto& run : runs) {
+    std::string key;
+    append(key, run.config, "seed");
+    append(key, run.origin);
+    const auto [at, is_new] = known.emplace(key, groups.size());
+    if (is_new) groups.push_back({run.text("attention"), run.text("attention"), {}});
+    groups[at->second].runs.push_back(std::move(run));
+  }
+  for (const auto& [name, same] : by(&Group::attention, groups)) tell_apart(same, &RunRow::config);
+  for (const auto& [name, same] : by(&Group::label, groups)) tell_apart(same, &RunRow::origin);
   return groups;
+}
+
+std::string short_digest(const std::string& text) {
+  const bool digest = text.size() >= 32 &&
+                      text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return digest ? text.substr(0, 8) : text;
+}
+
+std::string listed(const std::vector<std::string>& texts) {
+  if (texts.size() <= 6) return join(texts, ", ");
+  const auto more = grouped(static_cast<std::int64_t>(texts.size() - 5));
+  return join(std::span(texts).first(5), ", ") + " and " + more + " more";
+}
+
+std::string listed(const Runs& runs, const std::string& column) {
+  std::vector<std::string> texts;
+  std::set<std::string> seen{""};
+  for (const auto& run : runs) {
+    if (const auto text = run.text(column); seen.insert(text).second) texts.push_back(text);
+  }
+  return listed(texts);
+}
+
+bool any_true(const Runs& runs, const std::string& column) {
+  return std::ranges::any_of(runs, [&](const RunRow& run) { return run.is_true(column); });
+}
+
+std::string data_text(const Runs& runs) {
+  auto text = listed(runs, "data");
+  if (text.empty()) text = listed(runs, "dataset");
+  if (text.empty()) text = "?";
+  std::vector<std::string> marks;
+  const auto mark = [&](const char* column, const std::string& word) {
+    if (any_true(runs, column) && text.find(word) == std::string::npos) marks.push_back(word);
+  };
+  mark("data_synthetic", "synthetic");
+  mark("data_partial", "prefix");
+  return marks.empty() ? text : text + " (" + join(marks, ", ") + ")";
 }
 
 std::string newest_study(const store::Reader& reader) {

@@ -1,4 +1,5 @@
-/// study.h: the runs of a study as groups that differ in more than their seed.
+/// study.h: the runs of a study as groups that differ in nothing but their seed.
+///   Functions are pure but for the Reader, which belongs to one thread.
 #pragma once
 
 #include <map>
@@ -9,31 +10,50 @@
 
 namespace attnlab::report {
 
-/// One run: its row of the view `runs`, and its flattened config.
+/// One run.
 struct RunRow {
-  std::map<std::string, store::Value> values;
-  std::map<std::string, std::string> config;
+  std::map<std::string, store::Value> values;  // its row of the view `runs`
+  std::map<std::string, std::string> config;   // flattened, without keys that change no result
+  std::map<std::string, std::string> origin;   // its fingerprint's parts but the config: data, ...
 
   [[nodiscard]] const store::Value& value(const std::string& column) const;
   [[nodiscard]] std::string text(const std::string& column) const;  // "" for NULL
   [[nodiscard]] double number(const std::string& column) const;     // NaN for NULL
   [[nodiscard]] bool is_true(const std::string& column) const;
 };
+using Runs = std::vector<RunRow>;
 
-/// Runs with the same config up to the seed.
+/// Runs of equal config and equal origin up to the seed: a mean over them mixes no data, code or
+/// device.
 struct Group {
-  std::string label;      // "hash_sparse", or "hash_sparse buckets=16" where buckets vary
+  std::string label;      // "hash_sparse", or "hash_sparse buckets=16" where buckets vary; where the
+                          // config alone tells two apart not, also what does: "dense data=1f2e3d4c"
   std::string attention;  // "hash_sparse"
-  std::vector<RunRow> runs;
+  Runs runs;
 };
 
 /// Every cell that the study ever asked for, each by its newest attempt, also where another study
-/// had run it before. Throws Error naming the studies that exist when there is no such study.
-[[nodiscard]] std::vector<RunRow> runs_of_study(const store::Reader& reader,
-                                                const std::string& study);
+/// had run it before. A cell that was run again with other code counts once, by its newest run; on
+/// other data it is another cell. Throws Error where there is no such study, or none of its runs trained.
+[[nodiscard]] Runs runs_of_study(const store::Reader& reader, const std::string& study);
 
-/// In order of first appearance.
-[[nodiscard]] std::vector<Group> groups_of(const std::vector<RunRow>& runs);
+/// Throws Error with the nearest names when there is no such study.
+void require_study(const store::Reader& reader, const std::string& study);
+
+/// In order of first appearance; in n log n.
+[[nodiscard]] std::vector<Group> groups_of(Runs runs);
+
+/// "1f2e3d4c" of a digest; what is none stays whole.
+[[nodiscard]] std::string short_digest(const std::string& text);
+
+/// The distinct texts of a column in order of appearance, "" left out: "0, 1, 2". Of more than six
+/// the first five: "0, 1, 2, 3, 4 and 1,995 more".
+[[nodiscard]] std::string listed(const Runs& runs, const std::string& column);
+[[nodiscard]] std::string listed(const std::vector<std::string>& texts);
+[[nodiscard]] bool any_true(const Runs& runs, const std::string& column);
+
+/// The data set in words, never silent about generated or partial data: "digits (synthetic)".
+[[nodiscard]] std::string data_text(const Runs& runs);
 
 /// The study with the newest run. Throws Error when nothing was run yet.
 [[nodiscard]] std::string newest_study(const store::Reader& reader);

@@ -4,8 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <fstream>
 #include <limits>
+
+#include "framework/core/error.h"
+#include "framework/core/output.h"
 
 namespace attnlab::report {
 namespace {
@@ -48,17 +54,10 @@ struct Extent {
 
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
+  for (const char c : harmless(text)) {
+    const char* name = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : nullptr;
+    if (name == nullptr && c == '"') name = "&quot;";
+    out += name != nullptr ? name : std::string(1, c);
   }
   return out;
 }
@@ -98,15 +97,18 @@ std::string line_path(const Series& series, const Scale& x, const Scale& y) {
 
 /// The band's outline: forth along the upper border, back along the lower one.
 std::string band_path(const Series& series, const Scale& x, const Scale& y) {
-  std::string forth, back;
+  std::string forth;
+  std::vector<std::string> back;
   bool any = false;
   for (const auto& point : series.points) {
     if (!drawable(point) || !std::isfinite(point.low) || !std::isfinite(point.high)) continue;
     any |= point.high > point.low;
     forth += fmt::format("{}{:.1f} {:.1f}", forth.empty() ? "M" : "L", x(point.x), y(point.high));
-    back = fmt::format("L{:.1f} {:.1f}", x(point.x), y(point.low)) + back;
+    back.push_back(fmt::format("L{:.1f} {:.1f}", x(point.x), y(point.low)));
   }
-  return any ? forth + back + "Z" : "";
+  if (!any) return "";
+  for (auto at = back.rbegin(); at != back.rend(); ++at) forth += *at;
+  return forth + "Z";
 }
 
 struct Stroke {
@@ -241,6 +243,14 @@ std::string to_svg(const Plot& plot) {
   for (std::size_t i = 0; i < plot.series.size(); ++i)
     svg += draw(plot.series[i], strokes[i], x, y);
   return svg + legend(plot.series, strokes) + "</svg>\n";
+}
+
+void write_svg(const Plot& plot, const std::string& path) {
+  std::ofstream file(path, std::ios::binary);
+  file << to_svg(plot);
+  if (!file.flush()) {
+    throw Error("cannot write the figure '" + path + "': " + std::strerror(errno));
+  }
 }
 
 }  // namespace attnlab::report

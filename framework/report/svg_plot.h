@@ -1,5 +1,5 @@
 /// svg_plot.h: lines over two axes as one SVG file: no scripts, no fonts of its own.
-///   Colours are Okabe & Ito's (2008), told apart with any common colour blindness; after seven
+///   Pure functions but for the file; drawing throws nothing. Colours are Okabe & Ito's (2008), told apart with any common colour blindness; after seven
 ///   lines dashes tell them apart too.
 #pragma once
 
@@ -28,6 +28,8 @@ struct Plot {
 };
 
 [[nodiscard]] std::string to_svg(const Plot& plot);
+/// Throws Error when the file cannot be written.
+void write_svg(const Plot& plot, const std::string& path);
 
 /// Round numbers (1, 2 or 5 times a power of ten apart) that cover [low, high], about `count` of
 /// them. At least two, also where low == high.

@@ -48,11 +48,23 @@ TEST(Text, writes_sizes_durations_and_counts_for_people) {
   EXPECT_EQ(human_count(12300), "12.3k");
 }
 
+TEST(Text, groups_digits_by_three) {
+  const std::pair<std::int64_t, const char*> cases[]{
+      {0, "0"}, {999, "999"}, {1000, "1,000"}, {-123456, "-123,456"}, {36445475, "36,445,475"},
+      {INT64_MIN, "-9,223,372,036,854,775,808"}};
+  for (const auto& [number, text] : cases) EXPECT_EQ(grouped(number), text);
+}
+
 TEST(Text, writes_numbers_that_read_back_as_the_same) {
-  for (const double value : {0.001, 1e-5, 0.1 + 0.2, 1e300, -0.0, 5e-324}) {
-    EXPECT_EQ(std::strtod(exact_number(value).c_str(), nullptr), value);
+  const std::pair<double, const char*> cases[]{
+      {0.001, "0.001"},   {0.0003, "0.0003"},    {0.0001, "0.0001"}, {1e-5, "1e-05"},
+      {1e5, "100000"},    {123456.5, "123456.5"}, {1e15, "1000000000000000"},
+      {1e16, "1e+16"},    {1e300, "1e+300"},     {-0.0, "-0"},       {5e-324, "5e-324"},
+      {0.1 + 0.2, "0.30000000000000004"}, {INFINITY, "inf"}, {-INFINITY, "-inf"}};
+  for (const auto& [number, text] : cases) {
+    EXPECT_EQ(exact_number(number), text);
+    EXPECT_EQ(std::strtod(text, nullptr), number);
   }
-  EXPECT_EQ(exact_number(0.001), "0.001");
   EXPECT_EQ(exact_number(std::nan("")), "nan");
 }
 

@@ -40,13 +40,5 @@ TEST(DrawTrainingBatch, draws_the_same_on_every_machine) {
   EXPECT_EQ(indices(0, 0, 4), (std::vector<std::int64_t>{944, 493, 211, 511}));
 }
 
-TEST(WithCommas, groups_by_three) {
-  EXPECT_EQ(with_commas(0), "0");
-  EXPECT_EQ(with_commas(999), "999");
-  EXPECT_EQ(with_commas(1000), "1,000");
-  EXPECT_EQ(with_commas(-123456), "-123,456");
-  EXPECT_EQ(with_commas(36445475), "36,445,475");
-}
-
 }  // namespace
 }  // namespace attnlab::data

@@ -118,7 +118,7 @@ class Bench(lab.Lab):
         for words in (["attention=nothing"], ["model.heads=0"], ["attention=none", "seed=x"]):
             refusal(*words, code=1)
         self.assertEqual(os.listdir(self.folder), [])  # what is wrong leaves nothing behind
-        self.assertIn("there is no benchmark 'atention'. Did you mean 'attention'",
+        self.assertIn("unknown kind 'atention' of 'attnlab bench'. Did you mean 'attention'",
                       self.run_command([lab.ATTNLAB, "bench", "atention"], 2).stderr)
         self.assertIn("reshape.segments=16 does not divide T = 30",
                       self.bench("--quiet", "--lengths", "30", "attention=reshape", code=3).stdout)

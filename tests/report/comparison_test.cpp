@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/report/study_support.h"
 
 namespace attnlab::report {
@@ -18,6 +20,11 @@ constexpr char kHash16[] = R"({"name":"hash_sparse","buckets":16})";
 class Comparing : public testing::Test {
  protected:
   [[nodiscard]] Comparison compared() const { return compare(store::Reader(path_), "demo").at(0); }
+  [[nodiscard]] store::Value value(std::size_t row, const std::string& name) const {
+    const auto table = compared().table;
+    const auto column = std::ranges::find(table.columns, name, &Column::name);
+    return table.rows.at(row).at(static_cast<std::size_t>(column - table.columns.begin())).value;
+  }
   [[nodiscard]] std::vector<std::string> labels() const {
     std::vector<std::string> labels;
     for (const auto& row : compared().table.rows) {
@@ -111,10 +118,108 @@ TEST_F(Comparing, a_description_that_says_so_itself_is_not_doubled) {
 TEST_F(Comparing, a_cell_run_again_with_new_code_counts_once) {
   add_run(store_, {kDense, 0, 1.9}, "demo", "old code");
   add_run(store_, {kDense, 0, 1.1}, "demo", "new code");
-  const auto table = compared().table;
-  ASSERT_EQ(table.rows.size(), 1u);
-  EXPECT_EQ(std::get<double>(table.rows[0][2].value), 1.1);
-  EXPECT_EQ(std::get<std::int64_t>(table.rows[0][10].value), 1) << "seeds";
+  ASSERT_EQ(labels(), std::vector<std::string>{"dense"});
+  EXPECT_EQ(std::get<double>(value(0, "score")), 1.1);
+  EXPECT_EQ(std::get<std::int64_t>(value(0, "seeds")), 1);
+}
+
+// One config on three corpora: dataset.path is cosmetic, what lies there is not.
+TEST_F(Comparing, corpora_are_never_mixed) {
+  const std::string digests[]{std::string(64, 'a'), std::string(64, 'b'), std::string(64, 'c')};
+  for (const bool same_seed : {true, false}) {
+    const std::string study = same_seed ? "one seed" : "three seeds";
+    for (int i = 0; i < 3; ++i) {
+      Seeded run{kDense, same_seed ? 0 : i, 100.0 * (i + 1)};
+      run.path = std::string("/data/") + static_cast<char>('A' + i);
+      run.parts = R"({"data":")" + digests[i] + R"("})";
+      add_run(store_, run, study);
+    }
+    const auto comparisons = compare(store::Reader(path_), study);
+    ASSERT_EQ(comparisons.size(), 3U) << study;
+    for (std::size_t i = 0; i < 3; ++i) {
+      ASSERT_EQ(comparisons[i].table.rows.size(), 1U);
+      EXPECT_EQ(std::get<double>(comparisons[i].table.rows[0][2].value), 100.0 * (i + 1.0));
+      EXPECT_THAT(comparisons[i].caption, HasSubstr(", digest " + digests[i].substr(0, 8) + "\n"));
+    }
+    EXPECT_THAT(groups_of(runs_of_study(store::Reader(path_), study)),
+                testing::Contains(testing::Field(&Group::label, "dense data=bbbbbbbb")));
+  }
+}
+
+// Digests that a config explains, as those of generated data of two lengths do, part no table.
+TEST_F(Comparing, a_digest_that_follows_from_the_config_parts_no_table) {
+  add_run(store_, {.attention = kDense, .dataset = "copy", .parts = R"({"data":"x"})"});
+  add_run(store_, {.attention = kNone, .dataset = "copy", .parts = R"({"data":"x"})"});
+  EXPECT_THAT(labels(), ElementsAre("dense", "none"));
+}
+
+TEST_F(Comparing, a_mean_is_over_equal_code_and_device) {
+  for (const char* part : {"engine", "plugin", "compiler", "torch", "device"}) {
+    const std::string study = part;
+    const auto parts = [&](const char* value) {
+      return R"({"config":"any","data":"d",")" + study + R"(":")" + value + R"("})";
+    };
+    add_run(store_, {.attention = kDense, .seed = 0, .score = 1, .parts = parts("x")}, study);
+    add_run(store_, {.attention = kDense, .seed = 1, .score = 2, .parts = parts("y")}, study);
+    add_run(store_, {.attention = kNone, .seed = 0, .score = 3, .parts = parts("y")}, study);
+    const auto comparison = compare(store::Reader(path_), study).at(0);
+    ASSERT_EQ(comparison.table.rows.size(), 3U) << part;
+    EXPECT_EQ(std::get<std::string>(comparison.table.rows[0][0].value), "dense " + study + "=x");
+    EXPECT_EQ(std::get<std::string>(comparison.table.rows[1][0].value), "dense " + study + "=y");
+    const auto note = "rows differ in " + study + ": x (dense " + study + "=x), y (dense " + study +
+                      "=y, none)";
+    EXPECT_EQ(std::ranges::count(comparison.notes, note), study == "plugin" ? 0 : 1)
+        << testing::PrintToString(comparison.notes);
+  }
+}
+
+TEST_F(Comparing, keys_that_change_nothing_part_no_seeds) {
+  add_run(store_, {kDense, 0, 1.0});
+  add_run(store_, {.attention = kDense, .seed = 1, .score = 2.0, .path = "/elsewhere"});
+  add_run(store_, {.attention = kDense, .seed = 2, .score = 3.0, .log_every = 1});
+  EXPECT_THAT(labels(), ElementsAre("dense"));
+  EXPECT_EQ(std::get<std::int64_t>(value(0, "seeds")), 3);
+  EXPECT_EQ(std::get<double>(value(0, "score")), 2.0);
+}
+
+TEST_F(Comparing, values_that_are_close_stay_apart_and_are_written_out) {
+  add_run(store_, {.attention = kDense, .score = 1, .rate = 0.0003});
+  add_run(store_, {.attention = kDense, .score = 2, .rate = 0.00030000001});
+  EXPECT_THAT(labels(), ElementsAre("dense train.learning_rate=0.0003",
+                                    "dense train.learning_rate=0.00030000001"));
+}
+
+TEST_F(Comparing, pairs_are_a_share_of_those_of_dense) {
+  const auto run = add_run(store_, {kDense, 0, 1.0});
+  const auto half = add_run(store_, {kHash8, 0, 2.0});
+  add_run(store_, {kNone, 0, 3.0});
+  const MetricKey pairs{"attention/pairs_per_query", "keys", Goal::none};
+  store_.add_events(run, {{102, 0, 11, {{pairs, 783.0 / 2}}}});  // strict, T = 784
+  store_.add_events(half, {{102, 0, 11, {{pairs, 783.0 / 4}}}});
+  EXPECT_EQ(std::get<double>(value(0, "pairs_share")), 1);
+  EXPECT_EQ(std::get<double>(value(1, "pairs_share")), 0.5);
+  EXPECT_TRUE(store::is_null(value(2, "pairs_share"))) << "it is not known";
+  EXPECT_THAT(to_text(compared()), testing::ContainsRegex("hash_sparse +123,456 +2.000 +50.0 %"));
+}
+
+// Quadratic work would take hours here.
+TEST(Groups, many_take_no_time) {
+  constexpr int kMany = 20'000;
+  Runs runs(kMany);
+  for (int i = 0; i < kMany; ++i) {
+    runs[static_cast<std::size_t>(i)].values["attention"] = "dense";
+    runs[static_cast<std::size_t>(i)].config = {{"attention.n", std::to_string(i)}, {"k", "v"}};
+  }
+  const auto groups = groups_of(runs);
+  ASSERT_EQ(groups.size(), 20'000U);
+  EXPECT_EQ(groups.back().label, "dense n=19999");
+  EXPECT_EQ(listed(runs, "attention"), "dense");
+}
+
+TEST(Listed, names_a_few_of_many) {
+  const std::vector<std::string> many(1000, "x");
+  EXPECT_EQ(listed({"0", "1", "2", "3", "4", "5"}), "0, 1, 2, 3, 4, 5");
+  EXPECT_EQ(listed(many), "x, x, x, x, x and 995 more");
 }
 
 TEST_F(Comparing, a_study_shows_cells_that_another_study_had_run) {

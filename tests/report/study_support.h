@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "framework/core/text.h"
 #include "tests/store/support.h"
 
 namespace attnlab::report {
@@ -16,14 +17,19 @@ struct Seeded {
   std::string reason = {};
   store::Facts facts = {};
   std::string dataset = "mnist";
+  std::string parts = "{}";  // of the fingerprint: {"data":"...","engine":"..."}
+  std::string path = {};     // where the data lie: changes nothing
+  int log_every = 10;        // as this
+  double rate = 0.001;
 };
 
 inline std::string config_of(const Seeded& run) {
   return R"({"seed":)" + std::to_string(run.seed) + R"(,"device":"cpu","threads":1,"attention":)" +
-         run.attention + R"(,"dataset":{"name":")" + run.dataset +
-         R"(","length":784},"model":{"layers":2,"width":64,"heads":4,"causality":"strict",)" +
-         R"("key_norm":"per_head"},"train":{"steps":100,"batch_size":8,"learning_rate":0.001,)" +
-         R"("precision":"float32"}})";
+         run.attention + R"(,"dataset":{"name":")" + run.dataset + R"(","length":784,"path":")" +
+         run.path + R"("},"model":{"layers":2,"width":64,"heads":4,"causality":"strict",)" +
+         R"("key_norm":"per_head"},"train":{"steps":100,"batch_size":8,"learning_rate":)" +
+         exact_number(run.rate) + R"(,"log_every":)" + std::to_string(run.log_every) +
+         R"(,"precision":"float32"}})";
 }
 
 inline std::int64_t add_run(store::Store& store, const Seeded& run,
@@ -31,7 +37,8 @@ inline std::int64_t add_run(store::Store& store, const Seeded& run,
   const auto config = config_of(run);
   const auto me = store::Owner::of_this_process();
   const auto id =
-      store.claim({study, sha256_hex(config + code), "{}", config, "seed=0"}, me).run_id;
+      store.claim({study, sha256_hex(config + code + run.parts), run.parts, config, "seed=0"}, me)
+          .run_id;
   if (!std::isnan(run.score)) {
     for (const int step : {0, 50, 100}) {
       const double far = 4.0 * (100 - step) / 100;

@@ -94,15 +94,43 @@ TEST_F(Curves, an_unknown_metric_is_refused_with_the_nearest) {
             "no run of study 'demo' has the metric 'val/los'. Did you mean 'val/loss'?");
 }
 
+// 20,000 numbers are a thousand points, none of which leaves out a spike.
+TEST_F(Curves, many_numbers_become_a_thousand_points_with_their_range) {
+  constexpr int kMany = 20'000;
+  const auto run = add_run(store_, {R"({"name":"dense"})", 0, 1.0}, "long");
+  const MetricKey key{"train/loss", "nats", Goal::minimise};
+  std::vector<MetricEvent> events;
+  for (int step = 1000; step < kMany; ++step) {  // behind the steps that add_run() wrote
+    const double value = step == 7'777 ? 50 : step == 8'888 ? INFINITY : 2;
+    events.push_back({step, step * 10, step * 0.5, {{key, step == 19'999 ? NAN : value}}});
+  }
+  store_.add_events(run, events);
+  const auto plot = curves_plot(store::Reader(path_), "long", "train/loss");
+  EXPECT_THAT(plot.subtitle, HasSubstr("a point is the mean of up to 20 steps"));
+  const auto& points = plot.series.at(0).points;
+  EXPECT_EQ(points.size(), 950U);
+  EXPECT_EQ(points[0].x, 1000);
+  EXPECT_EQ(points[0].y, 2);
+  EXPECT_DOUBLE_EQ(points[338].y, 4.4);
+  EXPECT_EQ(points[338].low, 2);
+  EXPECT_EQ(points[338].high, 50);
+  EXPECT_EQ(points[394].high, INFINITY);
+  EXPECT_TRUE(std::isnan(points[949].y)) << "a NaN is a gap";
+  const auto timed = curves_plot(store::Reader(path_), "long", "train/loss", Axis::tokens);
+  EXPECT_EQ(timed.series.at(0).points[0].x, 1019 * 10) << "the last event of its steps";
+}
+
 TEST_F(Curves, the_figure_is_written_or_the_reason_told) {
-  const store::Reader reader(path_);
-  write_curves_svg(reader, "demo", "val/loss", folder_ / "c.svg");
+  const auto plot = curves_plot(store::Reader(path_), "demo", "val/loss");
+  write_svg(plot, folder_ / "c.svg");
   std::stringstream text;
   text << std::ifstream(folder_ / "c.svg").rdbuf();
   EXPECT_THAT(text.str(), testing::EndsWith("</svg>\n"));
   const auto nowhere = folder_ / "none/c.svg";
-  EXPECT_EQ(store::message_of([&] { write_curves_svg(reader, "demo", "", nowhere); }),
-            "cannot write the plot to '" + nowhere + "': No such file or directory");
+  EXPECT_EQ(store::message_of([&] { write_svg(plot, nowhere); }),
+            "cannot write the figure '" + nowhere + "': No such file or directory");
+  EXPECT_EQ(store::message_of([&] { write_svg(plot, "/dev/full"); }),
+            "cannot write the figure '/dev/full': No space left on device");
 }
 
 }  // namespace

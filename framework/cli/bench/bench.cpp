@@ -2,24 +2,22 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iostream>
 
 #include "framework/cli/bench/cells.h"
 #include "framework/cli/bench/tables.h"
-#include "framework/cli/commands.h"
+#include "framework/cli/dispatch.h"
 #include "framework/cli/launch/cells.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
+#include "framework/core/output.h"
 #include "framework/core/paths.h"
-#include "framework/core/text.h"
 #include "framework/launch/launcher.h"
 
 namespace attnlab::cli {
 namespace {
 
-std::string failures(const std::vector<BenchRun>& runs, const launch::LaunchResult& result) {
+std::string failures(const BenchRuns& runs, const launch::LaunchResult& result) {
   std::string lines;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& outcome = result.cells[i];
@@ -32,7 +30,7 @@ std::string failures(const std::vector<BenchRun>& runs, const launch::LaunchResu
 }
 
 // Which lengths were left out, and what was checked before the others were timed.
-std::string fact_lines(const store::Reader& reader, const std::vector<BenchRun>& runs) {
+std::string fact_lines(const store::Reader& reader, const BenchRuns& runs) {
   std::string lines;
   for (const auto& run : runs) {
     for (const auto& row : reader
@@ -46,36 +44,28 @@ std::string fact_lines(const store::Reader& reader, const std::vector<BenchRun>&
   return lines;
 }
 
-void print_for_people(BenchKind kind, const store::Reader& reader,
-                      const std::vector<BenchRun>& runs, const launch::LaunchResult& result,
-                      Form form, const std::string& title) {
-  if (!title.empty()) std::cout << title << "\n";
+void print_for_people(BenchKind kind, const store::Reader& reader, const BenchRuns& runs,
+                      const launch::LaunchResult& result, Form form, const std::string& title) {
+  if (!title.empty()) print(title + "\n");
   for (const auto& run : runs) {
     const auto known = conditions(reader, run);
     if (known.empty()) continue;
-    std::cout << known << "\n";
+    print(known + "\n");
     break;
   }
-  const auto table = timings_table(kind, reader, runs);
-  if (!table.rows.empty()) std::cout << printed(table, form) << "\n";
-  const auto bounds = roofline_table(reader, runs);
-  if (!bounds.rows.empty()) std::cout << printed(bounds, form) << "\n";
-  const auto goals = goals_table(reader, runs);
-  if (!goals.rows.empty()) std::cout << printed(goals, form) << "\n";
-  std::cout << growth_lines(reader, runs) << fact_lines(reader, runs) << failures(runs, result);
+  for (const auto& table : {timings_table(kind, reader, runs), roofline_table(reader, runs),
+                            goals_table(reader, runs)}) {
+    if (!table.rows.empty()) print(printed(table, form) + "\n");
+  }
+  print(growth_lines(reader, runs) + fact_lines(reader, runs) + failures(runs, result));
 }
 
-void write_plot(const report::Plot& plot, const std::string& path) {
-  std::ofstream file(path, std::ios::binary);
-  file << report::to_svg(plot);
-  file.close();
-  if (!file) throw Error("cannot write the figure '" + path + "'");
-}
-
-int time_what(BenchKind kind, Arguments arguments, Arguments all) {
+int time_what(BenchKind kind, Arguments arguments) {
   const auto parsed = bench_options(kind).parse(arguments);
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);
+  std::vector<std::string> all{kind == BenchKind::train ? "train" : "attention"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
   const auto request = read_bench_request(kind, *parsed, all);
   auto [cells, runs] = bench_cells(request);  // before the database: what is wrong leaves nothing
   store::Store results(request.launch.database.string());
@@ -87,9 +77,9 @@ int time_what(BenchKind kind, Arguments arguments, Arguments all) {
   }
   const auto available = processors();
   if (const auto warning = crowding(1, threads, available); !warning.empty()) {
-    std::cerr << "attnlab: warning: " << warning << "\n";
+    notice("attnlab: warning: " + warning + "\n");
   } else if (!available.why.empty()) {
-    std::cerr << "attnlab: this process may use " << available.text() << "\n";
+    notice("attnlab: this process may use " + available.text() + "\n");
   }
   const auto progress = launch::make_progress(STDERR_FILENO, request.launch.quiet);
   const launch::LaunchOptions options{.worker = paths::worker(),
@@ -102,32 +92,24 @@ int time_what(BenchKind kind, Arguments arguments, Arguments all) {
   if (form == Form::text || form == Form::markdown) {
     print_for_people(kind, reader, runs, result, form, request.title);
   } else {
-    std::cout << printed(timings_table(kind, reader, runs), form);
-    std::cerr << failures(runs, result);
+    print(printed(timings_table(kind, reader, runs), form));
+    notice(failures(runs, result));
   }
-  if (!request.plot.empty()) write_plot(ratio_plot(reader, runs, request.title), request.plot);
+  if (!request.plot.empty()) write_svg(ratio_plot(reader, runs, request.title), request.plot);
   return result.exit_code();
 }
+
+int time_attention(Arguments arguments) { return time_what(BenchKind::attention, arguments); }
+int time_training(Arguments arguments) { return time_what(BenchKind::train, arguments); }
+
+constexpr Action kActions[]{
+    {"attention", time_attention, "forward and backward of attention variants against LibTorch's"},
+    {"train", time_training, "training steps of a model under two attentions"}};
 
 }  // namespace
 
 int bench(Arguments arguments) {
-  const std::vector<std::string> known{"attention", "train"};
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
-    std::cout << "usage: attnlab bench attention|train [options] [overrides]\n\n"
-                 "  attention  forward and backward of attention variants against LibTorch's\n"
-                 "  train      training steps of a model under two attentions\n\n"
-                 "attnlab bench attention --help tells the rest.\n";
-    return arguments.empty() ? kExitUsage : kExitOk;
-  }
-  if (arguments[0] == "attention") {
-    return time_what(BenchKind::attention, arguments.subspan(1), arguments);
-  }
-  if (arguments[0] == "train") {
-    return time_what(BenchKind::train, arguments.subspan(1), arguments);
-  }
-  throw Error("there is no benchmark '" + arguments[0] + "'." + did_you_mean(arguments[0], known),
-              kExitUsage);
+  return dispatch({"attnlab bench", "KIND", kActions}, arguments);
 }
 
 }  // namespace attnlab::cli

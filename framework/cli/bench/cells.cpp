@@ -10,6 +10,7 @@
 #include "framework/config/fingerprint.h"
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
+#include "framework/core/error.h"
 #include "framework/plugin/traits.h"
 
 namespace attnlab::cli {
@@ -57,7 +58,11 @@ config::Node config_of(const plan::Cell& cell, const BenchRow& row, BenchKind ki
 // The variant that training is compared with, under its own defaults.
 void add_peer(launch::Cell& cell, const Sources& sources, const std::string& name) {
   if (name.empty() || name == "none") return;
-  cell.spec.peer_plugin_path = sources.plugin(name).file.string();
+  try {
+    cell.spec.peer_plugin_path = sources.plugin(name).file.string();
+  } catch (const Error& error) {
+    throw Error(error.within("--peer").what(), kExitUsage);
+  }
   auto section = config::Node::map();
   section.set("name", config::Node(name));
   cell.spec.config.set("peer", section);

@@ -1,5 +1,10 @@
 #include "framework/cli/bench/request.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
 #include "framework/cli/bench/preset.h"
 #include "framework/cli/results/output.h"
 #include "framework/config/bench_config.h"
@@ -76,12 +81,24 @@ std::vector<std::string> defaults(BenchKind kind) {
 
 std::vector<std::string> typed(BenchKind kind, const ParsedOptions& parsed) {
   std::vector<std::string> words;
-  if (const auto device = parsed.text("device")) words.push_back("device=" + *device);
+  if (const auto device = parsed.text("device")) {
+    const std::vector<std::string> known{"cpu", "cuda", "auto"};
+    if (std::ranges::find(known, *device) == known.end()) {
+      throw Error("--device: there is no '" + *device + "'; expected cpu, cuda or auto",
+                  kExitUsage);
+    }
+    words.push_back("device=" + *device);
+  }
   if (parsed.has("threads")) {
     words.push_back("threads=" + std::to_string(parsed.integer("threads", 1, 1)));
   }
   if (kind == BenchKind::attention && (parsed.has("heads") || parsed.has("head-dim"))) {
     const auto heads = parsed.integer("heads", 8, 1), head_dim = parsed.integer("head-dim", 64, 1);
+    if (heads > 1024 || head_dim > 65536 / heads) {
+      throw Error("--heads and --head-dim make too many channels; expected at most 1024 heads and "
+                  "65536 channels of all",
+                  kExitUsage);
+    }
     words.push_back("model.heads=" + std::to_string(heads));
     words.push_back("model.width=" + std::to_string(heads * head_dim));
   }
@@ -107,6 +124,19 @@ config::Node bench_section(BenchKind kind, config::Node section, const ParsedOpt
   } catch (const Error& error) {
     throw Error(error.what(), kExitUsage);
   }
+}
+
+// Now, and not when all is timed.
+void require_place_for(const std::string& plot) {
+  namespace fs = std::filesystem;
+  if (plot.empty()) return;
+  std::error_code failed;
+  const auto folder = fs::absolute(plot).parent_path();
+  const auto there = fs::status(plot, failed).type();  // none: the name alone is refused
+  const bool fits = there != fs::file_type::none && there != fs::file_type::directory;
+  if (fits && fs::is_directory(folder, failed) && ::access(folder.c_str(), W_OK) == 0) return;
+  throw Error("--plot: cannot write '" + plot + "'; expected a file in a folder that is there",
+              kExitUsage);
 }
 
 }  // namespace
@@ -142,9 +172,14 @@ BenchRequest read_bench_request(BenchKind kind, const ParsedOptions& parsed, Arg
   request.kind = kind;
   request.launch = read_launch_request(LaunchKind::bench, parsed, arguments);
   request.plot = parsed.text("plot", "");
+  require_place_for(request.plot);
   if (kind == BenchKind::train) request.peer = parsed.text("peer", "dense");
   if (const auto preset = parsed.text("preset")) {
-    read_bench_preset(*preset, request);
+    try {
+      read_bench_preset(*preset, request);
+    } catch (const Error& error) {
+      throw Error(error.what(), kExitUsage);
+    }
   } else {
     request.rows.emplace_back();
   }

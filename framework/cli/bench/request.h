@@ -31,8 +31,8 @@ struct BenchRequest {
 
 [[nodiscard]] Options bench_options(BenchKind kind);
 
-/// `arguments` are what stood on the command line, for the results. Throws Error on a preset that
-/// cannot be read or has no row of that name.
+/// `arguments` are what stood on the command line, for the results. Throws Error (exit code 2) on
+/// any value that is wrong, in an option or a preset; nothing has been opened or made by then.
 [[nodiscard]] BenchRequest read_bench_request(BenchKind kind, const ParsedOptions& parsed,
                                               Arguments arguments);
 

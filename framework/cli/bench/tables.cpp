@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "framework/core/text.h"
@@ -12,225 +11,172 @@ namespace attnlab::cli {
 namespace {
 
 using report::Align;
+using report::Column;
 using report::Format;
 
-double number(const store::Value& value) {
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
-  const auto* real = std::get_if<double>(&value);
-  return real == nullptr ? std::numeric_limits<double>::quiet_NaN() : *real;
-}
-
-std::string text(const store::Value& value) {
-  const auto* found = std::get_if<std::string>(&value);
-  return found == nullptr ? "" : *found;
-}
-
-// How people see a number; machines get it as it is.
-std::string milliseconds(double seconds) {  // three digits that count
-  const double ms = seconds * 1e3;
-  return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0);
-}
-std::string whole(double value) { return fmt::format("{:.0f}", value); }
-std::string hundredths(double value) { return fmt::format("{:.2f}", value); }
-std::string percent(double value) { return fmt::format("{:.1f} %", value * 100); }
-std::string billions(double value) { return fmt::format("{:.1f}", value / 1e9); }
-std::string times(double value) { return fmt::format("{:.2f}x", value); }
-std::string as_typed(double value) { return exact_number(value) + "x"; }
-
-/// One column of a table: what is selected for it, and how it is shown.
-struct Shown {
-  std::string sql;  // of the run's rows; "label", "goal", "reached" and "run" are known without
-  report::Column column;
-  std::string (*text)(double) = nullptr;  // null: by the column's format
-};
-
-const Shown kLabel{"label", {"attention", Align::left}}, kRun{"run", {"run"}},
-    kLength{"length", {"T"}}, kGoal{"goal", {"goal"}, as_typed},
-    kReached{"reached", {"reached", Align::left}}, kKernel{"kernel", {"kernel", Align::left}},
-    kShared{"shared", {"shared", Align::left, Format::yes_no}},
-    kRatio{"ratio", {"ratio", Align::right, Format::automatic, "faster"}, times};
-
-Shown shown(const char* name, const char* title, std::string (*text)(double)) {
-  return {name, {name, Align::right, Format::automatic, title}, text};
-}
-Shown formatted(const char* name, const char* title, Format format) {
-  return {name, {name, Align::right, format, title}};
-}
-Shown for_machines(const char* name) {
-  return {name, {name, Align::right, Format::automatic, "", true}};
-}
-// Of a metric that the view timings has not.
-Shown metric(const char* key, const char* title, std::string (*text)(double)) {
-  return {fmt::format("max(value) FILTER (WHERE key = '{}')", key), {title}, text};
-}
-
-std::vector<Shown> attention_columns() {
-  return {kLabel,
-          {"dtype", {"dtype", Align::left}},
-          kLength,
-          shown("seconds", "ms", milliseconds),
-          for_machines("seconds_q1"),
-          for_machines("seconds_q3"),
-          {"(seconds_q3 - seconds_q1) / 2 / seconds",
-           {"spread", Align::right, Format::automatic, "±"},
-           percent},
-          shown("cores_busy", "cores", hundredths),
-          shown("samples", "", whole),
-          shown("sdpa_seconds", "SDPA ms", milliseconds),
-          kRatio,
-          for_machines("ratio_q1"),
-          for_machines("ratio_q3"),
-          kGoal,
-          kReached,
-          shown("flop_rate", "useful GFLOP/s", billions),
-          shown("tile_efficiency", "tiles", hundredths),
-          formatted("peak_bytes", "beyond in/out", Format::bytes),
-          formatted("process_peak_bytes", "process", Format::bytes),
-          kKernel,
-          kShared,
-          kRun};
-}
-
-std::vector<Shown> training_columns() {
-  return {kLabel,
-          kLength,
-          shown("batch", "", whole),
-          shown("seconds", "step ms", milliseconds),
-          shown("samples", "", whole),
-          formatted("tokens_per_second", "tokens/s", Format::grouped),
-          formatted("peer_tokens_per_second", "peer's", Format::grouped),
-          kRatio,
-          kGoal,
-          kReached,
-          shown("flop_utilisation", "utilisation", percent),
-          shown("peer_flop_utilisation", "peer's", percent),
-          formatted("peak_bytes", "peak", Format::bytes),
-          formatted("peer_peak_bytes", "peer's", Format::bytes),
-          kKernel,
-          kShared,
-          kRun};
-}
-
-std::vector<Shown> roofline_columns() {
-  return {kLabel,
-          {"step", {"T"}},
-          metric("roofline/large_gemm", "large GEMM GFLOP/s", billions),
-          metric("roofline/tile_gemm", "GEMM 64x64xD GFLOP/s", billions),
-          metric("roofline/exponentials", "G exp/s", billions),
-          metric("roofline/bandwidth", "GB/s", billions),
-          metric("tile_efficiency", "tiles", hundredths),
-          metric("roofline/gemm_seconds", "products ms", milliseconds),
-          metric("roofline/exp_seconds", "exp ms", milliseconds),
-          metric("roofline/memory_seconds", "memory ms", milliseconds),
-          metric("roofline/seconds", "bound ms", milliseconds),
-          metric("seconds_median", "measured ms", milliseconds),
-          metric("bytes_rate", "moved GB/s", billions),
-          metric("roofline/share", "share", hundredths)};
-}
-
-std::optional<double> goal_of(const BenchRun& run, const store::Value& length) {
-  const auto found = run.goals.find(static_cast<std::int64_t>(number(length)));
-  return found == run.goals.end() ? std::nullopt : std::optional(found->second);
-}
-
-// One row per run and length; `from` is the rest of the query, where ?1 is the run. Its first two
-// columns are the length and the ratio.
-report::Table table_of(const std::vector<Shown>& columns, const std::string& lead,
-                       const std::string& from, const store::Reader& reader,
-                       const std::vector<BenchRun>& runs) {
-  report::Table table;
-  std::string sql = "SELECT " + lead;
-  for (const auto& each : columns) {
-    table.columns.push_back(each.column);
-    const bool known = each.sql == "label" || each.sql == "goal" || each.sql == "reached" || each.sql == "run";
-    sql += ", " + (known ? "NULL" : each.sql);
+/// {"4096":13}: SQL finds the goal of a length in it.
+std::string goals_json(const BenchRun& run) {
+  std::string json;
+  for (const auto& [length, goal] : run.goals) {
+    json += fmt::format("{}\"{}\":{}", json.empty() ? "" : ",", length, exact_number(goal));
   }
+  return "{" + json + "}";
+}
+
+/// The rows of `sql` for each run, a column each. ?1 is the run, ?2 its label, ?3 its goals.
+report::Table table_of(const store::Reader& reader, const BenchRuns& runs, const std::string& sql,
+                       std::vector<Column> columns) {
+  report::Table table{std::move(columns), {}};
   for (const auto& run : runs) {
-    for (const auto& row : reader.query(sql + from, {run.id}).rows) {
-      const auto goal = goal_of(run, row[0]);
-      std::vector<report::Cell> cells;
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        const auto& each = columns[i];
-        store::Value value = row[i + 2];
-        if (each.sql == "label") value = run.label;
-        if (each.sql == "run") value = run.id;
-        if (each.sql == "goal" && goal) value = *goal;
-        if (each.sql == "reached" && goal && !std::isnan(number(row[1]))) {
-          value = std::string(number(row[1]) >= *goal ? "yes" : "no");
-        }
-        const double shown = number(value);
-        const bool rewritten = each.text != nullptr && !std::isnan(shown);
-        cells.push_back({value, rewritten ? each.text(shown) : ""});
-      }
-      table.rows.push_back(std::move(cells));
+    store::Row parameters{run.id, run.label};
+    if (sql.find("?3") != std::string::npos) parameters.emplace_back(goals_json(run));
+    for (auto& row : reader.query(sql, parameters).rows) {
+      auto& cells = table.rows.emplace_back();
+      for (auto& value : row) cells.push_back({std::move(value)});
     }
   }
   return table;
 }
 
-// length, ratio, its quartiles, growth exponents of both sides.
-std::vector<store::Row> ratios_of(const store::Reader& reader, const BenchRun& run) {
-  return reader
-      .query("SELECT length, ratio, ratio_q1, ratio_q3, growth_exponent, sdpa_growth_exponent FROM "
-             "timings WHERE run_id = ?1 ORDER BY length",
-             {run.id})
-      .rows;
+// Of a table from `timings`: the goal of its length, and whether it is reached.
+constexpr char kGoal[] =
+    "?3 ->> ('$.\"' || length || '\"') AS goal, CASE WHEN ratio >= ?3 ->> ('$.\"' || length || "
+    "'\"') THEN 'yes' WHEN ratio < ?3 ->> ('$.\"' || length || '\"') THEN 'no' END";
+constexpr char kFrom[] = " FROM timings WHERE run_id = ?1 ORDER BY length";
+
+report::Table attention_table(const store::Reader& reader, const BenchRuns& runs) {
+  const auto sql = fmt::format(
+      "SELECT ?2, dtype, length, seconds, seconds_q1, seconds_q3, (seconds_q3 - seconds_q1) / 2 / "
+      "seconds, cores_busy, samples, sdpa_seconds, ratio, ratio_q1, ratio_q3, {}, flop_rate, "
+      "tile_efficiency, peak_bytes, process_peak_bytes, kernel, shared, ?1{}",
+      kGoal, kFrom);
+  return table_of(reader, runs, sql,
+                  {{"attention", Align::left},
+                   {"dtype", Align::left},
+                   {"T"},
+                   {"seconds", Align::right, Format::milliseconds, "ms"},
+                   {"seconds_q1", Align::right, Format::automatic, "", true},
+                   {"seconds_q3", Align::right, Format::automatic, "", true},
+                   {"spread", Align::right, Format::percent, "±"},
+                   {"cores_busy", Align::right, Format::fixed2, "cores"},
+                   {"samples", Align::right, Format::grouped},
+                   {"sdpa_seconds", Align::right, Format::milliseconds, "SDPA ms"},
+                   {"ratio", Align::right, Format::times, "faster"},
+                   {"ratio_q1", Align::right, Format::automatic, "", true},
+                   {"ratio_q3", Align::right, Format::automatic, "", true},
+                   {"goal"},
+                   {"reached", Align::left},
+                   {"flop_rate", Align::right, Format::giga, "useful GFLOP/s"},
+                   {"tile_efficiency", Align::right, Format::fixed2, "tiles"},
+                   {"peak_bytes", Align::right, Format::bytes, "beyond in/out"},
+                   {"process_peak_bytes", Align::right, Format::bytes, "process"},
+                   {"kernel", Align::left},
+                   {"shared", Align::left, Format::yes_no},
+                   {"run"}});
+}
+
+report::Table training_table(const store::Reader& reader, const BenchRuns& runs) {
+  const auto sql = fmt::format(
+      "SELECT ?2, length, batch, seconds, samples, tokens_per_second, peer_tokens_per_second, "
+      "ratio, {}, flop_utilisation, peer_flop_utilisation, peak_bytes, peer_peak_bytes, kernel, "
+      "shared, ?1{}",
+      kGoal, kFrom);
+  return table_of(reader, runs, sql,
+                  {{"attention", Align::left},
+                   {"T"},
+                   {"batch", Align::right, Format::grouped},
+                   {"seconds", Align::right, Format::milliseconds, "step ms"},
+                   {"samples", Align::right, Format::grouped},
+                   {"tokens_per_second", Align::right, Format::grouped, "tokens/s"},
+                   {"peer_tokens_per_second", Align::right, Format::grouped, "peer's"},
+                   {"ratio", Align::right, Format::times, "faster"},
+                   {"goal"},
+                   {"reached", Align::left},
+                   {"flop_utilisation", Align::right, Format::percent, "utilisation"},
+                   {"peer_flop_utilisation", Align::right, Format::percent, "peer's"},
+                   {"peak_bytes", Align::right, Format::bytes, "peak"},
+                   {"peer_peak_bytes", Align::right, Format::bytes, "peer's"},
+                   {"kernel", Align::left},
+                   {"shared", Align::left, Format::yes_no},
+                   {"run"}});
 }
 
 }  // namespace
 
-report::Table timings_table(BenchKind kind, const store::Reader& reader,
-                            const std::vector<BenchRun>& runs) {
-  const auto columns = kind == BenchKind::train ? training_columns() : attention_columns();
-  return table_of(columns, "length, ratio", " FROM timings WHERE run_id = ?1 ORDER BY length",
-                  reader, runs);
+report::Table timings_table(BenchKind kind, const store::Reader& reader, const BenchRuns& runs) {
+  return kind == BenchKind::train ? training_table(reader, runs) : attention_table(reader, runs);
 }
 
-report::Table roofline_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
-  return table_of(roofline_columns(), "step, NULL",
-                  " FROM curves WHERE run_id = ?1 GROUP BY step HAVING max(value) FILTER (WHERE key "
-                  "= 'roofline/share') IS NOT NULL ORDER BY step",
-                  reader, runs);
+report::Table roofline_table(const store::Reader& reader, const BenchRuns& runs) {
+  struct Part {
+    const char* key;
+    Format format;
+    const char* title;
+  };
+  constexpr Part kParts[]{{"roofline/large_gemm", Format::giga, "large GEMM GFLOP/s"},
+                          {"roofline/tile_gemm", Format::giga, "GEMM 64x64xD GFLOP/s"},
+                          {"roofline/exponentials", Format::giga, "G exp/s"},
+                          {"roofline/bandwidth", Format::giga, "GB/s"},
+                          {"tile_efficiency", Format::fixed2, "tiles"},
+                          {"roofline/gemm_seconds", Format::milliseconds, "products ms"},
+                          {"roofline/exp_seconds", Format::milliseconds, "exp ms"},
+                          {"roofline/memory_seconds", Format::milliseconds, "memory ms"},
+                          {"roofline/seconds", Format::milliseconds, "bound ms"},
+                          {"seconds_median", Format::milliseconds, "measured ms"},
+                          {"bytes_rate", Format::giga, "moved GB/s"},
+                          {"roofline/share", Format::fixed2, "share"}};
+  std::string sql = "SELECT ?2, step";
+  std::vector<Column> columns{{"attention", Align::left}, {"T"}};
+  for (const auto& [key, format, title] : kParts) {
+    sql += fmt::format(", max(value) FILTER (WHERE key = '{}')", key);
+    columns.push_back({title, Align::right, format});
+  }
+  sql +=
+      " FROM curves WHERE run_id = ?1 GROUP BY step HAVING max(key = 'roofline/share') = 1 ORDER "
+      "BY step";
+  return table_of(reader, runs, sql, std::move(columns));
 }
 
-report::Table goals_table(const store::Reader& reader, const std::vector<BenchRun>& runs) {
-  std::set<std::int64_t> lengths;
-  for (const auto& run : runs) {
-    for (const auto& row : ratios_of(reader, run)) {
-      if (goal_of(run, row[0])) lengths.insert(std::get<std::int64_t>(row[0]));
+report::Table goals_table(const store::Reader& reader, const BenchRuns& runs) {
+  std::set<std::int64_t> lengths;  // for which a run has a goal
+  std::vector<std::map<std::int64_t, std::string>> shown(runs.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto sql = std::string("SELECT length, ratio") + kFrom;
+    for (const auto& row : reader.query(sql, {runs[i].id}).rows) {
+      const auto length = std::get<std::int64_t>(row[0]);
+      const double ratio = report::number(row[1]);
+      const auto goal = runs[i].goals.find(length);
+      auto& text = shown[i][length] = report::display(report::number_cell(ratio), Format::times);
+      if (goal == runs[i].goals.end()) continue;
+      lengths.insert(length);
+      text += fmt::format(" of {}x: {}", exact_number(goal->second),
+                          ratio >= goal->second ? "yes" : "no");
     }
   }
   report::Table table;
   if (lengths.empty()) return table;
   table.columns.push_back({"times faster than SDPA", Align::left});
   for (const auto length : lengths) table.columns.push_back({"T=" + std::to_string(length)});
-  for (const auto& run : runs) {
-    const auto rows = ratios_of(reader, run);
-    std::vector<report::Cell> cells{{run.label}};
-    for (const auto length : lengths) {
-      std::string shown;
-      for (const auto& row : rows) {
-        const double ratio = number(row[1]);
-        if (row[0] != store::Value(length) || std::isnan(ratio)) continue;
-        const auto goal = goal_of(run, row[0]);
-        shown = times(ratio);
-        if (goal) shown += fmt::format(" of {}x: {}", *goal, ratio >= *goal ? "yes" : "no");
-      }
-      cells.push_back({shown});
-    }
-    table.rows.push_back(std::move(cells));
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    auto& row = table.rows.emplace_back();
+    row.push_back({runs[i].label});
+    for (const auto length : lengths) row.push_back({shown[i][length]});
   }
   return table;
 }
 
-std::string growth_lines(const store::Reader& reader, const std::vector<BenchRun>& runs) {
+std::string growth_lines(const store::Reader& reader, const BenchRuns& runs) {
   std::string lines;
   for (const auto& run : runs) {
-    const auto rows = ratios_of(reader, run);
-    if (rows.empty() || std::isnan(number(rows.back()[4]))) continue;
-    lines += fmt::format("{}: time grows as T^{:.2f}", run.label, number(rows.back()[4]));
-    if (const double peer = number(rows.back()[5]); !std::isnan(peer)) {
-      lines += fmt::format(", LibTorch's as T^{:.2f}", peer);
+    const auto rows = reader
+                          .query("SELECT growth_exponent, sdpa_growth_exponent FROM timings WHERE "
+                                 "run_id = ?1 ORDER BY length DESC LIMIT 1",
+                                 {run.id})
+                          .rows;
+    if (rows.empty() || store::is_null(rows[0][0])) continue;
+    lines += fmt::format("{}: time grows as T^{:.2f}", run.label, report::number(rows[0][0]));
+    if (!store::is_null(rows[0][1])) {
+      lines += fmt::format(", LibTorch's as T^{:.2f}", report::number(rows[0][1]));
     }
     lines += "\n";
   }
@@ -238,9 +184,12 @@ std::string growth_lines(const store::Reader& reader, const std::vector<BenchRun
 }
 
 std::string conditions(const store::Reader& reader, const BenchRun& run) {
-  const auto one = [&](const char* sql) {
+  const auto one = [&](const std::string& sql) {
     const auto rows = reader.query(sql, {run.id}).rows;
-    return rows.empty() ? "" : text(rows[0][0]);
+    return rows.empty() ? "" : report::exact(rows[0][0]);
+  };
+  const auto fact = [&](const char* name) {
+    return one(fmt::format("SELECT text FROM facts WHERE run_id = ?1 AND name = '{}'", name));
   };
   const auto machine =
       one("SELECT coalesce(content ->> '$.cpu', 'unknown CPU') || ' (' || "
@@ -249,16 +198,14 @@ std::string conditions(const store::Reader& reader, const BenchRun& run) {
   const auto shape = one(
       "SELECT threads || ' threads, B=' || batch || ' H=' || heads || ' D=' || head_dim || ', ' || "
       "pass || CASE WHEN pass = 'both' THEN ' passes' ELSE '' END FROM timings WHERE run_id = ?1");
-  const auto gpu = one("SELECT text FROM facts WHERE run_id = ?1 AND name = 'gpu'");
-  const auto inputs = one("SELECT text FROM facts WHERE run_id = ?1 AND name = 'inputs'");
-  const auto sdpa = one("SELECT text FROM facts WHERE run_id = ?1 AND name = 'sdpa_kernel'");
+  const auto gpu = fact("gpu"), sdpa = fact("sdpa_kernel");
   std::string lines = (gpu.empty() ? machine : gpu + "; " + machine) + "\n";
-  if (!shape.empty()) lines += shape + "; " + inputs + "\n";
+  if (!shape.empty()) lines += shape + "; " + fact("inputs") + "\n";
   if (!sdpa.empty()) lines += "SDPA: " + sdpa + ", causal, same dtype and threads, in turn\n";
   return lines;
 }
 
-report::Plot ratio_plot(const store::Reader& reader, const std::vector<BenchRun>& runs,
+report::Plot ratio_plot(const store::Reader& reader, const BenchRuns& runs,
                         const std::string& title) {
   report::Plot plot{title.empty() ? "attention against LibTorch's" : title,
                     "times faster; the band is from quartile to quartile",
@@ -267,8 +214,10 @@ report::Plot ratio_plot(const store::Reader& reader, const std::vector<BenchRun>
                     {}};
   for (const auto& run : runs) {
     report::Series series{run.label, {}};
-    for (const auto& row : ratios_of(reader, run)) {
-      series.points.push_back({number(row[0]), number(row[1]), number(row[2]), number(row[3])});
+    const auto sql = std::string("SELECT length, ratio, ratio_q1, ratio_q3") + kFrom;
+    for (const auto& row : reader.query(sql, {run.id}).rows) {
+      series.points.push_back({report::number(row[0]), report::number(row[1]),
+                               report::number(row[2]), report::number(row[3])});
     }
     if (!series.points.empty()) plot.series.push_back(std::move(series));
   }

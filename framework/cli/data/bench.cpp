@@ -1,11 +1,13 @@
 // data_bench.cpp: `attnlab data bench NAME`: how fast the loader alone delivers batches.
+#include <fmt/format.h>
+
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <thread>
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/dataset_table.h"
@@ -74,12 +76,12 @@ int data_bench(Arguments arguments) {
   const double seconds = parsed->real("seconds", 3);
   std::vector<int> counts{1, 2};
   if (parsed->has("loaders")) counts = {static_cast<int>(parsed->integer("loaders", 1, 1))};
-  std::printf("%s, length %lld, batch %lld\n", dataset->info().description.c_str(),
-              static_cast<long long>(length), static_cast<long long>(batch));
+  print(fmt::format("{}, length {}, batch {}\n", dataset->info().description, length, batch));
   for (const int loaders : counts) {
     const auto done = measure(*dataset, batch, loaders, seconds);
-    std::printf("  %d loader%s: %s tokens/s\n", loaders, loaders == 1 ? " " : "s",
-                human_count(static_cast<double>(done.tokens) / done.seconds).c_str());
+    print(fmt::format("  {} loader{}: {} tokens/s\n", loaders, loaders == 1 ? " " : "s",
+                      human_count(static_cast<double>(done.tokens) / done.seconds)));
+    flush_output();
   }
   return kExitOk;
 }

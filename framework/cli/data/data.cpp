@@ -1,21 +1,12 @@
 // data.cpp: `attnlab data ACTION`: what data sets there are, whether they are whole, and getting
 // them.
 #include <array>
-#include <cstdio>
 
-#include "framework/cli/commands.h"
 #include "framework/cli/data/actions.h"
-#include "framework/core/error.h"
-#include "framework/core/text.h"
+#include "framework/cli/dispatch.h"
 
 namespace attnlab::cli {
 namespace {
-
-struct Action {
-  const char* name;
-  int (*call)(Arguments);
-  const char* summary;
-};
 
 constexpr std::array kActions{
     Action{"list", data_list,
@@ -28,25 +19,10 @@ constexpr std::array kActions{
     Action{"pick", data_pick, "the images that the demo trains on: mnist, else digits"},
 };
 
-void print_help() {
-  std::printf("usage: attnlab data ACTION [options]     (attnlab data ACTION --help)\n\n");
-  for (const auto& action : kActions) std::printf("  %-7s %s\n", action.name, action.summary);
-}
-
 }  // namespace
 
 int data(Arguments arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
-    print_help();
-    return arguments.empty() ? kExitUsage : kExitOk;
-  }
-  std::vector<std::string> names;
-  for (const auto& action : kActions) {
-    if (arguments[0] == action.name) return action.call(arguments.subspan(1));
-    names.emplace_back(action.name);
-  }
-  throw Error("unknown action 'data " + arguments[0] + "'." + did_you_mean(arguments[0], names),
-              kExitUsage);
+  return dispatch({"attnlab data", "ACTION", kActions}, arguments);
 }
 
 }  // namespace attnlab::cli

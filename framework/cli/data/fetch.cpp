@@ -1,4 +1,5 @@
 // data_fetch.cpp: `attnlab data fetch NAME` and `attnlab data pick`.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -6,6 +7,7 @@
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/fetch.h"
 #include "framework/data/vocabulary.h"
@@ -28,18 +30,17 @@ class ProgressLine {
     drawn_ = now;
     const double seconds = std::chrono::duration<double>(now - start_).count();
     const double rate = seconds > 0 ? static_cast<double>(bytes - first_bytes_) / seconds : 0;
-    std::fprintf(stderr, "\r\033[K%s  %s of %s  %3.0f%%  %s/s", name_.c_str(),
-                 human_bytes(static_cast<double>(bytes)).c_str(),
-                 human_bytes(static_cast<double>(file.bytes)).c_str(),
-                 100.0 * static_cast<double>(bytes) / static_cast<double>(file.bytes),
-                 human_bytes(rate).c_str());
-    std::fflush(stderr);
+    std::fputs(kErase, stderr);
+    const auto done = static_cast<double>(bytes), all = static_cast<double>(file.bytes);
+    notice(fmt::format("{}  {} of {}  {:3.0f}%  {}/s", name_, human_bytes(done), human_bytes(all),
+                       100 * done / all, human_bytes(rate)));
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr char kErase[] = "\r\033[K";
   void end() {
-    if (drawn_ != Clock::time_point{}) std::fprintf(stderr, "\r\033[K");
+    if (drawn_ != Clock::time_point{}) std::fputs(kErase, stderr);
   }
 
   bool terminal_ = ::isatty(STDERR_FILENO) == 1;
@@ -75,22 +76,23 @@ int data_fetch(Arguments arguments) {
   if (!parsed) return kExitOk;
   const auto& entry = data::entry_with_files(only_word(*parsed, "data fetch NAME"));
   if (entry.files.empty() && entry.prepared) {
-    std::printf("%s is any text of yours: `attnlab data prepare %s --source PATH --out DIR`.\n",
-                entry.name.c_str(), entry.name.c_str());
+    print(fmt::format(
+        "{0} is any text of yours: `attnlab data prepare {0} --source PATH --out DIR`.\n",
+        entry.name));
     return kExitOk;
   }
   if (entry.files.empty()) {
-    std::printf("%s is generated: there is nothing to fetch.\n", entry.name.c_str());
+    print(entry.name + " is generated: there is nothing to fetch.\n");
     return kExitOk;
   }
   data::FetchOptions fetch;
   fetch.to = parsed->text("to", "");
   fetch.mirror = parsed->text("url", "");
   for (const auto& file : fetch_with_progress(entry, fetch)) {
-    std::printf("%s %s, sha256 verified\n", file.path.c_str(),
-                file.downloaded ? "downloaded" : "is there already");
+    print(fmt::format("{} {}, sha256 verified\n", file.path.string(),
+                      file.downloaded ? "downloaded" : "is there already"));
   }
-  if (entry.prepared) std::printf("next: attnlab data prepare %s\n", entry.name.c_str());
+  if (entry.prepared) print("next: attnlab data prepare " + entry.name + "\n");
   return kExitOk;
 }
 
@@ -103,8 +105,8 @@ int data_pick(Arguments arguments) {
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const auto choice = data::default_image_dataset(parsed->text("data", ""), parsed->has("fetch"));
-  std::fprintf(stderr, "%s\n", choice.reason.c_str());
-  std::printf("%s\n", choice.name.c_str());
+  notice(choice.reason + "\n");
+  print(choice.name + "\n");
   return kExitOk;
 }
 

@@ -1,9 +1,11 @@
 // data_list.cpp: `attnlab data list` and `attnlab data check`.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cstdio>
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
 #include "framework/data/vocabulary.h"
@@ -66,22 +68,22 @@ std::string as_json(const std::vector<Row>& rows) {
   return config::to_json(config::Node(std::move(list)), 2);
 }
 
-void print(const std::vector<Row>& rows) {
-  std::printf("%-12s %-12s %-10s %s\n", "NAME", "STATE", "DOWNLOAD", "WHAT");
+void print_list(const std::vector<Row>& rows) {
+  static constexpr char kLine[] = "{:<12} {:<12} {:<10} {}\n";
+  print(fmt::format(kLine, "NAME", "STATE", "DOWNLOAD", "WHAT"));
   for (const auto& row : rows) {
     const std::int64_t bytes = download_bytes(*row.entry);
-    std::printf("%-12s %-12s %-10s %s\n", row.entry->name.c_str(), row.state.c_str(),
-                bytes ? human_bytes(static_cast<double>(bytes)).c_str() : "-",
-                row.entry->summary.c_str());
-    std::printf("%36s %s\n", "", row.text.c_str());
+    print(fmt::format(kLine, row.entry->name, row.state,
+                      bytes ? human_bytes(static_cast<double>(bytes)) : "-", row.entry->summary));
+    print(fmt::format("{:36} {}\n", "", row.text));
   }
 }
 
 /// A vocabulary: its files are checked, and there are no sequences.
 void check_files(const data::DatasetEntry& entry, const std::string& data_dir) {
   const auto info = entry.inspect({}, data_dir);
-  std::printf("%s: passed: %s\n  read %s\n  digest %s\n", entry.name.c_str(),
-              info.description.c_str(), info.source.c_str(), info.digest.c_str());
+  print(fmt::format("{}: passed: {}\n  read {}\n  digest {}\n", entry.name, info.description,
+                    info.source, info.digest));
 }
 
 void check_one(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix,
@@ -90,15 +92,12 @@ void check_one(const data::DatasetEntry& entry, const std::string& data_dir, boo
   const auto section = dataset_section(entry.name, prefix, kAnyLength, path);
   const auto dataset = data::open_dataset(section, data_dir);
   const auto& info = dataset->info();
-  std::printf("%s: passed: %s\n  read %s\n", entry.name.c_str(), info.description.c_str(),
-              info.source.c_str());
+  print(fmt::format("{}: passed: {}\n  read {}\n", entry.name, info.description, info.source));
   if (entry.check_more != nullptr) {
-    for (const auto& line : entry.check_more(section, data_dir))
-      std::printf("  read %s\n", line.c_str());
+    for (const auto& line : entry.check_more(section, data_dir)) print("  read " + line + "\n");
   }
-  std::printf("  %lld training sequences of length %lld, digest %s\n",
-              static_cast<long long>(dataset->size(data::Split::train)),
-              static_cast<long long>(kAnyLength), info.digest.c_str());
+  print(fmt::format("  {} training sequences of length {}, digest {}\n",
+                    dataset->size(data::Split::train), kAnyLength, info.digest));
 }
 
 int check_all(const std::string& data_dir, bool prefix) {
@@ -107,9 +106,9 @@ int check_all(const std::string& data_dir, bool prefix) {
     try {
       check_one(*entry, data_dir, prefix);
     } catch (const data::MissingData& error) {
-      std::printf("%s: missing\n", entry->name.c_str());
+      print(entry->name + ": missing\n");
     } catch (const Error& error) {
-      std::printf("%s: refused: %s\n", entry->name.c_str(), error.what());
+      print(entry->name + ": refused: " + error.what() + "\n");
       ++refused;
     }
   }
@@ -131,9 +130,9 @@ int data_list(Arguments arguments) {
     rows.push_back(row_of(*entry, parsed->text("data", ""), false));
   }
   if (parsed->has("json")) {
-    std::printf("%s\n", as_json(rows).c_str());
+    print(as_json(rows) + "\n");
   } else {
-    print(rows);
+    print_list(rows);
   }
   return kExitOk;
 }

@@ -1,14 +1,15 @@
 // data_prepare.cpp: `attnlab data prepare openwebtext2|text`: documents to tokens to train on.
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 
 #include "framework/cli/data/actions.h"
 #include "framework/cli/data/status_line.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/corpus/prepare.h"
 #include "framework/data/bytes.h"
@@ -137,7 +138,7 @@ class Report {
     std::string text = now.phase == Phase::count ? "counting  " : "tokenising  ";
     text += human_bytes(static_cast<double>(now.bytes)) + " of " +
             human_bytes(static_cast<double>(now.all_bytes)) + "  " + percent(now) + "  " +
-            data::with_commas(now.documents) + " documents  ";
+            grouped(now.documents) + " documents  ";
     if (now.phase == Phase::write) {
       const double tokens = static_cast<double>(now.tokens - first_.tokens) / taken.count();
       text += human_count(tokens) + " tokens/s  ";
@@ -148,8 +149,8 @@ class Report {
   void say(const std::string& sentence) {
     line_.clear();
     constexpr int kMost = 20;
-    if (++said_ <= kMost) std::fprintf(stderr, "%s\n", sentence.c_str());
-    if (said_ == kMost) std::fprintf(stderr, "more are in bad_lines.txt\n");
+    if (++said_ <= kMost) notice(sentence + "\n");
+    if (said_ == kMost) notice("more are in bad_lines.txt\n");
   }
 
  private:
@@ -182,33 +183,30 @@ void print_origin(const data::CorpusManifest& m) {
   if (official.empty()) return;
   const auto& sources = m.sources;
   const bool same = sources.size() == 1 && sources[0].sha256 == official[0].sha256;
-  std::printf(same ? "  of the official archive, sha256 verified\n"
-                   : "  not of the official archive, which has another sha256: accepted, and "
-                     "marked in tables\n");
+  print(same ? "  of the official archive, sha256 verified\n"
+             : "  not of the official archive, which has another sha256: accepted, and "
+               "marked in tables\n");
 }
 
-void print(const corpus::Prepared& prepared, const PrepareRequest& request, double seconds) {
+void print_result(const corpus::Prepared& prepared, const PrepareRequest& request, double seconds) {
   const auto& m = prepared.manifest;
-  std::printf("%s %s\n", request.out.c_str(),
-              prepared.was_there ? "is finished already: nothing to do" : "is finished");
-  std::printf(
-      "  train %s tokens of %s documents\n  val   %s tokens of %s documents, "
-      "unigram perplexity %.1f\n",
-      data::with_commas(m.train.tokens).c_str(), data::with_commas(m.train.documents).c_str(),
-      data::with_commas(m.val.tokens).c_str(), data::with_commas(m.val.documents).c_str(),
-      m.val_unigram_perplexity);
-  std::printf("  %s, vocabulary %s, %s, %s bad lines, digest %s\n", m.tokens.c_str(),
-              data::with_commas(m.vocabulary).c_str(), m.dtype.c_str(),
-              data::with_commas(m.bad_lines).c_str(), m.digest().substr(0, 16).c_str());
+  print(fmt::format("{} {}\n", request.out.string(),
+                    prepared.was_there ? "is finished already: nothing to do" : "is finished"));
+  print(fmt::format(
+      "  train {} tokens of {} documents\n  val   {} tokens of {} documents, "
+      "unigram perplexity {:.1f}\n",
+      grouped(m.train.tokens), grouped(m.train.documents), grouped(m.val.tokens),
+      grouped(m.val.documents), m.val_unigram_perplexity));
+  print(fmt::format("  {}, vocabulary {}, {}, {} bad lines, digest {}\n", m.tokens,
+                    grouped(m.vocabulary), m.dtype, grouped(m.bad_lines), m.digest().substr(0, 16)));
   print_origin(m);
   constexpr std::int64_t kFew = 10'000;
   if (m.val.tokens < kFew) {
-    std::printf(
-        "  few tokens to score by, and dataset.length is at most %lld: --test-size holds out "
-        "more\n",
-        static_cast<long long>(m.val.tokens));
+    print(fmt::format(
+        "  few tokens to score by, and dataset.length is at most {}: --test-size holds out more\n",
+        m.val.tokens));
   }
-  if (!prepared.was_there) std::printf("  in %s\n", human_duration(seconds).c_str());
+  if (!prepared.was_there) print("  in " + human_duration(seconds) + "\n");
 }
 
 }  // namespace
@@ -240,7 +238,7 @@ int data_prepare(Arguments arguments) {
     prepared = corpus::prepare(request, tokens);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  print(prepared, request, seconds.count());
+  print_result(prepared, request, seconds.count());
   return kExitOk;
 }
 

@@ -5,6 +5,7 @@
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/corpus_manifest.h"
 #include "framework/data/dataset_table.h"
@@ -71,8 +72,8 @@ std::optional<std::string> as_corpus_text(const data::CorpusManifest& manifest,
   }
   return text::replace_ill_formed(text) + "\n";
 } catch (const Error& error) {
-  std::fprintf(stderr, "tokens by number, for '%s' is not what they were made with: %s\n",
-               files.vocab_bpe.c_str(), error.what());
+  notice("tokens by number, for '" + files.vocab_bpe.string() +
+         "' is not what they were made with: " + error.what() + "\n");
   return std::nullopt;
 }
 
@@ -129,7 +130,7 @@ int data_show(Arguments arguments) {
                 kExitUsage);
   }
   const auto example = dataset->get(split, index);
-  std::printf("%s\n", as_seen(*dataset, example, *parsed).c_str());
+  print(as_seen(*dataset, example, *parsed) + "\n");
   return kExitOk;
 }
 

@@ -4,7 +4,11 @@
 
 #include <cstdio>
 
+#include "framework/core/output.h"
+
 namespace attnlab::cli {
+
+constexpr char kErase[] = "\r\033[K";
 
 StatusLine::StatusLine() : terminal_(::isatty(STDERR_FILENO) == 1), last_(Clock::now()) {}
 
@@ -14,14 +18,14 @@ bool StatusLine::due() const {
 }
 
 void StatusLine::show(const std::string& text) {
-  std::fprintf(stderr, terminal_ ? "\r\033[K%s" : "%s\n", text.c_str());
-  std::fflush(stderr);
+  if (terminal_) std::fputs(kErase, stderr);
+  notice(terminal_ ? text : text + "\n");
   drawn_ = terminal_;
   last_ = Clock::now();
 }
 
 void StatusLine::clear() {
-  if (drawn_) std::fprintf(stderr, "\r\033[K");
+  if (drawn_) std::fputs(kErase, stderr);
   drawn_ = false;
 }
 

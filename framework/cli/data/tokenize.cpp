@@ -1,4 +1,5 @@
 // tokenize.cpp: `attnlab tokenize FILE`: a look at the tokens of a text, and back.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -10,6 +11,7 @@
 #include "framework/cli/commands.h"
 #include "framework/cli/options.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/vocabulary.h"
 #include "framework/text/tokenizer.h"
@@ -91,19 +93,17 @@ void print_pieces(const text::Tokenizer& tokenizer, const std::vector<std::uint3
   bool line_begins = true;
   for (const std::uint32_t id : ids) {
     const std::string token = tokenizer.decode({&id, 1});
-    std::printf("%s%s", line_begins ? "" : kBorder, visible(token).c_str());
+    print((line_begins ? "" : kBorder) + visible(token));
     line_begins = token.ends_with('\n');
-    if (line_begins) std::printf("\n");
+    if (line_begins) print("\n");
   }
-  if (!line_begins) std::printf("\n");
+  if (!line_begins) print("\n");
 }
 
 void print_count(std::size_t bytes, std::size_t tokens) {
-  std::printf("%zu bytes, %zu tokens", bytes, tokens);
-  if (tokens > 0) {
-    std::printf(", %.2f bytes a token", static_cast<double>(bytes) / static_cast<double>(tokens));
-  }
-  std::printf("\n");
+  const double ratio = static_cast<double>(bytes) / static_cast<double>(tokens);
+  print(fmt::format("{} bytes, {} tokens{}\n", bytes, tokens,
+                    tokens > 0 ? fmt::format(", {:.2f} bytes a token", ratio) : ""));
 }
 
 /// The numbers in `text`. Throws Error, naming what is none.
@@ -124,11 +124,11 @@ std::vector<std::uint32_t> ids_in(std::string_view text) {
   return ids;
 }
 
-/// Byte for byte; on a terminal the prompt goes to a line of its own.
+/// Byte for byte; on a terminal harmless, and the prompt goes to a line of its own.
 void print_decoded(const text::Tokenizer& tokenizer, std::string_view numbers) {
   const std::string text = tokenizer.decode(ids_in(numbers));
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (::isatty(STDOUT_FILENO) == 1 && !text.ends_with('\n')) std::printf("\n");
+  if (::isatty(STDOUT_FILENO) == 0) return print_bytes(text);
+  print(text.ends_with('\n') ? text : text + "\n");
 }
 
 void refuse_together(const ParsedOptions& parsed) {
@@ -163,7 +163,7 @@ int tokenize(Arguments arguments) {
   const bool chosen = parsed->has("pieces") || parsed->has("ids") || parsed->has("count");
   if (!chosen || parsed->has("pieces")) print_pieces(tokenizer, ids);
   if (parsed->has("ids")) {
-    for (const std::uint32_t id : ids) std::printf("%u\n", id);
+    for (const std::uint32_t id : ids) print(std::to_string(id) + "\n");
   }
   if (!chosen || parsed->has("count")) print_count(text.size(), ids.size());
   return kExitOk;

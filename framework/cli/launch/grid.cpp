@@ -1,9 +1,8 @@
 // grid.cpp: `attnlab grid`: the product of swept values.
-#include <iostream>
-
 #include "framework/cli/commands.h"
 #include "framework/cli/launch/launch_cells.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 
 namespace attnlab::cli {
 
@@ -18,8 +17,8 @@ int grid(Arguments arguments) {
                 std::to_string(plan.product) + ". Loosen it, or widen the sweep.");
   }
   if (plan.cells.size() < plan.product && !request.quiet) {
-    std::cerr << plan.product << " combinations, " << plan.cells.size()
-              << " cells: the rest are identical or left out by --where\n";
+    notice(std::to_string(plan.product) + " combinations, " + std::to_string(plan.cells.size()) +
+           " cells: the rest are identical or left out by --where\n");
   }
   return launch_cells(LaunchKind::grid, plan.cells, sources, request);
 }

@@ -1,13 +1,14 @@
 #include "framework/cli/launch/launch_cells.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <iostream>
 
 #include "framework/cli/launch/cells.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
+#include "framework/core/output.h"
 #include "framework/core/paths.h"
 #include "framework/launch/launcher.h"
 
@@ -16,9 +17,9 @@ namespace {
 
 void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
   for (const auto& cell : cells) {
-    if (cells.size() > 1) std::cout << "# cell " << cell.index << ": " << cell.overrides << "\n";
-    std::cout << (origins ? plan::origin_text(cell) : plan::config_text(cell));
-    if (cells.size() > 1) std::cout << "\n";
+    if (cells.size() > 1) print(fmt::format("# cell {}: {}\n", cell.index, cell.overrides));
+    print(origins ? plan::origin_text(cell) : plan::config_text(cell));
+    if (cells.size() > 1) print("\n");
   }
 }
 
@@ -28,7 +29,7 @@ void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest&
   for (const auto& cell : cells) threads = std::max(threads, cell.resolved.run.threads);
   const auto jobs = std::min<std::int64_t>(request.jobs, static_cast<std::int64_t>(cells.size()));
   const auto warning = crowding(jobs, threads, processors());
-  if (!warning.empty()) std::cerr << "attnlab: warning: " << warning << "\n";
+  if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
 }
 
 int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
@@ -50,7 +51,7 @@ int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources&
     const launch::History history(request.database);
     const auto prepared = prepare_cells(cells, sources, history, request);
     const auto table = plan_table(prepared, history, request.database);
-    std::cout << (request.json ? report::to_json(table) : report::to_text(table, 100));
+    print(request.json ? report::to_json(table) : report::to_text(table, 100));
     return kExitOk;
   }
   store::Store results(request.database.string());  // refuses before anything else is done
@@ -65,11 +66,11 @@ int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources&
                                       .silence_limit = request.silence_limit};
   const auto result = launch::Launcher(results, prepared, options, *progress).run();
   if (request.json) {
-    std::cout << outcomes_as_json(prepared, result);
+    print(outcomes_as_json(prepared, result));
   } else if (kind == LaunchKind::run) {
-    std::cout << run_summary(prepared.at(0), result.cells.at(0), request);
+    print(run_summary(prepared.at(0), result.cells.at(0), request));
   } else {
-    std::cout << grid_summary(prepared, result, request);
+    print(grid_summary(prepared, result, request));
   }
   return exit_code(kind, result);
 }

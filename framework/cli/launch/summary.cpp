@@ -6,6 +6,7 @@
 
 #include "framework/cli/launch/launch_cells.h"
 #include "framework/core/paths.h"
+#include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/report/comparison.h"
 
@@ -17,7 +18,7 @@ using launch::CellResult;
 // " --db FILE" where the commands would look elsewhere without it.
 std::string db_option(const LaunchRequest& request) {
   const auto usual = std::filesystem::absolute(paths::default_database()).lexically_normal();
-  return request.database == usual ? "" : " --db " + request.database.string();
+  return request.database == usual ? "" : " --db " + shell_quoted(request.database.string());
 }
 
 std::string last_metrics(const store::Reader& reader, std::int64_t run_id) {
@@ -87,7 +88,8 @@ std::string grid_summary(const std::vector<launch::Cell>& cells, const launch::L
       }
     }
     commands += fmt::format(
-        "      attnlab runs --study '{0}'{1}\n      attnlab compare --study '{0}'{1}\n", study, db);
+        "      attnlab runs --study {0}{1}\n      attnlab compare --study {0}{1}\n",
+        shell_quoted(study), db);
   }
   const std::string line = fmt::format("{} {}: {}\n", cells.size(),
                                        cells.size() == 1 ? "cell" : "cells", counts(result));

@@ -1,13 +1,16 @@
 // plugin_new.cpp: `attnlab plugin new NAME`: a folder that builds, passes the check and trains.
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 
 #include "framework/cli/options.h"
 #include "framework/cli/plugin/actions.h"
 #include "framework/kit/plugin_template.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/paths.h"
+#include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/plugin/catalog.h"
 
@@ -46,29 +49,23 @@ bool in_path(const fs::path& folder) {
   return false;
 }
 
-// So that a line can be pasted into a shell.
-std::string shell_word(const std::string& text) {
-  if (text.find_first_of(" '\"$&|;<>()*?[]#~`!\\\t\n") == std::string::npos) return text;
-  return "'" + join(split(text, '\''), "'\\''") + "'";
-}
-
 void print_next(const std::string& name, const fs::path& folder) {
   const auto bin = paths::executable_dir();
   const bool found = in_path(bin);
-  const std::string attnlab = found ? "attnlab" : shell_word((bin / "attnlab").string());
-  const std::string at = shell_word(folder.string()),
-                    build = shell_word((folder / "build").string());
+  const std::string attnlab = found ? "attnlab" : shell_quoted((bin / "attnlab").string());
+  const std::string at = shell_quoted(folder.string()),
+                    build = shell_quoted((folder / "build").string());
   const std::string library =
-      shell_word((folder / "build" / ("attention_" + name + ".so")).string());
-  std::cout << "\nnext:\n"
-            << "  cmake -G Ninja -S " << at << " -B " << build
-            << (found ? "" : " -DCMAKE_PREFIX_PATH=" + shell_word(bin.parent_path().string()))
-            << "\n"
-            << "  cmake --build " << build << "\n"
-            << "  " << attnlab << " plugin check " << library << "\n"
-            << "  " << attnlab << " run attention=" << name << " --plugin " << build
-            << " dataset=digits train=smoke\n"
-            << "  cmake --install " << build << "     from then on without --plugin\n";
+      shell_quoted((folder / "build" / ("attention_" + name + ".so")).string());
+  print(fmt::format(
+      "\nnext:\n"
+      "  cmake -G Ninja -S {} -B {}{}\n"
+      "  cmake --build {}\n"
+      "  {} plugin check {}\n"
+      "  {} run attention={} --plugin {} dataset=digits train=smoke\n"
+      "  cmake --install {}     from then on without --plugin\n",
+      at, build, found ? "" : " -DCMAKE_PREFIX_PATH=" + shell_quoted(bin.parent_path().string()),
+      build, attnlab, library, attnlab, name, build, build));
 }
 
 }  // namespace
@@ -95,7 +92,7 @@ int plugin_new(Arguments arguments) {
                                 parent.empty() ? fs::path(".") : parent};
   const auto files = kit::write_template(request, paths::home());
   const auto folder = parent / name;
-  std::cout << "wrote " << folder.string() << "/: " << join(files, ", ") << "\n";
+  print("wrote " + folder.string() + "/: " + join(files, ", ") + "\n");
   print_next(name, folder);
   return kExitOk;
 }

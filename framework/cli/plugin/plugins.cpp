@@ -1,6 +1,6 @@
 // plugins.cpp: `attnlab plugins` and `attnlab plugins show NAME`. No line of a library is run for
 // it.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -9,6 +9,7 @@
 
 #include "framework/cli/options.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/parameters.h"
@@ -65,8 +66,8 @@ Json plugin_json(const FoundPlugin& found) {
 }
 
 // A foreign note may hold bytes that are no UTF-8.
-void print(const Json& json) {
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+void print_json(const Json& json) {
+  print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 report::Cell cell(const std::string& text) { return {store::Value(text), {}}; }
@@ -76,11 +77,11 @@ report::Column column(const std::string& name) {
 }
 
 int list(const Catalog& catalog, bool json) {
-  for (const auto& warning : catalog.warnings()) fmt::print(stderr, "warning: {}\n", warning);
+  for (const auto& warning : catalog.warnings()) notice("warning: " + warning + "\n");
   if (json) {
     Json all = Json::array();
     for (const auto& found : catalog.all()) all.push_back(plugin_json(found));
-    print(all);
+    print_json(all);
     return kExitOk;
   }
   report::Table table{{column("name"), column("status"), column("summary"), column("file")}, {}};
@@ -89,44 +90,46 @@ int list(const Catalog& catalog, bool json) {
     table.rows.push_back(
         {cell(found.name), cell(status(found)), cell(summary), cell(found.file.string())});
   }
-  fmt::print("{}", report::to_text(table, 200));
+  print(report::to_text(table, 200));
   for (const auto& found : catalog.all()) {
     if (status(found) != "ok") {
-      fmt::print("\n{}: {}\n  {}\n", status(found), found.file.string(), why(found));
+      print(fmt::format("\n{}: {}\n  {}\n", status(found), found.file.string(), why(found)));
     }
   }
-  fmt::print("\nattnlab plugins show NAME: parameters, traits and build facts of one of them.\n");
+  print("\nattnlab plugins show NAME: parameters, traits and build facts of one of them.\n");
   return kExitOk;
 }
 
 void print_parameters(const plugin::PluginNote& note) {
   const auto parameters = plugin::parameters(note);
-  fmt::print("\nparameters{}\n", parameters.empty() ? ": none" : "");
+  print(parameters.empty() ? "\nparameters: none\n" : "\nparameters\n");
   for (const auto& parameter : parameters) {
-    fmt::print("  {} = {}{}\n      {}\n      expected: {}\n", parameter.name,
-               parameter.default_value.text(), parameter.unit.empty() ? "" : " " + parameter.unit,
-               parameter.help, config::expectation(parameter));
+    print(fmt::format("  {} = {}{}\n      {}\n      expected: {}\n", parameter.name,
+                      parameter.default_value.text(),
+                      parameter.unit.empty() ? "" : " " + parameter.unit, parameter.help,
+                      config::expectation(parameter)));
   }
 }
 
 void print_build(const FoundPlugin& found) {
-  fmt::print("\nbuild\n  file    {}\n  sources sha256 {}\n\n{}", found.file.string(),
-             found.facts->note.source_digest.view(),
-             plugin::judge(plugin::host_facts(), *found.facts).table());
+  print(fmt::format("\nbuild\n  file    {}\n  sources sha256 {}\n\n{}", found.file.string(),
+                    found.facts->note.source_digest.view(),
+                    plugin::judge(plugin::host_facts(), *found.facts).table()));
 }
 
 int show(const FoundPlugin& found, bool json) {
   if (json) {
-    print(plugin_json(found));
+    print_json(plugin_json(found));
     return kExitOk;
   }
   const auto& note = found.facts->note;
-  fmt::print("{}: {}\n  {}\n", note.name.view(), note.summary.view(), note.citation.view());
+  print(fmt::format("{}: {}\n  {}\n", note.name.view(), note.summary.view(),
+                    note.citation.view()));
   print_parameters(note);
-  fmt::print("\ntraits\n");
-  for (const auto& sentence : plugin::trait_sentences(note)) fmt::print("  {}\n", sentence);
+  print("\ntraits\n");
+  for (const auto& sentence : plugin::trait_sentences(note)) print("  " + sentence + "\n");
   print_build(found);
-  if (!found.problem.empty()) fmt::print("\nIt cannot be loaded: {}\n", found.problem);
+  if (!found.problem.empty()) print("\nIt cannot be loaded: " + found.problem + "\n");
   return kExitOk;
 }
 

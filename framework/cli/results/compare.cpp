@@ -1,9 +1,8 @@
 // compare.cpp: `attnlab compare`: the variants of a study beside each other, and their curves.
-#include <iostream>
-
 #include "framework/cli/commands.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/report/comparison.h"
 #include "framework/report/curves.h"
 
@@ -52,10 +51,10 @@ int compare(Arguments arguments) {
   const auto axis = report::axis_from(parsed->text("axis", "step"));
   const auto reader = open_reader(*parsed);
   const auto study = parsed->has("study") ? *parsed->text("study") : report::newest_study(reader);
-  std::cout << printed(report::compare(reader, study), form);
+  print(printed(report::compare(reader, study), form));
   if (const auto path = parsed->text("plot")) {
-    report::write_curves_svg(reader, study, parsed->text("metric", ""), *path, axis);
-    std::cerr << "curves: " << *path << "\n";
+    write_svg(report::curves_plot(reader, study, parsed->text("metric", ""), axis), *path);
+    notice("curves: " + *path + "\n");
   }
   return kExitOk;
 }

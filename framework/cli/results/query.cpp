@@ -5,7 +5,7 @@
 #include "framework/cli/commands.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
+#include "framework/core/output.h"
 
 namespace attnlab::cli {
 namespace {
@@ -49,18 +49,15 @@ void stream(const store::Reader& reader, const std::string& sql, Form form) {
   bool first = true;
   const auto header = [&](const std::vector<std::string>& columns) {
     names = columns;
-    std::cout << (form == Form::csv ? report::csv_line(names) : "[");
+    print(form == Form::csv ? report::csv_line({names.begin(), names.end()}) : "[");
   };
   const auto row = [&](const store::Row& values) {
-    if (form == Form::csv) {
-      std::cout << report::csv_line(values);
-    } else {
-      std::cout << (first ? "\n " : ",\n ") << report::json_object(names, values);
-    }
+    print(form == Form::csv ? report::csv_line(values)
+                            : (first ? "\n " : ",\n ") + report::json_object(names, values));
     first = false;
   };
   reader.each(sql, {}, header, row);
-  if (form == Form::json) std::cout << (first ? "]\n" : "\n]\n");
+  if (form == Form::json) print(first ? "]\n" : "\n]\n");
 }
 
 std::string statement_from(const std::vector<std::string>& words) {
@@ -83,14 +80,14 @@ int query(Arguments arguments) {
   auto reader = open_reader(*parsed);
   reader.set_timeout(parsed->real("timeout", kTimeout));
   if (parsed->has("schema") || parsed->words().empty()) {
-    std::cout << (parsed->has("schema") ? "" : options.help() + "\n") << schema_text(reader);
+    print((parsed->has("schema") ? "" : options.help() + "\n") + schema_text(reader));
     return parsed->has("schema") ? kExitOk : kExitUsage;
   }
   const auto sql = statement_from(parsed->words());
   if (form == Form::csv || form == Form::json) {
     stream(reader, sql, form);
   } else {
-    std::cout << printed(report::table_from(reader.query(sql)), form);
+    print(printed(report::table_from(reader.query(sql)), form));
   }
   return kExitOk;
 }

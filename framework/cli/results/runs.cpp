@@ -1,11 +1,13 @@
 // runs.cpp: `attnlab runs`: the view `runs`, filtered and sorted.
 #include <algorithm>
-#include <iostream>
 
 #include "framework/cli/commands.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
+#include "framework/core/status.h"
 #include "framework/core/text.h"
+#include "framework/report/study.h"
 
 namespace attnlab::cli {
 namespace {
@@ -39,26 +41,16 @@ std::vector<std::string> known_columns(const std::string& list, const std::strin
 }
 
 std::string status_condition(const std::string& list) {
-  const std::vector<std::string> known{"planned", "running", "done",
-                                       "failed",  "skipped", "interrupted"};
+  const std::vector<std::string> known(kStatusNames.begin(), kStatusNames.end());
   std::vector<std::string> quoted;
   for (const auto& status : split(list, ',')) {
-    if (std::find(known.begin(), known.end(), status) == known.end()) {
+    if (!status_from(status)) {
       throw Error("--status: '" + status + "' is no status." + did_you_mean(status, known),
                   kExitUsage);
     }
     quoted.push_back("'" + status + "'");
   }
   return " AND status IN (" + join(quoted, ", ") + ")";
-}
-
-void require_study(const store::Reader& reader, const std::string& study) {
-  std::vector<std::string> names;
-  for (const auto& row : reader.query("SELECT name FROM studies ORDER BY name").rows) {
-    names.push_back(std::get<std::string>(row[0]));
-  }
-  if (std::find(names.begin(), names.end(), study) != names.end()) return;
-  throw Error("there is no study '" + study + "' in the database." + did_you_mean(study, names));
 }
 
 std::string order(const std::string& list, const std::vector<std::string>& known) {
@@ -94,7 +86,7 @@ int runs(Arguments arguments) {
   std::string sql = "SELECT " + chosen_columns(*parsed, known) + " FROM runs WHERE true";
   store::Row parameters;
   if (const auto study = parsed->text("study")) {
-    require_study(reader, *study);
+    report::require_study(reader, *study);
     sql +=
         " AND id IN (SELECT run_id FROM study_runs JOIN studies ON studies.id = study_id "
         "WHERE name = ?1)";
@@ -104,7 +96,7 @@ int runs(Arguments arguments) {
   if (const auto where = parsed->text("where")) sql += " AND (" + *where + "\n)";
   sql += " ORDER BY " + order(parsed->text("sort", "id"), known);
   if (parsed->has("limit")) sql += " LIMIT " + std::to_string(parsed->integer("limit", 0, 0));
-  std::cout << printed(report::table_from(reader.query(sql, parameters)), form_of(*parsed));
+  print(printed(report::table_from(reader.query(sql, parameters)), form_of(*parsed)));
   return kExitOk;
 }
 

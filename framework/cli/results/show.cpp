@@ -1,12 +1,11 @@
 // show.cpp: `attnlab show RUN`: everything that is stored about one run.
 #include <algorithm>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/commands.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
+#include "framework/core/output.h"
 
 namespace attnlab::cli {
 namespace {
@@ -121,7 +120,7 @@ int show(Arguments arguments) {
   }
   const auto reader = open_reader(*parsed);
   const auto run = find_run(reader, parsed->words()[0]);
-  std::cout << (parsed->has("json") ? as_json(reader, run).dump(2) + "\n" : as_text(reader, run));
+  print(parsed->has("json") ? as_json(reader, run).dump(2) + "\n" : as_text(reader, run));
   return kExitOk;
 }
 

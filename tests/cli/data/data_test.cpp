@@ -124,7 +124,7 @@ TEST_F(DataCommand, picks_digits_on_stdout_with_the_reason_on_stderr) {
 
 TEST_F(DataCommand, suggests_the_nearest_action_and_data_set) {
   EXPECT_THAT(refusal({"chekc"}),
-              AllOf(HasSubstr("unknown action 'data chekc'."), HasSubstr("check")));
+              AllOf(HasSubstr("unknown action 'chekc' of 'attnlab data'."), HasSubstr("check")));
   EXPECT_THAT(refusal({"check", "enwik"}),
               AllOf(HasSubstr("unknown data set 'enwik'."), HasSubstr("enwik8")));
 }

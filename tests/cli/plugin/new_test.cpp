@@ -107,7 +107,7 @@ TEST_F(PluginNew, takes_one_name) {
 
 TEST(PluginCommand, names_its_actions) {
   EXPECT_EQ(error_of([] { (void)plugin(Words{"nwe"}); }),
-            "unknown action 'plugin nwe'. Did you mean 'new'?");
+            "unknown action 'nwe' of 'attnlab plugin'. Did you mean 'new'?");
   testing::internal::CaptureStdout();
   EXPECT_EQ(plugin(Words{}), kExitUsage);
   EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("  new "));

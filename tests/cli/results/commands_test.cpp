@@ -50,11 +50,11 @@ TEST_F(Commands, runs_lists_filters_and_sorts) {
             " 1  dense         1.25\n"
             " 3  none\n");
   EXPECT_EQ(output(runs, {"--status", "failed,skipped", "--csv", "--columns", "id,reason"}),
-            "id,reason\r\n3,loss is NaN\r\n");
+            "id,reason\n3,loss is NaN\n");
   EXPECT_EQ(
       output(runs, {"--where", "score < 1.4 OR 0", "--columns", "id", "--study", "demo", "--csv"}),
-      "id\r\n1\r\n");
-  EXPECT_EQ(output(runs, {"--limit", "1", "--csv", "--columns", "id"}), "id\r\n1\r\n");
+      "id\n1\n");
+  EXPECT_EQ(output(runs, {"--limit", "1", "--csv", "--columns", "id"}), "id\n1\n");
 }
 
 TEST_F(Commands, runs_prints_every_column_for_machines) {
@@ -112,7 +112,7 @@ TEST_F(Commands, show_refuses_what_it_cannot_find) {
 
 TEST_F(Commands, query_prints_in_four_forms) {
   const std::string sql = "SELECT attention, score FROM runs WHERE status = 'done' ORDER BY id";
-  EXPECT_EQ(output(query, {sql, "--csv"}), "attention,score\r\ndense,1.25\r\nhash_sparse,1.5\r\n");
+  EXPECT_EQ(output(query, {sql, "--csv"}), "attention,score\ndense,1.25\nhash_sparse,1.5\n");
   EXPECT_EQ(output(query, {sql, "--json"}),
             "[\n {\"attention\":\"dense\",\"score\":1.25},\n "
             "{\"attention\":\"hash_sparse\",\"score\":1.5}\n]\n");

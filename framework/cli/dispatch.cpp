@@ -1,0 +1,37 @@
+#include "framework/cli/dispatch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "framework/core/error.h"
+#include "framework/core/output.h"
+#include "framework/core/text.h"
+
+namespace attnlab::cli {
+
+int dispatch(const Menu& menu, Arguments arguments) {
+  const auto first = arguments.empty() ? std::string() : arguments[0];
+  if (first.empty() || first == "--help" || first == "-h" || first == "help") {
+    std::string text = fmt::format("{}usage: {} {} [options]     ({} {} --help)\n\n", menu.above,
+                                   menu.path, menu.word, menu.path, menu.word);
+    for (const auto& action : menu.actions) {
+      text += fmt::format("  {:<10} {}\n", action.name, action.summary);
+    }
+    print(text + menu.below);
+    return arguments.empty() ? kExitUsage : kExitOk;
+  }
+  std::vector<std::string> names;
+  for (const auto& action : menu.actions) {
+    if (first == action.name) return action.call(arguments.subspan(1));
+    names.emplace_back(action.name);
+  }
+  auto word = menu.word;
+  std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c | 0x20); });
+  throw Error(fmt::format("unknown {} '{}' of '{}'.{}", word, first, menu.path,
+                          did_you_mean(first, names)),
+              kExitUsage);
+}
+
+}  // namespace attnlab::cli
