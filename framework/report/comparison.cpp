@@ -202,32 +202,6 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
   return notes;
 }
 
-/// Two lines. Values that differ between the runs are listed, "?" stands for what none says.
-std::string caption_for(const Runs& runs) {
-  const auto values = [&](const char* column) {
-    const auto text = listed(runs, column);
-    return text.empty() ? "?" : text;
-  };
-  const auto counted = [&](const char* column, const std::string& word) {
-    const auto count = values(column);
-    return count + " " + word + (count == "1" ? "" : "s");
-  };
-  std::set<std::string> digests;
-  for (const auto& run : runs) {
-    const auto data = run.origin.find("data");
-    if (data != run.origin.end()) digests.insert(short_digest(data->second));
-  }
-  const auto digest = listed({digests.begin(), digests.end()});
-  const auto seeds = values("seed");
-  return fmt::format(
-      "data: {}, T = {}{}{}\nmodel: {}, width {}, {}, {} causality; {} steps of {} sequences; "
-      "seed{} {}; {} on {}",
-      data_text(runs), values("length"), digest.empty() ? "" : ", digest ", digest,
-      counted("layers", "layer"), values("width"), counted("heads", "head"), values("causality"),
-      values("steps"), values("batch_size"), seeds.find(',') == std::string::npos ? "" : "s", seeds,
-      values("precision"), values("device"));
-}
-
 /// Few plugins tell it; the others' tables have no empty column for it.
 void hide_where_empty(Table& table, const std::string& name) {
   const auto column = std::ranges::find(table.columns, name, &Column::name);

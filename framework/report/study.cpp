@@ -1,5 +1,7 @@
 #include "framework/report/study.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <unordered_map>
@@ -183,6 +185,31 @@ std::string data_text(const Runs& runs) {
   mark("data_synthetic", "synthetic");
   mark("data_partial", "prefix");
   return marks.empty() ? text : text + " (" + join(marks, ", ") + ")";
+}
+
+std::string caption_for(const Runs& runs) {
+  const auto values = [&](const char* column) {
+    const auto text = listed(runs, column);
+    return text.empty() ? "?" : text;
+  };
+  const auto counted = [&](const char* column, const std::string& word) {
+    const auto count = values(column);
+    return count + " " + word + (count == "1" ? "" : "s");
+  };
+  std::set<std::string> digests;
+  for (const auto& run : runs) {
+    const auto data = run.origin.find("data");
+    if (data != run.origin.end()) digests.insert(short_digest(data->second));
+  }
+  const auto digest = listed({digests.begin(), digests.end()});
+  const auto seeds = values("seed");
+  return fmt::format(
+      "data: {}, T = {}{}{}\nmodel: {}, width {}, {}, {} causality; {} steps of {} sequences; "
+      "seed{} {}; {} on {}",
+      data_text(runs), values("length"), digest.empty() ? "" : ", digest ", digest,
+      counted("layers", "layer"), values("width"), counted("heads", "head"), values("causality"),
+      values("steps"), values("batch_size"), seeds.find(',') == std::string::npos ? "" : "s", seeds,
+      values("precision"), values("device"));
 }
 
 std::string newest_study(const store::Reader& reader) {

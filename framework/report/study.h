@@ -55,6 +55,10 @@ void require_study(const store::Reader& reader, const std::string& study);
 /// The data set in words, never silent about generated or partial data: "digits (synthetic)".
 [[nodiscard]] std::string data_text(const Runs& runs);
 
+/// Two lines: the data and their digest; then model, recipe, seeds, device. Values that differ
+/// between the runs are listed, "?" stands for what none says.
+[[nodiscard]] std::string caption_for(const Runs& runs);
+
 /// The study with the newest run. Throws Error when nothing was run yet.
 [[nodiscard]] std::string newest_study(const store::Reader& reader);
 

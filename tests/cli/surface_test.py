@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
 BUILD, SOURCE = os.environ["ATTNLAB_BUILD"], os.environ["ATTNLAB_SOURCE"]
 ATTNLAB = os.path.join(BUILD, "bin", "attnlab")
@@ -21,7 +22,7 @@ def shell(command, folder=None, data=b""):
 def make_database(path):
     """One run of a study with a hostile name, as the store would have written it."""
     store = os.path.join(SOURCE, "framework", "store")
-    text = {f: open(os.path.join(store, f), encoding="utf-8").read() for f in os.listdir(store)}
+    text = {f: Path(store, f).read_text(encoding="utf-8") for f in os.listdir(store)}
     steps = sorted(f for f in text if re.fullmatch(r"schema(_\d+)?\.sql", f))
     with sqlite3.connect(path) as db:
         for name in steps + ["views.sql"]:
@@ -118,7 +119,7 @@ class Surface(unittest.TestCase):
             self.assertNotIn(b"internal error", ended.stderr, words)
 
     def test_a_wrong_option_of_bench_ends_it_at_once_and_leaves_nothing(self):
-        wrong = ["--lengths x", "--lengths ''", "--lengths 16,", "--lengths 0", "--lengths 99999999999", "--lengths 1e3",
+        wrong = ["--lengths x", "--lengths ''", "--lengths 16,", "--lengths 0", "--lengths 9999999999999999", "--lengths 1e3",
                  "--batch 0", "--batch x", "--dtype float8", "--pass sideways", "--peer nobody", "--samples 0",
                  "--samples 1.5", "--least-samples x", "--seconds x", "--seconds -1", "--heads 0", "--heads 99999999999",
                  "--head-dim x", "--threads 0", "--device tpu", "--preset nothing", "--preset /dev/null/x.yaml", "--rows x",
