@@ -1,69 +1,94 @@
 #include "framework/plan/labels.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 namespace attnlab::plan {
 namespace {
 
-// Values by what they are compared under: "seed", "dataset", "attention:hash_sparse.buckets".
-struct Value {
-  std::string shown;  // the key as it stands in the label
-  std::string text;
-};
-using Values = std::vector<std::pair<std::string, Value>>;
+using config::Node;
 
-void flatten(const config::Node& node, const std::string& key, const std::string& shown,
-             Values& values) {
-  if (!node.is_map()) {
-    values.emplace_back(key, Value{shown, node.text()});
-    return;
-  }
+// Keys by what they are compared under: "seed", "dataset", "attention:hash_sparse.buckets".
+struct Value {
+  const std::string& key;
+  const std::string& shown;  // the key as it stands in the label
+  const Node& node;
+};
+using Visit = std::function<void(const Value&)>;
+
+// Leaves of the node's children, without cosmetic ones. `path` is the node's own in the config.
+void visit_children(const Node& node, const std::string& path, const std::string& key,
+                    const std::string& shown, const std::vector<std::string>& cosmetic,
+                    const Visit& visit) {
+  const auto below = [](const std::string& prefix, const std::string& name) {
+    return prefix.empty() ? name : prefix + "." + name;
+  };
   for (const auto& [name, child] : node.as_map()) {
-    flatten(child, key + "." + name, shown.empty() ? name : shown + "." + name, values);
+    const auto child_path = below(path, name);
+    if (std::ranges::find(cosmetic, child_path) != cosmetic.end()) continue;
+    const auto child_key = below(key, name), child_shown = below(shown, name);
+    if (child.is_map()) {
+      visit_children(child, child_path, child_key, child_shown, cosmetic, visit);
+    } else {
+      visit({child_key, child_shown, child});
+    }
   }
 }
 
-Values values_of(const plan::Cell& cell) {
+// A section with a name is compared within that name; the attention's name stands in every label.
+void visit_values(const Cell& cell, const std::function<bool(const std::string&)>& wants,
+                  const Visit& visit) {
   const auto& cosmetic = cell.resolved.cosmetic;
-  Values values;
   for (const auto& [section, node] : cell.resolved.config.as_map()) {
-    const config::Node* name = node.is_map() ? node.find("name") : nullptr;
-    if (name == nullptr) {
-      flatten(node, section, section, values);
+    const Node* name = node.is_map() ? node.find("name") : nullptr;
+    const std::string group = name == nullptr ? section : section + ":" + name->text();
+    if (name != nullptr && section != "attention") visit({section, section, *name});
+    if (!wants(group)) continue;
+    if (!node.is_map()) {
+      if (std::ranges::find(cosmetic, section) == cosmetic.end()) visit({section, section, node});
       continue;
     }
-    const std::string group = section + ":" + name->text();
-    if (section != "attention") values.emplace_back(section, Value{section, name->text()});
-    for (const auto& [key, child] : node.as_map()) {
-      if (key == "name") continue;
-      if (std::ranges::find(cosmetic, section + "." + key) != cosmetic.end()) continue;
-      flatten(child, group + "." + key, section == "attention" ? key : section + "." + key, values);
-    }
+    const Visit but_name = [&](const Value& value) {
+      if (&value.node != name) visit(value);
+    };
+    visit_children(node, section, group, section == "attention" ? "" : section, cosmetic, but_name);
   }
-  std::erase_if(values, [&](const auto& value) {
-    return std::ranges::find(cosmetic, value.first) != cosmetic.end();
-  });
-  return values;
+}
+
+bool same(const Node& one, const Node& other) {
+  const auto *text = std::get_if<std::string>(&one.value()),
+             *other_text = std::get_if<std::string>(&other.value());
+  if (text != nullptr && other_text != nullptr) return *text == *other_text;
+  const auto *number = std::get_if<std::int64_t>(&one.value()),
+             *other_number = std::get_if<std::int64_t>(&other.value());
+  if (number != nullptr && other_number != nullptr) return *number == *other_number;
+  return one.text() == other.text();
 }
 
 }  // namespace
 
-std::vector<std::string> labels_of(const std::vector<plan::Cell>& cells) {
-  std::vector<Values> all;
-  std::map<std::string, std::set<std::string>> seen;
+std::vector<std::string> labels_of(const std::vector<Cell>& cells) {
+  std::map<std::string, const Node*> first;
+  std::set<std::string> varying, groups;  // keys, and the groups that have some
   for (const auto& cell : cells) {
-    all.push_back(values_of(cell));
-    for (const auto& [key, value] : all.back()) seen[key].insert(value.text);
+    visit_values(cell, [](const auto&) { return true; }, [&](const Value& value) {
+      const auto [found, is_new] = first.try_emplace(value.key, &value.node);
+      if (is_new || same(*found->second, value.node)) return;
+      varying.insert(value.key);
+      groups.insert(value.key.substr(0, value.key.find('.')));
+    });
   }
   std::vector<std::string> labels;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    std::string label = cells[i].variant;
-    for (const auto& [key, value] : all[i]) {
-      if (seen[key].size() > 1) label += " " + value.shown + "=" + value.text;
-    }
-    labels.push_back(std::move(label));
+  labels.reserve(cells.size());
+  for (const auto& cell : cells) {
+    std::string& label = labels.emplace_back(cell.variant);
+    visit_values(cell, [&](const auto& group) { return groups.contains(group); },
+                 [&](const Value& value) {
+                   if (!varying.contains(value.key)) return;
+                   label += " " + value.shown + "=" + value.node.text();
+                 });
   }
   return labels;
 }
