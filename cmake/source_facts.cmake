@@ -1,9 +1,9 @@
 # source_facts.cmake: run by cmake --install: share/attnlab/source_facts, the commit that was installed.
 # Runs of an installation store it beside their numbers, as runs from a checkout ask git.
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/.. ABSOLUTE)
-execute_process(COMMAND git -C ${root} rev-parse HEAD OUTPUT_VARIABLE commit
+execute_process(COMMAND git --no-optional-locks -C ${root} rev-parse HEAD OUTPUT_VARIABLE commit
                 OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
-execute_process(COMMAND git -C ${root} status --porcelain OUTPUT_VARIABLE changes ERROR_QUIET)
+execute_process(COMMAND git --no-optional-locks -C ${root} status --porcelain OUTPUT_VARIABLE changes ERROR_QUIET)
 set(facts "")
 if(NOT failed AND changes STREQUAL "")
   set(facts "git_commit=${commit}\ngit_dirty=0\n")

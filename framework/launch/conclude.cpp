@@ -30,6 +30,17 @@ std::string allocation_failure(const std::string& log_end) {
   return {};
 }
 
+// What the dynamic loader says when it gives up; 127 is its exit code.
+std::string loader_failure(const Evidence& evidence) {
+  if (evidence.end.exit_code != 127) return {};
+  for (const auto& line : split(evidence.log_end, '\n')) {
+    for (const char* sign : {"error while loading shared libraries", "symbol lookup error"}) {
+      if (line.find(sign) != std::string::npos) return line;
+    }
+  }
+  return {};
+}
+
 std::string with_log(const std::string& reason, const std::string& log_end) {
   return log_end.empty() ? reason : reason + ". The log ends:\n" + log_end;
 }
@@ -50,6 +61,11 @@ std::string ended_text(const Evidence& evidence) {
   }
   if (evidence.end.signal != 0) {
     return with_log("ended by " + signal_text(evidence.end.signal), evidence.log_end);
+  }
+  if (const auto line = loader_failure(evidence); !line.empty()) {
+    return fmt::format(
+        "the worker could not start: {}. Its libraries are expected where they were at its build; "
+        "build attnlab again, or put them back", line);
   }
   return with_log(
       fmt::format(

@@ -103,8 +103,12 @@ store::Facts source_facts(const fs::path& folder) {
     }
     return facts;
   }
+  // It is somebody's working tree: no index is refreshed there, no lock taken, no tool of theirs run;
+  // and what a git hook that started us has set is of another one.
   const auto git = [&](std::vector<std::string> words, std::size_t limit) {
-    words.insert(words.begin(), {"git", "-C", folder.string()});
+    words.insert(words.begin(), {"env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE",
+                                 "git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C",
+                                 folder.string()});
     return output_of(words, limit);
   };
   const auto commit = git({"rev-parse", "HEAD"}, 1024);
@@ -114,7 +118,7 @@ store::Facts source_facts(const fs::path& folder) {
   store::Facts facts{{"git_commit", trimmed(*commit)}, {"git_dirty", dirty ? "1" : "0"}};
   if (!dirty) return facts;
   facts.emplace_back("git_changes", trimmed(*changes));
-  if (const auto diff = git({"diff", "HEAD"}, kDiffBytes)) facts.emplace_back("git_diff", *diff);
+  if (const auto diff = git({"diff", "--no-ext-diff", "--no-textconv", "HEAD"}, kDiffBytes)) facts.emplace_back("git_diff", *diff);
   return facts;
 }
 

@@ -61,6 +61,18 @@ TEST(Conclude, an_early_exit_is_a_failure_even_with_code_0) {
             "the worker exited with code 0 before its run had ended; did a plugin call exit()?");
 }
 
+TEST(Conclude, a_loader_that_gives_up_is_quoted_and_no_plugin_blamed) {
+  for (const std::string line :
+       {"attnlab-worker: error while loading shared libraries: libtorch_cpu.so: cannot open",
+        "attnlab-worker: symbol lookup error: libattnlab_sparse.so: undefined symbol: x"}) {
+    const Ending it = conclude({.end = {.exit_code = 127}, .log_end = "first\n" + line});
+    EXPECT_EQ(it.status, Status::failed);
+    EXPECT_THAT(it.reason, StartsWith("the worker could not start: " + line));
+    EXPECT_THAT(it.reason, testing::Not(HasSubstr("exit()")));
+  }
+  EXPECT_THAT(conclude({.end = {.exit_code = 127}}).reason, HasSubstr("exited with code 127"));
+}
+
 TEST(Conclude, a_hung_worker_is_a_failure_that_says_for_how_long) {
   const Ending it =
       conclude({.end = {.signal = SIGKILL}, .asked_to_stop = false, .silent_seconds = 90});

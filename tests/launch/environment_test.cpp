@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/launch/temp_folder.h"
 
 namespace attnlab::launch {
@@ -63,6 +65,17 @@ TEST_F(SourceFactsTest, a_clean_repository_has_its_commit) {
   EXPECT_THAT(facts, Contains(Pair("git_commit", testing::SizeIs(40))));
   EXPECT_THAT(facts, Contains(Pair("git_dirty", "0")));
   EXPECT_THAT(facts, Not(Contains(Key("git_diff"))));
+}
+
+TEST_F(SourceFactsTest, the_repository_is_left_as_it_was) {
+  const auto index = [&] {
+    std::ifstream in(folder / ".git/index", std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+  };
+  const auto before = index();
+  write_file(folder / "a.txt", "one\n");  // the same, but newer: git would refresh what it knows
+  (void)source_facts(folder.path());
+  EXPECT_EQ(index(), before);
 }
 
 TEST_F(SourceFactsTest, a_changed_one_has_the_change) {
