@@ -52,7 +52,7 @@ function(attnlab_package folder include)
   configure_file(${CMAKE_SOURCE_DIR}/cmake/attnlabConfig.cmake.in ${folder}/attnlabConfig.cmake @ONLY)
   write_basic_package_version_file(${folder}/attnlabConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   foreach(file attnlab_libtorch.cmake attnlab_outside_plugin.cmake attnlab_plugin.cmake
-          attnlab_plugin.map source_digest.cmake)
+          attnlab_plugin.map record_inputs.sh)
     configure_file(${CMAKE_SOURCE_DIR}/cmake/${file} ${folder}/${file} COPYONLY)
   endforeach()
 endfunction()

@@ -1,41 +1,50 @@
 # framework_digest.cmake: attnlab_build_info(TARGET) adds core/build_info.cpp to a target, with the
-# digest of every source that can change a run's numbers. Hashed again when one of them changes;
-# then this one file is compiled.
+# digests of every source that can change a run's numbers. Made again when one of them changes; that
+# one file is compiled where a digest did.
 include_guard()
-set(ATTNLAB_DIGEST_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/source_digest.cmake)
 
-function(attnlab_build_info target)
-  set(root ${CMAKE_SOURCE_DIR}/framework)
-  set(patterns ${root}/core/random.*)
-  foreach(layer attention cuda sparse model train data worker)
-    foreach(kind cpp h cu cuh)
-      list(APPEND patterns ${root}/${layer}/*.${kind})
+# The sources of framework/LAYER...: code, and the CMakeLists.txt, which holds flags of its own.
+function(attnlab_sources_of out)
+  set(patterns)
+  foreach(layer IN LISTS ARGN)
+    foreach(name *.cpp *.h *.cu *.cuh CMakeLists.txt)
+      list(APPEND patterns ${CMAKE_SOURCE_DIR}/${layer}/${name})
     endforeach()
   endforeach()
-  list(APPEND patterns ${CMAKE_SOURCE_DIR}/datasets/*.cpp ${CMAKE_SOURCE_DIR}/datasets/*.h)
-  file(GLOB_RECURSE digested CONFIGURE_DEPENDS ${patterns})
-  list(FILTER digested EXCLUDE REGEX "_test\\.cpp$")
-  list(SORT digested)
-  list(JOIN digested "|" files)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${patterns})
+  # No run's numbers: tests, the emulator, timings, checks, logs and reports.
+  list(FILTER files EXCLUDE REGEX
+    "_test\\.cpp$|/cuda/(emulator|static_look)/|/worker/(bench|check|parent_watch|reporter)\\.")
+  list(SORT files)
+  set(${out} ${files} PARENT_SCOPE)
+endfunction()
+
+function(attnlab_build_info target)
+  attnlab_sources_of(engine framework/attention framework/sparse framework/model framework/train
+                     framework/data framework/worker datasets)
+  list(APPEND engine ${CMAKE_SOURCE_DIR}/framework/core/random.cpp ${CMAKE_SOURCE_DIR}/framework/core/random.h)
+  attnlab_sources_of(cuda framework/cuda)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/framework_digest)
   set(header ${folder}/attnlab_framework_digest.h)
+  file(MAKE_DIRECTORY ${folder})
   add_custom_command(OUTPUT ${header}
-    COMMAND ${CMAKE_COMMAND} -DHEADER=${header} -DMACRO=ATTNLAB_FRAMEWORK_SOURCE_DIGEST
-            -DROOT=${CMAKE_SOURCE_DIR} "-DFILES=${files}" -P ${ATTNLAB_DIGEST_SCRIPT}
-    DEPENDS ${digested} ${ATTNLAB_DIGEST_SCRIPT} VERBATIM COMMENT "Source digest of the framework")
+    COMMAND attnlab::digest header ${header} ${CMAKE_SOURCE_DIR} ATTNLAB_ENGINE_DIGEST ${engine}
+            ATTNLAB_CUDA_DIGEST ${cuda}
+    DEPENDS ${engine} ${cuda} attnlab-digest VERBATIM COMMENT "Source digests of the framework")
 
   set(torch none)
   if(ATTNLAB_TORCH)
     set(torch ${ATTNLAB_TORCH_FOUND})
   endif()
   string(TOUPPER "${CMAKE_BUILD_TYPE}" config)
-  set(flags "${CMAKE_BUILD_TYPE} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${config}}")
-  if(ATTNLAB_SANITIZE)
-    string(APPEND flags " sanitizers")
-  endif()
-  string(REGEX REPLACE " +" " " flags "${flags}")
+  # What all targets share; what one has for itself stands in its CMakeLists.txt, which is a source.
+  get_property(options DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTY COMPILE_OPTIONS)
+  list(FILTER options EXCLUDE REGEX ":-W|:-fPIC|:-fpch-preprocess|^-fno-omit-frame-pointer$")
+  set(flags "${CMAKE_BUILD_TYPE} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${config}} ${options}")
+  string(REGEX REPLACE "[ ;]+" " " flags "${flags}")
+  string(STRIP "${flags}" flags)
   target_sources(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/build_info.cpp ${header})
   set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/build_info.cpp PROPERTIES
     INCLUDE_DIRECTORIES ${folder}
-    COMPILE_DEFINITIONS "ATTNLAB_VERSION=\"${PROJECT_VERSION}\";ATTNLAB_FLAGS=\"${flags}\";ATTNLAB_COMPILER=\"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\";ATTNLAB_BUILT_WITH_TORCH=\"${torch}\"")
+    COMPILE_DEFINITIONS "ATTNLAB_VERSION=\"${PROJECT_VERSION}\";ATTNLAB_FLAGS=\"${flags}\";ATTNLAB_COMPILER=\"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\";ATTNLAB_BUILT_WITH_TORCH=\"${torch}\";ATTNLAB_NVCC=\"$<$<TARGET_EXISTS:attnlab_cuda>:$<TARGET_PROPERTY:attnlab_cuda,ATTNLAB_NVCC>>\"")
 endfunction()

@@ -23,8 +23,10 @@ LAYERS = {
     "corpus": {"core", "config", "data", "text"},
     "cuda": set(),
     "launch": {"core", "config", "plan", "store", "plugin", "data", "report"},
-    "kit": {"core", "config"},
-    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch", "kit"},
+    "cells": {"core", "config", "plan", "store", "plugin", "data", "launch"},
+    "digest": {"core", "plugin"},
+    "kit": {"core", "plugin"},
+    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch", "cells", "kit"},
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
     "python": {"core", "config", "sparse"},
@@ -35,7 +37,7 @@ LAYERS = {
     "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench",
                "conformance"},
 }
-TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "kit", "cli", "cuda"}
+TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
 DATASET_LAYERS = {"core", "config", "data"}
 TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')

@@ -23,12 +23,6 @@
 #include "framework/config/bind.h"
 #include "framework/plugin/traits.h"
 
-#if __has_include("attnlab_plugin_digest.h")
-#include "attnlab_plugin_digest.h"  // written by the build: sha256 over the plugin's sources
-#endif
-#ifndef ATTNLAB_PLUGIN_SOURCE_DIGEST
-#define ATTNLAB_PLUGIN_SOURCE_DIGEST "unknown"
-#endif
 #ifndef ATTNLAB_CUDA_VERSION
 #define ATTNLAB_CUDA_VERSION "none"
 #endif
@@ -90,7 +84,6 @@ consteval plugin::PluginNote make_note(const PluginFacts& facts) {
   note.compiler = std::string_view(ATTNLAB_COMPILER);
   note.cxx_abi = std::string_view(_GLIBCXX_USE_CXX11_ABI ? "cxx11" : "old");
   note.cuda_version = std::string_view(ATTNLAB_CUDA_VERSION);
-  note.source_digest = std::string_view(ATTNLAB_PLUGIN_SOURCE_DIGEST);
   std::apply(
       [&](const auto&... field) {
         static_assert(sizeof...(field) <= plugin::kMaxParameters, "too many parameters");

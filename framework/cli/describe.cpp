@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "framework/cli/options.h"
 #include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
 #include "framework/plugin/catalog.h"
@@ -123,6 +126,36 @@ Table section_table(const std::vector<Section>& sections) {
   return table;
 }
 
+// The first comment of a file of values, without the file's own name.
+std::string summary_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  do {
+    if (!std::getline(in, line) || !line.starts_with("# ")) return "";
+  } while (line.starts_with("# @"));
+  line.erase(0, 2);
+  const std::string name = file.filename().string() + ": ";
+  return line.starts_with(name) ? line.substr(name.size()) : line;
+}
+
+// Files of values that a command names: models, recipes, experiments, benchmarks.
+void add_files(Table& table) {
+  for (const std::string group : {"model", "train", "experiment", "bench"}) {
+    std::vector<std::filesystem::path> files;
+    std::error_code failed;
+    const auto folder = paths::home() / "experiments" / group;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+      if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    for (const auto& file : files) {
+      const std::string how = group == "bench" ? "bench --preset " : group + "=";
+      table.rows.push_back(
+          {{.value = how + file.stem().string()}, {.value = summary_of(file)}});
+    }
+  }
+}
+
 // "hash_sparse" alone means "attention/hash_sparse", and "data" is short for "dataset".
 const Section& find_section(const std::vector<Section>& sections, std::string name) {
   if (name.starts_with("data/")) name.insert(4, "set");
@@ -182,7 +215,8 @@ int describe(Arguments arguments) {
     describe_section(find_section(sections, parsed->words()[0]), json);
     return kExitOk;
   }
-  const auto table = section_table(sections);
+  auto table = section_table(sections);
+  add_files(table);
   print(json ? report::to_json(table) : report::to_text(table, 100));
   return kExitOk;
 }

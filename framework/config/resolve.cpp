@@ -54,6 +54,15 @@ void add_missing_by_name(Node& section, const Schemas& schemas, ParametersOf par
   }
 }
 
+/// `auto` becomes what it means here, so that the run is stored and named as what it is.
+void settle_device(Node& composed, const Schemas& schemas) {
+  Node* const device = composed.find("device");
+  const auto* const name = device == nullptr ? nullptr : std::get_if<std::string>(&device->value());
+  if (name == nullptr || *name != "auto" || !schemas.automatic_device) return;
+  const bool cuda = schemas.automatic_device() == Device::cuda;
+  device->value() = std::string(cuda ? "cuda" : "cpu");
+}
+
 /// What nobody chose: on a GPU bfloat16. Where the device is only found at run time, as on a CPU.
 void add_gpu_precision(Node& composed) {
   Node& train = section_of(composed, "train");
@@ -116,7 +125,15 @@ void resolve_dataset(const Node& section, const Schemas& schemas, Resolved& reso
 
 void resolve_attention(const Node& section, const Schemas& schemas, Resolved& resolved) {
   resolved.attention = required_name(section, "attention", "dense");
-  const auto parameters = attention_parameters(resolved.attention, schemas);
+  const auto parameters = [&] {
+    try {
+      return attention_parameters(resolved.attention, schemas);
+    } catch (const Error& error) {
+      const auto& origin = section.find("name")->origin();
+      if (origin.line == 0) throw;  // as typed
+      throw Error(error.what() + ("\nThe name stands in " + origin.text() + "."), error.exit_code());
+    }
+  }();
   resolved.config.set("attention", checked(section, parameters, "attention", {"name"}));
   add_cosmetic(parameters, "attention.", resolved.cosmetic);
 }
@@ -152,6 +169,7 @@ void sort_keys(Node& node) {
 
 void fill_defaults(Node& composed, const Schemas& schemas) {
   add_missing(composed, parameters_of<RunConfig>());
+  settle_device(composed, schemas);
   add_missing(section_of(composed, "model"), parameters_of<ModelConfig>());
   add_gpu_precision(composed);
   add_missing(section_of(composed, "train"), parameters_of<TrainConfig>());

@@ -20,6 +20,8 @@ struct Schemas {
   std::function<std::vector<Parameter>(const std::string& name)> dataset;
   /// Longest `dataset.length` that the section's data can serve; 0: no limit.
   std::function<std::int64_t(const Node& dataset)> max_length;
+  /// What device=auto is on this machine; where it is empty, `auto` stays for the worker to decide.
+  std::function<Device()> automatic_device;
 };
 
 struct Resolved {

@@ -5,8 +5,10 @@
 namespace attnlab {
 
 const BuildInfo& build_info() {
-  static const BuildInfo info{ATTNLAB_VERSION, ATTNLAB_COMPILER, ATTNLAB_FLAGS,
-                              ATTNLAB_BUILT_WITH_TORCH, ATTNLAB_FRAMEWORK_SOURCE_DIGEST};
+  static const BuildInfo info{ATTNLAB_VERSION,          ATTNLAB_COMPILER,
+                              ATTNLAB_FLAGS,            ATTNLAB_BUILT_WITH_TORCH,
+                              ATTNLAB_ENGINE_DIGEST,    ATTNLAB_CUDA_DIGEST,
+                              ATTNLAB_NVCC};
   return info;
 }
 

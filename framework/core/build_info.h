@@ -10,9 +10,11 @@ struct BuildInfo {
   std::string compiler;       // "GNU 12.2.0"
   std::string flags;          // "Release -O2", with what the user added
   std::string torch;          // "2.11.0", or "none" in a build without LibTorch
-  std::string source_digest;  // sha256 over the sources that can change a run's numbers: attention,
-                              // sparse, model, train, data, datasets, worker, core/random; never a
-                              // build id, so that a relink changes nothing
+  // sha256 over the essential text (framework/digest) of the sources that can change a run's
+  // numbers, their CMakeLists.txt with them; never a build id, so that a relink changes nothing.
+  std::string source_digest;  // attention, sparse, model, train, data, datasets, worker, core/random
+  std::string cuda_digest;    // kernels for GPUs, without their emulator
+  std::string nvcc;           // "nvcc 13.0.48 80,90a-real", with flags; empty in a build without
 };
 
 /// The same object for every thread; throws nothing.

@@ -1,16 +1,13 @@
 #include "framework/kit/plugin_template.h"
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <iterator>
 #include <system_error>
 
-#include "framework/config/bind.h"
-#include "framework/config/override.h"
-#include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/plugin/catalog.h"
 
 namespace attnlab::kit {
 namespace {
@@ -23,19 +20,6 @@ bool is_identifier(const std::string& name) {
   const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
   const auto inner = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; };
   return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), inner);
-}
-
-// A key or section of the config: `train.steps=5` could mean either.
-bool is_config_word(const std::string& name) {
-  for (const auto* section : {"model", "train", "dataset", "data", "attention", "experiment"}) {
-    if (name == section) return true;
-  }
-  for (const auto& parameter : config::parameters_of<config::RunConfig>()) {
-    if (name == parameter.name) return true;
-  }
-  // `null`, `true`, `inf` and the like are no text to a config.
-  const auto override = config::parse_override("attention=" + name);
-  return !std::holds_alternative<std::string>(override.values.at(0).value());
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -107,9 +91,9 @@ void check_plugin_name(const std::string& name) {
                 " lower-case letters, digits and '_', beginning with a letter, for instance "
                 "'my_window'.");
   }
-  if (is_config_word(name)) {
-    throw Error("'" + name + "' cannot name a plugin: the word has a meaning of its own in a " +
-                "config. Choose another, for instance 'my_" + name + "'.");
+  if (plugin::is_reserved(name)) {
+    throw Error("'" + name + "' cannot name a plugin: the word has a meaning of its own on a " +
+                "command line. Choose another, for instance 'my_" + name + "'.");
   }
 }
 

@@ -16,7 +16,7 @@ struct TemplateRequest {
 };
 
 /// Throws Error unless `attention=NAME` can mean a plugin of this name: lower-case letters, digits
-/// and '_', a letter first, 40 at most, no word with a meaning of its own in the config.
+/// and '_', a letter first, 40 at most, no word with a meaning of its own on a command line.
 void check_plugin_name(const std::string& name);
 
 /// "my_window" -> "MyWindow".

@@ -52,6 +52,7 @@ Attempt::Attempt(const Cell& cell, const store::Claim& claim, const LaunchOption
   RunSpec spec = cell.spec;
   spec.run_id = claim.run_id;
   spec.fingerprint = cell.record.fingerprint;
+  if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
   const fs::path spec_file = folder_ / "spec.json";
   write_file(spec_file, to_json(spec, 2) + "\n");
   started_ = last_report_ = clock_seconds();

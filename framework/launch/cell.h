@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,10 @@ namespace attnlab::launch {
 
 struct Cell {
   store::CellRecord record;
-  RunSpec spec;              // run_id is filled in once the cell is claimed
+  RunSpec spec;  // run_id, fingerprint and an empty config are filled in from the record at its start
   std::string label{};       // for people: "hash_sparse buckets=8 seed=1"
   std::string refusal;       // not empty: stored as skipped with this reason, never started
-  store::Facts environment;  // what stands in the database beside the run
+  std::shared_ptr<const store::Facts> environment{};  // what stands in the database beside the run
 };
 
 /// Whether another process named `attnlab-worker` than those in `ours` runs on this machine.

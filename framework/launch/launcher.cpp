@@ -136,7 +136,7 @@ void Launcher::start(Number number, const store::Claim& claim) {
   try {
     auto attempt = std::make_unique<Attempt>(cell, claim, options_);
     store_.set_owner(claim.run_id, owner_of(attempt->child().pid()));
-    store_.add_environment(claim.run_id, cell.environment);
+    if (cell.environment) store_.add_environment(claim.run_id, *cell.environment);
     store_.add_artifact(claim.run_id, "log", attempt->log().string());
     store_.add_artifact(claim.run_id, "spec", (attempt->folder() / "spec.json").string());
     board_.running[number] = {

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <system_error>
 
+#include "framework/config/bind.h"
+#include "framework/config/override.h"
+#include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
+#include "framework/plugin/needed.h"
 
 namespace attnlab::plugin {
 namespace {
@@ -42,6 +46,25 @@ std::string without_path(const std::string& message, const fs::path& file) {
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
 }
 
+// Why a folder that was named gives no plugin, and what would.
+std::string no_library_in(const fs::path& folder) {
+  const auto build = folder / "build";
+  std::string text = "--plugin " + folder.string() + ": the folder holds no plugin library (*.so). ";
+  if (fs::is_directory(build) && !libraries_in(build).empty()) {
+    return text + "Its build folder does: --plugin " + build.string();
+  }
+  if (fs::exists(folder / "CMakeCache.txt")) {
+    return text + "It is a build folder, so its build has not ended: cmake --build " +
+           folder.string();
+  }
+  if (fs::exists(folder / "CMakeLists.txt")) {
+    return text + "It holds sources" + (fs::exists(build) ? ", and their build has not ended" : "") +
+           ":\n  cmake -G Ninja -S " + folder.string() + " -B " + build.string() +
+           "\n  cmake --build " + build.string() + "\nThen: --plugin " + build.string();
+  }
+  return text + "Expected a library, or a folder of them.";
+}
+
 FoundPlugin examine(const fs::path& file, const HostFacts& host) {
   FoundPlugin found{.name = name_from(file),
                     .file = file,
@@ -61,6 +84,19 @@ FoundPlugin examine(const fs::path& file, const HostFacts& host) {
   if (!verdict.fits()) {
     found.problem = verdict.summary();
     found.details = file.string() + ": cannot be loaded into this attnlab\n" + verdict.table();
+    return found;
+  }
+  static const auto host_has = host_folders();
+  try {
+    auto needed = needed_libraries(file, host_has);
+    found.own_libraries = std::move(needed.own);
+    found.problem = needed.missing;
+  } catch (const Error& error) {
+    found.problem = without_path(error.what(), file);
+  }
+  if (!found.problem.empty()) {
+    found.details = file.string() + ": " + found.problem +
+                    ". Install that library, or link the plugin with -Wl,-rpath,FOLDER.";
   }
   return found;
 }
@@ -73,17 +109,20 @@ Catalog Catalog::search(const std::vector<fs::path>& first) {
       throw Error("--plugin " + place.string() +
                   ": no such file or folder; expected a plugin library or a folder of them.");
     }
+    if (fs::is_directory(place) && libraries_in(place).empty()) throw Error(no_library_in(place));
   }
   auto places = first;
   const auto standard = paths::plugin_dirs();
   places.insert(places.end(), standard.begin(), standard.end());
-  return of(places);
+  return of(places, host_facts(), standard.back());
 }
 
-Catalog Catalog::of(const std::vector<fs::path>& places, const HostFacts& host) {
+Catalog Catalog::of(const std::vector<fs::path>& places, const HostFacts& host,
+                    const fs::path& shipped) {
   Catalog catalog;
   for (const auto& place : places) catalog.add_place(fs::absolute(place).lexically_normal(), host);
   catalog.mark_duplicates();
+  catalog.mark_taken_names(shipped);
   return catalog;
 }
 
@@ -130,6 +169,38 @@ void Catalog::mark_duplicates() {
   }
 }
 
+void Catalog::mark_taken_names(const fs::path& shipped) {
+  for (auto& one : found_) {
+    if (!one.problem.empty()) continue;
+    std::string whose;
+    if (is_reserved(one.name)) whose = "something else on a command line";
+    for (const auto& own : found_) {
+      const bool taken = own.name == one.name && own.facts && own.file.parent_path() == shipped &&
+                         one.file.parent_path() != shipped;
+      // A copy of the same sources is the same variant.
+      if (taken && own.facts->note.source_digest.view() != one.facts->note.source_digest.view()) {
+        whose = "attnlab's own plugin " + own.file.string();
+      }
+    }
+    if (whose.empty()) continue;
+    one.problem = "the name '" + one.name + "' is that of " + whose;
+    one.details = one.file.string() + ": " + one.problem +
+                  ", and would be taken for it. Change `.name` in its PluginFacts "
+                  "and `name:` in its config.yaml, and build it again.";
+  }
+}
+
+bool is_reserved(const std::string& name) {
+  for (const auto* word : {"model", "train", "dataset", "data", "attention", "experiment", "bench",
+                           "engine", "reshape"}) {
+    if (name == word) return true;
+  }
+  const auto keys = config::parameters_of<config::RunConfig>();
+  if (std::ranges::find(keys, name, &config::Parameter::name) != keys.end()) return true;
+  const auto override = config::parse_override("attention=" + name);
+  return !std::holds_alternative<std::string>(override.values.at(0).value());
+}
+
 std::vector<std::string> Catalog::names() const {
   std::vector<std::string> list;
   for (const auto& found : found_) {
@@ -150,6 +221,12 @@ const FoundPlugin& Catalog::get(const std::string& name) const {
   }
   std::string message =
       "unknown attention '" + name + "'." + did_you_mean(name, names()) + "\nLooked in:";
+  for (const auto& found : found_) {
+    if (name_from(found.file) != name || !found.facts) continue;
+    message = "unknown attention '" + name + "': " + found.file.string() + " calls itself '" +
+              found.name + "', by `.name` in its PluginFacts. Use attention=" + found.name +
+              ", or change the name there and build it again.\nLooked in:";
+  }
   for (const auto& place : looked_) {
     message += "\n  " + place.string() + (fs::exists(place) ? "" : "  (does not exist)");
   }

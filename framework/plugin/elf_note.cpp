@@ -1,7 +1,5 @@
 #include "framework/plugin/elf_note.h"
 
-#include <elf.h>
-
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -29,44 +27,6 @@ std::string machine_name(std::uint16_t machine) {
     default:
       return "machine " + std::to_string(machine);
   }
-}
-
-Elf64_Ehdr read_header(const LibraryFile& file) {
-  unsigned char ident[EI_NIDENT] = {};
-  if (file.size() < EI_NIDENT || (file.read(0, ident, EI_NIDENT, "ELF identification"),
-                                  std::memcmp(ident, ELFMAG, SELFMAG) != 0)) {
-    throw file.error("not a shared library: expected an ELF file");
-  }
-  if (ident[EI_CLASS] != ELFCLASS64) {
-    throw file.error("a 32-bit library; expected a 64-bit one. Build it for this machine.");
-  }
-  if (ident[EI_DATA] != ELFDATA2LSB) {
-    throw file.error("a big-endian library; expected little-endian. Build it for this machine.");
-  }
-  const auto header = file.at<Elf64_Ehdr>(0, "ELF header");
-  if (header.e_type != ET_DYN) {
-    throw file.error("an ELF file of type " + std::to_string(header.e_type) +
-                     "; expected a shared library");
-  }
-  if (header.e_phnum > 0 && header.e_phentsize != sizeof(Elf64_Phdr)) {
-    throw file.error("damaged: program headers of " + std::to_string(header.e_phentsize) +
-                     " bytes; expected " + std::to_string(sizeof(Elf64_Phdr)));
-  }
-  return header;
-}
-
-std::vector<Elf64_Phdr> read_segments(const LibraryFile& file, const Elf64_Ehdr& header) {
-  std::vector<Elf64_Phdr> segments(header.e_phnum);
-  file.read(header.e_phoff, segments.data(), segments.size() * sizeof(Elf64_Phdr),
-            "program headers");
-  for (const auto& segment : segments) {
-    if (segment.p_type == PT_LOAD || segment.p_type == PT_NOTE) {
-      file.need(segment.p_offset, segment.p_filesz, "a segment");
-    }
-  }
-  // It stands at the end of the file, so this also finds a file that lacks its last bytes.
-  file.need(header.e_shoff, std::uint64_t{header.e_shnum} * header.e_shentsize, "section headers");
-  return segments;
 }
 
 constexpr std::uint64_t aligned(std::uint64_t offset, std::uint64_t alignment) {
@@ -110,8 +70,8 @@ std::optional<std::vector<char>> find_note(const LibraryFile& file, const Elf64_
 
 LibraryFacts read_plugin_note(const std::filesystem::path& path) {
   const LibraryFile file(path);
-  const auto header = read_header(file);
-  for (const auto& segment : read_segments(file, header)) {
+  const auto header = file.header();
+  for (const auto& segment : file.segments(header)) {
     if (segment.p_type != PT_NOTE) continue;
     if (const auto bytes = find_note(file, segment)) {
       return {machine_name(header.e_machine), checked_note(*bytes, file)};
@@ -120,6 +80,12 @@ LibraryFacts read_plugin_note(const std::filesystem::path& path) {
   throw file.error(
       "not an attnlab plugin: it has no note of owner 'attnlab'. A plugin's source ends "
       "with ATTNLAB_ATTENTION_PLUGIN(...).");
+}
+
+bool is_stamped(const PluginNote& note) {
+  const auto digest = note.source_digest.view();
+  return digest.size() == kNoDigest.size() &&
+         digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string host_architecture() {

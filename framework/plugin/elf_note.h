@@ -18,6 +18,9 @@ struct LibraryFacts {
 /// of ours, another layout, sizes or contents that cannot be.
 [[nodiscard]] LibraryFacts read_plugin_note(const std::filesystem::path& file);
 
+/// Whether the build wrote a digest of the sources into it.
+[[nodiscard]] bool is_stamped(const PluginNote& note);
+
 /// The architecture of this program, in the same words.
 [[nodiscard]] std::string host_architecture();
 

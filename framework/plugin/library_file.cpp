@@ -1,5 +1,6 @@
 #include "framework/plugin/library_file.h"
 
+#include <cstring>
 #include <system_error>
 
 namespace attnlab::plugin {
@@ -34,6 +35,44 @@ void LibraryFile::read(std::uint64_t offset, void* to, std::uint64_t count,
   if (!stream_.read(static_cast<char*>(to), static_cast<std::streamsize>(count))) {
     throw error("cannot read " + what);
   }
+}
+
+Elf64_Ehdr LibraryFile::header() const {
+  unsigned char ident[EI_NIDENT] = {};
+  if (size() < EI_NIDENT || (read(0, ident, EI_NIDENT, "ELF identification"),
+                                  std::memcmp(ident, ELFMAG, SELFMAG) != 0)) {
+    throw error("not a shared library: expected an ELF file");
+  }
+  if (ident[EI_CLASS] != ELFCLASS64) {
+    throw error("a 32-bit library; expected a 64-bit one. Build it for this machine.");
+  }
+  if (ident[EI_DATA] != ELFDATA2LSB) {
+    throw error("a big-endian library; expected little-endian. Build it for this machine.");
+  }
+  const auto header = at<Elf64_Ehdr>(0, "ELF header");
+  if (header.e_type != ET_DYN) {
+    throw error("an ELF file of type " + std::to_string(header.e_type) +
+                     "; expected a shared library");
+  }
+  if (header.e_phnum > 0 && header.e_phentsize != sizeof(Elf64_Phdr)) {
+    throw error("damaged: program headers of " + std::to_string(header.e_phentsize) +
+                     " bytes; expected " + std::to_string(sizeof(Elf64_Phdr)));
+  }
+  return header;
+}
+
+std::vector<Elf64_Phdr> LibraryFile::segments(const Elf64_Ehdr& header) const {
+  std::vector<Elf64_Phdr> segments(header.e_phnum);
+  read(header.e_phoff, segments.data(), segments.size() * sizeof(Elf64_Phdr),
+            "program headers");
+  for (const auto& segment : segments) {
+    if (segment.p_type == PT_LOAD || segment.p_type == PT_NOTE) {
+      need(segment.p_offset, segment.p_filesz, "a segment");
+    }
+  }
+  // It stands at the end of the file, so this also finds a file that lacks its last bytes.
+  need(header.e_shoff, std::uint64_t{header.e_shnum} * header.e_shentsize, "section headers");
+  return segments;
 }
 
 }  // namespace attnlab::plugin

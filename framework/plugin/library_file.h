@@ -1,11 +1,14 @@
 /// library_file.h: a file that is read piece by piece, every piece checked against its size.
 #pragma once
 
+#include <elf.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "framework/core/error.h"
 
@@ -31,6 +34,11 @@ class LibraryFile {
     read(offset, &value, sizeof(value), what);
     return value;
   }
+
+  /// Of a 64-bit little-endian shared library; throws Error on anything else.
+  [[nodiscard]] Elf64_Ehdr header() const;
+  /// Program headers; PT_LOAD and PT_NOTE segments lie in the file.
+  [[nodiscard]] std::vector<Elf64_Phdr> segments(const Elf64_Ehdr& header) const;
 
  private:
   std::filesystem::path path_;

@@ -24,6 +24,10 @@ inline constexpr char kNoteSection[] = ".note.attnlab";
 inline constexpr std::array<char, 12> kNoteOwner{'a', 't', 't', 'n', 'l', 'a', 'b'};
 inline constexpr std::uint32_t kNoteType = 1;
 inline constexpr char kEntryPoint[] = "attnlab_attention_plugin";
+/// Where attnlab-digest writes a digest, before it did: as long as one, and none.
+inline constexpr std::string_view kNoDigest =
+    "not stamped:____________________________________________________";
+static_assert(kNoDigest.size() == 64);
 
 /// Zero-padded text; always ends in a zero. Too long a literal fails to compile.
 template <std::size_t N>
@@ -89,7 +93,7 @@ struct PluginNote {
   FixedText<64> compiler;       // __VERSION__ with the compiler's name
   FixedText<16> cxx_abi;        // "cxx11" or "old"
   FixedText<32> cuda_version;   // "none" for a CPU library
-  FixedText<72> source_digest;  // sha256 of the plugin's sources, hexadecimal
+  FixedText<72> source_digest = kNoDigest;  // sha256 of what it was made of, hexadecimal
   std::array<NoteParameter, kMaxParameters> parameters;
 };
 static_assert(std::is_trivially_copyable_v<PluginNote>);

@@ -2,33 +2,14 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "framework/core/error.h"
+#include "framework/core/machine.h"
 
 namespace attnlab::sparse {
 namespace {
-
-struct InstructionSet {
-  const char* name;
-  bool runs_here;
-};
-
-/// The widest first.
-std::vector<InstructionSet> instruction_sets() {
-#if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
-  const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16") &&
-                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  return {{"avx512_bf16", bf16}, {"avx512", avx512}, {"avx2", avx2}, {"baseline", true}};
-#else
-  return {{"baseline", true}};
-#endif
-}
 
 std::filesystem::path own_folder() {
   Dl_info here{};
@@ -41,22 +22,6 @@ std::filesystem::path library_file(const std::string& name) {
   const std::string file = "libattnlab_sparse_" + name + ".so";
   const auto beside = own_folder() / file;
   return std::filesystem::exists(beside) ? beside : own_folder().parent_path() / "lib" / file;
-}
-
-std::string choose() {
-  const char* const wanted = std::getenv("ATTNLAB_CPU");
-  std::string names;
-  for (const auto& set : instruction_sets()) {
-    if (wanted == nullptr && set.runs_here) return set.name;
-    if (wanted != nullptr && set.name == std::string(wanted)) {
-      if (set.runs_here) return set.name;
-      throw Error(
-          "ATTNLAB_CPU=" + std::string(wanted) +
-          ": this processor lacks these instructions. Unset it to take the best that runs.");
-    }
-    names += (names.empty() ? "" : ", ") + std::string(set.name);
-  }
-  throw Error("ATTNLAB_CPU=" + std::string(wanted) + ": expected one of " + names + ".");
 }
 
 }  // namespace
@@ -77,16 +42,8 @@ const KernelTable& kernel_table_of(const std::string& name) {
   return table();
 }
 
-std::vector<std::string> runnable_sets() {
-  std::vector<std::string> names;
-  for (const auto& set : instruction_sets()) {
-    if (set.runs_here) names.emplace_back(set.name);
-  }
-  return names;
-}
-
 const KernelTable& kernel_table() {
-  static const KernelTable& best = kernel_table_of(choose());
+  static const KernelTable& best = kernel_table_of(machine::instruction_set());
   return best;
 }
 

@@ -5,15 +5,12 @@
 
 #include <string>
 #include <type_traits>
-#include <vector>
 
 #include "framework/sparse/kernels.h"
 
 namespace attnlab::sparse {
 
-/// The widest set that this machine runs, or the one that ATTNLAB_CPU names: baseline, avx2, avx512
-/// or avx512_bf16. Throws Error on another name, a set that the machine lacks, or a library that
-/// cannot be loaded.
+/// Of machine::instruction_set(). Throws Error as that does, or where its library cannot be loaded.
 [[nodiscard]] const KernelTable& kernel_table();
 
 template <class E>
@@ -25,10 +22,7 @@ template <class E>
   if constexpr (std::is_same_v<E, F16>) return table.float16;
 }
 
-/// Names of the sets that this machine runs, the widest first.
-[[nodiscard]] std::vector<std::string> runnable_sets();
-
-/// The table of one of these; throws Error where its library cannot be loaded.
+/// The table of one of machine::instruction_sets(); throws Error where its library cannot be loaded.
 [[nodiscard]] const KernelTable& kernel_table_of(const std::string& name);
 
 namespace baseline {

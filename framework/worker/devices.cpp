@@ -8,22 +8,12 @@
 
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
+#include "framework/core/machine.h"
 #include "framework/core/paths.h"
 #include "framework/cuda/device_facts.h"
 
 namespace attnlab::worker {
 namespace {
-
-// Devices that the driver sees; 0 where there is no driver. Asks the driver itself, so that a
-// machine without one never loads LibTorch's CUDA libraries (half a second, 400 MB).
-int driver_devices() {
-  void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (driver == nullptr) return 0;
-  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
-  const auto count = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDeviceGetCount"));
-  int devices = 0;
-  return init != nullptr && count != nullptr && init(0) == 0 && count(&devices) == 0 ? devices : 0;
-}
 
 void load_torch_cuda() {
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
@@ -57,7 +47,7 @@ std::vector<std::pair<std::string, std::string>> device_facts(int index) {
 ChosenDevice begin_on(config::Device wanted, std::int64_t threads) {
   if (at::get_num_interop_threads() != 1) at::set_num_interop_threads(1);  // once a process
   at::set_num_threads(static_cast<int>(threads));
-  const bool cuda = wanted != config::Device::cpu && driver_devices() > 0;
+  const bool cuda = wanted != config::Device::cpu && machine::first_gpu().has_value();
   if (!cuda && wanted == config::Device::cuda) {
     throw Error(
         "device=cuda: no CUDA device was found (no driver, or none visible). Run with device=cpu, "

@@ -40,7 +40,10 @@ class Describe : public ::testing::Test {
 TEST_F(Describe, without_a_name_lists_what_there_is) {
   EXPECT_THAT(output({}), AllOf(ContainsRegex("\nrun  +seed"), ContainsRegex("\nmodel  "),
                                 ContainsRegex("\nattention/window  +a plugin for tests"),
-                                ContainsRegex("\ndataset/mnist  ")));
+                                ContainsRegex("\ndataset/mnist  "),
+                                ContainsRegex("\nmodel=tiny  +2 layers for CPU runs"),
+                                ContainsRegex("\nexperiment=demo  +what `./dev demo` trains"),
+                                ContainsRegex("\nbench --preset goals_cpu  +what the")));
 }
 
 TEST_F(Describe, a_section_has_type_default_range_unit_and_help) {

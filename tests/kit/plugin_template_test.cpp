@@ -41,13 +41,13 @@ TEST(PluginName, fits_into_the_note) {
               HasSubstr("expected up to 40"));
 }
 
-TEST(PluginName, is_no_word_that_a_config_understands) {
+TEST(PluginName, is_no_word_that_a_command_line_understands) {
   for (const char* name : {"model", "train", "data", "attention", "seed", "device", "null", "true",
-                           "nan", "experiment"}) {
+                           "nan", "experiment", "engine", "reshape"}) {
     EXPECT_EQ(error_of([&] { check_plugin_name(name); }),
               "'" + std::string(name) +
-                  "' cannot name a plugin: the word has a meaning of its own in a config. Choose "
-                  "another, for instance 'my_" +
+                  "' cannot name a plugin: the word has a meaning of its own on a command line. "
+                  "Choose another, for instance 'my_" +
                   name + "'.");
   }
 }

@@ -168,7 +168,7 @@ TEST_F(LauncherTest, fail_fast_stops_the_rest) {
 
 TEST_F(LauncherTest, the_environment_is_stored_beside_the_run) {
   Cell it = cell("a");
-  it.environment = {{"cpu", "abacus"}};
+  it.environment = std::make_shared<const store::Facts>(store::Facts{{"cpu", "abacus"}});
   launch_one(it);
   EXPECT_THAT(ask("SELECT content FROM environments"), ElementsAre(HasSubstr("abacus")));
 }

@@ -135,6 +135,55 @@ TEST_F(PluginCatalog, a_path_on_the_command_line_must_exist) {
                 ": no such file or folder; expected a plugin library or a folder of them.");
 }
 
+TEST_F(PluginCatalog, a_folder_on_the_command_line_without_a_library_says_what_it_is) {
+  const auto error = [&] { return error_of([&] { (void)Catalog::search({at("idea")}); }); };
+  const auto build = (at("idea") / "build").string();
+  fs::create_directories(at("idea"));
+  EXPECT_EQ(error(), "--plugin " + at("idea").string() +
+                         ": the folder holds no plugin library (*.so). Expected a library, or a "
+                         "folder of them.");
+  (void)folder_.file("idea/CMakeLists.txt", {'x'});
+  EXPECT_THAT(error(), AllOf(HasSubstr("It holds sources:\n  cmake -G Ninja -S "),
+                             HasSubstr("Then: --plugin " + build)));
+  fs::create_directories(build);
+  EXPECT_THAT(error(), HasSubstr("It holds sources, and their build has not ended:\n"));
+  (void)add("idea/build/attention_idea.so", "idea");
+  EXPECT_THAT(error(), HasSubstr("Its build folder does: --plugin " + build));
+  (void)folder_.file("empty/CMakeCache.txt", {'x'});
+  EXPECT_THAT(error_of([&] { (void)Catalog::search({at("empty")}); }),
+              HasSubstr("its build has not ended: cmake --build " + at("empty").string()));
+}
+
+TEST_F(PluginCatalog, a_library_that_calls_itself_otherwise_is_named) {
+  const auto file = add("one/attention_copy.so", "window");
+  EXPECT_THAT(error_of([&] { (void)Catalog::of({at("one")}).get("copy"); }),
+              HasSubstr("unknown attention 'copy': " + file.string() +
+                        " calls itself 'window', by `.name` in its PluginFacts."));
+}
+
+TEST_F(PluginCatalog, attnlabs_own_names_are_taken) {
+  auto note = good_note("dense");
+  note.source_digest = plugin::FixedText<72>(std::string_view("another"));
+  const auto other = folder_.file("mine/attention_dense.so", elf_file(note));
+  const auto own = add("shipped/attention_dense.so", "dense");
+  const auto of = [&] { return Catalog::of({at("mine"), at("shipped")}, plugin::host_facts(), at("shipped")); };
+  EXPECT_THAT(error_of([&] { (void)of().get("dense"); }),
+              AllOf(HasSubstr(other.string() + ": the name 'dense' is that of attnlab's own plugin " +
+                              own.string()),
+                    HasSubstr("Change `.name` in its PluginFacts")));
+  // A copy of the same sources is the same variant.
+  (void)folder_.file("mine/attention_dense.so", elf_file(good_note("dense")));
+  EXPECT_EQ(of().get("dense").file, other);
+}
+
+TEST_F(PluginCatalog, names_that_mean_something_else_are_taken) {
+  for (const std::string name : {"engine", "reshape", "model", "seed", "data", "null", "inf"}) {
+    (void)add("one/attention_" + name + ".so", name);
+    EXPECT_THAT(error_of([&] { (void)Catalog::of({at("one")}).get(name); }),
+                HasSubstr("the name '" + name + "' is that of something else on a command line"));
+  }
+}
+
 TEST_F(PluginCatalog, the_command_line_comes_before_the_environment) {
   const auto first = add("one/attention_window.so", "window");
   const auto second = add("two/attention_window.so", "window");

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "framework/core/error.h"
+#include "framework/core/machine.h"
 #include "framework/sparse/dispatch.h"
 #include "tests/sparse/kernel_case.h"
 
@@ -70,12 +71,12 @@ TEST_P(InstructionSet, attends_in_bfloat16) { expect_exact(&sparse::KernelTable:
 TEST_P(InstructionSet, names_itself) {
   EXPECT_EQ(sparse::kernel_table_of(GetParam()).instruction_set, GetParam());
 }
-INSTANTIATE_TEST_SUITE_P(runnable, InstructionSet, testing::ValuesIn(sparse::runnable_sets()),
+INSTANTIATE_TEST_SUITE_P(runnable, InstructionSet, testing::ValuesIn(machine::instruction_sets()),
                          [](const auto& set) { return set.param; });
 
 TEST(ChosenInstructionSet, is_the_best_or_the_one_asked_for) {
   const char* const wanted = std::getenv("ATTNLAB_CPU");
-  const std::string best = wanted != nullptr ? wanted : sparse::runnable_sets().front();
+  const std::string best = wanted != nullptr ? wanted : machine::instruction_sets().front();
   EXPECT_EQ(sparse::kernel_table().instruction_set, best);
   std::printf("instruction set: %s\n", sparse::kernel_table().instruction_set);
 }

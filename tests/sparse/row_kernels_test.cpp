@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "framework/core/random.h"
+#include "framework/core/machine.h"
 #include "framework/sparse/dispatch.h"
 
 namespace attnlab::sparse {
@@ -61,7 +62,7 @@ TEST_P(RowKernelsOf, keep_what_the_stream_says_from_any_place) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(sets, RowKernelsOf, testing::ValuesIn(runnable_sets()),
+INSTANTIATE_TEST_SUITE_P(sets, RowKernelsOf, testing::ValuesIn(machine::instruction_sets()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

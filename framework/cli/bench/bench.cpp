@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "framework/cells/prepare.h"
 #include "framework/cli/bench/cells.h"
 #include "framework/cli/bench/tables.h"
 #include "framework/cli/dispatch.h"
-#include "framework/cli/launch/cells.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
@@ -69,10 +69,14 @@ int time_what(BenchKind kind, Arguments arguments) {
   const auto request = read_bench_request(kind, *parsed, all);
   auto [cells, runs] = bench_cells(request);  // before the database: what is wrong leaves nothing
   store::Store results(request.launch.database.string());
-  const auto shared = common_environment(request.launch);
+  const auto shared = cells::common_environment(request.launch);
   std::int64_t threads = 1;
   for (auto& cell : cells) {
-    cell.environment.insert(cell.environment.begin(), shared.begin(), shared.end());
+    auto environment = shared;
+    if (cell.environment) {
+      environment.insert(environment.end(), cell.environment->begin(), cell.environment->end());
+    }
+    cell.environment = std::make_shared<const store::Facts>(std::move(environment));
     threads = std::max(threads, std::get<std::int64_t>(cell.spec.config.find("threads")->value()));
   }
   const auto available = processors();

@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "framework/cli/launch/cells.h"
-#include "framework/plan/labels.h"
-#include "framework/cli/launch/sources.h"
+#include "framework/cells/prepare.h"
 #include "framework/config/bench_config.h"
-#include "framework/config/fingerprint.h"
-#include "framework/core/build_info.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/plan/labels.h"
 #include "framework/plugin/traits.h"
 
 namespace attnlab::cli {
@@ -18,7 +15,7 @@ namespace {
 
 bool is_built_in(const std::string& variant) { return variant == "engine" || variant == "reshape"; }
 
-plan::PlanRequest plan_request(Sources& sources, const BenchRow& row, BenchKind kind) {
+plan::PlanRequest plan_request(cells::Sources& sources, const BenchRow& row, BenchKind kind) {
   auto request = sources.plan_request();
   request.overrides = row.overrides;
   request.schemas.max_length = {};  // no data is read
@@ -56,7 +53,7 @@ config::Node config_of(const plan::Cell& cell, const BenchRow& row, BenchKind ki
 }
 
 // The variant that training is compared with, under its own defaults.
-void add_peer(launch::Cell& cell, const Sources& sources, const std::string& name) {
+void add_peer(launch::Cell& cell, const cells::Sources& sources, const std::string& name) {
   if (name.empty() || name == "none") return;
   try {
     cell.spec.peer_plugin_path = sources.plugin(name).file.string();
@@ -73,7 +70,7 @@ std::string moment() {
   return std::to_string(duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
 }
 
-launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources& sources,
+launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Sources& sources,
                       const BenchRequest& request) {
   launch::Cell result;
   result.record.kind = store::RunKind::time;
@@ -83,32 +80,28 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, const Sources
   add_peer(result, sources, request.peer);
   result.spec.database = request.launch.database.string();
   result.record.config_json = config::to_json(result.spec.config);
-  const auto& build = build_info();
-  config::FingerprintParts parts{.config = sha256_hex(result.record.config_json),
-                                 .data = "timed at " + moment(),
-                                 .plugin = "none",
-                                 .engine = build.source_digest,
-                                 .compiler = build.compiler + " " + build.flags,
-                                 .torch = build.torch,
-                                 .device = ""};
+  auto parts = cells::code_parts(cell.resolved.run.device);
+  parts.config = sha256_hex(result.record.config_json);
+  parts.data = "timed at " + moment();
+  parts.plugin = "none";
   if (request.kind == BenchKind::train || !is_built_in(cell.variant)) {
     const auto& library = sources.plugin(cell.variant);
     const auto& note = library.facts->note;
     result.spec.plugin_path = library.file.string();
-    parts.plugin = std::string(note.source_digest.view());
+    parts.plugin = sources.digests(library).plugin;
     const auto& model = cell.resolved.model;
     plugin::Use use{model.head_dim(), model.causality, model.shared_keys};
     result.refusal = plugin::refusal(note, use);
   }
-  result.record.fingerprint_parts = config::to_json(parts);
-  result.record.fingerprint = config::fingerprint(parts);
+  result.record.fingerprint_parts = cells::to_json(parts);
+  result.record.fingerprint = cells::fingerprint(parts);
   return result;
 }
 
 }  // namespace
 
 BenchCells bench_cells(const BenchRequest& request) {
-  Sources sources(request.launch);
+  cells::Sources sources(request.launch);
   BenchCells result;
   for (const auto& row : request.rows) {
     const auto plan = plan::make_plan(plan_request(sources, row, request.kind));
@@ -116,7 +109,9 @@ BenchCells bench_cells(const BenchRequest& request) {
     for (std::size_t i = 0; i < plan.cells.size(); ++i) {
       auto cell = prepared(plan.cells[i], row, sources, request);
       if (const auto& file = cell.spec.plugin_path; !file.empty()) {
-        cell.environment = {{"plugin", file}, {"plugin_sha256", sources.library_digest(file)}};
+        const auto& digests = sources.digests(sources.plugin(plan.cells[i].variant));
+        cell.environment = std::make_shared<const store::Facts>(
+            store::Facts{{"plugin", file}, {"plugin_sha256", digests.library}});
       }
       cell.label = row.label.empty() ? labels[i] : row.label;
       result.runs.push_back({cell.label, 0, row.goals});

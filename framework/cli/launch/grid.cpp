@@ -10,8 +10,8 @@ int grid(Arguments arguments) {
   const auto parsed = launch_options(LaunchKind::grid).parse(arguments);
   if (!parsed) return kExitOk;
   const auto request = read_launch_request(LaunchKind::grid, *parsed, arguments);
-  Sources sources(request);
-  const plan::Plan plan = plan::make_plan(sources.plan_request());
+  cells::Sources sources(request);
+  plan::Plan plan = plan::make_plan(sources.plan_request());
   if (plan.cells.empty()) {
     throw Error("no cell is left: --where '" + request.where + "' holds for none of " +
                 std::to_string(plan.product) + ". Loosen it, or widen the sweep.");
@@ -20,7 +20,7 @@ int grid(Arguments arguments) {
     notice(std::to_string(plan.product) + " combinations, " + std::to_string(plan.cells.size()) +
            " cells: the rest are identical or left out by --where\n");
   }
-  return launch_cells(LaunchKind::grid, plan.cells, sources, request);
+  return launch_cells(LaunchKind::grid, std::move(plan.cells), sources, request);
 }
 
 }  // namespace attnlab::cli

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "framework/cli/launch/cells.h"
+#include "framework/cells/prepare.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
@@ -41,22 +41,22 @@ int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
 
 }  // namespace
 
-int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources& sources,
+int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources& sources,
                  const LaunchRequest& request) {
   if (request.show_config || request.show_origin) {
     print_configs(cells, request.show_origin);
     return kExitOk;
   }
   if (request.show_plan) {
-    const launch::History history(request.database);
-    const auto prepared = prepare_cells(cells, sources, history, request);
+    const cells::History history(request.database);
+    const auto prepared = cells::prepare(std::move(cells), sources, history, request);
     const auto table = plan_table(prepared, history, request.database);
     print(request.json ? report::to_json(table) : report::to_text(table, 100));
     return kExitOk;
   }
-  store::Store results(request.database.string());  // refuses before anything else is done
-  const auto prepared = prepare_cells(cells, sources, launch::History(request.database), request);
   if (!request.quiet) warn_of_crowding(cells, request);
+  store::Store results(request.database.string());  // refuses before anything else is done
+  const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
   const auto progress = launch::make_progress(STDERR_FILENO, request.quiet);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.database.parent_path(),

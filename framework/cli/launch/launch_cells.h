@@ -2,17 +2,25 @@
 ///   of it.
 #pragma once
 
+#include "framework/cells/history.h"
+#include "framework/cells/sources.h"
 #include "framework/cli/launch/request.h"
-#include "framework/cli/launch/sources.h"
 #include "framework/launch/cell.h"
 #include "framework/plan/plan.h"
+#include "framework/report/table.h"
 
 namespace attnlab::cli {
 
 /// --cfg, --origin or --plan where asked for; else runs the cells and prints the summary.
 /// Returns the exit code.
-int launch_cells(LaunchKind kind, const std::vector<plan::Cell>& cells, Sources& sources,
+int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources& sources,
                  const LaunchRequest& request);
+
+/// cell, runs as, variant and overrides, and why: "done as run 3", "code changed since run 3
+/// (engine)". Reads the database only.
+[[nodiscard]] report::Table plan_table(const std::vector<launch::Cell>& cells,
+                                       const cells::History& history,
+                                       const std::filesystem::path& database);
 
 /// What is printed at the end: of one run its last metrics, of a grid the comparison of its study
 /// and the reasons of what failed or was skipped, and the commands that show more.

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "framework/cli/launch/cells.h"
+#include "framework/cli/launch/launch_cells.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
@@ -14,21 +14,21 @@ struct Prospect {
   std::string why;
 };
 
-std::string why_again(const launch::Cell& cell, const launch::History& history) {
-  if (const launch::PastRun* last = history.newest(cell.record.fingerprint)) {
+std::string why_again(const launch::Cell& cell, const cells::History& history) {
+  if (const cells::PastRun* last = history.newest(cell.record.fingerprint)) {
     const std::string reason = split(last->reason, '\n').at(0);
     const std::string was = last->status == "running" ? "abandoned" : last->status;
     return fmt::format("run {} {}{}", last->id, was, reason.empty() ? "" : ": " + reason);
   }
-  if (const launch::PastRun* other = history.relative(cell.record)) {
-    const auto changed = launch::changed_parts(other->parts, cell.record.fingerprint_parts);
+  if (const cells::PastRun* other = history.relative(cell.record)) {
+    const auto changed = cells::changed_parts(other->parts, cell.record.fingerprint_parts);
     return fmt::format("changed since run {} ({}): {}", other->id, other->status,
                        join(changed, ", "));
   }
   return "new";
 }
 
-Prospect prospect_of(const launch::Cell& cell, const launch::History& history,
+Prospect prospect_of(const launch::Cell& cell, const cells::History& history,
                      const std::optional<store::Claim>& claim) {
   using store::ClaimResult;
   if (!cell.refusal.empty()) return {"skipped", cell.refusal};
@@ -43,7 +43,7 @@ Prospect prospect_of(const launch::Cell& cell, const launch::History& history,
 
 }  // namespace
 
-report::Table plan_table(const std::vector<launch::Cell>& cells, const launch::History& history,
+report::Table plan_table(const std::vector<launch::Cell>& cells, const cells::History& history,
                          const std::filesystem::path& database) {
   std::optional<store::Store> results;
   if (std::filesystem::exists(database)) {

@@ -1,27 +1,16 @@
 /// launch_request.h: what `attnlab run` and `attnlab grid` were asked for.
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
-
+#include "framework/cells/sources.h"
 #include "framework/cli/options.h"
 
 namespace attnlab::cli {
 
-struct LaunchRequest {
-  std::vector<std::string> overrides;  // --study is among them, as `study=NAME`
-  std::string where;
-  std::filesystem::path database;  // absolute
-  std::string data_dir;            // --data, absolute; or empty
-  std::vector<std::filesystem::path> plugins;
-  std::vector<std::filesystem::path> config_dirs;
-  std::string command;  // the whole command line, for the results
+struct LaunchRequest : cells::Request {
   int jobs = 1;
   int retries = 0;
   double silence_limit = 0;  // seconds
   bool fail_fast = false;
-  bool reuse_config = false;  // a run of the same config counts, whatever code it ran
   bool show_config = false, show_origin = false, show_plan = false;
   bool quiet = false, json = false;
 };

@@ -9,7 +9,7 @@ int run(Arguments arguments) {
   const auto parsed = launch_options(LaunchKind::run).parse(arguments);
   if (!parsed) return kExitOk;
   const auto request = read_launch_request(LaunchKind::run, *parsed, arguments);
-  Sources sources(request);
+  cells::Sources sources(request);
   return launch_cells(LaunchKind::run, {plan::make_run(sources.plan_request())}, sources, request);
 }
 

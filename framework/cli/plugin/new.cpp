@@ -6,12 +6,12 @@
 
 #include "framework/cli/options.h"
 #include "framework/cli/plugin/actions.h"
-#include "framework/kit/plugin_template.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/paths.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
+#include "framework/kit/plugin_template.h"
 #include "framework/plugin/catalog.h"
 
 namespace attnlab::cli {

@@ -1,7 +1,8 @@
-#include "framework/cli/launch/sources.h"
+#include "framework/cells/sources.h"
 
 #include <algorithm>
 
+#include "framework/cells/fingerprint.h"
 #include "framework/config/override.h"
 #include "framework/config/yaml.h"
 #include "framework/core/digest.h"
@@ -10,7 +11,7 @@
 #include "framework/data/dataset_table.h"
 #include "framework/plugin/parameters.h"
 
-namespace attnlab::cli {
+namespace attnlab::cells {
 namespace {
 
 // Those of the data set alone; the shared ones are known to config.
@@ -25,7 +26,7 @@ std::vector<config::Parameter> own_parameters(const std::string& dataset) {
 
 // The config's `plugin_path`: of an override, else of the root file. It must be known before a
 // whole config can be composed, so other files have no say in it.
-std::string configured_path(const LaunchRequest& request) {
+std::string configured_path(const Request& request) {
   std::string path;
   const auto take = [&](const config::Node* node) {
     const auto* text = node == nullptr ? nullptr : std::get_if<std::string>(&node->value());
@@ -42,7 +43,7 @@ std::string configured_path(const LaunchRequest& request) {
   return path;
 }
 
-std::vector<std::filesystem::path> plugin_paths(const LaunchRequest& request) {
+std::vector<std::filesystem::path> plugin_paths(const Request& request) {
   auto all = request.plugins;
   for (const auto& path : split(configured_path(request), ':')) {
     if (!path.empty()) all.emplace_back(path);
@@ -63,7 +64,7 @@ std::map<std::string, std::filesystem::path> plugin_configs(const plugin::Catalo
 
 }  // namespace
 
-Sources::Sources(const LaunchRequest& request)
+Sources::Sources(const Request& request)
     : request_(request), catalog_(plugin::Catalog::search(plugin_paths(request))) {}
 
 plan::PlanRequest Sources::plan_request() {
@@ -79,6 +80,7 @@ plan::PlanRequest Sources::plan_request() {
   request.schemas.max_length = [this](const config::Node& section) {
     return data(section).max_length;
   };
+  request.schemas.automatic_device = automatic_device;
   return request;
 }
 
@@ -92,10 +94,10 @@ const data::DatasetInfo& Sources::data(const config::Node& section) {
   return data_.emplace(key, data::inspect_dataset(section, request_.data_dir)).first->second;
 }
 
-const std::string& Sources::library_digest(const std::filesystem::path& file) {
-  auto& digest = library_digests_[file.string()];
-  if (digest.empty()) digest = sha256_file(file);
-  return digest;
+const Sources::Digests& Sources::digests(const plugin::FoundPlugin& library) {
+  auto& digests = digests_[library.file];
+  if (digests.library.empty()) digests = {plugin_digest(library), sha256_file(library.file)};
+  return digests;
 }
 
-}  // namespace attnlab::cli
+}  // namespace attnlab::cells

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "framework/store/store.h"
 
-namespace attnlab::launch {
+namespace attnlab::cells {
 
 struct PastRun {
   std::int64_t id = 0;
@@ -30,12 +30,14 @@ class History {
 
  private:
   std::vector<PastRun> runs_;  // oldest first
-  std::map<std::string, std::size_t> by_fingerprint_;
-  std::multimap<std::string, std::size_t> by_config_;
+  std::unordered_map<std::string, std::size_t> by_fingerprint_;
+  std::unordered_map<std::string, std::vector<std::size_t>> by_config_;  // oldest first
+
+  [[nodiscard]] const std::vector<std::size_t>& of_config(const store::CellRecord& cell) const;
 };
 
 /// Names of the parts in which two fingerprints differ: {"engine", "compiler"}.
 [[nodiscard]] std::vector<std::string> changed_parts(const std::string& before,
                                                      const std::string& now);
 
-}  // namespace attnlab::launch
+}  // namespace attnlab::cells

@@ -1,11 +1,11 @@
-#include "framework/launch/history.h"
+#include "framework/cells/history.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/launch/temp_folder.h"
 
-namespace attnlab::launch {
+namespace attnlab::cells {
 namespace {
 
 using testing::ElementsAre;
@@ -81,4 +81,4 @@ TEST(ChangedParts, names_what_differs) {
 }
 
 }  // namespace
-}  // namespace attnlab::launch
+}  // namespace attnlab::cells

@@ -1,4 +1,4 @@
-#include "framework/config/fingerprint.h"
+#include "framework/cells/fingerprint.h"
 
 #include <gmock/gmock.h>
 
@@ -7,22 +7,22 @@
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
 
-namespace attnlab::config {
+namespace attnlab::cells {
 namespace {
 
-const FingerprintParts kParts{"c", "d", "p", "e", "GNU 12 -O2", "2.11.0", "cpu"};
+const FingerprintParts kParts{"c", "d", "p", "e", "avx2", "GNU 12 -O2", "2.11.0", "cpu"};
 
 TEST(Fingerprint, each_part_changes_it) {
   std::set<std::string> all{fingerprint(kParts)};
   for (const auto part :
        {&FingerprintParts::config, &FingerprintParts::data, &FingerprintParts::plugin,
-        &FingerprintParts::engine, &FingerprintParts::compiler, &FingerprintParts::torch,
+        &FingerprintParts::engine, &FingerprintParts::kernels, &FingerprintParts::compiler, &FingerprintParts::torch,
         &FingerprintParts::device}) {
     auto changed = kParts;
     changed.*part += "x";
     all.insert(fingerprint(changed));
   }
-  EXPECT_EQ(all.size(), 8U);
+  EXPECT_EQ(all.size(), 9U);
 }
 
 TEST(Fingerprint, text_that_moves_to_the_next_part_changes_it) {
@@ -34,7 +34,7 @@ TEST(Fingerprint, text_that_moves_to_the_next_part_changes_it) {
 
 TEST(Fingerprint, is_the_digest_of_the_parts_as_json) {
   const std::string json =
-      R"({"config":"c","data":"d","plugin":"p","engine":"e","compiler":"GNU 12 -O2",)"
+      R"({"config":"c","data":"d","plugin":"p","engine":"e","kernels":"avx2","compiler":"GNU 12 -O2",)"
       R"("torch":"2.11.0","device":"cpu"})";
   EXPECT_EQ(to_json(kParts), json);
   EXPECT_EQ(fingerprint(kParts), sha256_hex(json));
@@ -50,4 +50,4 @@ TEST(BuildInfo, says_what_the_build_was_made_with) {
 }
 
 }  // namespace
-}  // namespace attnlab::config
+}  // namespace attnlab::cells

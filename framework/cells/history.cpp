@@ -1,4 +1,4 @@
-#include "framework/launch/history.h"
+#include "framework/cells/history.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include "framework/config/node.h"
 #include "framework/store/reader.h"
 
-namespace attnlab::launch {
+namespace attnlab::cells {
 namespace {
 
 constexpr std::array kNotCode{"config", "data", "device"};
@@ -22,14 +22,25 @@ std::string part(const std::string& parts, const std::string& name) {
 History::History(const std::filesystem::path& database) {
   if (!std::filesystem::exists(database)) return;
   const store::Reader reader(database.string());
-  const auto answer = reader.query(
-      "SELECT id, status, reason, fingerprint, fingerprint_parts FROM run_attempts ORDER BY id");
-  for (const auto& row : answer.rows) {
-    const auto text = [&](std::size_t column) { return std::get<std::string>(row[column]); };
-    runs_.push_back({std::get<std::int64_t>(row[0]), text(1), text(2), text(3), text(4)});
-    by_fingerprint_[runs_.back().fingerprint] = runs_.size() - 1;
-    by_config_.emplace(part(runs_.back().parts, "config"), runs_.size() - 1);
-  }
+  reader.each(
+      "SELECT id, status, reason, fingerprint, fingerprint_parts, fingerprint_parts ->> '$.config' "
+      "FROM run_attempts ORDER BY id",
+      {}, [](const auto&) {},
+      [this](const store::Row& row) {
+        const auto text = [&](std::size_t column) {
+          const auto* found = std::get_if<std::string>(&row[column]);
+          return found == nullptr ? std::string() : *found;
+        };
+        runs_.push_back({std::get<std::int64_t>(row[0]), text(1), text(2), text(3), text(4)});
+        by_fingerprint_[runs_.back().fingerprint] = runs_.size() - 1;
+        by_config_[text(5)].push_back(runs_.size() - 1);
+      });
+}
+
+const std::vector<std::size_t>& History::of_config(const store::CellRecord& cell) const {
+  static const std::vector<std::size_t> none;
+  const auto found = by_config_.find(part(cell.fingerprint_parts, "config"));
+  return found == by_config_.end() ? none : found->second;
 }
 
 const PastRun* History::newest(const std::string& fingerprint) const {
@@ -38,10 +49,9 @@ const PastRun* History::newest(const std::string& fingerprint) const {
 }
 
 const PastRun* History::relative(const store::CellRecord& cell) const {
-  const auto [begin, end] = by_config_.equal_range(part(cell.fingerprint_parts, "config"));
   const PastRun* best = nullptr;
-  for (auto it = begin; it != end; ++it) {  // equal keys stand in order of insertion
-    const PastRun& run = runs_[it->second];
+  for (const auto number : of_config(cell)) {
+    const PastRun& run = runs_[number];
     if (run.fingerprint == cell.fingerprint) continue;
     if (best == nullptr || run.status == "done" || best->status != "done") best = &run;
   }
@@ -49,10 +59,9 @@ const PastRun* History::relative(const store::CellRecord& cell) const {
 }
 
 const PastRun* History::same_but_code(const store::CellRecord& cell) const {
-  const auto [begin, end] = by_config_.equal_range(part(cell.fingerprint_parts, "config"));
   const PastRun* best = nullptr;
-  for (auto it = begin; it != end; ++it) {
-    const PastRun& run = runs_[it->second];
+  for (const auto number : of_config(cell)) {
+    const PastRun& run = runs_[number];
     const auto same = [&](const char* name) {
       return part(run.parts, name) == part(cell.fingerprint_parts, name);
     };
@@ -70,4 +79,4 @@ std::vector<std::string> changed_parts(const std::string& before, const std::str
   return names;
 }
 
-}  // namespace attnlab::launch
+}  // namespace attnlab::cells

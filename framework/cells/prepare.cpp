@@ -1,0 +1,128 @@
+#include "framework/cells/prepare.h"
+
+#include <map>
+#include <tuple>
+
+#include "framework/config/bench_config.h"
+#include "framework/core/build_info.h"
+#include "framework/core/digest.h"
+#include "framework/core/paths.h"
+#include "framework/launch/environment.h"
+#include "framework/plan/labels.h"
+#include "framework/plugin/traits.h"
+#include "framework/store/reader.h"
+
+namespace attnlab::cells {
+namespace {
+
+std::string refusal_of(const config::Resolved& cell, const plugin::PluginNote& note) {
+  return plugin::refusal(note, {.head_dim = cell.model.head_dim(),
+                                .causality = cell.model.causality,
+                                .shared_keys = cell.model.shared_keys,
+                                .device = cell.run.device,
+                                .dtype = config::dtype_of(cell.train.precision)});
+}
+
+// What a whole plan is prepared with. Cells of one device, plugin and data set share what follows
+// from these: a plan has thousands of cells and few of those.
+class Preparation {
+ public:
+  Preparation(Sources& sources, const Request& request)
+      : sources_(sources), request_(request), common_(common_environment(request)) {}
+
+  [[nodiscard]] launch::Cell cell(const plan::Cell& planned) {
+    const auto& resolved = planned.resolved;
+    const auto& library = sources_.plugin(planned.variant);
+    const auto& data = sources_.data(*resolved.config.find("dataset"));
+    const auto& shared = shared_by(resolved.run.device, library, data);
+    auto parts = shared.parts;
+    parts.config = sha256_hex(config::canonical_json(resolved));
+    launch::Cell result;
+    result.record.study = resolved.run.study;
+    result.record.fingerprint_parts = to_json(parts);
+    result.record.fingerprint = sha256_hex(result.record.fingerprint_parts);
+    result.record.config_json = config::to_json(resolved.config);
+    result.record.overrides = planned.overrides;
+    result.spec.database = request_.database.string();
+    result.spec.plugin_path = library.file.string();
+    result.spec.data_dir = request_.data_dir;
+    result.refusal = refusal_of(resolved, library.facts->note);
+    result.environment = shared.environment;
+    return result;
+  }
+
+ private:
+  struct Shared {
+    FingerprintParts parts;  // all but the config
+    std::shared_ptr<const store::Facts> environment;
+  };
+
+  const Shared& shared_by(config::Device device, const plugin::FoundPlugin& library,
+                          const data::DatasetInfo& data) {
+    const auto [found, is_new] = shared_.try_emplace({device, &library, &data});
+    if (!is_new) return found->second;
+    const auto& digests = sources_.digests(library);
+    auto& shared = found->second;
+    shared.parts = code_parts(device);
+    shared.parts.data = data.digest;
+    shared.parts.plugin = digests.plugin;
+    auto facts = common_;
+    const store::Facts own{{"plugin", library.file.string()},
+                           {"plugin_sha256", digests.library},
+                           {"plugin_source", digests.plugin},
+                           {"data", data.description},
+                           {"data_digest", data.digest},
+                           {"data_source", data.source}};
+    facts.insert(facts.end(), own.begin(), own.end());
+    shared.environment = std::make_shared<const store::Facts>(std::move(facts));
+    return shared;
+  }
+
+  Sources& sources_;
+  const Request& request_;
+  store::Facts common_;
+  std::map<std::tuple<config::Device, const plugin::FoundPlugin*, const data::DatasetInfo*>, Shared>
+      shared_;
+};
+
+}  // namespace
+
+// What all cells share. The version of SQLite matters to who reads a damaged file later.
+store::Facts common_environment(const Request& request) {
+  const auto& build = build_info();
+  store::Facts facts{{"command", request.command}, {"attnlab", build.version},
+                     {"compiler", build.compiler}, {"compiler_flags", build.flags},
+                     {"torch", build.torch},       {"engine_source", build.source_digest}};
+  for (auto& fact : launch::machine_facts()) facts.push_back(std::move(fact));
+  for (auto& fact : launch::source_facts(paths::home())) facts.push_back(std::move(fact));
+  if (std::filesystem::exists(request.database)) {
+    const auto answer = store::Reader(request.database.string()).query("SELECT sqlite_version()");
+    facts.emplace_back("sqlite", std::get<std::string>(answer.rows.at(0).at(0)));
+  }
+  return facts;
+}
+
+std::vector<launch::Cell> prepare(std::vector<plan::Cell> cells, Sources& sources,
+                                  const History& history, const Request& request) {
+  Preparation preparation(sources, request);
+  auto labels = plan::labels_of(cells);
+  std::vector<launch::Cell> result;
+  result.reserve(cells.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    auto& cell = result.emplace_back(preparation.cell(cells[i]));
+    cell.label = std::move(labels[i]);
+    cells[i] = {};
+    const PastRun* twin = request.reuse_config ? history.same_but_code(cell.record) : nullptr;
+    if (twin != nullptr) {
+      cell.record.fingerprint = twin->fingerprint;
+      cell.record.fingerprint_parts = twin->parts;
+    }
+    const PastRun* before = history.newest(cell.record.fingerprint);
+    if (cell.refusal.empty() && before != nullptr && before->status == "skipped") {
+      cell.refusal = before->reason;
+    }
+  }
+  return result;
+}
+
+}  // namespace attnlab::cells

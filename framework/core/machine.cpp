@@ -1,0 +1,88 @@
+#include "framework/core/machine.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace attnlab::machine {
+namespace {
+
+struct InstructionSet {
+  const char* name;
+  bool runs_here;
+};
+
+std::vector<InstructionSet> all_sets() {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
+  const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16") &&
+                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  return {{"avx512_bf16", bf16}, {"avx512", avx512}, {"avx2", avx2}, {"baseline", true}};
+#else
+  return {{"baseline", true}};
+#endif
+}
+
+template <class Function>
+bool find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  return function != nullptr;
+}
+
+std::optional<std::string> ask_driver() {
+  void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (driver == nullptr) return std::nullopt;
+  int (*init)(unsigned) = nullptr;
+  int (*count)(int*) = nullptr;
+  int (*device)(int*, int) = nullptr;
+  int (*name)(char*, int, int) = nullptr;
+  int devices = 0, first = 0;
+  const bool there = find(driver, "cuInit", init) && find(driver, "cuDeviceGetCount", count) &&
+                     init(0) == 0 && count(&devices) == 0 && devices > 0;
+  if (!there) return std::nullopt;
+  std::array<char, 256> text{};
+  const bool named = find(driver, "cuDeviceGet", device) &&
+                     find(driver, "cuDeviceGetName", name) && device(&first, 0) == 0 &&
+                     name(text.data(), static_cast<int>(text.size()) - 1, first) == 0;
+  return named ? text.data() : "";
+}
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const auto& set : all_sets()) {
+    if (set.runs_here) names.emplace_back(set.name);
+  }
+  return names;
+}
+
+std::string instruction_set() {
+  const char* const wanted = std::getenv("ATTNLAB_CPU");
+  const auto here = instruction_sets();
+  if (wanted == nullptr || std::ranges::find(here, wanted) != here.end()) {
+    return wanted == nullptr ? here.front() : wanted;
+  }
+  std::vector<std::string> names;
+  for (const auto& set : all_sets()) names.emplace_back(set.name);
+  const std::string variable = "ATTNLAB_CPU=" + std::string(wanted);
+  if (std::ranges::find(names, wanted) != names.end()) {
+    throw Error(variable + ": this processor lacks these instructions. Unset it to take the best " +
+                "that runs.");
+  }
+  throw Error(variable + ": expected one of " + join(names, ", ") + ".");
+}
+
+const std::optional<std::string>& first_gpu() {
+  static const std::optional<std::string> gpu = ask_driver();
+  return gpu;
+}
+
+}  // namespace attnlab::machine

@@ -1,0 +1,2 @@
+// helper.cpp: of needed_test.cpp, which only looks at what it is linked with
+int needed_helper() { return 1; }
