@@ -118,7 +118,8 @@ store::Facts source_facts(const fs::path& folder) {
   store::Facts facts{{"git_commit", trimmed(*commit)}, {"git_dirty", dirty ? "1" : "0"}};
   if (!dirty) return facts;
   facts.emplace_back("git_changes", trimmed(*changes));
-  if (const auto diff = git({"diff", "--no-ext-diff", "--no-textconv", "HEAD"}, kDiffBytes)) facts.emplace_back("git_diff", *diff);
+  const auto diff = git({"diff", "--no-ext-diff", "--no-textconv", "HEAD"}, kDiffBytes);
+  if (diff) facts.emplace_back("git_diff", *diff);
   return facts;
 }
 

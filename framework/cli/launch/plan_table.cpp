@@ -28,17 +28,19 @@ std::string why_again(const launch::Cell& cell, const cells::History& history) {
   return "new";
 }
 
+// Only of a run that is said to be going on the store is asked: whether its process lives.
 Prospect prospect_of(const launch::Cell& cell, const cells::History& history,
-                     const std::optional<store::Claim>& claim) {
-  using store::ClaimResult;
+                     const std::optional<store::Store>& results) {
   if (!cell.refusal.empty()) return {"skipped", cell.refusal};
-  if (claim && claim->result == ClaimResult::finished_before) {
-    return {"done", fmt::format("as run {}", claim->run_id)};
+  const cells::PastRun* last = history.newest(cell.record.fingerprint);
+  if (last == nullptr || last->status != "running") {
+    if (last != nullptr && last->status == "done") return {"done", fmt::format("as run {}", last->id)};
+    return {"run", why_again(cell, history)};
   }
-  if (claim && claim->result == ClaimResult::running_elsewhere) {
-    return {"running", fmt::format("as run {}", claim->run_id)};
-  }
-  return {"run", why_again(cell, history)};
+  const auto claim = results ? results->peek(cell.record.fingerprint) : std::nullopt;
+  const bool runs = claim && claim->result == store::ClaimResult::running_elsewhere;
+  return runs ? Prospect{"running", fmt::format("as run {}", claim->run_id)}
+              : Prospect{"run", why_again(cell, history)};
 }
 
 }  // namespace
@@ -58,9 +60,7 @@ report::Table plan_table(const std::vector<launch::Cell>& cells, const cells::Hi
                    {.name = "fingerprint", .align = report::Align::left, .machine_only = true}};
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& cell = cells[i];
-    std::optional<store::Claim> claim;
-    if (results) claim = results->peek(cell.record.fingerprint);
-    const Prospect prospect = prospect_of(cell, history, claim);
+    const Prospect prospect = prospect_of(cell, history, results);
     table.rows.push_back({{.value = static_cast<std::int64_t>(i + 1)},
                           {.value = prospect.status},
                           {.value = cell.label},
