@@ -57,7 +57,9 @@ Json plugin_json(const FoundPlugin& found) {
   json["compiler"] = note.compiler.view();
   json["cuda_version"] = note.cuda_version.view();
   json["architecture"] = found.facts->architecture;
-  json["source_digest"] = note.source_digest.view();
+  json["source_digest"] = plugin::is_stamped(note) ? std::string(note.source_digest.view()) : "";
+  json["own_libraries"] = Json::array();
+  for (const auto& file : found.own_libraries) json["own_libraries"].push_back(file.string());
   json["parameters"] = Json::array();
   for (const auto& parameter : plugin::parameters(note)) {
     json["parameters"].push_back(parameter_json(parameter));
@@ -112,9 +114,13 @@ void print_parameters(const plugin::PluginNote& note) {
 }
 
 void print_build(const FoundPlugin& found) {
-  print(fmt::format("\nbuild\n  file    {}\n  sources sha256 {}\n\n{}", found.file.string(),
-                    found.facts->note.source_digest.view(),
-                    plugin::judge(plugin::host_facts(), *found.facts).table()));
+  const auto& note = found.facts->note;
+  std::string text = fmt::format("\nbuild\n  file    {}\n  sources {}\n", found.file.string(),
+                                 plugin::is_stamped(note)
+                                     ? "sha256 " + std::string(note.source_digest.view())
+                                     : "not recorded by its build: the library's bytes count");
+  for (const auto& file : found.own_libraries) text += "  needs   " + file.string() + "\n";
+  print(text + "\n" + plugin::judge(plugin::host_facts(), *found.facts).table());
 }
 
 int show(const FoundPlugin& found, bool json) {
