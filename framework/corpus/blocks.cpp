@@ -80,7 +80,7 @@ bool BlockReader::open_member(const std::string& name) {
   }
   split_at_ = form_ == Form::plain ? options_.split_at : SplitAt::line;
   origin_ = std::make_shared<std::string>(name.empty() ? file.name : file.name + ": " + name);
-  member_ = &file_->open();
+  member_ = &file_->open(form_ == Form::plain);
   pending_.clear();
   searched_ = 0;
   member_ended_ = false;

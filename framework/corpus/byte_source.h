@@ -35,6 +35,7 @@ class RawFile : public ByteSource {
   [[nodiscard]] std::string place() const override;
 
   [[nodiscard]] std::int64_t position() const { return position_; }
+  [[nodiscard]] const std::string& name() const { return name_; }  // in quotation marks
   /// Reads what is left.
   void drain();
   /// sha256 of the whole file, once it was read to its end.

@@ -17,8 +17,6 @@ using config::Node;
 using data::JsonFields;
 namespace {
 
-constexpr const char* kName = "journal.json";
-
 Node node_of(const std::vector<SourceFile>& sources) {
   config::List list;
   for (const auto& source : sources) {
@@ -126,7 +124,7 @@ void sync_folder(const fs::path& folder) {
 }  // namespace
 
 std::optional<Journal> read_journal(const fs::path& folder) {
-  const auto file = folder / kName;
+  const auto file = folder / kJournalName;
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return std::nullopt;
   const auto content = data::read_file(file);
@@ -140,12 +138,12 @@ std::optional<Journal> read_journal(const fs::path& folder) {
 }
 
 void write_journal(const fs::path& folder, const Journal& journal) {
-  write_durably(folder / kName, config::to_json(node_of(journal), 1));
+  write_durably(folder / kJournalName, config::to_json(node_of(journal), 1));
 }
 
 void remove_journal(const fs::path& folder) {
-  fs::remove(folder / kName);
-  fs::remove(beside(folder / kName));
+  fs::remove(folder / kJournalName);
+  fs::remove(beside(folder / kJournalName));
 }
 
 void write_durably(const fs::path& file, const std::string& content) {

@@ -17,6 +17,7 @@ namespace attnlab::corpus {
 enum class Phase { count, write };
 
 /// The files that grow, in this order everywhere.
+inline constexpr const char* kJournalName = "journal.json";
 inline constexpr std::array<const char*, 5> kPartNames{"train.bin", "val.bin", "train.index",
                                                        "val.index", "bad_lines.txt"};
 enum Part : std::size_t { kTrainBin, kValBin, kTrainIndex, kValIndex, kBadLines };

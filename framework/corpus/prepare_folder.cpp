@@ -24,6 +24,13 @@ fs::path without_slash(const fs::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
 
+// Besides the parts: the journal, and a file whose writing was cut short.
+bool is_working_name(const std::string& name) {
+  constexpr std::string_view kNew = ".new";
+  const auto whole = name.ends_with(kNew) ? name.substr(0, name.size() - kNew.size()) : name;
+  return whole == kJournalName || whole == data::kManifestName;
+}
+
 bool is_still_at(const fs::path& path, int descriptor) {
   struct stat here {
   }, there{};
@@ -66,17 +73,25 @@ bool PrepareFolder::holds_a_corpus() const {
               "' is there already and is no prepared corpus. Choose another --out.");
 }
 
-void PrepareFolder::require_nothing_else() const {
-  for (const auto& entry : fs::directory_iterator(out_)) {
+void PrepareFolder::require_nothing_else(const fs::path& folder) const {
+  const bool begun = folder == working_;
+  for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
-    if (name == data::kManifestName || std::ranges::count(kPartNames, name) > 0) continue;
-    throw Error("'" + out_.string() + "' holds '" + name +
-                "' besides a prepared corpus. Move it away, or choose another --out.");
+    const bool file = entry.symlink_status().type() == fs::file_type::regular;
+    const bool finished = name == data::kManifestName || std::ranges::count(kPartNames, name) > 0;
+    if (file && (finished || (begun && is_working_name(name)))) continue;
+    if (begun && name == kReplaced && entry.symlink_status().type() == fs::file_type::directory) {
+      require_nothing_else(entry.path());
+      continue;
+    }
+    throw Error("'" + folder.string() + "' holds '" + name + "' besides " +
+                (begun ? "what a preparation makes" : "a prepared corpus") +
+                ". Move it away, or choose another --out.");
   }
 }
 
 void PrepareFolder::clear() {
-  if (holds_a_corpus()) require_nothing_else();
+  if (holds_a_corpus()) require_nothing_else(out_);
   hold();
   // Renamed first: killed in between, it must not look finished.
   if (holds_a_corpus()) rename_durably(out_, working_ / kReplaced);
@@ -103,7 +118,7 @@ void PrepareFolder::hold() {
     if (lock_ < 0 && errno == ENOENT) continue;
     if (lock_ < 0) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) break;
-    if (is_still_at(working_, lock_)) return;
+    if (is_still_at(working_, lock_)) return require_nothing_else(working_);
     ::close(std::exchange(lock_, -1));
   }
   if (lock_ >= 0) ::close(std::exchange(lock_, -1));

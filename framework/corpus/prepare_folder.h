@@ -26,7 +26,8 @@ class PrepareFolder {
   /// Makes OUT.part, holds it and deletes what was begun there, and OUT if it is a prepared corpus,
   /// damaged or not. Throws Error when OUT is or holds something else, or as begin().
   void clear();
-  /// Makes OUT.part and holds it. Throws Error when another process does.
+  /// Makes OUT.part and holds it. Throws Error when another process does, or when it holds what no
+  /// preparation made.
   void begin();
   [[nodiscard]] const std::filesystem::path& working() const { return working_; }
   /// The manifest comes last, then the folder gets its name.
@@ -35,7 +36,8 @@ class PrepareFolder {
  private:
   void hold();
   [[nodiscard]] bool holds_a_corpus() const;
-  void require_nothing_else() const;
+  /// `folder` is OUT, OUT.part or what that holds of an OUT before it.
+  void require_nothing_else(const std::filesystem::path& folder) const;
   void publish();
   std::filesystem::path out_, working_;
   int lock_ = -1;

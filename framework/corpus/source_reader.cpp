@@ -1,6 +1,8 @@
 #include "framework/corpus/source_reader.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 17;
 constexpr std::size_t kTarBlock = 512;
+constexpr std::size_t kSniffed = std::size_t{1} << 16;
 
 bool begins_as_tar(std::span<const std::uint8_t> first) {
   constexpr std::size_t kMagicAt = 257;
@@ -37,18 +40,39 @@ class Stored : public ByteSource {
   std::int64_t position_ = 0;
 };
 
+/// What a file that begins so is, where that is no text; empty for text.
+std::string binary_form(std::string_view first, bool plain) {
+  using namespace std::string_view_literals;
+  static constexpr std::array kMarks{
+      std::pair{"PAR1"sv, "a Parquet file"}, std::pair{"ARROW1"sv, "an Arrow file"},
+      std::pair{"PK\x03\x04"sv, "a zip archive"}, std::pair{"\x89HDF\r\n"sv, "an HDF5 file"},
+      std::pair{"\x93NUMPY"sv, "a NumPy array"}, std::pair{"%PDF-"sv, "a PDF file"},
+      std::pair{"\x89PNG\r\n"sv, "a PNG image"}, std::pair{"\xff\xd8\xff"sv, "a JPEG image"},
+      std::pair{"\xfd" "7zXZ\0"sv, "an xz file"}, std::pair{"BZh"sv, "a bzip2 file"},
+      std::pair{"7z\xbc\xaf"sv, "a 7-Zip archive"}, std::pair{"Rar!\x1a"sv, "a RAR archive"},
+      std::pair{"SQLite format 3\0"sv, "an SQLite database"}, std::pair{"\x7f" "ELF"sv, "a program"},
+      std::pair{"\xff\xfe"sv, "UTF-16 or UTF-32 text"}, std::pair{"\xfe\xff"sv, "UTF-16 text"}};
+  for (const auto& [mark, what] : kMarks) {
+    // Three letters may begin a text too; the mark goes on with a digit.
+    if (mark == "BZh" && (first.size() < 4 || first[3] < '1' || first[3] > '9')) continue;
+    if (first.starts_with(mark)) return what;
+  }
+  return !plain || first.find('\0') == std::string_view::npos ? "" : "a binary file (it holds bytes of 0)";
+}
+
 }  // namespace
 
 class SourceReader::TarMember {
  public:
   TarMember(data::TarStream& tar, const RawFile& raw)
-      : stored_(tar, raw), packed_(stored_), content_(unpack(packed_)) {}
-  [[nodiscard]] ByteSource& content() { return *content_; }
+      : stored_(tar, raw), packed_(stored_), unpacked_(unpack(packed_)), content_(*unpacked_) {}
+  [[nodiscard]] Peekable& content() { return content_; }
 
  private:
   Stored stored_;
   Peekable packed_;
-  std::unique_ptr<ByteSource> content_;
+  std::unique_ptr<ByteSource> unpacked_;
+  Peekable content_;
 };
 
 SourceReader::SourceReader(const std::filesystem::path& file, bool is_tar)
@@ -70,16 +94,24 @@ std::span<const std::uint8_t> SourceReader::pull() {
 
 std::optional<std::string> SourceReader::next() {
   member_.reset();
-  if (tar_) return tar_->next();
+  if (tar_) {
+    const auto name = tar_->next();
+    member_name_ = name.value_or("");
+    return name;
+  }
   if (given_) return std::nullopt;
   given_ = true;
   return "";
 }
 
-ByteSource& SourceReader::open() {
-  if (!tar_) return peekable_;
-  member_ = std::make_unique<TarMember>(*tar_, raw_);
-  return member_->content();
+ByteSource& SourceReader::open(bool plain) {
+  if (tar_) member_ = std::make_unique<TarMember>(*tar_, raw_);
+  Peekable& content = tar_ ? member_->content() : peekable_;
+  const auto what = binary_form(data::as_text(content.peek(kSniffed)), plain);
+  if (what.empty()) return content;
+  throw Error((tar_ ? "member '" + member_name_ + "' of " : "") + raw_.name() + " looks like " + what +
+              ", not like text. Expected plain text or JSON lines in UTF-8, plain or packed with gzip "
+              "or Zstandard, alone or in a tar; write the documents to such a file first.");
 }
 
 void SourceReader::drain() {

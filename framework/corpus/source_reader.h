@@ -22,8 +22,10 @@ class SourceReader {
   /// The name of the next member, "" for a file that is its only one; nullopt at the end. Nothing
   /// of a member is unpacked before open().
   [[nodiscard]] std::optional<std::string> next();
-  /// The content of the member named last; valid until the next call of next().
-  [[nodiscard]] ByteSource& open();
+  /// The content of the member named last; valid until the next call of next(). Throws Error when its
+  /// first bytes are those of a binary file. `plain`: text as it is, in which a byte of 0 tells too,
+  /// as in git; in JSON lines it makes a bad line.
+  [[nodiscard]] ByteSource& open(bool plain);
   /// Reads the rest of the file. Throws Error when a tar lacks its end mark.
   void drain();
 
@@ -41,6 +43,7 @@ class SourceReader {
   std::unique_ptr<data::TarStream> tar_;
   bool given_ = false;  // the file itself as a member
   std::unique_ptr<TarMember> member_;
+  std::string member_name_;
 };
 
 }  // namespace attnlab::corpus

@@ -58,12 +58,22 @@ class Download {
         part_.clear();
         continue;
       }
-      const bool again = result.end == TransferEnd::broken_off && attempt < options_.tries;
-      if (!again) return fail(url, result.reason);
-      std::this_thread::sleep_for(std::chrono::duration<double>(pause));
+      const bool passing =
+          result.end == TransferEnd::broken_off || result.end == TransferEnd::busy;
+      if (!passing || attempt == options_.tries) return fail(url, result.reason);
+      wait(url, result, pause, attempt);
       pause *= 2;
     }
     return fail(url, "no whole file after " + std::to_string(options_.tries) + " tries");
+  }
+
+  void wait(const std::string& url, const TransferResult& result, double pause, int attempt) const {
+    const double seconds = std::min(std::max(pause, result.retry_after), options_.longest_pause);
+    if (options_.notice) {
+      options_.notice(url + ": " + result.reason + ". Trying again in " + human_duration(seconds) +
+                      " (" + std::to_string(attempt + 1) + " of " + std::to_string(options_.tries) + ")");
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   }
 
   TransferResult ask(const std::string& url) {

@@ -16,11 +16,14 @@ struct FetchOptions {
   std::string to;               // files go to DIR/<dataset>; empty: ~/.cache/attnlab/<dataset>
   std::string mirror;           // BASE: files are at BASE/<file>; empty: the official addresses
   int tries = 5;                // for each address, while it answers
-  double pause_seconds = 1;     // before the second try, doubled before each further one
+  double pause_seconds = 1;     // before the second try, doubled before each further one; a server
+                                // that asks for more gets it, up to longest_pause
+  double longest_pause = 60;
   double connect_seconds = 10;  // to reach an address
   double stall_seconds = 30;    // without progress
   double total_seconds = 0;     // for each try of a file; 0: no limit
   std::function<void(const RemoteFile& file, std::int64_t bytes)> progress;  // must not throw
+  std::function<void(const std::string& sentence)> notice;  // of a try that failed; must not throw
 };
 
 struct FetchedFile {

@@ -25,15 +25,17 @@ struct Transfer {
   std::function<void(std::int64_t)> progress;  // bytes so far; called often, must not throw
 };
 
-enum class TransferEnd { complete, broken_off, no_resume, refused, unreachable };
+enum class TransferEnd { complete, broken_off, busy, no_resume, refused, unreachable };
 
 struct TransferResult {
   TransferEnd end = TransferEnd::complete;
   std::string reason;  // in words, when not complete
+  double retry_after = 0;  // seconds that a busy server asks to wait; 0: it does not say
 };
 
 /// broken_off: the connection ended early, resuming may help. no_resume: the server sends only
-/// whole files. refused: an HTTP error or too many bytes. unreachable: no connection at all.
+/// whole files. busy: an HTTP status that may be gone later (408, 425, 429, 500, 502, 503, 504).
+/// refused: another HTTP error or too many bytes. unreachable: no connection at all.
 [[nodiscard]] TransferResult transfer(const Transfer& request);
 
 /// The only member of a .zip, which must be a file called `member`. Throws Error naming what it

@@ -2,6 +2,8 @@
 #include <curl/curl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -68,8 +70,14 @@ void configure(CURL* curl, State& state, char* message) {
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &state);
 }
 
-TransferEnd meaning(CURLcode code, const State& state) {
+bool may_be_gone_later(long status) {
+  constexpr std::array kStatuses{408L, 425L, 429L, 500L, 502L, 503L, 504L};
+  return std::ranges::find(kStatuses, status) != kStatuses.end();
+}
+
+TransferEnd meaning(CURLcode code, long status, const State& state) {
   if (!state.failure.empty()) return TransferEnd::refused;
+  if (code == CURLE_HTTP_RETURNED_ERROR && may_be_gone_later(status)) return TransferEnd::busy;
   switch (code) {
     case CURLE_OK:
       return TransferEnd::complete;
@@ -107,7 +115,12 @@ extern "C" [[gnu::visibility("default")]] void attnlab_transfer(
   char message[CURL_ERROR_SIZE] = "";
   configure(curl.get(), state, message);
   const CURLcode code = curl_easy_perform(curl.get());
-  result.end = meaning(code, state);
+  long status = 0;
+  curl_off_t wait = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl.get(), CURLINFO_RETRY_AFTER, &wait);
+  result.end = meaning(code, status, state);
+  result.retry_after = static_cast<double>(wait);
   result.reason = !state.failure.empty() ? state.failure
                   : message[0] != '\0'   ? message
                                          : curl_easy_strerror(code);

@@ -54,6 +54,32 @@ TEST_F(Folder, is_not_recognised_when_its_files_are_not_whole) {
   EXPECT_TRUE(run().was_there);
 }
 
+TEST_F(Folder, takes_no_working_folder_that_holds_what_no_preparation_made) {
+  struct Foreign {
+    const char* path;
+    bool is_folder;
+  };
+  for (const auto& [path, is_folder] :
+       {Foreign{"out.part/thesis.tex", false}, Foreign{"out.part/.hidden", false}, Foreign{"out.part/sub", true},
+        Foreign{"out.part/train.bin", true}, Foreign{"out.part/replaced", false},
+        Foreign{"out.part/replaced/notes", false}, Foreign{"out.part/journal.json.old", false}}) {
+    for (const bool restart : {false, true}) {
+      fs::create_directories((dir / path).parent_path());
+      if (is_folder) {
+        fs::create_directory(dir / path);
+      } else {
+        write(path, "mine");
+      }
+      what.restart = restart;
+      EXPECT_THAT(failure(), AllOf(HasSubstr(fs::path(path).filename().string()), HasSubstr("Move it away")))
+          << path;
+      EXPECT_TRUE(fs::exists(dir / path)) << path;
+      EXPECT_FALSE(fs::exists(dir / "out")) << path;
+      fs::remove_all(dir / "out.part");
+    }
+  }
+}
+
 TEST_F(Folder, is_replaced_only_when_it_holds_nothing_else) {
   static_cast<void>(run());
   write("out/notes.txt", "mine");

@@ -211,6 +211,37 @@ TEST_F(Reader, says_where_packed_data_is_cut_short_or_damaged) {
   }
 }
 
+TEST_F(Reader, refuses_what_is_no_text_by_what_it_seems_to_be) {
+  using namespace std::string_literals;
+  const std::string rest(300, 'x');
+  const std::vector<std::pair<std::string, std::string>> forms{
+      {"PAR1"s, "Parquet"}, {"ARROW1"s, "Arrow"}, {"PK\x03\x04"s, "zip"}, {"\x89HDF\r\n"s, "HDF5"},
+      {"\x93NUMPY"s, "NumPy"}, {"%PDF-1.7"s, "PDF"}, {"\x89PNG\r\n"s, "PNG"}, {"\xff\xd8\xff"s, "JPEG"},
+      {"\xfd" "7zXZ\0"s, "xz"}, {"BZh9"s, "bzip2"}, {"SQLite format 3\0"s, "SQLite"}, {"\x7f" "ELF"s, "program"},
+      {"\xff\xfeh\0i\0"s, "UTF-16"}, {"plain, then "s + std::string(1, '\0'), "bytes of 0"}};
+  ReadOptions plain;
+  plain.unknown_form = Form::plain;
+  for (const auto& [first, what] : forms) {
+    const auto content = first + rest;
+    for (const auto& [name, packed] : {std::pair{"x.dat"s, content}, std::pair{"x.txt"s, content},
+                                       std::pair{"x.txt.gz"s, gzip_member(content)},
+                                       std::pair{"x.tar"s, tar_of({{"a.txt", content}})}}) {
+      EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(write(name, packed), plain)); }),
+                  AllOf(HasSubstr(name), HasSubstr(what), HasSubstr("Expected plain text or JSON lines")))
+          << name << " " << what;
+    }
+  }
+  EXPECT_THAT(message_of([&] { static_cast<void>(documents_in(write("x.jsonl", "PAR1" + rest))); }), HasSubstr("Parquet"));
+}
+
+TEST_F(Reader, takes_text_that_only_resembles_a_mark) {
+  ReadOptions plain;
+  plain.unknown_form = Form::plain;
+  for (const std::string text : {"BZh is a name", "PK", "%PD", "\xef\xbb\xbfmarked", "caf\xe9 in Latin-1"}) {
+    EXPECT_EQ(documents_in(write("x.txt", text), plain).size(), 1u) << text;
+  }
+}
+
 TEST_F(Reader, refuses_a_window_that_memory_has_no_room_for) {
   std::string packed(1 << 20, '\0');
   ZSTD_CCtx* context = ZSTD_createCCtx();

@@ -55,6 +55,37 @@ TEST_F(Fetch, leaves_a_file_alone_that_is_there_and_right) {
   EXPECT_THAT(server.requests(), ElementsAre());
 }
 
+TEST_F(Fetch, tries_again_what_may_be_gone_later_with_growing_pauses) {
+  for (const char* status : {"408 Slow", "425 Early", "429 Many", "500 Broken", "502 Gateway", "503 Busy", "504 Late"}) {
+    fs::remove(target);
+    server.refusals = std::vector<std::string>(server.requests().size(), "");
+    server.refusals.insert(server.refusals.end(), {status, status});
+    std::vector<std::string> said;
+    options.notice = [&](const std::string& sentence) { said.push_back(sentence); };
+    EXPECT_TRUE(fetch()[0].downloaded) << status;
+    ASSERT_EQ(said.size(), 2u) << status;
+    EXPECT_THAT(said[0], AllOf(HasSubstr(std::string(status).substr(0, 3)), HasSubstr("(2 of 5)")));
+    EXPECT_THAT(said[1], HasSubstr("(3 of 5)"));
+  }
+}
+
+TEST_F(Fetch, gives_up_on_what_stays_and_at_once_on_what_will_not_pass) {
+  options.tries = 3;
+  server.refusals = std::vector<std::string>(10, "503 Busy");
+  EXPECT_THAT(refusal(), HasSubstr("503"));
+  EXPECT_EQ(server.requests().size(), 3u);
+  server.refusals = std::vector<std::string>(10, "403 Forbidden");
+  EXPECT_THAT(refusal(), HasSubstr("403"));
+  EXPECT_EQ(server.requests().size(), 4u);
+}
+
+TEST_F(Fetch, waits_as_long_as_a_server_asks_up_to_a_limit) {
+  server.refusals = {"503 Busy"};
+  server.retry_after = "3600";
+  options.longest_pause = 0.05;
+  EXPECT_TRUE(fetch()[0].downloaded);
+}
+
 TEST_F(Fetch, replaces_a_file_that_is_wrong) {
   write("thing/file.bin", bytes_of("wrong"));
   EXPECT_TRUE(fetch()[0].downloaded);

@@ -85,6 +85,12 @@ void HttpServer::answer(int connection) {
     number = requests_.size();
     requests_.push_back("GET " + path + " from " + std::to_string(from));
   }
+  if (number < refusals.size() && !refusals[number].empty()) {
+    const std::string head = "HTTP/1.1 " + refusals[number] + "\r\nContent-Length: 0\r\n" +
+                             (retry_after.empty() ? "" : "Retry-After: " + retry_after + "\r\n") +
+                             "Connection: close\r\n\r\n";
+    return send_all(connection, head.data(), head.size());
+  }
   const auto file = files.find(path);
   if (file == files.end()) {
     const std::string none =

@@ -21,6 +21,8 @@ class HttpServer {
   std::map<std::string, Bytes> files;  // "/name" to content
   bool ranges = true;                  // false: always sends the whole file with 200
   std::vector<std::size_t> cut_after;  // the n-th answer ends early, after so many bytes
+  std::vector<std::string> refusals;   // the n-th answer is this status ("503 Busy"), "" as usual
+  std::string retry_after;             // sent with a refusal where not empty
 
   [[nodiscard]] std::string address() const { return "http://127.0.0.1:" + std::to_string(port_); }
   /// "GET /name from 17" for each request so far.

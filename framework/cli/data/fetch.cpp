@@ -18,12 +18,12 @@ namespace {
 /// One line on a terminal, rewritten a few times a second; silent elsewhere.
 class ProgressLine {
  public:
-  ~ProgressLine() { end(); }
+  ~ProgressLine() { clear(); }
 
   void show(const data::RemoteFile& file, std::int64_t bytes) {
     const auto now = Clock::now();
     if (file.name != name_) {
-      end();
+      clear();
       name_ = file.name, first_bytes_ = bytes, start_ = now, drawn_ = {};
     }
     if (!terminal_ || now - drawn_ < std::chrono::milliseconds(200)) return;
@@ -36,13 +36,15 @@ class ProgressLine {
                        100 * done / all, human_bytes(rate)));
   }
 
+  /// Takes the line off the terminal, before other output.
+  void clear() {
+    if (drawn_ != Clock::time_point{}) std::fputs(kErase, stderr);
+    drawn_ = {};
+  }
+
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr char kErase[] = "\r\033[K";
-  void end() {
-    if (drawn_ != Clock::time_point{}) std::fputs(kErase, stderr);
-  }
-
   bool terminal_ = ::isatty(STDERR_FILENO) == 1;
   std::string name_;
   std::int64_t first_bytes_ = 0;
@@ -54,6 +56,10 @@ std::vector<data::FetchedFile> fetch_with_progress(const data::DatasetEntry& ent
                                                    data::FetchOptions options) {
   ProgressLine line;
   options.progress = [&line](const auto& file, std::int64_t bytes) { line.show(file, bytes); };
+  options.notice = [&line](const std::string& sentence) {
+    line.clear();
+    notice(sentence + "\n");
+  };
   return data::fetch_dataset(entry, options);
 }
 
