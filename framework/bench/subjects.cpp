@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "framework/attention/free_owner.h"
 #include "framework/bench/sdpa.h"
 #include "framework/config/bind.h"
 #include "framework/core/error.h"
@@ -20,12 +21,13 @@ namespace {
 class PluginSubject final : public Subject {
  public:
   PluginSubject(const LoadedPlugin& plugin, const AttentionShape& shape,
-                const config::Node& section, const Shape& sizes, std::uint64_t seed)
-      : attention_(plugin.create(shape, section)),
+                const config::Node& section, const Inputs& in, std::uint64_t seed)
+      : owner_(seed, in.query.device()),
+        attention_(plugin.create(shape, section, owner_)),
         promise_{.softmax = plugin::is_exact_softmax(plugin.note(), section),
                  .strict = shape.causality == config::Causality::strict,
                  .full = false},
-        sequence_ids_(static_cast<std::size_t>(sizes.batch)) {
+        sequence_ids_(static_cast<std::size_t>(in.shape().batch)) {
     std::iota(sequence_ids_.begin(), sequence_ids_.end(), 0);
     context_.run_seed = seed;
     context_.sequence_ids = sequence_ids_;
@@ -52,6 +54,7 @@ class PluginSubject final : public Subject {
     return attention_->forward({in.query, in.key, in.value, {}}, context_);
   }
 
+  FreeOwner owner_;
   std::unique_ptr<Attention> attention_;
   Promise promise_;
   std::vector<std::int64_t> sequence_ids_;
@@ -140,7 +143,7 @@ std::unique_ptr<Subject> make_subject(const config::Node& section, const Attenti
                                       const LoadedPlugin* plugin, const Inputs& in,
                                       std::uint64_t seed) {
   if (plugin != nullptr) {
-    return std::make_unique<PluginSubject>(*plugin, shape, section, in.shape(), seed);
+    return std::make_unique<PluginSubject>(*plugin, shape, section, in, seed);
   }
   const auto* name = section.find("name");
   const auto text = name == nullptr ? "" : name->text();
