@@ -83,6 +83,10 @@ class Attention {
   virtual ~Attention() = default;
   [[nodiscard]] virtual AttentionOutput forward(const AttentionInput& input,
                                                 const AttentionContext& context) = 0;
+  /// Called once after each optimiser step, without gradients: here, and nowhere else, buffers move.
+  /// What a step uses of a buffer is what the step before left: forward() only collects, when
+  /// context.training, over micro-batches that may come in any order; evaluation changes nothing.
+  virtual void finish_step() {}
   /// The operator or kernel that really ran in the last forward, as it should stand in the results.
   [[nodiscard]] virtual std::string kernel() const = 0;
 };
