@@ -140,8 +140,8 @@ TEST(Owned, names_and_sizes_that_cannot_be_are_refused) {
       {[](Owner& o) { (void)o.buffer("Gate", {1}); }, "'Gate' is no name"},
       {[](Owner& o) { (void)o.buffer("gate", {1}); }, "'gate' was declared before"},
       {[](Owner& o) { (void)o.parameter("x", {3, 0}, {}); }, "'x' was declared with a size below 1"}};
-  for (const auto& [ask, message] : cases) {
-    EXPECT_THAT([&, ask = ask] { declare(ask); }, ThrowsMessage<Error>(HasSubstr(message)));
+  for (const auto& each : cases) {
+    EXPECT_THAT([&] { declare(each.first); }, ThrowsMessage<Error>(HasSubstr(each.second)));
   }
 }
 
