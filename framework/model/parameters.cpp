@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <sstream>
 #include <stdexcept>
 
 #include "framework/core/digest.h"
@@ -80,6 +81,18 @@ std::string digest(const ParameterList& parameters, Part part) {
     digest.add({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()});
   }
   return digest.hex();
+}
+
+std::string owned_by_attention(const ParameterList& parameters) {
+  std::ostringstream text;
+  const auto add = [&](const std::string& name, const at::Tensor& value, const char* what) {
+    text << (text.tellp() > 0 ? "; " : "") << name << " " << value.sizes() << what;
+  };
+  for (const auto& [name, role, value] : parameters.all()) {
+    if (is_attentions(role)) add(name, value, role == Role::attention ? "" : " decayed");
+  }
+  for (const auto& [name, value] : parameters.buffers()) add(name, value, " buffer");
+  return text.str();
 }
 
 }  // namespace attnlab::model

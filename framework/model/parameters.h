@@ -63,4 +63,7 @@ class ParameterList {
 enum class Part { model, attention };
 [[nodiscard]] std::string digest(const ParameterList& parameters, Part part = Part::model);
 
+/// "blocks.0.attention.gate [3]; blocks.0.attention.mean [3, 4] buffer": what the attentions own.
+[[nodiscard]] std::string owned_by_attention(const ParameterList& parameters);
+
 }  // namespace attnlab::model

@@ -184,6 +184,7 @@ class Run {
     if (const auto own = parameters.attention_count(); own > 0 || !parameters.buffers().empty()) {
       counts.push_back({key("attention_parameters", ""), static_cast<double>(own)});
       sink.fact("initial_attention", model::digest(parameters, model::Part::attention));
+      sink.fact("attention_owns", model::owned_by_attention(parameters));
     }
     sink.add({0, 0, 0, std::move(counts)});
   }
