@@ -24,6 +24,27 @@ struct AttentionShape {
   config::Causality causality = config::Causality::strict;
   bool shared_keys = true;      // key is query, up to normalisation
   config::KeyNorm key_norm = config::KeyNorm::per_head;
+  std::int64_t layer = 0, layers = 1;  // which of how many this one is for
+};
+
+/// The first values of a parameter: N(mean, std^2) from a random stream of its own; std 0: all mean.
+struct Initial {
+  double mean = 0, std = 0;
+};
+
+/// What a layer's attention may own, asked for while it is built. The model holds the tensors as
+/// "blocks.LAYER.attention.NAME", float32 and on its device; names are lower-case letters, digits
+/// and '_', each once. Both throw Error on another name or on sizes below 1.
+class Owner {
+ public:
+  virtual ~Owner() = default;
+  /// Trained as the model's own weights are: optimised, clipped, digested, counted. `decay`: weight
+  /// decay too. A leaf that requires a gradient and did not come from here ends the run.
+  [[nodiscard]] virtual at::Tensor parameter(const std::string& name, at::IntArrayRef sizes,
+                                             Initial initial, bool decay = false) = 0;
+  /// Not trained, all `value` at first. May be written to in finish_step() alone.
+  [[nodiscard]] virtual at::Tensor buffer(const std::string& name, at::IntArrayRef sizes,
+                                          double value = 0) = 0;
 };
 
 /// All that a random draw may depend on, besides the head. A draw is a pure function of these, so
@@ -56,12 +77,16 @@ struct AttentionOutput {
   std::vector<Statistic> statistics;       // only filled when not training, so that steps stay cheap
 };
 
-/// One layer's attention. Scores are scaled by 1/sqrt(D). Differentiable through autograd.
+/// One layer's attention, used by one thread. Scores are scaled by 1/sqrt(D). Differentiable through autograd.
 class Attention {
  public:
   virtual ~Attention() = default;
   [[nodiscard]] virtual AttentionOutput forward(const AttentionInput& input,
                                                 const AttentionContext& context) = 0;
+  /// Called once after each optimiser step, without gradients: here, and nowhere else, buffers move.
+  /// What a step uses of a buffer is what the step before left: forward() only collects, when
+  /// context.training, over micro-batches that may come in any order; evaluation changes nothing.
+  virtual void finish_step() {}
   /// The operator or kernel that really ran in the last forward, as it should stand in the results.
   [[nodiscard]] virtual std::string kernel() const = 0;
 };

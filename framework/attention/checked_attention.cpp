@@ -33,6 +33,10 @@ AttentionOutput CheckedAttention::forward(const AttentionInput& input,
   return result;
 }
 
+void CheckedAttention::finish_step() {
+  guarded(who_, "finish_step", [&] { inner_->finish_step(); });
+}
+
 std::string CheckedAttention::kernel() const {
   return guarded(who_, "kernel", [&] { return inner_->kernel(); });
 }

@@ -19,6 +19,7 @@ class CheckedAttention final : public Attention {
 
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext& context) override;
+  void finish_step() override;
   [[nodiscard]] std::string kernel() const override;
 
  private:

@@ -1,9 +1,11 @@
-/// checks.h: what every plugin checks of its input. Header only.
+/// checks.h: what every plugin checks of its input, and owners of what they are asked for. Header
+///   only.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include "framework/attention/attention.h"
+#include "framework/core/error.h"
 
 namespace attnlab {
 
@@ -37,6 +39,19 @@ inline void check_sequence_ids(const AttentionInput& input, const AttentionConte
   TORCH_CHECK(static_cast<std::int64_t>(context.sequence_ids.size()) == input.query.size(0), "[",
               plugin, "] sequence_ids: expected one per batch row (", input.query.size(0),
               "), got ", context.sequence_ids.size());
+}
+
+/// Throws Error where `name` or `sizes` are none for something owned (attention.h), or `taken`.
+inline void check_owned(const std::string& name, at::IntArrayRef sizes, bool taken) {
+  constexpr char kAllowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  if (name.empty() || name.find_first_not_of(kAllowed) != std::string::npos) {
+    throw Error("'" + name + "' is no name of a parameter or buffer; expected lower-case letters, "
+                "digits and '_'.");
+  }
+  if (taken) throw Error("'" + name + "' was declared before; each parameter and buffer once.");
+  for (const auto size : sizes) {
+    if (size < 1) throw Error("'" + name + "' was declared with a size below 1.");
+  }
 }
 
 }  // namespace attnlab

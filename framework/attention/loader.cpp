@@ -3,12 +3,14 @@
 #include <cxxabi.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <regex>
 #include <utility>
 
 #include "framework/attention/checked_attention.h"
+#include "framework/attention/free_owner.h"
 #include "framework/attention/guarded.h"
 #include "framework/core/error.h"
 #include "framework/plugin/elf_note.h"
@@ -95,13 +97,21 @@ std::string LoadedPlugin::refuses(const AttentionShape& shape, const config::Nod
 }
 
 std::unique_ptr<Attention> LoadedPlugin::create(const AttentionShape& shape,
-                                                const config::Node& section,
-                                                std::int64_t layer) const {
+                                                const config::Node& section, Owner& owner) const {
   const auto plugin =
-      who(std::string(note().name.view()), file_) + ", layer " + std::to_string(layer);
-  auto attention = guarded(plugin, "create", [&] { return descriptor_->create(shape, section); });
+      who(std::string(note().name.view()), file_) + ", layer " + std::to_string(shape.layer);
+  auto attention =
+      guarded(plugin, "create", [&] { return descriptor_->create(shape, section, owner); });
   if (attention == nullptr) throw Error(plugin + ": create returned nothing.");
   return std::make_unique<CheckedAttention>(std::move(attention), plugin);
+}
+
+std::unique_ptr<Attention> LoadedPlugin::create(AttentionShape shape, const config::Node& section,
+                                                std::int64_t layer) const {
+  shape.layer = layer;
+  shape.layers = std::max(shape.layers, layer + 1);
+  FreeOwner owner;
+  return create(shape, section, owner);
 }
 
 LoadedPlugin load_plugin(const fs::path& file) {

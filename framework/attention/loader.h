@@ -31,9 +31,12 @@ class LoadedPlugin {
                                     std::optional<config::Device> device = {},
                                     std::optional<config::Dtype> dtype = {}) const;
 
-  /// The attention of layer `layer`, its output checked on every call (checked_attention.h).
+  /// The attention of layer shape.layer, its output checked on every call (checked_attention.h);
+  /// what it owns comes from `owner`.
   [[nodiscard]] std::unique_ptr<Attention> create(const AttentionShape& shape,
-                                                  const config::Node& section,
+                                                  const config::Node& section, Owner& owner) const;
+  /// The same of one that stands alone: it keeps what it owns, on the CPU, from seed 0.
+  [[nodiscard]] std::unique_ptr<Attention> create(AttentionShape shape, const config::Node& section,
                                                   std::int64_t layer = 0) const;
 
  private:

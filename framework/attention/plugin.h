@@ -10,7 +10,8 @@
 ///                              Window, WindowConfig)
 ///     }
 ///
-///   Window has a constructor (const AttentionShape&, const WindowConfig&), and may have
+///   Window has a constructor (const AttentionShape&, const WindowConfig&), or with a third argument
+///   Owner& where it owns parameters or buffers, and may have
 ///   `static std::string refuses(const AttentionShape&, const WindowConfig&)`: empty, or why not.
 ///   WindowConfig lists its fields once (framework/config/field.h): bool, int64, double and enums.
 #pragma once
@@ -99,8 +100,14 @@ Config read_section(const config::Node& section) {
 }
 
 template <class Plugin, class Config>
-std::unique_ptr<Attention> create(const AttentionShape& shape, const config::Node& section) {
-  return std::make_unique<Plugin>(shape, read_section<Config>(section));
+std::unique_ptr<Attention> create(const AttentionShape& shape, const config::Node& section,
+                                  [[maybe_unused]] Owner& owner) {
+  const auto config = read_section<Config>(section);
+  if constexpr (std::is_constructible_v<Plugin, const AttentionShape&, const Config&, Owner&>) {
+    return std::make_unique<Plugin>(shape, config, owner);
+  } else {
+    return std::make_unique<Plugin>(shape, config);
+  }
 }
 
 template <class Plugin, class Config>

@@ -1,13 +1,17 @@
-// subjects.cpp: plugins and the engine's own plans as subjects, and the choice among all.
+// subjects.cpp: LibTorch's attention, plugins and the engine's own plans as subjects.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/record_function.h>
 
 #include <cmath>
 #include <numeric>
+#include <string_view>
 #include <vector>
 
-#include "framework/bench/sdpa.h"
+#include "framework/attention/free_owner.h"
+#include "framework/bench/subject.h"
 #include "framework/config/bind.h"
 #include "framework/core/error.h"
 #include "framework/core/random.h"
@@ -17,15 +21,119 @@
 namespace attnlab::bench {
 namespace {
 
+thread_local std::string* heard = nullptr;
+
+std::unique_ptr<at::ObserverContext> listen(const at::RecordFunction& call) {
+  constexpr std::string_view kOperators = "aten::_scaled_dot_product_";
+  const std::string_view name = call.name();
+  if (heard->empty() && name.starts_with(kOperators)) *heard = name.substr(6);
+  return nullptr;
+}
+
+// LibTorch's switches are the process's: put back at the end of the scope.
+class OnlyBackEnd {
+ public:
+  explicit OnlyBackEnd(const std::string& name) : active_(!name.empty()) {
+    if (!active_) return;
+    set(name == "flash", name == "cudnn", false, false);
+  }
+  ~OnlyBackEnd() {
+    if (active_) set(flash_, cudnn_, efficient_, math_);
+  }
+  OnlyBackEnd(const OnlyBackEnd&) = delete;
+  OnlyBackEnd& operator=(const OnlyBackEnd&) = delete;
+
+ private:
+  static void set(bool flash, bool cudnn, bool efficient, bool math) {
+    auto& context = at::globalContext();
+    context.setSDPUseFlash(flash);
+    context.setSDPUseCuDNN(cudnn);
+    context.setSDPUseMemEfficient(efficient);
+    context.setSDPUseMath(math);
+  }
+  bool active_;
+  bool flash_ = at::globalContext().userEnabledFlashSDP();
+  bool cudnn_ = at::globalContext().userEnabledCuDNNSDP();
+  bool efficient_ = at::globalContext().userEnabledMemEfficientSDP();
+  bool math_ = at::globalContext().userEnabledMathSDP();
+};
+
+class Sdpa final : public Subject {
+ public:
+  /// `back_end`: "" leaves the choice to LibTorch; "cudnn" or "flash" allows that one alone.
+  explicit Sdpa(std::string back_end = "") : back_end_(std::move(back_end)) {}
+  at::Tensor forward(const Inputs& in) override { return attend(in.query, in.key, in.value); }
+  std::string kernel() const override { return kernel_; }
+  Promise promise() const override { return {.full = true}; }
+  std::optional<double> pairs(const Inputs& in) override {
+    const auto [B, H, T, D] = in.shape();
+    return static_cast<double>(B * H) * static_cast<double>(T) * static_cast<double>(T + 1) / 2;
+  }
+
+  /// The first call listens which operator LibTorch chose.
+  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+    const OnlyBackEnd only(back_end_);
+    const auto compute = [&] { return at::scaled_dot_product_attention(q, k, v, {}, 0.0, true); };
+    if (!kernel_.empty()) return compute();
+    heard = &kernel_;
+    const auto handle = at::addThreadLocalCallback(
+        at::RecordFunctionCallback(listen).scopes({at::RecordScope::FUNCTION}));
+    at::Tensor out;
+    try {
+      out = compute();
+    } catch (...) {
+      at::removeCallback(handle);
+      throw;
+    }
+    at::removeCallback(handle);
+    if (kernel_.empty()) kernel_ = "scaled_dot_product_attention";
+    return out;
+  }
+
+ private:
+  std::string back_end_;
+  std::string kernel_;
+};
+
+/// T / segments rows see each other, causally, as many batches: no pattern that a model would want.
+class Reshape final : public Subject {
+ public:
+  Reshape(std::int64_t segments, const Shape& shape) : segments_(segments) {
+    if (shape.length % segments == 0) return;
+    throw Error("reshape.segments=" + std::to_string(segments) + " does not divide T = " +
+                std::to_string(shape.length) + "; choose lengths that it divides.");
+  }
+
+  at::Tensor forward(const Inputs& in) override {
+    const auto [B, H, T, D] = in.shape();
+    const auto cut = [&, B = B, H = H, T = T, D = D](const at::Tensor& x) {
+      return x.view({B, H * segments_, T / segments_, D});
+    };
+    return sdpa_.attend(cut(in.query), cut(in.key), cut(in.value)).reshape({B, H, T, D});
+  }
+  std::string kernel() const override { return sdpa_.kernel(); }
+  Promise promise() const override { return {}; }
+  std::optional<double> pairs(const Inputs& in) override {
+    const auto [B, H, T, D] = in.shape();
+    const auto rows = static_cast<double>(T / segments_);
+    return static_cast<double>(B * H * segments_) * rows * (rows + 1) / 2;
+  }
+
+ private:
+  std::int64_t segments_;
+  Sdpa sdpa_;
+};
+
 class PluginSubject final : public Subject {
  public:
   PluginSubject(const LoadedPlugin& plugin, const AttentionShape& shape,
-                const config::Node& section, const Shape& sizes, std::uint64_t seed)
-      : attention_(plugin.create(shape, section)),
+                const config::Node& section, const Inputs& in, std::uint64_t seed)
+      : owner_(seed, in.query.device()),
+        attention_(plugin.create(shape, section, owner_)),
         promise_{.softmax = plugin::is_exact_softmax(plugin.note(), section),
                  .strict = shape.causality == config::Causality::strict,
                  .full = false},
-        sequence_ids_(static_cast<std::size_t>(sizes.batch)) {
+        sequence_ids_(static_cast<std::size_t>(in.shape().batch)) {
     std::iota(sequence_ids_.begin(), sequence_ids_.end(), 0);
     context_.run_seed = seed;
     context_.sequence_ids = sequence_ids_;
@@ -52,6 +160,7 @@ class PluginSubject final : public Subject {
     return attention_->forward({in.query, in.key, in.value, {}}, context_);
   }
 
+  FreeOwner owner_;
   std::unique_ptr<Attention> attention_;
   Promise promise_;
   std::vector<std::int64_t> sequence_ids_;
@@ -136,11 +245,15 @@ Inputs make_inputs(const Shape& shape, bool shared_keys, config::KeyNorm key_nor
           placed(grad_out, false)};
 }
 
+std::unique_ptr<Subject> make_sdpa(const std::string& back_end) {
+  return std::make_unique<Sdpa>(back_end);
+}
+
 std::unique_ptr<Subject> make_subject(const config::Node& section, const AttentionShape& shape,
                                       const LoadedPlugin* plugin, const Inputs& in,
                                       std::uint64_t seed) {
   if (plugin != nullptr) {
-    return std::make_unique<PluginSubject>(*plugin, shape, section, in.shape(), seed);
+    return std::make_unique<PluginSubject>(*plugin, shape, section, in, seed);
   }
   const auto* name = section.find("name");
   const auto text = name == nullptr ? "" : name->text();

@@ -32,9 +32,9 @@ class TrainSide {
         train_(train),
         model_(setting.model, {vocabulary, length}, static_cast<std::uint64_t>(setting.run.seed),
                setting.device,
-               [&](std::int64_t layer) {
-                 return variant.plugin->create(model::attention_shape(setting.model, length),
-                                               variant.section, layer);
+               [&](std::int64_t layer, Owner& owner) {
+                 return variant.plugin->create(
+                     model::attention_shape(setting.model, length, layer), variant.section, owner);
                }),
         optimizer_(model_.parameters(), train) {}
 
@@ -49,6 +49,7 @@ class TrainSide {
       total = total.defined() ? total + loss.nats : loss.nats;
     }
     optimizer_.step(train_.learning_rate);
+    model_.finish_step();
     ++step_;
     return total;
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "framework/attention/free_owner.h"
 #include "framework/attention/guarded.h"
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
@@ -83,7 +84,10 @@ std::string Trial::refusal() const { return plugin_.refuses(shape(), section());
 
 std::unique_ptr<Attention> Trial::build() const {
   auto attention = guarded("the plugin", "create",
-                           [&] { return plugin_.descriptor().create(shape(), section()); });
+                           [&] {
+                             FreeOwner owner(check_.seed, device_);
+                             return plugin_.descriptor().create(shape(), section(), owner);
+                           });
   if (attention == nullptr) throw Violation("create returned nothing");
   return attention;
 }

@@ -1,10 +1,16 @@
 #include "framework/model/transformer.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <sstream>
 
+#include "framework/attention/checks.h"
+#include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/model/sliced_loss.h"
 
@@ -45,15 +51,45 @@ void collect(AttentionOutput&& output, std::int64_t layer, ModelOutput& result) 
   }
 }
 
+// Of one layer: its attention's tensors stand in the model's list.
+class LayerOwner final : public Owner {
+ public:
+  LayerOwner(ParameterList& list, std::int64_t layer)
+      : list_(list), prefix_("blocks." + std::to_string(layer) + ".attention.") {}
+
+  at::Tensor parameter(const std::string& name, at::IntArrayRef sizes, Initial initial,
+                       bool decay) override {
+    check_owned(name, sizes, list_.has(prefix_ + name));
+    return list_.add_normal(prefix_ + name, decay ? Role::attention_decayed : Role::attention,
+                            sizes, initial.std, initial.mean);
+  }
+  at::Tensor buffer(const std::string& name, at::IntArrayRef sizes, double value) override {
+    check_owned(name, sizes, list_.has(prefix_ + name));
+    return list_.add_buffer(prefix_ + name, sizes, value);
+  }
+
+ private:
+  ParameterList& list_;
+  std::string prefix_;
+};
+
+torch::autograd::Node* node_of(const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
+  return torch::autograd::impl::gradient_edge(tensor).function.get();
+}
+
 }  // namespace
 
-AttentionShape attention_shape(const config::ModelConfig& config, std::int64_t length) {
+AttentionShape attention_shape(const config::ModelConfig& config, std::int64_t length,
+                               std::int64_t layer) {
   return {.heads = config.heads,
           .head_dim = config.head_dim(),
           .max_length = length,
           .causality = config.causality,
           .shared_keys = config.shared_keys,
-          .key_norm = config.key_norm};
+          .key_norm = config.key_norm,
+          .layer = layer,
+          .layers = config.layers};
 }
 
 Transformer::Transformer(const config::ModelConfig& config, TokenShape shape, std::uint64_t seed,
@@ -65,6 +101,7 @@ Transformer::Transformer(const config::ModelConfig& config, TokenShape shape, st
                                                {shape.length, config.width}, config.init_std);
   for (std::int64_t layer = 0; layer < config.layers; ++layer) add_block(layer, attention);
   final_norm_ = parameters_.add_ones("final_norm", Role::norm, {config.width});
+  note_versions();
 }
 
 void Transformer::add_block(std::int64_t layer, const AttentionFactory& attention) {
@@ -87,8 +124,55 @@ void Transformer::add_block(std::int64_t layer, const AttentionFactory& attentio
   block.mlp_norm = norm("mlp_norm");
   block.mlp_in = linear("mlp_in", hidden, width, config_.init_std);
   block.mlp_out = linear("mlp_out", width, hidden, residual_std);
-  block.attention = attention(layer);
+  LayerOwner owner(parameters_, layer);
+  block.attention = attention(layer, owner);
   blocks_.push_back(std::move(block));
+}
+
+void Transformer::expect_buffers_untouched() const {
+  for (std::size_t i = 0; i < versions_.size(); ++i) {
+    const auto& [name, value] = parameters_.buffers()[i];
+    if (value._version() == versions_[i]) continue;
+    throw Error("the buffer '" + name + "' was written to outside finish_step(); collect in "
+                "forward() what a training step sees, and fold it in there.");
+  }
+}
+
+void Transformer::finish_step() {
+  expect_buffers_untouched();
+  const at::NoGradGuard no_grad;
+  for (auto& block : blocks_) block.attention->finish_step();
+  note_versions();
+}
+
+void Transformer::note_versions() {
+  versions_.clear();
+  for (const auto& [name, value] : parameters_.buffers()) versions_.push_back(value._version());
+}
+
+// Walks the graph from what the attention made back to what it was given.
+void Transformer::expect_declared(const AttentionOutput& output, const AttentionInput& input,
+                                  std::int64_t layer) const {
+  std::set<torch::autograd::Node*> seen{nullptr, node_of(input.query), node_of(input.key),
+                                        node_of(input.value), node_of(input.hidden)};
+  std::vector<torch::autograd::Node*> next{
+      node_of(output.output), node_of(output.auxiliary_loss.value_or(at::Tensor()))};
+  while (!next.empty()) {
+    auto* const node = next.back();
+    next.pop_back();
+    if (!seen.insert(node).second) continue;
+    for (const auto& edge : node->next_edges()) next.push_back(edge.function.get());
+    const auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node);
+    if (leaf == nullptr) continue;
+    const auto declared = [&](const Parameter& each) { return each.value.is_same(leaf->variable); };
+    if (std::ranges::any_of(parameters_.all(), declared)) continue;
+    std::ostringstream sizes;
+    sizes << leaf->variable.sizes();
+    throw Error("the attention of layer " + std::to_string(layer) + " uses a tensor of shape " +
+                sizes.str() + " that requires a gradient and was not declared, so nothing would "
+                "train it. Ask for it while the attention is built: owner.parameter(name, sizes, "
+                "initial) (attention_plugins/README.md).");
+  }
 }
 
 ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContext& context) {
@@ -114,6 +198,9 @@ at::Tensor Transformer::attend(Block& block, const at::Tensor& normalised,
   const auto input = project(block, normalised);
   auto output = block.attention->forward(input, context);
   check_output(output, input, context.layer);
+  if (context.training && !std::exchange(block.trained, true)) {
+    expect_declared(output, input, context.layer);
+  }
   const auto merged = output.output.transpose(1, 2).reshape(normalised.sizes());  // [B, T, C]
   collect(std::move(output), context.layer, result);
   return at::linear(merged, block.attention_out);

@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "framework/attention/attention.h"
@@ -19,8 +21,26 @@
 
 namespace attnlab::model {
 
-/// Builds the attention of one layer.
-using AttentionFactory = std::function<std::unique_ptr<Attention>(std::int64_t layer)>;
+/// Builds the attention of one layer, which asks `owner` for what it owns. Functions of the layer
+/// alone will do for attentions that own nothing.
+class AttentionFactory {
+ public:
+  using Function = std::function<std::unique_ptr<Attention>(std::int64_t layer, Owner& owner)>;
+  template <class Build>
+  AttentionFactory(Build build) {  // NOLINT: any function of that form
+    if constexpr (std::is_invocable_v<Build, std::int64_t, Owner&>) {
+      build_ = std::move(build);
+    } else {
+      build_ = [build = std::move(build)](std::int64_t layer, Owner&) { return build(layer); };
+    }
+  }
+  std::unique_ptr<Attention> operator()(std::int64_t layer, Owner& owner) const {
+    return build_(layer, owner);
+  }
+
+ private:
+  Function build_;
+};
 
 /// Sizes that come from the data.
 struct TokenShape {
@@ -41,7 +61,7 @@ struct ModelOutput {
 
 /// What the attention of this model is built for; for factories and refusals.
 [[nodiscard]] AttentionShape attention_shape(const config::ModelConfig& config,
-                                             std::int64_t length);
+                                             std::int64_t length, std::int64_t layer = 0);
 
 class Transformer {
  public:
@@ -51,8 +71,16 @@ class Transformer {
 
   /// tokens [B, T] int64, T <= length. `context.layer` is filled in here; the rest is the caller's,
   /// with one sequence id per row. Throws c10::Error when an attention returns another shape, dtype
-  /// or device than its input's.
+  /// or device than its input's, and Error when in a layer's first training pass it reaches a leaf
+  /// that requires a gradient and was not declared.
   [[nodiscard]] ModelOutput forward(const at::Tensor& tokens, const AttentionContext& context);
+
+  /// After the optimiser's step: every attention folds what it collected into its buffers. Throws
+  /// Error where a buffer was written to since the last one, outside of it.
+  void finish_step();
+
+  /// Throws Error where a buffer was written to outside finish_step(): after evaluations.
+  void expect_buffers_untouched() const;
 
   /// Scores of every next token: hidden [.., C] -> [.., W]. Training uses nats() instead.
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
@@ -75,11 +103,15 @@ class Transformer {
     at::Tensor mlp_in;          // [R*C, C]
     at::Tensor mlp_out;         // [C, R*C]
     std::unique_ptr<Attention> attention;
+    bool trained = false;  // its graph was looked at
   };
 
+  void note_versions();
   void add_block(std::int64_t layer, const AttentionFactory& attention);
   at::Tensor attend(Block& block, const at::Tensor& normalised, const AttentionContext& context,
                     ModelOutput& result) const;
+  void expect_declared(const AttentionOutput& output, const AttentionInput& input,
+                       std::int64_t layer) const;
   [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& normalised) const;
   [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const;
 
@@ -89,6 +121,7 @@ class Transformer {
   at::Tensor position_embedding_;  // [length, C]
   std::vector<Block> blocks_;
   at::Tensor final_norm_;  // [C]
+  std::vector<std::uint32_t> versions_;  // of the buffers, when they were last written to
 };
 
 }  // namespace attnlab::model

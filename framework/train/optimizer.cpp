@@ -31,7 +31,9 @@ AdamW::AdamW(const model::ParameterList& parameters, const config::TrainConfig& 
     : config_(config) {
   groups_[0].weight_decay = config.weight_decay;
   for (const auto& parameter : parameters.all()) {
-    Group& group = groups_[parameter.role == model::Role::linear ? 0 : 1];
+    const bool decayed = parameter.role == model::Role::linear ||
+                         parameter.role == model::Role::attention_decayed;
+    Group& group = groups_[decayed ? 0 : 1];
     const auto value = parameter.value.detach();
     group.weights.push_back(parameter.value);
     group.first_moments.push_back(at::zeros_like(value));

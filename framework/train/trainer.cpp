@@ -46,6 +46,7 @@ class Run {
       if (step_ == 0) request_.sink.fact("kernel", request_.model.kernel());
       if (!is_validation_due()) continue;
       const auto result = validate();
+      request_.model.expect_buffers_untouched();
       if (!result) return interrupted(step_ + 1);
       if (!std::isfinite(result->nats)) {
         return failed("the validation loss is " + exact_number(result->nats) + " after step " +
@@ -68,6 +69,7 @@ class Run {
     if (!finite || !std::isfinite(norm)) return not_finite(norm);
     const double rate = learning_rate(config_, step_);
     optimizer_.step(rate);
+    request_.model.finish_step();
     timer_.add(now_seconds() - begin);
     last_finite_ = loss_;
     losses_.add({reinterpret_cast<const char*>(&loss_), sizeof loss_});
@@ -176,11 +178,15 @@ class Run {
     sink.fact("validated", std::to_string(evaluated_sequences(config_, request_.dataset)) + " of " +
                                std::to_string(request_.dataset.size(data::Split::valid)) +
                                " sequences");
-    sink.fact("initial_weights", model::digest(request_.model.parameters()));
-    sink.add({0,
-              0,
-              0,
-              {{key("parameters", ""), static_cast<double>(request_.model.parameters().count())}}});
+    const auto& parameters = request_.model.parameters();
+    sink.fact("initial_weights", model::digest(parameters));
+    std::vector<Metric> counts{{key("parameters", ""), static_cast<double>(parameters.count())}};
+    if (const auto own = parameters.attention_count(); own > 0 || !parameters.buffers().empty()) {
+      counts.push_back({key("attention_parameters", ""), static_cast<double>(own)});
+      sink.fact("initial_attention", model::digest(parameters, model::Part::attention));
+      sink.fact("attention_owns", model::owned_by_attention(parameters));
+    }
+    sink.add({0, 0, 0, std::move(counts)});
   }
 
   void record_digests() {

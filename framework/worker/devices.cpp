@@ -47,13 +47,16 @@ std::vector<std::pair<std::string, std::string>> device_facts(int index) {
 ChosenDevice begin_on(config::Device wanted, std::int64_t threads) {
   if (at::get_num_interop_threads() != 1) at::set_num_interop_threads(1);  // once a process
   at::set_num_threads(static_cast<int>(threads));
-  const bool cuda = wanted != config::Device::cpu && machine::first_gpu().has_value();
-  if (!cuda && wanted == config::Device::cuda) {
+  if (wanted == config::Device::automatic) {
+    throw Error("device=auto: expected cpu or cuda; `attnlab` decides before it plans, because the "
+                "fingerprint names the device.");
+  }
+  if (wanted == config::Device::cpu) return {.memory = static_cast<double>(memory_limit())};
+  if (!machine::first_gpu()) {
     throw Error(
         "device=cuda: no CUDA device was found (no driver, or none visible). Run with device=cpu, "
         "or device=auto to take whatever is there.");
   }
-  if (!cuda) return {.memory = static_cast<double>(memory_limit())};
   load_torch_cuda();
   ChosenDevice chosen{at::Device(at::kCUDA, 0), device_facts(0)};
   for (const auto& [name, text] : chosen.facts) {

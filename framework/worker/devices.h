@@ -20,10 +20,9 @@ struct ChosenDevice {
 };
 
 /// How every job begins: `threads` threads for one operator, one operator at a time, on the CPU or
-/// on the first CUDA device. `automatic` takes CUDA where a driver and a device are there; a planned
-/// run never says it, because its fingerprint names the device.
-/// Must run before anything asks LibTorch for CUDA. Throws Error: device=cuda
-/// without a driver or device, or with a LibTorch whose CUDA libraries are not installed.
+/// on the first CUDA device. Must run before anything asks LibTorch for CUDA. Throws Error: `automatic`,
+/// which is decided before planning; cuda without a driver or device, or with a LibTorch whose CUDA
+/// libraries are not installed.
 [[nodiscard]] ChosenDevice begin_on(config::Device wanted, std::int64_t threads);
 
 }  // namespace attnlab::worker

@@ -25,7 +25,6 @@ Prepared prepare(const launch::RunSpec& spec, MetricSink& sink) {
   const auto chosen = begin_on(result.run.device, result.run.threads);
   result.device = chosen.device;
   result.memory = chosen.memory;
-  result.run.device = chosen.device.is_cuda() ? config::Device::cuda : config::Device::cpu;
   for (const auto& [name, text] : chosen.facts) sink.fact(name, text);
   if (result.bench == nullptr) result.dataset = data::open_dataset(need("dataset"), spec.data_dir);
   if (!spec.plugin_path.empty()) result.plugin = load_plugin(spec.plugin_path);

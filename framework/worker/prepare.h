@@ -14,7 +14,7 @@
 namespace attnlab::worker {
 
 struct Prepared {
-  config::RunConfig run;      // its device is the one that was found: cpu or cuda
+  config::RunConfig run;      // its device, cpu or cuda, is there
   config::ModelConfig model;  // of a timing of attention alone: heads, head_dim, causality, keys
   std::optional<config::TrainConfig> train{};  // none where attention alone is timed
   at::Device device{at::kCPU};

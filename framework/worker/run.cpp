@@ -36,7 +36,10 @@ Ending train(const Prepared& prepared, Session& session) {
   model::Transformer model(
       prepared.model, {info.vocabulary, length}, static_cast<std::uint64_t>(prepared.run.seed),
       prepared.device,
-      [&](std::int64_t layer) { return plugin.create(shape, *prepared.attention, layer); });
+      [&](std::int64_t layer, Owner& owner) {
+        return plugin.create(model::attention_shape(prepared.model, length, layer),
+                             *prepared.attention, owner);
+      });
   log_line(std::string(plugin.note().name.view()) + " on " + info.description + ": " +
            std::to_string(model.parameters().count()) + " parameters, T = " +
            std::to_string(length) + ", " + std::to_string(settings.steps) + " steps");

@@ -114,7 +114,7 @@ TEST(Loader, a_note_with_lying_sizes_is_refused) {
 TEST(Loader, another_descriptor_size_is_refused) {
   EXPECT_THAT(
       message_for_entry("small"),
-      HasSubstr("has a descriptor of 8 bytes for API 1; expected 32 bytes for API 1. Rebuild it"));
+      HasSubstr("has a descriptor of 8 bytes for API 2; expected 32 bytes for API 2. Rebuild it"));
 }
 
 TEST(Loader, a_descriptor_that_contradicts_the_note_is_refused) {
@@ -165,7 +165,7 @@ TEST(LoadedPlugin, a_create_that_returns_nothing_is_an_error) {
   // The macro's create cannot do that, so this descriptor is made by hand.
   const auto good = load_plugin(built_plugin("none"));
   auto descriptor = good.descriptor();
-  descriptor.create = [](const AttentionShape&, const config::Node&) {
+  descriptor.create = [](const AttentionShape&, const config::Node&, Owner&) {
     return std::unique_ptr<Attention>();
   };
   EXPECT_THAT(

@@ -101,6 +101,8 @@ TEST(Prepare, tells_what_is_wrong_with_a_spec) {
       {[](auto& s) { s.config.set("threads", config::Node(std::int64_t{0})); }, "run.threads"},
       {[](auto& s) { set(s, "model", "heads", std::int64_t{3}); }, "not divisible by heads"},
       {[](auto& s) { set(s, "train", "steps", std::string("x")); }, "train.steps"},
+      {[](auto& s) { s.config.set("device", config::Node(std::string("auto"))); },
+       "device=auto: expected cpu or cuda"},
       {[](auto& s) { s.config.set("typo", config::Node(std::int64_t{1})); }, "typo"},
       {[](auto& s) { s.plugin_path = "/nowhere/attention_x.so"; }, "/nowhere/attention_x.so"},
       {[](auto& s) { set(s, "dataset", "name", std::string("nothing")); }, "nothing"}};

@@ -16,7 +16,7 @@ constexpr PluginFacts kFacts{.name = "takes_anything",
                              .citation = "none",
                              .traits = broken::kTraits};
 
-std::unique_ptr<Attention> create(const AttentionShape& shape, const config::Node&) {
+std::unique_ptr<Attention> create(const AttentionShape& shape, const config::Node&, Owner&) {
   return std::make_unique<broken::Base>(shape, broken::NoConfig{});
 }
 std::string refuses(const AttentionShape&, const config::Node&) { return {}; }

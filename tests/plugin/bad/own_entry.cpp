@@ -16,7 +16,9 @@ constexpr PluginFacts kFacts{.name = "own_entry", .summary = "for tests", .citat
 constexpr plugin::PluginNote kOther =
     detail::make_note<NoConfig>(PluginFacts{.name = "other", .summary = "", .citation = ""});
 
-std::unique_ptr<Attention> create(const AttentionShape&, const config::Node&) { return nullptr; }
+std::unique_ptr<Attention> create(const AttentionShape&, const config::Node&, Owner&) {
+  return nullptr;
+}
 std::string refuses(const AttentionShape&, const config::Node&) { return {}; }
 
 }  // namespace
