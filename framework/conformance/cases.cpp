@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "framework/conformance/trial.h"
+#include "framework/conformance/property.h"
 #include "framework/core/error.h"
 #include "framework/core/random.h"
 #include "framework/plugin/parameters.h"
@@ -21,11 +21,13 @@ struct FixedShape {
   std::int64_t batch, heads, length, head_dim;
 };
 constexpr std::array kFixed{
-    FixedShape{1, 1, 1, 8},  FixedShape{2, 1, 1, 5},   FixedShape{1, 2, 2, 16},
-    FixedShape{2, 2, 7, 16}, FixedShape{1, 3, 31, 8},  FixedShape{3, 1, 33, 64},
-    FixedShape{1, 1, 64, 1}, FixedShape{2, 2, 97, 32}, FixedShape{1, 2, 130, 24}};
-constexpr std::array<std::int64_t, 12> kLengths{1, 2, 3, 5, 13, 16, 32, 47, 64, 65, 101, 128};
+    FixedShape{1, 1, 1, 8},        FixedShape{2, 1, 1, 5},    FixedShape{1, 2, 2, 16},
+    FixedShape{2, 2, 7, 16},       FixedShape{1, 3, 31, 8},   FixedShape{3, 1, 33, 64},
+    FixedShape{1, 1, 64, 1},       FixedShape{5, 12, 20, 16}, FixedShape{2, 2, 97, 32},
+    FixedShape{1, 2, 130, 24},     FixedShape{2, 2, 259, 32}, FixedShape{2, 2, 645, 64},
+    FixedShape{2, 2, kLongest, 64}};
 constexpr std::array<std::int64_t, 10> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128};
+constexpr std::int64_t kRandomLength = 1100;  // the longest that is drawn
 
 // Numbers of one random case, one after the other.
 class Draw {
@@ -106,32 +108,75 @@ config::Map draw_parameters(const PluginNote& note, const config::Map& given, st
 }
 
 // Rules between parameters are not in the note: such a combination is no case.
-bool possible(const LoadedPlugin& plugin, const CheckCase& check, at::Device device) {
+bool possible(const Subject& subject, const CheckCase& check) {
   try {
-    return Trial(plugin, check, device).refusal().empty();
+    return Trial(subject, check).refusal().empty();
   } catch (const Error&) {
     return false;
   }
 }
 
-CheckCase random_case(const LoadedPlugin& plugin, const CaseRequest& request,
-                      std::uint64_t number) {
-  const auto& note = plugin.note();
+// 1 and up to `most`, short ones as often as long ones.
+std::int64_t draw_length(std::int64_t most, Draw& draw) {
+  return std::min(most, static_cast<std::int64_t>(
+                            std::exp(draw.uniform() * std::log(static_cast<double>(most + 1)))));
+}
+
+CheckCase random_case(const Subject& subject, const CaseRequest& request, std::uint64_t number) {
+  const auto& note = subject.plugin.note();
   Draw draw(request.seed, number);
   CheckCase check;
   for (int attempt = 0; attempt < 40; ++attempt) {
-    check.batch = 1 + draw.below(3);
-    check.heads = 1 + draw.below(3);
-    check.length = draw.of(kLengths);
+    check.length = draw_length(std::min(kRandomLength, request.longest), draw);
+    check.batch = 1 + draw.below(check.length > 300 ? 2 : 3);
+    check.heads = 1 + draw.below(check.length > 300 ? 2 : 3);
     check.head_dim = allowed_head_dim(note, draw.of(kHeadDims));
-    check.dtype = draw.of(dtypes_of(note, request.device));
+    check.dtype = draw.of(dtypes_of(note, subject.device));
     check.causality = draw.of(causalities(note));
     check.shared_keys = draw.coin() || (note.traits & plugin::kNeedsSharedKeys) != 0;
     check.seed = request.seed * 1000 + number;
-    check.parameters = draw_parameters(note, request.given, check.length, draw);
-    if (possible(plugin, check, request.device)) break;
+    check.parameters = draw_parameters(note, subject.given, check.length, draw);
+    if (possible(subject, check)) break;
   }
   return check;
+}
+
+// Does a row leave out a key that causality allows? Looks at D keys, the earliest and others.
+bool leaves_out(const Subject& subject, const CheckCase& check) {
+  const Trial trial(subject, check);
+  std::vector<std::int64_t> keys(static_cast<std::size_t>(std::min(check.head_dim, check.length)));
+  Draw draw(check.seed, 0);
+  for (auto& key : keys) key = draw.below(check.length);
+  keys[0] = 0;
+  const auto seen = trial.weights_of(keys).cpu().ne(0);  // [B, H, T, keys]
+  const auto rows = at::arange(check.length).unsqueeze(1), columns = at::tensor(keys);
+  const auto allowed = trial.strict() ? columns.lt(rows) : columns.le(rows);
+  return allowed.logical_and(seen.logical_not()).any().item<bool>();
+}
+
+using Tell = std::function<void(const CheckCase&)>;
+
+/// Gives `check` parameters under which a causal pair is left out; false where eight draws did not.
+bool draw_sparse(const Subject& subject, CheckCase& check, std::uint64_t number, const Tell& tell) {
+  Draw draw(check.seed, number);
+  auto other = check;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    other.parameters = draw_parameters(subject.plugin.note(), subject.given, other.length, draw);
+    if (!possible(subject, other)) continue;
+    tell(other);
+    if (leaves_out(subject, other)) return check = other, true;
+    if (subject.plugin.note().parameter_count == subject.given.size()) return false;  // no draw
+  }
+  return false;
+}
+
+/// The same with longer and longer cases.
+bool lengthen(const Subject& subject, std::int64_t longest, CheckCase& check, const Tell& tell) {
+  auto other = check;
+  while ((other.length = 2 * other.length + 1) <= longest) {
+    if (draw_sparse(subject, other, 2, tell)) return check = other, true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -155,25 +200,71 @@ config::Causality first_causality(const PluginNote& note) {
                                               : config::Causality::inclusive;
 }
 
-std::vector<CheckCase> make_cases(const LoadedPlugin& plugin, const CaseRequest& request) {
-  const auto& note = plugin.note();
-  const auto dtypes = dtypes_of(note, request.device);
+std::vector<CheckCase> make_cases(const Subject& subject, const CaseRequest& request) {
+  const auto& note = subject.plugin.note();
+  const auto dtypes = dtypes_of(note, subject.device);
   const auto ways = causalities(note);
   std::vector<CheckCase> cases;
   std::size_t n = 0;
-  for (const auto& shape : kFixed) {
-    cases.push_back({shape.batch, shape.heads, shape.length, allowed_head_dim(note, shape.head_dim),
-                     dtypes[n % dtypes.size()], ways[n / 2 % ways.size()],
-                     n % 3 != 1 || (note.traits & plugin::kNeedsSharedKeys) != 0,
-                     request.seed * 1000 + 900 + n, request.given});
+  const auto add = [&](const FixedShape& shape) {
+    // The longest are dear: in the dtype that models are trained in.
+    CheckCase check{shape.batch,
+                    shape.heads,
+                    shape.length,
+                    allowed_head_dim(note, shape.head_dim),
+                    shape.length < kLongest ? dtypes[n % dtypes.size()] : dtypes[0],
+                    ways[n / 2 % ways.size()],
+                    n % 3 != 1 || (note.traits & plugin::kNeedsSharedKeys) != 0,
+                    request.seed * 1000 + 900 + n,
+                    subject.given};
+    if (!possible(subject, check)) check.shared_keys = true;
+    cases.push_back(check);
     ++n;
+  };
+  // Reading weights takes T / D calls, which are dear where each has T x T numbers.
+  const std::int64_t wide = (note.traits & plugin::kQuadraticMemory) != 0 ? 128 : 64;
+  for (auto shape : kFixed) {
+    if (shape.length == kLongest) shape.head_dim = wide;
+    if (shape.length <= request.longest) add(shape);
   }
+  if (request.length > 0) add({1, 1, request.length, wide});
   for (std::int64_t i = 0; i < request.random; ++i) {
-    cases.push_back(random_case(plugin, request, static_cast<std::uint64_t>(i)));
+    cases.push_back(random_case(subject, request, static_cast<std::uint64_t>(i)));
   }
   std::stable_sort(cases.begin(), cases.end(),
                    [](const auto& a, const auto& b) { return cost(a) < cost(b); });
   return cases;
+}
+
+std::int64_t make_sparse(const Subject& subject, const CaseRequest& request,
+                         std::vector<CheckCase>& cases, const Tell& tell) {
+  std::vector<CheckCase*> dense;  // that could be otherwise
+  std::int64_t sparse = 0;
+  for (auto& check : cases) {
+    if (!possible(subject, check)) continue;
+    tell(check);
+    if (leaves_out(subject, check)) {
+      ++sparse;
+    } else if (check.length > 3) {
+      dense.push_back(&check);
+    }
+  }
+  const auto enough = [&] { return 2 * sparse >= std::ssize(cases); };
+  // First with other parameters, the short ones first: a plugin that is always dense is soon known.
+  for (std::size_t i = 0, failed = 0; i < dense.size() && failed < 3 && !enough();) {
+    if (draw_sparse(subject, *dense[i], 1, tell)) {
+      ++sparse;
+      dense.erase(dense.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i, ++failed;
+    }
+  }
+  // Then what is too short to leave anything out, the longest first.
+  for (auto i = dense.rbegin(); i != dense.rend() && !enough(); ++i) {
+    if (!lengthen(subject, request.longest, **i, tell)) break;
+    ++sparse;
+  }
+  return sparse;
 }
 
 }  // namespace attnlab::conformance

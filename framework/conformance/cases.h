@@ -1,22 +1,20 @@
 /// cases.h: which shapes, dtypes and parameters a plugin is tried with.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "framework/attention/loader.h"
-#include "framework/plugin/check_case.h"
+#include "framework/conformance/property.h"
 
 namespace attnlab::conformance {
 
 struct CaseRequest {
   std::uint64_t seed = 0;
-  std::int64_t random = 6;  // drawn from the plugin's own ranges, beside the fixed ones
-  config::Map given;        // parameters that the user fixed
-  at::Device device{at::kCPU};
+  std::int64_t random = 6;          // drawn from the plugin's own ranges, beside the fixed ones
+  std::int64_t length = 0;          // of the run that is to come, one more case; 0: none
+  std::int64_t longest = kLongest;  // of all other cases
 };
 
 /// dtypes that the note declares, float32 first: "float32", "bfloat16" ... Not float64 on a GPU:
@@ -27,9 +25,16 @@ struct CaseRequest {
 /// strict where the note has it, else inclusive.
 [[nodiscard]] config::Causality first_causality(const plugin::PluginNote& note);
 
-/// T = 1, 2, odd, prime, one more than a tile; every declared dtype and causality; default
-/// parameters. Then the random ones. From cheap to dear, so that the first failure is a small one.
-[[nodiscard]] std::vector<plugin::CheckCase> make_cases(const LoadedPlugin& plugin,
+/// T = 1, 2, odd, prime, one more than a tile, kLongest; every declared dtype and causality;
+/// default parameters. Then the random ones. From cheap to dear, so that the first failure is a
+/// small one.
+[[nodiscard]] std::vector<plugin::CheckCase> make_cases(const Subject& subject,
                                                         const CaseRequest& request);
+
+/// Draws parameters anew, and lengthens, until at least half of the cases leave out a pair that
+/// causality allows, or none does. Returns how many do. Runs the plugin: `tell` is called before.
+[[nodiscard]] std::int64_t make_sparse(const Subject& subject, const CaseRequest& request,
+                                       std::vector<plugin::CheckCase>& cases,
+                                       const std::function<void(const plugin::CheckCase&)>& tell);
 
 }  // namespace attnlab::conformance

@@ -19,19 +19,19 @@ at::Tensor leaf(const at::Tensor& tensor, at::Device device, at::ScalarType dtyp
 
 Attended backward(const at::Tensor& out, const at::Tensor& grad_out, const at::Tensor& q,
                   const at::Tensor& k, const at::Tensor& v) {
+  if (!grad_out.defined()) return {out.detach(), {}, {}, {}, {}};
   out.backward(grad_out.to(out.device(), out.scalar_type()));
-  return {out.detach(), q.grad(), k.grad(), v.grad()};
+  return {out.detach(), q.grad(), k.grad(), v.grad(), {}};
 }
 
 at::Tensor difference(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kCPU, at::kDouble) - b.to(at::kCPU, at::kDouble)).abs();
 }
 
-void each(const std::string& what, const Attended& a, const Attended& b, auto&& expect) {
-  expect("output, " + what, a.out, b.out);
-  expect("gradient of the query, " + what, a.dq, b.dq);
-  expect("gradient of the key, " + what, a.dk, b.dk);
-  expect("gradient of the value, " + what, a.dv, b.dv);
+// The output and every gradient, with their names.
+void each_part(auto&& look) {
+  look("output", &Attended::out);
+  for (const auto& part : kParts) look("gradient of the " + std::string(part.name), part.gradient);
 }
 
 std::string number(const at::Tensor& tensor, std::int64_t index) {
@@ -84,6 +84,17 @@ void expect_by_rule(const std::string& what, const at::Tensor& actual, const at:
                   " (2 x LibTorch's own error in this dtype + 4 ulp)");
 }
 
+void expect_by_rule(const std::string& with, const AttentionInput& input,
+                    const at::Tensor& grad_out, const at::Tensor& mask, const Attended& actual) {
+  const auto exact = reference(input, grad_out, mask);
+  const auto libtorch = by_libtorch(input, grad_out, mask, exact);
+  each_part([&](const std::string& what, auto part) {
+    if (!(exact.*part).defined()) return;
+    expect_by_rule("the " + what + with, actual.*part, libtorch.*part, exact.*part,
+                   input.query.scalar_type());
+  });
+}
+
 void expect_equal_bits(const std::string& what, const at::Tensor& actual,
                        const at::Tensor& expected) {
   if (!actual.defined() && !expected.defined()) return;
@@ -111,17 +122,15 @@ void expect_close(const std::string& what, const at::Tensor& actual, const at::T
 }
 
 void expect_equal_bits(const std::string& what, const Attended& actual, const Attended& expected) {
-  each(what, actual, expected,
-       [](const std::string& name, const at::Tensor& a, const at::Tensor& b) {
-         expect_equal_bits(name, a, b);
-       });
+  each_part([&](const std::string& name, auto part) {
+    expect_equal_bits(name + ", " + what, actual.*part, expected.*part);
+  });
 }
 
 void expect_close(const std::string& what, const Attended& actual, const Attended& expected) {
-  each(what, actual, expected,
-       [](const std::string& name, const at::Tensor& a, const at::Tensor& b) {
-         expect_close(name, a, b);
-       });
+  each_part([&](const std::string& name, auto part) {
+    expect_close(name + ", " + what, actual.*part, expected.*part);
+  });
 }
 
 Attended reference(const AttentionInput& input, const at::Tensor& grad_out,
@@ -158,6 +167,7 @@ Attended in_order(const AttentionInput& input, const at::Tensor& grad_out, const
   other.key = turned(input.key, 2);
   other.value = turned(input.value, 2);
   auto result = one_order(other, grad_out, turned(mask, 3));
+  if (!grad_out.defined()) return result;
   const auto back = order.argsort().to(result.dk.device());
   result.dk = result.dk.index_select(2, back);
   result.dv = result.dv.index_select(2, back);
@@ -168,19 +178,18 @@ Attended in_order(const AttentionInput& input, const at::Tensor& grad_out, const
 
 Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
                      const at::Tensor& mask, const Attended& exact) {
-  constexpr int kOrders = 8;
   const std::int64_t T = input.key.size(2);
+  const int orders = T <= 300 ? 8 : 2;  // the largest error of many rows hangs less on one order
   auto generator = at::make_generator<at::CPUGeneratorImpl>(/*seed=*/1);
   auto worst = one_order(input, grad_out, mask);
   const auto keep_worse = [](at::Tensor& kept, const at::Tensor& other, const at::Tensor& truth) {
     if (largest(difference(other, truth)) > largest(difference(kept, truth))) kept = other;
   };
-  for (int i = 1; i < kOrders; ++i) {
+  for (int i = 1; i < orders; ++i) {
     const auto other = in_order(input, grad_out, mask, at::randperm(T, generator));
-    keep_worse(worst.out, other.out, exact.out);
-    keep_worse(worst.dq, other.dq, exact.dq);
-    keep_worse(worst.dk, other.dk, exact.dk);
-    keep_worse(worst.dv, other.dv, exact.dv);
+    each_part([&](const std::string&, auto part) {
+      if ((exact.*part).defined()) keep_worse(worst.*part, other.*part, exact.*part);
+    });
   }
   return worst;
 }

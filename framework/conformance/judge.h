@@ -22,21 +22,28 @@ namespace attnlab::conformance {
 void expect_by_rule(const std::string& what, const at::Tensor& actual, const at::Tensor& libtorch,
                     const at::Tensor& reference, at::ScalarType dtype);
 
+/// The output and the gradients of query, key and value against reference() and by_libtorch(); only
+/// the output where `grad_out` is undefined.
+void expect_by_rule(const std::string& with, const AttentionInput& input,
+                    const at::Tensor& grad_out, const at::Tensor& mask, const Attended& actual);
+
 /// Throws Violation naming the first difference. NaN equals NaN.
 void expect_equal_bits(const std::string& what, const at::Tensor& actual,
                        const at::Tensor& expected);
 /// The same sums in another order: within 64 ulp of the largest.
 void expect_close(const std::string& what, const at::Tensor& actual, const at::Tensor& expected);
-/// All four, with "output", "gradient of the query" ... in the message.
+/// All of them, with "output", "gradient of the query" ... in the message.
 void expect_equal_bits(const std::string& what, const Attended& actual, const Attended& expected);
 void expect_close(const std::string& what, const Attended& actual, const Attended& expected);
 
-/// softmax(q k^T / sqrt(D)) v over the pairs in `mask`, with its gradients, in float64 ...
+/// softmax(q k^T / sqrt(D)) v over the pairs in `mask`, with its gradients where there is a
+/// `grad_out`, in float64 ...
 [[nodiscard]] Attended reference(const AttentionInput& input, const at::Tensor& grad_out,
                                  const at::Tensor& mask);
 /// ... and by LibTorch in the input's own dtype and on its device. Rows without keys are 0 in both.
-/// Its error hangs on the order of its sums, so it is asked for eight orders of the keys, and each
-/// tensor is the one that lies furthest from `exact`: one order alone judges a plugin by luck.
+/// Its error hangs on the order of its sums, so it is asked for eight orders of the keys (two where
+/// there are many), and each tensor is the one that lies furthest from `exact`: one order alone
+/// judges a plugin by luck.
 [[nodiscard]] Attended by_libtorch(const AttentionInput& input, const at::Tensor& grad_out,
                                    const at::Tensor& mask, const Attended& exact);
 

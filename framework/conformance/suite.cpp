@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -14,8 +16,12 @@ namespace {
 using plugin::CheckCase;
 
 std::vector<Property> chosen(const std::vector<std::string>& names) {
-  const auto all = properties();
-  if (names.empty()) return {all.begin(), all.end()};
+  // In the order in which they are checked.
+  const std::vector all{kParameters,    kGenerator, kOutput,    kUnwritten,         kBounds,
+                        kInputs,        kLayout,    kCausality, kSoftmax,           kFutureValues,
+                        kFuturePattern, kPoison,    kGradients, kFiniteDifferences, kDense,
+                        kDeterminism,   kSeed,      kBatch,     kEvaluation,        kMemory};
+  if (names.empty()) return all;
   std::vector<std::string> known;
   for (const auto& property : all) known.emplace_back(property.name);
   std::vector<Property> list;
@@ -33,37 +39,37 @@ std::vector<Property> chosen(const std::vector<std::string>& names) {
 /// Cases of one property, from small to large, and what came of them.
 class Examination {
  public:
-  Examination(const LoadedPlugin& plugin, const SuiteRequest& request, const Property& property,
+  Examination(const Subject& subject, const SuiteRequest& request, const Property& property,
               Listener& listener)
-      : plugin_(plugin), request_(request), property_(property), listener_(listener) {}
+      : subject_(subject), request_(request), property_(property), listener_(listener) {}
 
   Result run(const std::vector<CheckCase>& cases) {
-    if (request_.device.is_cuda() && property_.not_on_cuda != nullptr) {
-      return {"not applicable", property_.not_on_cuda};
-    }
-    if (property_.not_applicable != nullptr) {
-      if (auto why = property_.not_applicable(plugin_.note()); !why.empty()) {
-        return {"not applicable", why};
-      }
-    }
-    std::string refusal;
-    std::int64_t done = 0, tried = 0;
-    for (const auto& check : cases) {
-      listener_.tries(property_.name, check, done++, static_cast<std::int64_t>(cases.size()));
-      refusal = Trial(plugin_, check, request_.device).refusal();
-      if (!refusal.empty()) continue;
-      ++tried;
+    const auto all = static_cast<std::int64_t>(cases.size());
+    for (std::int64_t done = 0; done < all; ++done) {
+      const auto& check = cases[static_cast<std::size_t>(done)];
+      listener_.tries(property_.name, check, done, all);
       if (const auto broken = violation(check); !broken.empty()) return shrunk({"", broken, check});
     }
-    if (tried == 0) return {"not applicable", "the plugin refuses every case: " + refusal};
-    return {"passed", std::to_string(tried) + (tried == 1 ? " case" : " cases")};
+    const auto skipped = static_cast<std::int64_t>(skipped_.size());
+    const auto looked = all - skipped;
+    std::string text = std::to_string(looked) + (looked == 1 ? " case" : " cases");
+    if (skipped > 0) {
+      text += ", " + std::to_string(skipped) + " skipped";
+      for (const auto& reason : std::set(skipped_.begin(), skipped_.end())) text += "\n" + reason;
+    }
+    return {looked > 0 ? "passed" : "skipped", text, {}, skipped};
   }
 
  private:
   // Empty, or what was broken. Whatever a plugin throws on a case that it did not refuse counts.
-  std::string violation(const CheckCase& check) const {
+  std::string violation(const CheckCase& check) {
     try {
-      property_.check(Trial(plugin_, check, request_.device));
+      const Trial trial(subject_, check);
+      if (const auto refusal = trial.refusal(); !refusal.empty()) throw Skipped(refusal);
+      property_.check(trial);
+      return {};
+    } catch (const Skipped& skipped) {
+      skipped_.emplace_back(skipped.what());
       return {};
     } catch (const c10::Error& error) {
       expect_device_answers(error);
@@ -87,7 +93,7 @@ class Examination {
 
   bool accepted(const CheckCase& check) const {
     try {
-      return Trial(plugin_, check, request_.device).refusal().empty();
+      return Trial(subject_, check).refusal().empty();
     } catch (const Error&) {
       return false;
     }
@@ -97,11 +103,12 @@ class Examination {
   Result shrunk(Result result) {
     result.status = property_.only_noted ? "noted" : "failed";
     std::vector<std::string> given;
-    for (const auto& [name, value] : request_.cases.given) given.push_back(name);
-    std::int64_t left = property_.cases == nullptr ? request_.shrink : 0;
+    for (const auto& [name, value] : request_.given) given.push_back(name);
+    std::int64_t left = property_.lengths.empty() ? request_.shrink : 0;
+    result.skipped = static_cast<std::int64_t>(skipped_.size());
     for (bool progress = true; progress && left > 0;) {
       progress = false;
-      for (const auto& check : plugin::simpler(result.check, plugin_.note(), given)) {
+      for (const auto& check : plugin::simpler(result.check, subject_.plugin.note(), given)) {
         if (left-- <= 0) break;
         if (!accepted(check)) continue;
         listener_.tries(property_.name, check, 0, 0);
@@ -116,30 +123,20 @@ class Examination {
     return result;
   }
 
-  const LoadedPlugin& plugin_;
+  const Subject& subject_;
   const SuiteRequest& request_;
   const Property& property_;
   Listener& listener_;
+  std::vector<std::string> skipped_;  // why, one for each case
 };
 
-/// LibTorch's own operators repeat themselves on a GPU only where they are told to; then it also
-/// fills what is fresh.
-class Deterministic {
- public:
-  explicit Deterministic(at::Device device) : on_(device.is_cuda()) {
-    if (!on_) return;
-    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // cuBLAS asks for it
-    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
-  }
-  ~Deterministic() {
-    if (on_) at::globalContext().setDeterministicAlgorithms(false, false);
-  }
-  Deterministic(const Deterministic&) = delete;
-  Deterministic& operator=(const Deterministic&) = delete;
-
- private:
-  bool on_;
-};
+// LibTorch's own operators repeat themselves on a GPU only where they are told to; then it also
+// fills what is fresh. For the rest of the process.
+void be_deterministic(at::Device device) {
+  if (!device.is_cuda()) return;
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // cuBLAS asks for it
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+}
 
 void refuse_impossible(const LoadedPlugin& plugin, at::Device device) {
   const auto& note = plugin.note();
@@ -159,42 +156,87 @@ void refuse_impossible(const LoadedPlugin& plugin, at::Device device) {
   }
 }
 
-// What a case starts from where only some of its fields are given.
-CheckCase plain_case(const plugin::PluginNote& note, const CaseRequest& request) {
-  CheckCase check;
-  check.head_dim = allowed_head_dim(note, 16);
-  check.dtype = dtypes_of(note, request.device).front();
-  check.causality = first_causality(note);
-  check.seed = request.seed;
-  check.parameters = request.given;
-  return check;
+// Empty, or why a property says nothing about this plugin on this device.
+std::string not_applicable(const Property& property, const Subject& subject) {
+  if (subject.device.is_cuda() && property.not_on_cuda != nullptr) return property.not_on_cuda;
+  return property.not_applicable == nullptr ? "" : property.not_applicable(subject.plugin.note());
 }
 
-std::vector<CheckCase> cases_for(const Property& property, const LoadedPlugin& plugin,
-                                 const SuiteRequest& request, const std::vector<CheckCase>& usual) {
-  const auto start = plain_case(plugin.note(), request.cases);
-  if (!request.only_case.empty()) return {plugin::parse_case(request.only_case, start)};
-  if (property.cases == nullptr) return usual;
-  auto cases = property.cases(plugin.note());
-  for (auto& check : cases) {
-    check.head_dim = allowed_head_dim(plugin.note(), check.head_dim);
-    check.dtype = start.dtype;
-    check.causality = start.causality;
-    check.seed = start.seed;
-    check.parameters = start.parameters;
+/// The cases of every property.
+class Cases {
+ public:
+  Cases(const Subject& subject, const SuiteRequest& request, Listener& listener)
+      : subject_(subject),
+        request_(request),
+        listener_(listener),
+        usual_(make_cases(subject, request.cases)) {
+    (void)Trial(subject, usual_.back()).refusal();  // throws where the user's parameters cannot be
   }
-  return cases;
-}
+
+  std::vector<CheckCase> of(const Property& property) {
+    if (!request_.only_case.empty()) {
+      return {plugin::parse_case(request_.only_case, plain(request_.cases.seed))};
+    }
+    if (!property.lengths.empty()) return own(property);
+    if (!property.gate) make_sparse_once(property);  // a gate shows first that the plugin runs
+    return usual_;
+  }
+
+ private:
+  // What a case starts from where only some of its fields are given.
+  CheckCase plain(std::uint64_t seed) const {
+    const auto& note = subject_.plugin.note();
+    CheckCase check;
+    check.head_dim = allowed_head_dim(note, 16);
+    check.dtype = dtypes_of(note, subject_.device).front();
+    check.causality = first_causality(note);
+    check.seed = seed;
+    check.parameters = subject_.given;
+    return check;
+  }
+
+  std::vector<CheckCase> own(const Property& property) const {
+    std::vector<CheckCase> cases;
+    for (const auto length : property.lengths) {
+      if (!cases.empty() && length > request_.cases.longest) continue;
+      cases.push_back(plain(request_.cases.seed));
+      cases.back().batch = cases.back().heads = 2;
+      cases.back().length = length;
+    }
+    return cases;
+  }
+
+  void make_sparse_once(const Property& property) {
+    if (std::exchange(drawn_, true)) return;
+    const auto sparse = make_sparse(subject_, request_.cases, usual_, [&](const CheckCase& check) {
+      listener_.tries(property.name, check, 0, 0);
+    });
+    std::int64_t longest = 0;
+    for (const auto& check : usual_) longest = std::max(longest, check.length);
+    std::string text = std::to_string(usual_.size()) + " cases, T up to " +
+                       std::to_string(longest) + ", keys that causality allows are left out in " +
+                       std::to_string(sparse);
+    if (sparse == 0) {
+      text += "\nwarning: no case left out a causal pair; a sparse pattern was not looked at";
+    }
+    listener_.drawn(text);
+  }
+
+  const Subject& subject_;
+  const SuiteRequest& request_;
+  Listener& listener_;
+  std::vector<CheckCase> usual_;
+  bool drawn_ = false;
+};
 
 }  // namespace
 
 void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener& listener) {
   refuse_impossible(plugin, request.device);
-  const Deterministic deterministic(request.device);
+  be_deterministic(request.device);
   const auto list = chosen(request.properties);
-  const Trial first(plugin, plain_case(plugin.note(), request.cases), request.device);
-  (void)first.refusal();  // throws where the user's parameters cannot be
-  const auto usual = make_cases(plugin, request.cases);
+  const Subject subject{plugin, request.device, request.given, request.memory_limit};
+  Cases cases(subject, request, listener);
   std::vector<std::string> names;
   for (const auto& property : list) names.emplace_back(property.name);
   listener.begins(names);
@@ -202,8 +244,10 @@ void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener
   for (const auto& property : list) {
     Result result{"not run", "'" + closed + "' failed; mend that first"};
     if (closed.empty()) {
-      Examination examination(plugin, request, property, listener);
-      result = examination.run(cases_for(property, plugin, request, usual));
+      const auto why = not_applicable(property, subject);
+      result = why.empty()
+                   ? Examination(subject, request, property, listener).run(cases.of(property))
+                   : Result{"not applicable", why};
     }
     listener.ended(property.name, result);
     if (property.gate && result.status == "failed") closed = property.name;

@@ -6,22 +6,15 @@
 
 #include "framework/attention/free_owner.h"
 #include "framework/attention/guarded.h"
-#include "framework/config/scalar.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/plugin/parameters.h"
 
 namespace attnlab::conformance {
-namespace {
 
 at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed) {
   return at::randn(shape, at::make_generator<at::CPUGeneratorImpl>(seed), at::kDouble);
 }
-
-at::Tensor leaf(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.detach().clone().requires_grad_(true) : tensor;
-}
-
-}  // namespace
 
 at::ScalarType dtype_of(const std::string& word) {
   if (word == "float64") return at::kDouble;
@@ -30,18 +23,8 @@ at::ScalarType dtype_of(const std::string& word) {
   return at::kFloat;
 }
 
-config::Map overrides(const std::string& words) {
-  config::Map map;
-  for (const auto& word : split(words, ' ')) {
-    const auto equals = word.find('=');
-    if (equals == std::string::npos) continue;
-    map.emplace_back(word.substr(0, equals), config::typed_scalar(word.substr(equals + 1)));
-  }
-  return map;
-}
-
-Trial::Trial(const LoadedPlugin& plugin, plugin::CheckCase check, at::Device device)
-    : plugin_(plugin), check_(std::move(check)), device_(device) {}
+Trial::Trial(const Subject& subject, plugin::CheckCase check)
+    : subject_(&subject), check_(std::move(check)) {}
 
 at::ScalarType Trial::dtype() const { return dtype_of(check_.dtype); }
 
@@ -60,9 +43,12 @@ config::Node Trial::section() const {
   return map;
 }
 
-Trial Trial::with(const std::string& words) const {
+Trial Trial::with(std::string_view words) const {
+  const config::Node given(subject_->given);
   auto node = config::Node(check_.parameters);
-  for (const auto& [name, value] : overrides(words)) node.set(name, value);
+  for (const auto& [name, value] : plugin::overrides(words)) {
+    if (given.find(name) == nullptr) node.set(name, value);
+  }
   Trial other = *this;
   other.check_.parameters = node.as_map();
   return other;
@@ -70,7 +56,7 @@ Trial Trial::with(const std::string& words) const {
 
 Trial Trial::plain() const {
   Trial other = *this;
-  other.check_.parameters.clear();
+  other.check_.parameters = subject_->given;
   return other;
 }
 
@@ -80,14 +66,23 @@ Trial Trial::with_dtype(const std::string& dtype) const {
   return other;
 }
 
-std::string Trial::refusal() const { return plugin_.refuses(shape(), section()); }
+Trial Trial::exact() const {
+  const auto trial = with(note().exact_when.view());
+  const auto why = trial.has(plugin::kOwnScores)
+                       ? plugin::unmet(note(), note().exact_when.view(), trial.section())
+                       : plugin::not_exact(note(), trial.section());
+  if (!why.empty()) throw Skipped(why);
+  if (const auto refused = trial.refusal(); !refused.empty()) throw Skipped(refused);
+  return trial;
+}
+
+std::string Trial::refusal() const { return subject_->plugin.refuses(shape(), section()); }
 
 std::unique_ptr<Attention> Trial::build() const {
-  auto attention = guarded("the plugin", "create",
-                           [&] {
-                             FreeOwner owner(check_.seed, device_);
-                             return plugin_.descriptor().create(shape(), section(), owner);
-                           });
+  auto attention = guarded("the plugin", "create", [&] {
+    FreeOwner owner(check_.seed, device_);
+    return subject_->plugin.descriptor().create(shape(), section(), owner);
+  });
   if (attention == nullptr) throw Violation("create returned nothing");
   return attention;
 }
@@ -97,20 +92,17 @@ AttentionInput Trial::input(std::uint64_t which) const {
   const auto draw = [&](std::uint64_t n) {
     return normal(shape, check_.seed * 64 + which * 8 + n);
   };
-  const auto place = [&](const at::Tensor& x) { return x.to(device_, dtype()); };
   const auto query = draw(1);
   auto key = check_.shared_keys ? query : draw(2);
   key = key / key.norm(2, -1, /*keepdim=*/true);
-  AttentionInput result{place(query), place(key), place(draw(3)), {}};
-  if (has(plugin::kNeedsHidden)) {
-    result.hidden = place(normal({shape[0], shape[2], shape[1] * shape[3]}, check_.seed * 64 + 6));
-  }
-  return result;
+  AttentionInput result{query, key, draw(3), {}};
+  if (has(plugin::kNeedsHidden)) result.hidden = draw(6).transpose(1, 2).flatten(2);
+  return changed(result, [&](const at::Tensor& x) { return x.to(device(), dtype()); });
 }
 
 at::Tensor Trial::grad_out() const {
   return normal({check_.batch, check_.heads, check_.length, check_.head_dim}, check_.seed * 64 + 5)
-      .to(device_, dtype());
+      .to(device(), dtype());
 }
 
 Call Trial::call() const {
@@ -120,11 +112,15 @@ Call Trial::call() const {
   return call;
 }
 
-at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
+AttentionOutput Trial::forward(const AttentionInput& input, const Call& call) const {
   auto result =
       guarded("the plugin", "forward", [&] { return build()->forward(input, call.context()); });
   if (!result.output.defined()) throw Violation("forward returned no output tensor");
-  return result.output.detach();
+  return result;
+}
+
+at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
+  return forward(input, call).output.detach();
 }
 
 Attended Trial::attend(const AttentionInput& input, const Call& call) const {
@@ -133,36 +129,55 @@ Attended Trial::attend(const AttentionInput& input, const Call& call) const {
 
 Attended Trial::attend(const AttentionInput& input, const Call& call,
                        const at::Tensor& grad_out) const {
-  const AttentionInput in{leaf(input.query), leaf(input.key), leaf(input.value), input.hidden};
-  const auto attention = build();
-  return guarded("the plugin", "forward or backward", [&] {
-    const auto result = attention->forward(in, call.context());
-    if (!result.output.defined()) throw Violation("forward returned no output tensor");
-    if (!result.output.requires_grad()) {
-      throw Violation("the output has no gradient: it is cut off from query, key and value");
-    }
+  const auto in =
+      changed(input, [](const at::Tensor& x) { return x.detach().clone().requires_grad_(true); });
+  const auto result = forward(in, call);
+  if (!result.output.requires_grad()) {
+    throw Violation("the output has no gradient: it is cut off from query, key and value");
+  }
+  return guarded("the plugin", "backward", [&] {
     auto loss = (result.output * grad_out.to(result.output.scalar_type())).sum(at::kDouble);
     if (result.auxiliary_loss) loss = loss + result.auxiliary_loss->to(at::kDouble);
     loss.backward();
-    return Attended{result.output.detach(), in.query.grad(), in.key.grad(), in.value.grad()};
+    Attended attended;
+    attended.out = result.output.detach();
+    for (const auto& part : kParts) {
+      if ((in.*part.input).defined()) attended.*part.gradient = (in.*part.input).grad();
+    }
+    return attended;
   });
 }
 
-at::Tensor Trial::weights(const AttentionInput& input, const Call& call) const {
-  const std::int64_t T = check_.length, D = check_.head_dim;
-  const auto attention = build();
-  auto all = at::zeros({check_.batch, check_.heads, T, T}, at::kDouble);
-  for (std::int64_t first = 0; first < T; first += D) {
-    const std::int64_t n = std::min(D, T - first);
-    const auto value = at::zeros_like(input.value, at::MemoryFormat::Contiguous);
-    // Channel j of row first + j is 1.
-    value.slice(2, first, first + n).slice(3, 0, n).diagonal(0, 2, 3).fill_(1);
-    const auto output = guarded("the plugin", "forward", [&] {
-      return attention->forward({input.query, input.key, value, input.hidden}, call.context());
-    });
-    all.slice(3, first, first + n).copy_(output.output.detach().slice(3, 0, n));
+at::Tensor Trial::weights_of(const std::vector<std::int64_t>& keys) const {
+  auto in = input();
+  in.value = at::zeros_like(in.value, at::MemoryFormat::Contiguous);
+  for (std::size_t j = 0; j < keys.size(); ++j) {  // channel j of row keys[j] is 1
+    in.value.select(2, keys[j]).select(2, static_cast<std::int64_t>(j)).fill_(1);
   }
-  return all;
+  return run(in, call()).slice(3, 0, static_cast<std::int64_t>(keys.size()));
+}
+
+at::Tensor Trial::weights() const {
+  expect_room(2);
+  auto& all = subject_->weights[text(check_) + parameter_words(check_)];
+  if (all.defined()) return all;
+  std::vector<at::Tensor> columns;
+  for (std::int64_t first = 0; first < check_.length; first += check_.head_dim) {
+    std::vector<std::int64_t> keys(
+        static_cast<std::size_t>(std::min(check_.head_dim, check_.length - first)));
+    std::iota(keys.begin(), keys.end(), first);
+    columns.push_back(weights_of(keys).cpu());
+  }
+  return all = at::cat(columns, 3);
+}
+
+void Trial::expect_room(double matrices) const {
+  const auto T = static_cast<double>(check_.length);
+  const double bytes = matrices * 8 * static_cast<double>(check_.batch * check_.heads) * T * T;
+  if (subject_->memory_limit == 0 || bytes < subject_->memory_limit) return;
+  throw Skipped("T x T numbers at T = " + std::to_string(check_.length) + " take " +
+                human_bytes(bytes) + "; the memory limit is " +
+                human_bytes(subject_->memory_limit) + " (--memory-limit)");
 }
 
 }  // namespace attnlab::conformance

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -21,6 +23,12 @@ class Violation : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Why a case was not looked at. It counts as skipped and not as passed.
+class Skipped : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// A context that owns its sequence ids.
 struct Call {
   std::vector<std::int64_t> ids;
@@ -32,27 +40,61 @@ struct Call {
 };
 
 struct Attended {
-  at::Tensor out, dq, dk, dv;  // a gradient that autograd did not give is undefined
+  at::Tensor out, dq, dk, dv, dh;  // a gradient that autograd did not give is undefined
+};
+
+/// What goes into a plugin, and where the gradient of it is.
+struct Part {
+  const char* name;
+  at::Tensor AttentionInput::*input;
+  at::Tensor Attended::*gradient;
+};
+inline constexpr std::array kParts{Part{"query", &AttentionInput::query, &Attended::dq},
+                                   Part{"key", &AttentionInput::key, &Attended::dk},
+                                   Part{"value", &AttentionInput::value, &Attended::dv},
+                                   Part{"hidden input", &AttentionInput::hidden, &Attended::dh}};
+
+/// `change` of every tensor that `input` has.
+template <class Change>
+[[nodiscard]] AttentionInput changed(const AttentionInput& input, Change&& change) {
+  AttentionInput result;
+  for (const auto& part : kParts) {
+    if ((input.*part.input).defined()) result.*part.input = change(input.*part.input);
+  }
+  return result;
+}
+
+/// What all cases of one check share. Not for several threads at once.
+struct Subject {
+  const LoadedPlugin& plugin;
+  at::Device device{at::kCPU};
+  config::Map given{};      // parameters that the user fixed; nothing here overrides them
+  double memory_limit = 0;  // bytes of tensors; 0: none
+  mutable std::map<std::string, at::Tensor> weights{};  // read before, by case
 };
 
 class Trial {
  public:
-  Trial(const LoadedPlugin& plugin, plugin::CheckCase check, at::Device device);
+  Trial(const Subject& subject, plugin::CheckCase check);
 
   [[nodiscard]] const plugin::CheckCase& check() const { return check_; }
-  [[nodiscard]] bool has(plugin::Trait trait) const { return (plugin_.note().traits & trait) != 0; }
-  [[nodiscard]] const plugin::PluginNote& note() const { return plugin_.note(); }
-  [[nodiscard]] const LoadedPlugin& plugin() const { return plugin_; }
+  [[nodiscard]] bool has(plugin::Trait trait) const { return (note().traits & trait) != 0; }
+  [[nodiscard]] const plugin::PluginNote& note() const { return subject_->plugin.note(); }
+  [[nodiscard]] const Subject& subject() const { return *subject_; }
   [[nodiscard]] bool strict() const { return check_.causality == config::Causality::strict; }
-  [[nodiscard]] at::Device device() const { return device_; }
+  [[nodiscard]] at::Device device() const { return subject_->device; }
   [[nodiscard]] at::ScalarType dtype() const;
   [[nodiscard]] AttentionShape shape() const;
   [[nodiscard]] config::Node section() const;
-  /// The same with all parameters at their defaults.
+  /// The same with what the user fixed and all other parameters at their defaults.
   [[nodiscard]] Trial plain() const;
-  /// The same with the overrides of `words` ("buckets=1 keys=shared") applied.
-  [[nodiscard]] Trial with(const std::string& words) const;
+  /// The same with the overrides of `words` ("buckets=1 keys=shared") applied to parameters that
+  /// the user did not fix.
+  [[nodiscard]] Trial with(std::string_view words) const;
   [[nodiscard]] Trial with_dtype(const std::string& dtype) const;
+  /// The same under parameters with which the plugin declares an exact softmax, or one of scores of
+  /// its own. Throws Skipped where the user fixed others.
+  [[nodiscard]] Trial exact() const;
 
   /// Empty, or why the plugin does not run this case. Throws Error on bad parameters.
   [[nodiscard]] std::string refusal() const;
@@ -65,24 +107,30 @@ class Trial {
   [[nodiscard]] at::Tensor grad_out() const;
   [[nodiscard]] Call call() const;  // sequence ids 100, 101, ...
 
+  [[nodiscard]] AttentionOutput forward(const AttentionInput& input, const Call& call) const;
+  /// The output alone, without a graph.
   [[nodiscard]] at::Tensor run(const AttentionInput& input, const Call& call) const;
   /// Forward and backward through fresh leaves; the auxiliary loss counts with factor 1.
   [[nodiscard]] Attended attend(const AttentionInput& input, const Call& call) const;
   [[nodiscard]] Attended attend(const AttentionInput& input, const Call& call,
                                 const at::Tensor& grad_out) const;
 
-  /// float64 [B, H, T, T]: what output row t takes of value row s. Values are unit vectors, D keys
-  /// at a time, so this is exact for whatever is linear in the values.
-  [[nodiscard]] at::Tensor weights(const AttentionInput& input, const Call& call) const;
+  /// What each output row takes of the value rows `keys`, D at most: [B, H, T, keys], in the
+  /// case's dtype. Values are unit vectors, so this is exact for whatever is linear in the values.
+  [[nodiscard]] at::Tensor weights_of(const std::vector<std::int64_t>& keys) const;
+  /// What output row t takes of value row s: [B, H, T, T], read once for each case. Throws Skipped
+  /// where it would need too much memory.
+  [[nodiscard]] at::Tensor weights() const;
+  /// Throws Skipped where `matrices` float64 tensors [B, H, T, T] do not fit the memory limit.
+  void expect_room(double matrices) const;
 
  private:
-  const LoadedPlugin& plugin_;
+  const Subject* subject_;
   plugin::CheckCase check_;
-  at::Device device_;
 };
 
 [[nodiscard]] at::ScalarType dtype_of(const std::string& word);
-/// "NAME=VALUE ..." as a map, read like overrides.
-[[nodiscard]] config::Map overrides(const std::string& words);
+/// float64 ~ N(0, 1), a pure function of shape and seed.
+[[nodiscard]] at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed);
 
 }  // namespace attnlab::conformance

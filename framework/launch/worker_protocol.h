@@ -71,6 +71,8 @@ struct CheckRequest {
   std::vector<std::string> properties{};  // to check, in this order; empty: all
   std::uint64_t seed = 0;
   std::int64_t cases = 6;         // drawn at random, beside the fixed ones
+  std::int64_t length = 0;        // of the run that is to come, looked at as well; 0: none
+  std::int64_t max_length = 0;    // of all other cases; 0: the suite's own
   std::int64_t shrink = 60;       // attempts at a simpler failing case; 0: none
   std::string only_case{};        // one case instead of all (plugin/check_case.h), or empty
   std::string device = "cpu";     // cpu, cuda
@@ -83,6 +85,8 @@ struct CheckRequest {
                       std::pair{"properties", &M::properties},
                       std::pair{"seed", &M::seed},
                       std::pair{"cases", &M::cases},
+                      std::pair{"length", &M::length},
+                      std::pair{"max_length", &M::max_length},
                       std::pair{"shrink", &M::shrink},
                       std::pair{"only_case", &M::only_case},
                       std::pair{"device", &M::device},
@@ -92,17 +96,19 @@ struct CheckRequest {
 };
 
 /// kind "plan": names in `properties`, always the first line, so that the parent knows what a child
-/// that died left out. "case": `property` now tries `case_text`. "result": how `property` ended.
+/// that died left out. "drawn": `text` says which cases there are. "case": `property` now tries
+/// `case_text`, or draws cases where `cases` is 0. "result": how `property` ended.
 /// "refused": nothing could be checked, `text` says why.
 struct CheckReport {
   std::string kind{};
   std::vector<std::string> properties{};
   std::string property{};
-  std::string status{};  // "result": passed, noted, failed, not applicable, not run
+  std::string status{};  // "result": passed, noted, failed, skipped, not applicable, not run
   std::string text{};
   std::string case_text{};   // "case", and "result" with status failed
   std::string parameters{};  // of that case: "buckets=4 keys=separate"
   std::int64_t done = 0, cases = 0;
+  std::int64_t skipped = 0;  // "result": cases that were not looked at
 
   static constexpr auto fields() {
     using M = CheckReport;
@@ -114,7 +120,8 @@ struct CheckReport {
                       std::pair{"case_text", &M::case_text},
                       std::pair{"parameters", &M::parameters},
                       std::pair{"done", &M::done},
-                      std::pair{"cases", &M::cases}};
+                      std::pair{"cases", &M::cases},
+                      std::pair{"skipped", &M::skipped}};
   }
 };
 

@@ -92,9 +92,28 @@ CheckCase parse_case(const std::string& words, CheckCase start) {
   return start;
 }
 
+void expect_feasible(const std::string& option, const CheckCase& check, std::int64_t memory_limit) {
+  constexpr double kPairs = 4e10;  // of dense attention; a minute or more for each look
+  const auto number = [](std::int64_t n) { return static_cast<double>(n); };
+  // Query, key, value, output and their gradients, in float64; no product overflows.
+  const double bytes = 8 * sizeof(double) * number(check.batch) * number(check.heads) *
+                       number(check.length) * number(check.head_dim);
+  const auto limit = number(memory_limit);
+  if (bytes > limit) {
+    throw Error(option + ": the tensors of " + text(check) + " alone take " + human_bytes(bytes) +
+                    "; expected at most " + human_bytes(limit) + " (--memory-limit).",
+                kExitUsage);
+  }
+  if (cost(check) > kPairs) {
+    throw Error(option + ": " + text(check) + " has " + human_count(cost(check)) +
+                    " pairs of rows; expected at most " + human_count(kPairs) + ".",
+                kExitUsage);
+  }
+}
+
 double cost(const CheckCase& check) {
   const auto T = static_cast<double>(check.length);
-  return static_cast<double>(check.batch * check.heads) * T *
+  return static_cast<double>(check.batch) * static_cast<double>(check.heads) * T *
          (T + static_cast<double>(check.head_dim));
 }
 

@@ -30,6 +30,10 @@ struct CheckCase {
 /// Throws Error naming the word: no KEY=VALUE, an unknown key, a value that cannot be.
 [[nodiscard]] CheckCase parse_case(const std::string& words, CheckCase start);
 
+/// Throws Error that names `option` where nothing could come of the case: its tensors alone exceed
+/// `memory_limit` bytes, or its pairs would take hours.
+void expect_feasible(const std::string& option, const CheckCase& check, std::int64_t memory_limit);
+
 /// The case in numbers of attention pairs: cases are tried from small to large.
 [[nodiscard]] double cost(const CheckCase& check);
 

@@ -74,6 +74,7 @@ enum Trait : std::uint32_t {
   kDrawsAtRandom = 1u << 12,     // the output depends on the context's seed; without it, never
   kQuadraticMemory = 1u << 13,   // memory grows with T x T; without it, linearly
   kSelfAsLastResort = 1u << 14,  // strict: a row that sees no other token may attend to itself
+  kOwnScores = 1u << 15,         // a softmax average of other scores than q k / sqrt(D): RoPE, ALiBi
 };
 
 struct PluginNote {

@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <string>
 
+#include "framework/config/scalar.h"
+#include "framework/core/text.h"
+
 namespace attnlab::plugin {
 namespace {
 
@@ -42,6 +45,36 @@ std::vector<config::Parameter> parameters(const PluginNote& note) {
     list.push_back(converted(note.parameters[i]));
   }
   return list;
+}
+
+config::Map overrides(std::string_view words) {
+  config::Map map;
+  for (const auto& word : split(words, ' ')) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) continue;
+    map.emplace_back(word.substr(0, equals), config::typed_scalar(word.substr(equals + 1)));
+  }
+  return map;
+}
+
+std::string unmet(const PluginNote& note, std::string_view words, const config::Node& section) {
+  const auto known = parameters(note);
+  const auto whole = config::checked(section, known, std::string(note.name.view()), {"name"});
+  auto wanted = whole;
+  for (const auto& [name, value] : overrides(words)) wanted.set(name, value);
+  wanted = config::checked(wanted, known, std::string(note.name.view()), {"name"});
+  for (const auto& [name, value] : wanted.as_map()) {
+    const auto found = whole.find(name)->text();
+    if (found != value.text()) return name + "=" + value.text() + " (it is " + found + ")";
+  }
+  return {};
+}
+
+std::string not_exact(const PluginNote& note, const config::Node& section) {
+  if (note.traits & kOwnScores) return "the plugin's scores are its own (kOwnScores)";
+  if (!(note.traits & kExactSoftmax)) return "the plugin does not declare kExactSoftmax";
+  const auto missing = unmet(note, note.exact_when.view(), section);
+  return missing.empty() ? "" : "exact softmax needs " + missing;
 }
 
 }  // namespace attnlab::plugin

@@ -1,11 +1,9 @@
 #include "framework/plugin/traits.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "framework/config/bench_config.h"
-#include "framework/config/scalar.h"
 #include "framework/core/text.h"
 #include "framework/plugin/parameters.h"
 
@@ -78,19 +76,7 @@ std::string refusal(const PluginNote& note, const Use& use) {
 }
 
 bool is_exact_softmax(const PluginNote& note, const config::Node& section) {
-  if ((note.traits & kExactSoftmax) == 0) return false;
-  const auto known = parameters(note);
-  for (const auto& word : split(note.exact_when.view(), ' ')) {
-    const auto equals = word.find('=');
-    if (equals == std::string::npos) continue;
-    const auto name = word.substr(0, equals);
-    const auto* given = section.find(name);
-    const auto parameter = std::ranges::find(known, name, &config::Parameter::name);
-    if (given == nullptr && parameter != known.end()) given = &parameter->default_value;
-    const config::Node needed(config::typed_scalar(word.substr(equals + 1)));
-    if (given == nullptr || given->text() != needed.text()) return false;
-  }
-  return true;
+  return not_exact(note, section).empty();
 }
 
 std::vector<std::string> trait_sentences(const PluginNote& note) {
@@ -107,6 +93,10 @@ std::vector<std::string> trait_sentences(const PluginNote& note) {
     sentences.emplace_back(
         "exact softmax: each output row is a softmax average over a set of keys" +
         (when.empty() ? "" : ", with: " + when));
+  }
+  if (traits & kOwnScores) {
+    sentences.emplace_back(
+        "own scores: each output row is a softmax average, of other scores than q k / sqrt(D)");
   }
   if (traits & kPatternSeesFuture) {
     sentences.emplace_back(

@@ -29,9 +29,7 @@ struct Use {
 /// Empty, or the first trait that the use violates: what was asked, what the plugin supports.
 [[nodiscard]] std::string refusal(const PluginNote& note, const Use& use);
 
-/// Whether each output row is a softmax average over a set of keys under these parameters: the note
-/// says so, and what it asks for in `exact_when` holds in `section` (what that lacks is at its
-/// default). Who checks answers asks this.
+/// Whether not_exact() (parameters.h) has nothing to say.
 [[nodiscard]] bool is_exact_softmax(const PluginNote& note, const config::Node& section);
 
 /// One sentence per trait: "runs on cpu and cuda", "each output row is a softmax average ...".

@@ -15,23 +15,28 @@ class Listener final : public conformance::Listener {
   void begins(const std::vector<std::string>& properties) override {
     reporter_.send(launch::CheckReport{.kind = "plan", .properties = properties});
   }
+  void drawn(const std::string& text) override {
+    reporter_.send(launch::CheckReport{.kind = "drawn", .text = text});
+  }
   void tries(const std::string& property, const plugin::CheckCase& check, std::int64_t done,
              std::int64_t cases) override {
     reporter_.send(launch::CheckReport{.kind = "case",
-          .property = property,
-          .case_text = plugin::text(check),
-          .parameters = plugin::parameter_words(check),
-          .done = done,
-          .cases = cases});
+                                       .property = property,
+                                       .case_text = plugin::text(check),
+                                       .parameters = plugin::parameter_words(check),
+                                       .done = done,
+                                       .cases = cases});
   }
   void ended(const std::string& property, const conformance::Result& result) override {
     const bool broken = result.status == "failed" || result.status == "noted";
-    reporter_.send(launch::CheckReport{.kind = "result",
-          .property = property,
-          .status = result.status,
-          .text = result.text,
-          .case_text = broken ? plugin::text(result.check) : "",
-          .parameters = broken ? plugin::parameter_words(result.check) : ""});
+    reporter_.send(
+        launch::CheckReport{.kind = "result",
+                            .property = property,
+                            .status = result.status,
+                            .text = result.text,
+                            .case_text = broken ? plugin::text(result.check) : "",
+                            .parameters = broken ? plugin::parameter_words(result.check) : "",
+                            .skipped = result.skipped});
   }
 
  private:
@@ -41,7 +46,7 @@ class Listener final : public conformance::Listener {
 }  // namespace
 
 int check(const launch::CheckRequest& request) {
-  const Reporter reporter(launch::kReportFd);
+  const Reporter reporter(report_fd());
   const auto refused = [&](const std::string& why) {
     reporter.send(launch::CheckReport{.kind = "refused", .text = why});
     return kExitError;
@@ -55,7 +60,12 @@ int check(const launch::CheckRequest& request) {
     conformance::run_suite(
         plugin,
         {.properties = request.properties,
-         .cases = {request.seed, request.cases, request.parameters.as_map(), device},
+         .cases = {.seed = request.seed,
+                   .random = request.cases,
+                   .length = request.length,
+                   .longest = request.max_length == 0 ? conformance::kLongest : request.max_length},
+         .given = request.parameters.as_map(),
+         .memory_limit = static_cast<double>(request.memory_limit),
          .only_case = request.only_case,
          .shrink = request.shrink,
          .device = device},

@@ -85,7 +85,7 @@ bool Session::go_on() {
 }
 
 int perform(const launch::RunSpec& spec) {
-  Reporter reporter(launch::kReportFd);
+  Reporter reporter(report_fd());
   Ending ending;
   try {
     ending = stored(spec, reporter);

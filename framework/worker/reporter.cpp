@@ -7,9 +7,19 @@ namespace attnlab::worker {
 
 using launch::Report;
 
-Reporter::Reporter(int fd) : fd_(fcntl(fd, F_GETFD) == -1 ? -1 : fd) {
-  // Plugins may start programs; those must not hold the pipe open.
-  if (fd_ != -1) fcntl(fd_, F_SETFD, FD_CLOEXEC);
+int report_fd() {
+  static const int fd = [] {
+    constexpr int kFarAway = 200;
+    int moved = fcntl(launch::kReportFd, F_DUPFD_CLOEXEC, kFarAway);
+    if (moved < 0) moved = fcntl(launch::kReportFd, F_DUPFD_CLOEXEC, launch::kReportFd + 1);
+    const int nowhere = moved < 0 ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0) {
+      dup3(nowhere, launch::kReportFd, O_CLOEXEC);
+      close(nowhere);
+    }
+    return moved;
+  }();
+  return fd;
 }
 
 void Reporter::progress(const train::Progress& progress) {

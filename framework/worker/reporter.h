@@ -9,11 +9,16 @@
 
 namespace attnlab::worker {
 
+/// Where this process reports: a copy of launch::kReportFd that no code of a plugin's knows of. The
+/// first call makes it, before a plugin is loaded; what is written to kReportFd from then on goes
+/// nowhere. -1 where that descriptor is not open.
+[[nodiscard]] int report_fd();
+
 /// Writes messages as lines to `fd`; steps at most five times a second, everything else at once.
-/// Where the descriptor is not open, they go nowhere. For one thread.
+/// Where `fd` is -1, they go nowhere. For one thread.
 class Reporter {
  public:
-  explicit Reporter(int fd);
+  explicit Reporter(int fd) : fd_(fd) {}
 
   /// A launch::Report or launch::CheckReport.
   template <class Message>

@@ -13,6 +13,7 @@ import unittest
 BUILD = os.environ["ATTNLAB_BUILD"]
 ATTNLAB = os.path.join(BUILD, "bin", "attnlab")
 FAILED, CRASHED, HUNG, OUT_OF_MEMORY = 3, 4, 5, 6
+SHORT = ["--max-length", "130"]  # what these do wrong does not wait for long sequences; power.py is about those
 
 # plugin -> (property that names it, what it says, other properties that the same fault breaks)
 BROKEN = {
@@ -27,6 +28,7 @@ BROKEN = {
     "unwritten": ("unwritten", "where fresh memory holds NaN instead of 0", "softmax gradients finite_differences"),
     "ignores_seed": ("seed", "declares kDrawsAtRandom, and five run seeds give the same output", ""),
     "secret_draw": ("seed", "does not declare kDrawsAtRandom, and with another run seed", ""),
+    "global_generator": ("generator", "create draws from LibTorch's global generator, as torch::nn modules do", ""),
     "call_order": ("determinism", "numbers differ, the first at",
                    "unwritten layout causality softmax future_values future_pattern poison gradients batch evaluation "
                    "finite_differences"),
@@ -66,31 +68,59 @@ class Broken(unittest.TestCase):
     def test_each_is_found_by_the_right_name(self):
         for plugin, (name, words, others) in BROKEN.items():
             with self.subTest(plugin):
-                found = failures(check("--cases", "0", "--shrink=10", plugin=plugin, code=FAILED))
+                found = failures(check("--cases", "0", "--shrink=10", *SHORT, plugin=plugin, code=FAILED))
                 self.assertIn(name, found)
                 self.assertRegex(" ".join(found[name].split()), words)
                 self.assertEqual(set(found) - {name} - set(others.split()), set())
 
     def test_every_property_that_can_fail_is_broken_by_one(self):
-        listed = re.findall(r"(?m)^  (\w+) +(?:passed|noted|not applicable)", check("--cases", "0", plugin="right", code=0))
+        listed = re.findall(r"(?m)^  (\w+) +(?:passed|noted|not applicable)", check("--cases", "0", *SHORT, plugin="right", code=0))
         caught = {name for name, _, _ in BROKEN.values()} | {"finite_differences"}  # wrong_gradient, below
         self.assertEqual(set(listed) - {"poison"}, caught)
-        self.assertIn("finite_differences", failures(check("--property", "finite_differences", plugin="wrong_gradient",
-                                                           code=FAILED)))
+        self.assertIn("finite_differences", failures(check("--property", "finite_differences", *SHORT,
+                                                           plugin="wrong_gradient", code=FAILED)))
 
     def test_nothing_is_found_where_nothing_is_wrong(self):
-        text = check("--seed", "3", plugin="right", code=0)
+        text = check("--seed", "3", *SHORT, plugin="right", code=0)
+        self.assertRegex(text, r"(?m)^\d+ passed, 0 failed, ")
+        self.assertIn("warning: no case left out a causal pair", text)
+
+    def test_a_write_to_another_descriptor_breaks_nothing(self):
+        text = check("--cases", "0", *SHORT, plugin="writes_to_3", code=0)
         self.assertRegex(text, r"(?m)^\d+ passed, 0 failed, ")
 
+    def test_scores_of_its_own_are_no_fault_where_they_are_declared(self):
+        text = check("--cases", "2", *SHORT, plugin="own_scores", code=0)
+        self.assertRegex(text, r"(?m)^  softmax +passed")
+        self.assertRegex(text, r"(?m)^  gradients +not applicable +the plugin's scores are its own")
+        self.assertRegex(check("--property", "softmax", "--cases", "0", *SHORT, plugin="no_softmax", code=FAILED), "softmax")
+
+    def test_a_parameter_that_the_user_fixed_stays(self):
+        softmax = ["--property", "softmax", "--property", "gradients", "--cases", "0", *SHORT]
+        self.assertIn("2 passed", check(*softmax, plugin="exact_when", code=0))
+        text = check(*softmax, "turn=0.25", plugin="exact_when", code=0)
+        self.assertRegex(text, r"(?m)^  softmax +skipped +0 cases, 10 skipped: exact softmax needs turn=0.0 \(it is 0.25\)")
+        self.assertIn("0 passed, 0 failed, 0 noted, 0 not applicable or not run; 20 cases skipped", text)
+        fixed = check("--property", "dense", "--cases", "0", *SHORT, "turn=0.25", plugin="own_scores", code=0)
+        self.assertRegex(fixed, r"(?m)^  dense +skipped .*it is declared to be dense with turn=0.0 \(it is 0.25\)")
+
+    def test_the_length_of_the_run_is_looked_at(self):
+        text = check("--property", "batch", "--cases", "0", "--max-length", "64", "--length", "400", plugin="right", code=0)
+        self.assertIn(" cases, T up to 400, ", text)
+        text = check("--property", "finite_differences", "--case", "T=1", plugin="right", code=0)
+        self.assertIn("1 passed", text)
+        text = check("--property", "future_values", "--case", "T=1", plugin="right", code=0)
+        self.assertRegex(text, r"future_values +skipped +0 cases, 1 skipped: a single row has no future")
+
     def test_nan_that_reaches_earlier_rows_is_noted_and_no_failure(self):
-        text = check("--property", "poison", plugin="right", code=0)
+        text = check("--property", "poison", *SHORT, plugin="right", code=0)
         self.assertRegex(text, r"(?m)^  poison +noted")
         self.assertIn("NaN or infinity in rows later than t = 0 change output rows up to t", text)
 
 
 class Report(unittest.TestCase):
     def test_names_the_smallest_case_and_a_command_that_repeats_it(self):
-        text = check("--property", "causality", "--seed", "5", plugin="leaks_next", code=FAILED)
+        text = check("--property", "causality", "--seed", "5", *SHORT, plugin="leaks_next", code=FAILED)
         self.assertRegex(text, r"case +B=1,H=1,T=1,D=1,dtype=\w+,causality=strict|case +B=1,H=1,T=2,D=1,")
         command = shlex.split(re.search(r"repeat +attnlab (.*)", text)[1])
         again = run([ATTNLAB, *command], FAILED)
@@ -102,7 +132,7 @@ class Report(unittest.TestCase):
         self.assertNotIn("D=1,", re.search(r"case +(\S+)", text)[1])
 
     def test_a_crash_names_the_case_and_the_rest_is_checked(self):
-        text = check("--cases", "0", plugin="crashes", code=CRASHED)
+        text = check("--cases", "0", *SHORT, plugin="crashes", code=CRASHED)
         found = failures(text)
         self.assertRegex(found["output"], r"crashed: SIGSEGV")
         self.assertRegex(found["output"], r"case +B=1,H=3,T=31,D=8,")
@@ -136,6 +166,9 @@ class Usage(unittest.TestCase):
                      expected="there is no property 'causalty'. Did you mean 'causality'")
         self.refused(right, "--case", "T=0", code=2, expected="--case: 'T=0': expected an integer of at least 1")
         self.refused(right, "--case", "X=1", code=2, expected="expected one of B, H, T, D, dtype, causality")
+        for case in ("B=1,T=99999999999", "B=1000000000000", "H=3000000000,B=3000000000", "D=9000000000000", "T=400000"):
+            self.refused(right, "--case", case, code=2, expected="--case: .* expected at most")
+        self.refused(right, "--length", "99999999999", code=2, expected="--length: the tensors of .* alone take .* expected at most")
         self.refused(right, "--device", "cuda", code=1, expected="cuda")
         self.refused(right, "--device", "tpu", code=2, expected="--device: expected cpu or cuda, found 'tpu'")
         self.refused(window, "window=0", code=1, expected="dense_when.window: 0 is out of range; expected an integer from 1")

@@ -1,10 +1,10 @@
-// plugin_check.cpp: `attnlab plugin check PATH|NAME`: the conformance suite, in a child process.
+// check.cpp: `attnlab plugin check PATH|NAME`: the conformance suite, in a child process.
+#include <algorithm>
 #include <filesystem>
-#include <iostream>
 
-#include "framework/cli/plugin/check_child.h"
 #include "framework/cli/options.h"
 #include "framework/cli/plugin/actions.h"
+#include "framework/cli/plugin/check_printer.h"
 #include "framework/config/bind.h"
 #include "framework/config/override.h"
 #include "framework/core/error.h"
@@ -20,8 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr char kNotes[] =
     R"(It reads the attention weights itself, on shapes, dtypes and parameters from a fixed list and drawn from
-the plugin's own declared ranges. KEY=VALUE fixes a parameter. What fails is printed with the smallest
-case that fails and the command that repeats it.
+the plugin's own declared ranges, at lengths from 1 to 2051 and at --length, which is the run's own.
+KEY=VALUE fixes a parameter. What fails is printed with the smallest case that fails and the command that
+repeats it; cases that a property could not look at are counted as skipped.
 
 exit code: 0 all kept, 1 it cannot be loaded or checked, 2 wrong usage, 3 a property failed, 4 the plugin
 crashed or ended the process, 5 it hung, 6 it ran out of memory; of several, the largest
@@ -38,10 +39,12 @@ Options check_options() {
       .value("cases", "N", "random cases beside the fixed ones (default: 6)")
       .optional_value("shrink", "N", "60",
                       "attempts at a simpler failing case (default: 60; 0: none)")
+      .value("length", "N", "the length of the run that is to come, looked at as well")
+      .value("max-length", "N", "the longest of all other cases (default: 2051)")
       .value("property", "NAME", "check this property only; may be repeated")
       .value("case", "B=1,T=7,...",
              "check this case only: B, H, T, D, dtype, causality, shared_keys, seed")
-      .value("time-limit", "SECONDS", "a case that takes longer hangs (default: 60)")
+      .value("time-limit", "SECONDS", "a case that takes longer hangs (default: 120)")
       .value("memory-limit", "MIB", "what the plugin's process may use (default: 4096)")
       .value("device", "cpu|cuda", "where tensors are (default: cpu)")
       .notes(kNotes);
@@ -95,8 +98,20 @@ launch::CheckRequest read_request(const ParsedOptions& parsed) {
   if (request.device != "cpu" && request.device != "cuda") {
     throw Error("--device: expected cpu or cuda, found '" + request.device + "'", kExitUsage);
   }
+  request.length = parsed.integer("length", 0, 1);
+  request.max_length = parsed.integer("max-length", 0, 1);
   request.only_case = parsed.text("case", "");
-  if (!request.only_case.empty()) (void)plugin::parse_case(request.only_case, {});
+  if (!request.only_case.empty()) {
+    plugin::expect_feasible("--case", plugin::parse_case(request.only_case, {}),
+                            request.memory_limit);
+  }
+  for (const auto& [option, length] :
+       {std::pair{"--length", request.length}, std::pair{"--max-length", request.max_length}}) {
+    plugin::CheckCase check;
+    check.length = length;
+    check.head_dim = 64;
+    plugin::expect_feasible(option, check, request.memory_limit);
+  }
   const auto facts = plugin::read_plugin_note(request.plugin_path);
   request.parameters = given_parameters({words.begin() + 1, words.end()}, facts.note);
   return request;
@@ -115,10 +130,12 @@ int plugin_check(Arguments arguments) {
         kExitUsage);
   }
   const auto request = read_request(*parsed);
-  CheckLimits limits;
+  launch::CheckLimits limits;
   limits.seconds_per_case = parsed->real("time-limit", limits.seconds_per_case, 0.1);
   limits.bytes = request.memory_limit;
-  return check_in_child(parsed->words()[0], request, limits);
+  CheckPrinter printer(parsed->words()[0], request, limits);
+  const int died = launch::check_in_child(request, limits, printer);
+  return std::max(died, printer.summary());
 }
 
 }  // namespace attnlab::cli

@@ -17,7 +17,7 @@ std::string indented(const std::string& text) { return join(split(text, '\n'), "
 }  // namespace
 
 CheckPrinter::CheckPrinter(const std::string& plugin, const launch::CheckRequest& request,
-                           const CheckLimits& limits)
+                           const launch::CheckLimits& limits)
     : plugin_(plugin), request_(request), limits_(limits) {
   const auto facts = plugin::read_plugin_note(request.plugin_path);
   print(fmt::format("attention plugin '{}' ({})\nseed {}, {} random cases, on {}\n\n",
@@ -26,9 +26,15 @@ CheckPrinter::CheckPrinter(const std::string& plugin, const launch::CheckRequest
   flush_output();
 }
 
+void CheckPrinter::report(const launch::CheckReport& report) {
+  if (report.kind == "case") progress(report);
+  if (report.kind == "result") result(report);
+  if (report.kind == "drawn") drawn_ = report.text;
+}
+
 void CheckPrinter::progress(const launch::CheckReport& report) {
   if (!status_.due()) return;
-  const std::string where = report.cases == 0 ? "looking for a simpler case"
+  const std::string where = report.cases == 0 ? "looking for another case"
                                               : "case " + std::to_string(report.done + 1) + " of " +
                                                     std::to_string(report.cases);
   status_.show(report.property + ": " + where + ": " + report.case_text + " " + report.parameters);
@@ -39,11 +45,14 @@ void CheckPrinter::result(const launch::CheckReport& report) {
   const bool failed = report.status == "failed", noted = report.status == "noted";
   if (report.status == "passed") ++passed_;
   if (report.status == "not applicable" || report.status == "not run") ++silent_;
+  skipped_ += report.skipped;
   failed_ += failed;
   noted_ += noted;
-  const std::string text = failed || noted ? "" : report.text;
-  print(fmt::format("  {:<18} {:<14} {}\n", report.property, failed ? "FAILED" : report.status,
-                    text));
+  const auto lines = split(failed || noted ? "" : report.text, '\n');
+  const bool alone = lines.size() == 2 && report.status == "skipped";
+  if (report.skipped > 0) reasons_.insert(lines.begin() + 1, lines.end());
+  print(fmt::format("  {:<18} {:<14} {}{}\n", report.property,
+                    failed ? "FAILED" : report.status, lines[0], alone ? ": " + lines[1] : ""));
   if (failed || noted) {
     print(fmt::format("      {}\n      case    {}{}{}\n      repeat  {}\n", indented(report.text),
                       report.case_text, report.parameters.empty() ? "" : " with ",
@@ -54,9 +63,12 @@ void CheckPrinter::result(const launch::CheckReport& report) {
 
 int CheckPrinter::summary() {
   status_.clear();
-  print(fmt::format("\n{} passed, {} failed, {} noted, {} not applicable or not run\n", passed_,
-                    failed_, noted_, silent_));
-  if (failed_ > 0) return kCheckFailed;
+  if (!drawn_.empty()) print("\n" + drawn_ + "\n");
+  for (const auto& reason : reasons_) print("skipped: " + reason + "\n");
+  print(fmt::format(
+      "\n{} passed, {} failed, {} noted, {} not applicable or not run; {} cases skipped\n", passed_,
+      failed_, noted_, silent_, skipped_));
+  if (failed_ > 0) return launch::kCheckFailed;
   return kExitOk;
 }
 
@@ -65,7 +77,7 @@ std::string CheckPrinter::repeat(const launch::CheckReport& report) const {
                      report.property + " --seed " + std::to_string(request_.seed) + " --case " +
                      report.case_text;
   if (request_.device != "cpu") line += " --device " + request_.device;
-  const CheckLimits usual;
+  const launch::CheckLimits usual;
   if (limits_.seconds_per_case != usual.seconds_per_case) {
     line += " --time-limit " + exact_number(limits_.seconds_per_case);
   }

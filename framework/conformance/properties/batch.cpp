@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "framework/conformance/judge.h"
-#include "framework/conformance/properties/all.h"
+#include "framework/conformance/property.h"
 
 namespace attnlab::conformance {
 namespace {
@@ -11,26 +11,24 @@ namespace {
 // The sequences `rows` of the trial's batch, with their ids.
 Attended attend_rows(const Trial& trial, const std::vector<std::int64_t>& rows) {
   const auto index = at::tensor(rows).to(trial.device());
-  const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
-  const auto all = trial.input();
-  const AttentionInput input{pick(all.query), pick(all.key), pick(all.value), pick(all.hidden)};
+  const auto pick = [&](const at::Tensor& x) { return x.index_select(0, index); };
   auto call = trial.call();
   const auto ids = call.ids;
   call.ids.clear();
   for (const auto row : rows) call.ids.push_back(ids[static_cast<std::size_t>(row)]);
-  return trial.attend(input, call, pick(trial.grad_out()));
+  return trial.attend(changed(trial.input(), pick), call, pick(trial.grad_out()));
 }
 
 Attended rows_of(const Attended& whole, const std::vector<std::int64_t>& rows) {
   const auto index = at::tensor(rows).to(whole.out.device());
   const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
-  return {pick(whole.out), pick(whole.dq), pick(whole.dk), pick(whole.dv)};
+  return {pick(whole.out), pick(whole.dq), pick(whole.dk), pick(whole.dv), pick(whole.dh)};
 }
 
 void check(const Trial& drawn) {
   auto check = drawn.check();
   check.batch = std::max<std::int64_t>(check.batch, 2);
-  const Trial trial(drawn.plugin(), check, drawn.device());
+  const Trial trial(drawn.subject(), check);
   std::vector<std::int64_t> order(static_cast<std::size_t>(check.batch));
   std::iota(order.begin(), order.end(), 0);
   const auto whole = attend_rows(trial, order);

@@ -5,7 +5,7 @@
 
 #include "framework/attention/guarded.h"
 #include "framework/conformance/judge.h"
-#include "framework/conformance/properties/all.h"
+#include "framework/conformance/property.h"
 
 namespace attnlab::conformance {
 namespace {

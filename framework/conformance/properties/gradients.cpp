@@ -1,88 +1,186 @@
 // gradients.cpp: autograd's gradients against float64, over the keys that the rows really see.
+#include <array>
+#include <cmath>
+#include <vector>
+
 #include "framework/conformance/judge.h"
-#include "framework/conformance/properties/all.h"
+#include "framework/conformance/property.h"
 
 namespace attnlab::conformance {
-
-std::string only_exact(const plugin::PluginNote& note);
 
 namespace {
 
 void check(const Trial& drawn) {
-  const auto trial = drawn.with(std::string(drawn.note().exact_when.view()));
+  const auto trial = drawn.exact();
+  trial.expect_room(6);
   const auto input = trial.input();
-  const auto grad = trial.grad_out();
-  const auto mask = trial.weights(input, trial.call()).ne(0);
-  const auto actual = trial.attend(input, trial.call());
-  const auto exact = reference(input, grad, mask);
-  const auto libtorch = by_libtorch(input, grad, mask, exact);
-  expect_by_rule("the gradient of the query", actual.dq, libtorch.dq, exact.dq, trial.dtype());
-  expect_by_rule("the gradient of the key", actual.dk, libtorch.dk, exact.dk, trial.dtype());
-  expect_by_rule("the gradient of the value", actual.dv, libtorch.dv, exact.dv, trial.dtype());
+  expect_by_rule("", input, trial.grad_out(), trial.weights().ne(0),
+                 trial.attend(input, trial.call()));
 }
 
-// One of query, key and value, moved along a direction.
-using Part = at::Tensor AttentionInput::*;
-
-struct Probe {
-  const char* name;
-  Part part;
-  at::Tensor direction;  // N(0, 1)
+// How differences are taken in float64 and in float32: steps in units of N(0, 1) directions, and
+// which share of the gradient's norm may be missing. In float32 a step is long, so its second order
+// is taken out by one of twice the length.
+struct Precision {
+  bool wide;
+  std::array<double, 3> steps;
+  double share;
 };
+constexpr Precision kWide{true, {1e-6, 1e-7, 1e-4}, 1e-6};
+constexpr Precision kNarrow{false, {0.05, 0.0125, 0.2}, 3e-4};
 
-AttentionInput moved(const AttentionInput& input, const Probe& probe, double by) {
-  auto result = input;
-  result.*probe.part = input.*probe.part + by * probe.direction;
+using Parts = std::vector<Part>;
+
+/// N(0, 1) in every number of `parts`, in rows from `first` to before `last`.
+AttentionInput direction(const Trial& trial, const AttentionInput& input, const Parts& parts,
+                         std::uint64_t which, std::int64_t first, std::int64_t last) {
+  AttentionInput result;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto& x = input.*parts[i].input;
+    const auto drawn = normal(x.sizes(), trial.check().seed * 64 + 32 + which * 8 + i);
+    const std::int64_t axis = x.dim() - 2;
+    auto kept = at::zeros_like(drawn);
+    kept.slice(axis, first, last).copy_(drawn.slice(axis, first, last));
+    result.*parts[i].input = kept.to(x.options());
+  }
   return result;
 }
 
-// Does a row see other keys there? Then the function has a step in between, not a slope.
-bool same_pattern(const Trial& trial, const at::Tensor& pattern, const AttentionInput& input) {
-  return trial.weights(input, trial.call()).ne(0).equal(pattern);
+// The auxiliary loss counts as in Trial::attend. Outputs are subtracted before they are summed:
+// what did not move cancels exactly.
+double central(const Trial& trial, const AttentionInput& input, const AttentionInput& along,
+               double step) {
+  const auto at_step = [&](double by) {
+    auto moved = input;
+    for (const auto& part : kParts) {
+      const auto& d = along.*part.input;
+      if (d.defined()) moved.*part.input = moved.*part.input + by * d;
+    }
+    return trial.forward(moved, trial.call());
+  };
+  const auto ahead = at_step(step), behind = at_step(-step);
+  const auto moved = ahead.output.to(at::kDouble) - behind.output.to(at::kDouble);
+  double sum = (moved * trial.grad_out().to(at::kDouble)).sum().item<double>();
+  if (ahead.auxiliary_loss) {
+    sum += ahead.auxiliary_loss->item<double>() - behind.auxiliary_loss->item<double>();
+  }
+  return sum / (2 * step);
 }
 
-// The auxiliary loss counts as in Trial::attend.
-double loss(const Trial& trial, const AttentionInput& input, const at::Tensor& grad) {
-  const auto call = trial.call();
-  const auto result = trial.build()->forward(input, call.context());
-  double sum = (result.output.to(at::kDouble) * grad.to(at::kDouble)).sum().item<double>();
-  if (result.auxiliary_loss) sum += result.auxiliary_loss->item<double>();
-  return sum;
+/// Does autograd's slope along a direction agree with one of three differences? Two differences
+/// that agree with each other and not with autograd are a Violation. Where no two agree, the keys
+/// that are seen change within the steps: the function has no slope there, and the answer is no.
+bool agrees(const Trial& trial, const AttentionInput& input, const Attended& attended,
+            const Parts& parts, std::uint64_t which, std::int64_t first, std::int64_t last) {
+  const auto& precision = trial.dtype() == at::kDouble ? kWide : kNarrow;
+  const auto along = direction(trial, input, parts, which, first, last);
+  double expected = 0, squares = 0;
+  std::string names;
+  for (const auto& part : parts) {
+    names += (names.empty() ? "" : ", ") + std::string(part.name);
+    const auto& gradient = attended.*part.gradient;
+    if (!gradient.defined()) continue;  // autograd says 0
+    const std::int64_t axis = gradient.dim() - 2;
+    const auto wide = gradient.to(at::kDouble);
+    expected += (wide * along.*part.input).sum().item<double>();
+    squares += wide.slice(axis, first, last).square().sum().item<double>();
+  }
+  const auto grad = trial.grad_out().to(at::kDouble);
+  std::vector<double> slopes;
+  for (const double step : precision.steps) {
+    double slope = central(trial, input, along, step);
+    if (!precision.wide) slope = (4 * slope - central(trial, input, along, 2 * step)) / 3;
+    const double rounding = 8 * ulp(1, trial.dtype()) * grad.norm().item<double>() *
+                            std::max(1.0, largest(attended.out)) / step;
+    const double allowed = precision.share * (std::sqrt(squares) + std::abs(slope)) + rounding;
+    if (std::abs(slope - expected) <= allowed) return true;
+    for (const double other : slopes) {
+      if (std::abs(slope - other) > allowed) continue;
+      throw Violation("along a random direction of the " + names + " the loss rises by " +
+                      std::to_string(slope) + " per unit, and autograd says " +
+                      std::to_string(expected) + "; allowed difference " + std::to_string(allowed));
+    }
+    slopes.push_back(slope);
+  }
+  return false;
 }
 
-void check_slope(const Trial& trial, const AttentionInput& input, const Probe& probe,
-                 const at::Tensor& gradient) {
-  const bool wide = trial.dtype() == at::kDouble;
-  const double step = wide ? 1e-5 : 2e-3, share = wide ? 1e-5 : 2e-2;
-  const auto grad = trial.grad_out();
-  const auto pattern = trial.weights(input, trial.call()).ne(0);
-  const auto ahead = moved(input, probe, step), behind = moved(input, probe, -step);
-  if (!same_pattern(trial, pattern, ahead) || !same_pattern(trial, pattern, behind)) return;
-
-  const double slope = (loss(trial, ahead, grad) - loss(trial, behind, grad)) / (2 * step);
-  const auto exact = gradient.to(at::kDouble);
-  const double expected = (exact * probe.direction.to(at::kDouble)).sum().item<double>();
-  const double rounding =
-      8 * ulp(1, trial.dtype()) * grad.to(at::kDouble).abs().sum().item<double>() / step;
-  const double allowed = share * (exact.norm().item<double>() + std::abs(slope)) + rounding;
-  if (std::abs(slope - expected) <= allowed) return;
-  throw Violation("along a random direction of the " + std::string(probe.name) +
-                  " the loss rises by " + std::to_string(slope) + " per unit, and autograd says " +
-                  std::to_string(expected) + "; allowed difference " + std::to_string(allowed));
+// All parts at once where float64 has digits to spare; each alone names the wrong one.
+bool look_along(const Trial& trial, const AttentionInput& input, const Attended& attended,
+                const Parts& parts, std::uint64_t which) {
+  const std::int64_t T = trial.check().length;
+  if (trial.dtype() == at::kDouble) {
+    try {
+      if (agrees(trial, input, attended, parts, which, 0, T)) return true;
+    } catch (const Violation&) {
+      for (const auto& part : parts) (void)agrees(trial, input, attended, {part}, which, 0, T);
+      throw;
+    }
+  }
+  bool all = true;
+  const std::int64_t row =
+      static_cast<std::int64_t>(trial.check().seed * 7919 + which * 104729) % T;
+  for (const auto& part : parts) {
+    all &= agrees(trial, input, attended, {part}, which, 0, T) ||
+           agrees(trial, input, attended, {part}, which, row, std::min(row + 2, T));
+  }
+  return all;
 }
 
 void check_differences(const Trial& drawn) {
   const bool has_wide = drawn.device().is_cpu() && drawn.has(plugin::kFloat64);
-  if (!has_wide && !drawn.has(plugin::kFloat32)) return;
   const auto trial = drawn.with_dtype(has_wide ? "float64" : "float32");
-  if (trial.check().length > 40) return;  // three readings of all weights for each direction
-  const auto input = trial.input(), random = trial.input(2);
+  if (const auto why = trial.refusal(); !why.empty()) throw Skipped(why);
+  const auto input = trial.input();
   const auto attended = trial.attend(input, trial.call());
-  const std::pair<Probe, at::Tensor> probes[]{
-      {{"query", &AttentionInput::query, random.query}, attended.dq},
-      {{"key", &AttentionInput::key, random.value}, attended.dk},
-      {{"value", &AttentionInput::value, random.value}, attended.dv}};
-  for (const auto& [probe, gradient] : probes) check_slope(trial, input, probe, gradient);
+  Parts parts;
+  for (const auto& part : kParts) {
+    if ((input.*part.input).defined()) parts.push_back(part);
+  }
+  int looked = 0;
+  for (const std::uint64_t which : {1, 2})
+    looked += look_along(trial, input, attended, parts, which);
+  if (looked == 0) throw Skipped("the keys that are seen change along every direction tried");
+}
+
+double usual_row(const at::Tensor& x) {
+  return x.defined() ? std::sqrt(x.to(at::kDouble).square().sum(-1).mean().item<double>()) : 0;
+}
+
+// How far rows of `actual` are from those of `exact`, in shares of their norm or of `usual`.
+double apart(const at::Tensor& actual, const at::Tensor& exact, double usual) {
+  const auto wide = exact.to(at::kDouble);
+  const auto off = (actual.to(at::kDouble) - wide).norm(2, -1);
+  return largest(off) == 0 ? 0 : largest(off / wide.norm(2, -1).clamp_min(usual));
+}
+
+/// What a narrower dtype computes, against the widest one on the same numbers.
+void check_dtypes(const Trial& trial) {
+  const bool has_wide = trial.device().is_cpu() && trial.has(plugin::kFloat64);
+  const auto wide = trial.with_dtype(has_wide ? "float64" : "float32");
+  if (wide.dtype() == trial.dtype() || !wide.refusal().empty()) return;
+  const auto input = trial.input();
+  const auto actual = trial.attend(input, trial.call());
+  const auto exact =
+      wide.attend(changed(input, [&](const at::Tensor& x) { return x.to(wide.dtype()); }),
+                  trial.call(), trial.grad_out().to(wide.dtype()));
+  const double unit = std::max(ulp(1, trial.dtype()), 6e-6);
+  // A key more or less in a row: another function, and no rounding.
+  if (apart(actual.out, exact.out, usual_row(exact.out)) > 4 * unit) {
+    throw Skipped("in " + trial.check().dtype + " rows see other keys than in " +
+                  wide.check().dtype);
+  }
+  double usual = 0;  // of all gradients: one that is next to 0 is a difference of such numbers
+  for (const auto& part : kParts) usual = std::max(usual, usual_row(exact.*part.gradient));
+  for (const auto& part : kParts) {
+    const auto &narrow = actual.*part.gradient, &right = exact.*part.gradient;
+    if (!narrow.defined() || !right.defined()) continue;
+    const double off = apart(narrow, right, std::max(usual / 8, usual_row(right)));
+    if (off <= 16 * unit) continue;
+    throw Violation("a row of the gradient of the " + std::string(part.name) + " in " +
+                    trial.check().dtype + " is off by " + std::to_string(off) +
+                    " of itself from that in " + wide.check().dtype);
+  }
 }
 
 }  // namespace
@@ -91,12 +189,19 @@ const Property kGradients{
     .name = "gradients",
     .promise = "gradients are those of the float64 softmax over the keys seen",
     .check = check,
-    .not_applicable = only_exact};
+    .not_applicable = [](const plugin::PluginNote& note) -> std::string {
+      if (note.traits & plugin::kOwnScores) return "the plugin's scores are its own";
+      return note.traits & plugin::kExactSoftmax ? "" : "the plugin does not declare kExactSoftmax";
+    }};
 
 const Property kFiniteDifferences{
     .name = "finite_differences",
-    .promise = "gradients agree with finite differences where both sides see the same keys",
-    .check = check_differences,
+    .promise = "gradients agree with finite differences, and every dtype's with the widest one's",
+    .check =
+        [](const Trial& trial) {
+          check_differences(trial);
+          check_dtypes(trial);
+        },
     .not_applicable = [](const plugin::PluginNote& note) -> std::string {
       if ((note.traits & (plugin::kFloat64 | plugin::kFloat32)) != 0) return {};
       return "the plugin has neither float64 nor float32; differences would be rounding";

@@ -8,7 +8,7 @@
 
 #include "framework/conformance/guard_allocator.h"
 #include "framework/conformance/judge.h"
-#include "framework/conformance/properties/all.h"
+#include "framework/conformance/property.h"
 #include "framework/core/text.h"
 
 namespace attnlab::conformance {
@@ -78,8 +78,9 @@ void reset_most(at::Device device) {
 // Bytes of tensors that forward and backward need beside inputs and their copies.
 double bytes_for(const Trial& drawn, std::int64_t length) {
   auto check = drawn.check();
+  check.batch = check.heads = 1;
   check.length = length;
-  const Trial trial(drawn.plugin(), check, drawn.device());
+  const Trial trial(drawn.subject(), check);
   const auto input = trial.input();
   const auto grad = trial.grad_out();
   const auto before = in_use(drawn.device()).now;
@@ -121,11 +122,6 @@ const Property kBounds{.name = "bounds",
 const Property kMemory{.name = "memory",
                        .promise = "memory grows with T, or with T x T where declared",
                        .check = check_growth,
-                       .cases = [](const plugin::PluginNote&) {
-                         plugin::CheckCase check;
-                         check.length = kLengths.back();
-                         check.head_dim = 16;
-                         return std::vector{check};
-                       }};
+                       .lengths = {kLengths[0]}};
 
 }  // namespace attnlab::conformance

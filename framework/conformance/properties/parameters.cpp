@@ -3,8 +3,7 @@
 
 #include "framework/config/bind.h"
 #include "framework/config/scalar.h"
-#include "framework/conformance/cases.h"
-#include "framework/conformance/properties/all.h"
+#include "framework/conformance/property.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -40,7 +39,7 @@ std::vector<Node> bad_values(const config::Parameter& parameter) {
 std::string answer(const Trial& trial, const std::string& name, const Node& value) {
   auto section = trial.section();
   section.set(name, value);
-  const auto& plugin = trial.plugin().descriptor();
+  const auto& plugin = trial.subject().plugin.descriptor();
   std::string answers[2];
   const auto ask = [&](std::string& said, auto&& call) {
     try {
@@ -72,7 +71,7 @@ void try_limit(const Trial& trial, const config::Parameter& parameter, double va
   section.set(parameter.name,
               config::typed_scalar(std::to_string(static_cast<std::int64_t>(value))));
   try {
-    const auto& plugin = trial.plugin().descriptor();
+    const auto& plugin = trial.subject().plugin.descriptor();
     if (plugin.refuses(trial.shape(), section).empty()) (void)plugin.create(trial.shape(), section);
   } catch (const Error&) {
   }
@@ -86,13 +85,13 @@ void check(const Trial& trial) {
     try_limit(trial, parameter, parameter.range.high, parameter.range.high_open);
   }
   expect_refused(trial, "no_such_parameter", Node(config::typed_scalar("1")));
-  std::string words;
-  words.append(trial.note().dense_when.view()).append(" ").append(trial.note().exact_when.view());
-  try {
-    (void)trial.with(words).refusal();
-  } catch (const Error& error) {
-    throw Violation("dense_when or exact_when, '" + words + "', cannot be applied:\n  " +
-                    error.what());
+  for (const auto words : {trial.note().dense_when.view(), trial.note().exact_when.view()}) {
+    try {
+      (void)trial.with(words).refusal();
+    } catch (const Error& error) {
+      throw Violation("dense_when or exact_when, '" + std::string(words) +
+                      "', cannot be applied:\n  " + error.what());
+    }
   }
 }
 
@@ -101,12 +100,6 @@ void check(const Trial& trial) {
 const Property kParameters{.name = "parameters",
                            .promise = "values outside of the declared ranges are refused by name",
                            .check = check,
-                           .cases = [](const plugin::PluginNote&) {
-                             plugin::CheckCase check;
-                             check.heads = 2;
-                             check.length = 8;
-                             check.head_dim = 16;
-                             return std::vector{check};
-                           }};
+                           .lengths = {8}};
 
 }  // namespace attnlab::conformance

@@ -1,4 +1,8 @@
-// call_order.cpp: draws from a generator with state, so the order of calls decides.
+// call_order.cpp: draws from a generator of its own with state, so the order of calls decides.
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <random>
+
 #include "tests/conformance/broken/base.h"
 
 namespace attnlab {
@@ -7,7 +11,10 @@ namespace {
 struct Draws final : broken::Base {
   using Base::Base;
   at::Tensor seen(const AttentionInput& input, const AttentionContext& context) override {
-    return Base::seen(input, context).logical_and(at::rand({input.query.size(2)}).gt(0.5));
+    static std::mt19937 generator;
+    const auto stream = at::make_generator<at::CPUGeneratorImpl>(generator());
+    return Base::seen(input, context)
+        .logical_and(at::rand({input.query.size(2)}, stream, at::TensorOptions{}).gt(0.5));
   }
 };
 

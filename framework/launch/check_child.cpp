@@ -1,4 +1,4 @@
-#include "framework/cli/plugin/check_child.h"
+#include "framework/launch/check_child.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,15 +11,14 @@
 #include <fstream>
 #include <optional>
 
-#include "framework/cli/plugin/check_printer.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/launch/child_process.h"
-#include "framework/launch/stop_signals.h"
 #include "framework/launch/conclude.h"
+#include "framework/launch/stop_signals.h"
 
-namespace attnlab::cli {
+namespace attnlab::launch {
 namespace {
 
 namespace fs = std::filesystem;
@@ -56,14 +55,14 @@ std::int64_t resident_bytes(pid_t pid) {
 /// One child, from start to end.
 class Child {
  public:
-  Child(const launch::CheckRequest& request, const CheckLimits& limits, CheckPrinter& printer,
-        const launch::StopSignals& signals)
+  Child(const CheckRequest& request, const CheckLimits& limits, CheckListener& listener,
+        const StopSignals& signals)
       : limits_(limits),
-        printer_(printer),
+        listener_(listener),
         signals_(signals),
         libraries_(std::int64_t{request.device == "cuda" ? 8192 : 512} << 20) {
     const auto path = scratch_.file("request.json");
-    std::ofstream(path) << launch::to_json(request);
+    std::ofstream(path) << to_json(request);
     process_.emplace(std::vector{paths::worker().string(), std::string("check"), path.string()},
                      scratch_.file("log"));
   }
@@ -78,7 +77,7 @@ class Child {
       pollfd ready[]{{process_->report_fd(), POLLIN, 0}, {signals_.wake_fd(), POLLIN, 0}};
       ::poll(ready, 2, 50);
       const auto ended = process_->poll();  // before the lines, so that none comes after them
-      for (const auto& line : process_->read_lines()) take(launch::from_json<launch::CheckReport>(line, "report of a check"));
+      for (const auto& line : process_->read_lines()) take(line);
       if (signals_.count() > 0) throw Error("stopped", kExitInterrupted);
       if (ended) return death_of(*ended);
       if (auto death = past_a_limit()) {
@@ -90,21 +89,22 @@ class Child {
 
   std::vector<std::string> planned{};  // properties, in order
   std::vector<std::string> finished{};
-  launch::CheckReport last{};  // the case that runs
+  CheckReport last{};  // the case that runs
 
  private:
-  void take(launch::CheckReport report) {
+  void take(const std::string& line) {
+    CheckReport report;
+    try {
+      report = from_json<CheckReport>(line, "report of a check");
+    } catch (const Error&) {
+      return;  // a plugin's stray write
+    }
     since_ = Clock::now();
+    listener_.report(report);
     if (report.kind == "plan") planned = report.properties;
     if (report.kind == "refused") throw Error(report.text);
-    if (report.kind == "result") {
-      finished.push_back(report.property);
-      printer_.result(report);
-    }
-    if (report.kind == "case") {
-      printer_.progress(report);
-      last = std::move(report);
-    }
+    if (report.kind == "result") finished.push_back(report.property);
+    if (report.kind == "case") last = std::move(report);
   }
 
   std::optional<Death> past_a_limit() const {
@@ -121,27 +121,26 @@ class Child {
     return std::nullopt;
   }
 
-  std::optional<Death> death_of(const launch::Outcome& end) const {
+  std::optional<Death> death_of(const Outcome& end) const {
     if (end.signal == 0 && !planned.empty() && finished.size() == planned.size()) {
       return std::nullopt;
     }
-    const std::string log = launch::log_end(scratch_.file("log"));
+    const std::string log = log_end(scratch_.file("log"));
     const std::string words = log.empty() ? "" : "; its last words:\n" + log;
     if (end.signal == SIGKILL) {
       return Death{kCheckOutOfMemory, "killed by SIGKILL, probably for memory" + words};
     }
-    if (end.signal != 0)
-      return Death{kCheckCrashed, "crashed: " + launch::signal_text(end.signal) + words};
+    if (end.signal != 0) return Death{kCheckCrashed, "crashed: " + signal_text(end.signal) + words};
     return Death{kCheckCrashed,
                  "ended the process with exit code " + std::to_string(end.exit_code) + words};
   }
 
   CheckLimits limits_;
-  CheckPrinter& printer_;
-  const launch::StopSignals& signals_;
+  CheckListener& listener_;
+  const StopSignals& signals_;
   std::int64_t libraries_;  // bytes that LibTorch takes by itself, CUDA's libraries included
   Scratch scratch_;
-  std::optional<launch::ChildProcess> process_;
+  std::optional<ChildProcess> process_;
   Clock::time_point since_ = Clock::now();
 };
 
@@ -159,13 +158,12 @@ std::vector<std::string> rest_of(const Child& child) {
 
 }  // namespace
 
-int check_in_child(const std::string& plugin, const launch::CheckRequest& request,
-                   const CheckLimits& limits) {
-  const launch::StopSignals signals;
-  CheckPrinter printer(plugin, request, limits);
+int check_in_child(const CheckRequest& request, const CheckLimits& limits,
+                   CheckListener& listener) {
+  const StopSignals signals;
   int exit = kExitOk;
   for (auto left = request;;) {
-    Child child(left, limits, printer, signals);
+    Child child(left, limits, listener, signals);
     const auto death = child.run();
     if (!death) break;
     if (child.last.property.empty()) {
@@ -173,13 +171,14 @@ int check_in_child(const std::string& plugin, const launch::CheckRequest& reques
     }
     exit = std::max<int>(exit, death->exit);
     auto report = child.last;
+    report.kind = "result";
     report.status = "failed";
     report.text = death->how;
-    printer.result(report);
+    listener.report(report);
     left.properties = rest_of(child);
     if (left.properties.empty()) break;
   }
-  return std::max(exit, printer.summary());
+  return exit;
 }
 
-}  // namespace attnlab::cli
+}  // namespace attnlab::launch

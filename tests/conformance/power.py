@@ -1,0 +1,114 @@
+"""power.py: how many planted defects does a default run of `attnlab plugin check` find?
+
+Each defect is planted in ten places that are drawn at random: from a length on (1 to 2048, log-uniform), and with
+probability 1/2 each in one head, in one sequence of the batch, in one row. Each place is looked at under another seed
+of the check. The property that should find it is asked first, with the cases that a default run gives it; where it
+finds nothing, all others are.
+
+    power.py [--seed N] [--places N] [--only DEFECT] [--sample]      ATTNLAB_BUILD: the build folder
+"""
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+
+BUILD = os.environ["ATTNLAB_BUILD"]
+
+# defect -> (plugin, property, what of the place it has)
+DEFECTS = {
+    "future_key": ("exact", "causality", "head batch row"),
+    "last_key": ("sparse", "causality", "head batch row"),
+    "wrong_scale": ("exact", "softmax", "head batch row"),
+    "query_gradient": ("exact", "gradients", "head batch row"),
+    "key_gradient": ("sparse", "gradients", "head batch row"),
+    "value_gradient": ("gated", "finite_differences", "head batch row"),
+    "value_gradient_2": ("narrow", "finite_differences", "head batch"),
+    "hidden_gradient": ("gated", "finite_differences", "head batch row"),
+    "hidden_gradient_2": ("gated", "finite_differences", "head batch row"),
+    "gradient_leak": ("gated", "finite_differences", "head batch row"),
+    "hidden_future": ("gated", "future_pattern", "head batch row"),
+    "pattern_of_last_row": ("exact", "future_pattern", "head batch row"),
+    "pattern_of_next_row": ("exact", "future_pattern", "head batch row"),
+    "pools_own_block": ("sparse", "future_pattern", "head batch row"),
+    "pattern_of_first_batch": ("sparse", "batch", "head batch row"),
+    "draws_by_batch": ("random", "batch", "head batch row"),
+    "ignores_seed": ("random", "seed", ""),
+    "secret_draw": ("exact", "seed", "head batch row"),
+    "dense_when": ("sparse", "dense", "head batch row"),
+    "unwritten": ("exact", "unwritten", "head batch row"),
+    "not_finite": ("exact", "output", "head batch row"),
+    "not_finite_in_evaluation": ("exact", "evaluation", "head batch row"),
+    "bad_statistic": ("exact", "evaluation", ""),
+    "global_generator": ("exact", "generator", "head batch row"),
+    "every_second_call": ("exact", "determinism", "head batch row"),
+    "modifies_key": ("exact", "inputs", "head batch row"),
+    "out_of_bounds": ("exact", "bounds", ""),
+    "ignores_strides": ("exact", "layout", "head batch row"),
+}
+
+
+def place(defect, number, seed):
+    draw = random.Random(f"{seed} {defect} {number}")
+    words = [f"defect={defect}", f"length={int(2048 ** draw.random())}"]
+    for name, value in (("head", str(draw.randrange(2))), ("batch", str(draw.randrange(2))), ("row", f"{draw.random():.3f}")):
+        if draw.random() < 0.5 and name in DEFECTS[defect][2].split():
+            words.append(f"{name}={value}")
+    return " ".join(words)
+
+
+def failed(plugin, words, *more):
+    """Names of the properties that fail."""
+    library = os.path.join(BUILD, "lib", "attnlab", "planted_plugins", f"attention_planted_{plugin}.so")
+    command = [os.path.join(BUILD, "bin", "attnlab"), "plugin", "check", library, "--shrink=0", "--time-limit", "600", *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "ATTNLAB_PLANT": words})
+    if done.returncode not in (0, 3, 4):
+        raise SystemExit(f"exit code {done.returncode}: ATTNLAB_PLANT='{words}' {' '.join(command)}\n{done.stdout}{done.stderr}")
+    return re.findall(r"(?m)^  (\w+) +FAILED", done.stdout)
+
+
+def found(defect, number, seed):
+    plugin, named, _ = DEFECTS[defect]
+    words = place(defect, number, seed)
+    by = failed(plugin, words, "--seed", str(number), "--property", named) or failed(plugin, words, "--seed", str(number))
+    if not by:
+        print(f"    not found: ATTNLAB_PLANT='{words}' --seed {number}", flush=True)
+    return bool(by)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--places", type=int, default=10)
+    parser.add_argument("--only", choices=DEFECTS)
+    parser.add_argument("--sample", action="store_true", help="a few defects in places that only long cases reach")
+    options = parser.parse_args()
+    if options.sample:
+        return sample()
+    for defect in [options.only] if options.only else DEFECTS:
+        start = time.monotonic()
+        count = sum(found(defect, number, options.seed) for number in range(options.places))
+        plugin, named, _ = DEFECTS[defect]
+        print(f"{defect:26} {plugin:8} {named:20} {count} of {options.places}   {time.monotonic() - start:.0f} s", flush=True)
+    return 0
+
+
+def sample():
+    """Right plugins pass; three that are wrong only where T is long, in one row of one head, do not."""
+    wrong = False
+    for plugin, words, named, expected in (
+            ("sparse", "", "causality", []),
+            ("sparse", "defect=pattern_of_first_batch length=1500 head=1 batch=1 row=0.9", "batch", ["batch"]),
+            ("gated", "defect=value_gradient length=1500 head=1 row=0.3", "finite_differences", ["finite_differences"]),
+            ("narrow", "defect=value_gradient_2", "finite_differences", ["finite_differences"])):
+        more = ["--max-length", "300"] if plugin == "narrow" else []
+        by = failed(plugin, words, "--cases", "0", "--property", named, *more)
+        print(f"{plugin} '{words}': {by}, expected {expected}", flush=True)
+        wrong |= by != expected
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
