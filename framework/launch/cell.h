@@ -36,7 +36,8 @@ struct LaunchOptions {
   double look_elsewhere = 1;  // seconds between looks at a cell that another process runs
   /// Whether other runs than these processes compute on this machine.
   std::function<bool(const std::vector<pid_t>&)> others = other_workers_running;
-  double grace = 30;  // seconds between asking a worker to stop and killing it
+  double grace = 30;     // seconds between asking a worker to stop and killing it
+  double patience = 60;  // seconds for which a database that is locked or full is tried again
 };
 
 /// What came of one cell.

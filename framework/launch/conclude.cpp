@@ -43,6 +43,17 @@ std::string killed_text(const Evidence& evidence) {
                      unsure ? "; perhaps for memory, which the kernel does not count here" : "");
 }
 
+// What the dynamic loader says about a program or library that it cannot load.
+std::string loader_failure(const std::string& log_end) {
+  for (const auto& line : split(log_end, '\n')) {
+    for (const char* sign : {"error while loading shared libraries", "symbol lookup error",
+                             "relocation error", "version `", "ELF load command"}) {
+      if (line.find(sign) != std::string::npos) return line;
+    }
+  }
+  return {};
+}
+
 std::string ended_text(const Evidence& evidence) {
   if (evidence.end.signal == SIGKILL) return killed_text(evidence);
   if (const auto line = allocation_failure(evidence.log_end); !line.empty()) {
@@ -51,10 +62,12 @@ std::string ended_text(const Evidence& evidence) {
   if (evidence.end.signal != 0) {
     return with_log("ended by " + signal_text(evidence.end.signal), evidence.log_end);
   }
+  if (const auto line = loader_failure(evidence.log_end); !line.empty()) {
+    return "the worker could not be loaded: " + line;
+  }
   return with_log(
-      fmt::format(
-          "the worker exited with code {} before its run had ended; did a plugin call exit()?",
-          evidence.end.exit_code),
+      fmt::format("the worker exited with code {} before its run had {}", evidence.end.exit_code,
+                  evidence.began ? "ended; did a plugin call exit()?" : "begun"),
       evidence.log_end);
 }
 

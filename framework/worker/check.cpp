@@ -5,6 +5,7 @@
 #include "framework/conformance/suite.h"
 #include "framework/core/error.h"
 #include "framework/worker/job.h"
+#include "framework/worker/parent_watch.h"
 
 namespace attnlab::worker {
 namespace {
@@ -41,7 +42,7 @@ class Listener final : public conformance::Listener {
 }  // namespace
 
 int check(const launch::CheckRequest& request) {
-  const Reporter reporter(launch::kReportFd);
+  const Reporter reporter(report_fd());
   const auto refused = [&](const std::string& why) {
     reporter.send(launch::CheckReport{.kind = "refused", .text = why});
     return kExitError;

@@ -41,7 +41,7 @@ int work(const std::string& job, const std::string& path) {
   // With it MKL may use fewer threads than asked for, and float sums change with their number.
   setenv("MKL_DYNAMIC", "FALSE", 0);
   worker::install_stop_signals();
-  const worker::ParentWatch watch(launch::kReportFd);
+  const worker::ParentWatch watch(worker::report_fd());
   const auto text = read_file(path);
   if (job == "check") return worker::check(launch::from_json<launch::CheckRequest>(text, path));
   keep_freed_memory();

@@ -61,6 +61,22 @@ TEST(Conclude, an_early_exit_is_a_failure_even_with_code_0) {
             "the worker exited with code 0 before its run had ended; did a plugin call exit()?");
 }
 
+TEST(Conclude, a_worker_that_never_began_was_not_ended_by_a_plugin) {
+  EXPECT_EQ(conclude({.end = {.exit_code = 1}, .began = false, .log_end = "words"}).reason,
+            "the worker exited with code 1 before its run had begun. The log ends:\nwords");
+}
+
+TEST(Conclude, what_the_loader_could_not_load_is_the_reason) {
+  for (const std::string line :
+       {"w: error while loading shared libraries: libx.so: cannot open shared object file",
+        "w: symbol lookup error: p.so: undefined symbol: f", "w: relocation error: p.so: symbol g",
+        "w: /lib/libstdc++.so.6: version `GLIBCXX_3.4.99' not found",
+        "w: error while loading shared libraries: libx.so: ELF load command past end of file"}) {
+    EXPECT_EQ(conclude({.end = {.exit_code = 127}, .began = false, .log_end = "x\n" + line}).reason,
+              "the worker could not be loaded: " + line);
+  }
+}
+
 TEST(Conclude, a_hung_worker_is_a_failure_that_says_for_how_long) {
   const Ending it =
       conclude({.end = {.signal = SIGKILL}, .asked_to_stop = false, .silent_seconds = 90});

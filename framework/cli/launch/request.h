@@ -20,6 +20,7 @@ struct LaunchRequest {
   int jobs = 1;
   int retries = 0;
   double silence_limit = 0;  // seconds
+  double patience = 60;      // seconds
   bool fail_fast = false;
   bool reuse_config = false;  // a run of the same config counts, whatever code it ran
   bool show_config = false, show_origin = false, show_plan = false;

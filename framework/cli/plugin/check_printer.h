@@ -5,7 +5,7 @@
 #include <string>
 
 #include "framework/cli/plugin/check_child.h"
-#include "framework/cli/data/status_line.h"
+#include "framework/core/status_lines.h"
 
 namespace attnlab::cli {
 
@@ -28,7 +28,7 @@ class CheckPrinter {
   std::string plugin_;
   launch::CheckRequest request_;
   CheckLimits limits_;
-  StatusLine status_;
+  StatusLines status_;
   std::size_t passed_ = 0, failed_ = 0, noted_ = 0, silent_ = 0;
 };
 
