@@ -51,6 +51,8 @@ struct CellResult {
 };
 /// The status, or "done before", "not started".
 [[nodiscard]] std::string_view to_text(const CellResult& result);
+/// "failed       run 3: dense seed=1: why", and where the log is.
+[[nodiscard]] std::string line_of(const CellResult& result, const std::string& label);
 
 struct LaunchResult {
   std::vector<CellResult> cells;  // one per cell, in the same order

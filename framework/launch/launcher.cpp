@@ -47,12 +47,9 @@ auto Launcher::stored(Work&& work) {
     try {
       return work();
     } catch (const Error& error) {
-      const double limit = signals_.count() == 0 ? options_.patience
-                                                 : std::min(options_.patience, options_.grace);
+      const double limit = signals_.count() == 0 ? options_.patience : options_.grace;
       if (!store::may_pass(error) || clock_seconds() - start > limit || signals_.count() > 1) throw;
-      if (!std::exchange(told, true)) {
-        progress_.note("waiting      " + std::string(error.what()));
-      }
+      if (!std::exchange(told, true)) progress_.note(fmt::format("waiting      {}", error.what()));
     }
     pollfd news{signals_.wake_fd(), POLLIN, 0};
     ::poll(&news, 1, kTryAgain);
@@ -110,9 +107,11 @@ void Launcher::loop() {
     const double now = clock_seconds();
     // While this process is stopped (SIGSTOP), asleep or held up by the store, it hears nobody.
     listened_ = std::min(now - std::exchange(last_look_, now), kListens);
-    std::vector<Number> numbers;  // settling a cell changes the map
-    for (const auto& [cell, attempt] : running_) numbers.push_back(cell);
-    for (const Number cell : numbers) watch(cell, *running_.at(cell));
+    for (auto it = running_.begin(); it != running_.end();) {
+      const auto [cell, attempt] = std::pair(it->first, it->second.get());
+      ++it;  // settling a cell takes it out of the map
+      watch(cell, *attempt);
+    }
     mark_shared();
     if (now >= next_checkpoint_) {
       next_checkpoint_ = now + kCheckpointEvery;
@@ -172,10 +171,14 @@ void Launcher::claim(Number number) {
       start(number, claim);
       break;
     case ClaimResult::running_elsewhere:
-      elsewhere_.push_back({number, claim.run_id, clock_seconds() + options_.look_elsewhere});
-      ++board_.elsewhere;
+      look_later(number, claim.run_id);
       break;
   }
+}
+
+void Launcher::look_later(Number cell, std::int64_t run_id) {
+  elsewhere_.push_back({cell, run_id, clock_seconds() + options_.look_elsewhere});
+  ++board_.elsewhere;
 }
 
 void Launcher::start(Number number, const store::Claim& claim) {
@@ -225,22 +228,17 @@ void Launcher::settle(Number cell, const Ending& ending) {
                   .reason = ending.reason,
                   .log = attempt->log(),
                   .seconds = clock_seconds() - attempt->started()};
-  const bool by_us =
-      stored([&] { return store_.finish(attempt->run_id(), ending.status, ending.reason); });
-  const Status status =
-      by_us ? ending.status : stored([&] { return store_.status(attempt->run_id()); });
-  if (!by_us) outcome.reason = attempt->last_words();
-  outcome.status = status;
-  if (!attempt->shared) {
-    stored([&] { store_.add_facts(attempt->run_id(), {{"shared", "0"}}); });
-  }
+  stored([&] {
+    if (store_.finish(outcome.run_id, ending.status, ending.reason)) return;
+    outcome.reason = attempt->last_words();
+  });
+  const Status status = outcome.status = stored([&] { return store_.status(outcome.run_id); });
+  if (!attempt->shared) stored([&] { store_.add_facts(outcome.run_id, {{"shared", "0"}}); });
   if (status == Status::done) board_.seconds_of_ended += outcome.seconds;
   if (status == Status::interrupted && !stopping_ && attempt->last_status().empty()) {
     // Another grid saw that the worker was dead before we did, and has the cell now.
     board_.running.erase(cell);
-    elsewhere_.push_back({cell, attempt->run_id(), clock_seconds() + options_.look_elsewhere});
-    ++board_.elsewhere;
-    return;
+    return look_later(cell, attempt->run_id());
   }
   if (status == Status::failed && !stopping_ && attempts_[cell] <= options_.retries) {
     progress_.note(fmt::format("again        run {}: {}: {}", outcome.run_id, cells_[cell].label,
@@ -255,17 +253,7 @@ void Launcher::settle(Number cell, const Ending& ending) {
 void Launcher::end(Number cell, CellResult outcome) {
   board_.running.erase(cell);
   ++(outcome.before ? board_.finished_before : board_.count(outcome.status));
-  std::string line =
-      fmt::format("{:<12} run {}: {}", to_text(outcome), outcome.run_id, cells_[cell].label);
-  if (outcome.status == Status::done && !outcome.before) {
-    line += " | " + human_duration(outcome.seconds);
-  } else if (outcome.status != Status::done && !outcome.reason.empty()) {
-    line += ": " + outcome.reason;
-  }
-  if (outcome.status == Status::failed && !outcome.log.empty()) {
-    line += "\n             log: " + outcome.log.string();
-  }
-  progress_.note(line);
+  progress_.note(line_of(outcome, cells_[cell].label));
   if (outcome.status == Status::failed && options_.fail_fast) stopping_ = true;
   result_.cells[cell] = std::move(outcome);
 }

@@ -42,6 +42,7 @@ class Launcher {
   void settle(Number cell, const Ending& ending);
   void end(Number cell, CellResult outcome);
   void watch(Number cell, Attempt& attempt);
+  void look_later(Number cell, std::int64_t run_id);
   void mark_shared();
   void require_in_place() const;
   template <class Work>

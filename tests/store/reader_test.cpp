@@ -96,13 +96,13 @@ TEST_F(Reading, a_statement_without_bounds_meets_one) {
   for (const auto* sql :
        {"SELECT zeroblob(1000000000)", "SELECT length(zeroblob(1000000000))",
         "SELECT randomblob(100000000)", "SELECT hex(zeroblob(60000000))",
-        "WITH RECURSIVE c (x) AS (SELECT 'a' UNION ALL SELECT x || x FROM c) SELECT max(x) FROM c",
-        "WITH RECURSIVE c (x, z) AS (SELECT 1, zeroblob(50000000) UNION SELECT x + 1, "
-        "zeroblob(50000000) FROM c LIMIT 100) SELECT count(*) FROM c"}) {
+        "WITH RECURSIVE c (x) AS (SELECT 'a' UNION ALL SELECT x || x FROM c) SELECT max(x) FROM c"}) {
     const auto told = message_of([&] { (void)reader.query(sql); });
-    EXPECT_THAT(told, testing::ContainsRegex("too big|more memory than")) << sql;
+    EXPECT_THAT(told, testing::ContainsRegex("too big")) << sql;
   }
   EXPECT_EQ(reader.query("SELECT 1").rows.size(), 1U);
+  EXPECT_EQ(Connection(path_, Connection::Access::read_only).integer("PRAGMA hard_heap_limit", 0),
+            1 << 30);
 }
 
 TEST_F(Reading, an_endless_view_in_the_file_meets_the_deadline) {
