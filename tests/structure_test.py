@@ -16,7 +16,7 @@ LAYERS = {
     "config": {"core"},
     "plugin": {"core", "config"},
     "plan": {"core", "config"},
-    "store": {"core"},
+    "store": {"core", "text"},
     "text": {"core"},
     "report": {"core", "config", "store"},
     "data": {"core", "config"},

@@ -20,11 +20,19 @@ void write_file(const fs::path& path, const std::string& text) {
   if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
 }
 
-}  // namespace
-
-double clock_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+// JSON has no bytes that are no UTF-8: such a path would reach the worker as another one.
+std::string told(const RunSpec& spec) {
+  auto text = to_json(spec, 2) + "\n";
+  const auto back = from_json<RunSpec>(text, "the spec of a run");
+  for (const auto path : {&RunSpec::database, &RunSpec::folder, &RunSpec::plugin_path,
+                          &RunSpec::peer_plugin_path, &RunSpec::data_dir}) {
+    if (back.*path == spec.*path) continue;
+    throw Error("the path '" + spec.*path + "' is no valid UTF-8, in which a run is told its paths");
+  }
+  return text;
 }
+
+}  // namespace
 
 store::Owner owner_of(pid_t pid) {
   store::Owner owner = store::Owner::of_this_process();
@@ -53,9 +61,11 @@ Attempt::Attempt(const Cell& cell, const store::Claim& claim, const LaunchOption
   spec.run_id = claim.run_id;
   spec.fingerprint = cell.record.fingerprint;
   if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
+  spec.folder = folder_.string();
+  spec.patience = options.patience;
   const fs::path spec_file = folder_ / "spec.json";
-  write_file(spec_file, to_json(spec, 2) + "\n");
-  started_ = last_report_ = clock_seconds();
+  write_file(spec_file, told(spec));
+  started_ = clock_seconds();
   child_ = std::make_unique<ChildProcess>(
       std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log());
 }
@@ -68,7 +78,8 @@ std::vector<Report> Attempt::reports() {
     } catch (const Error&) {
       continue;  // a plugin's stray write; the log has what people should see
     }
-    last_report_ = clock_seconds();
+    silence_ = 0;
+    began_ = true;
     if (reports.back().kind != "end") continue;
     last_words_ = reports.back().text;
     last_status_ = reports.back().status;
@@ -91,11 +102,15 @@ void Attempt::kill() {
   child_->signal(SIGKILL);
 }
 
-void Attempt::check_silence(double limit) {
-  const double silence = clock_seconds() - last_report_;
-  if (limit <= 0 || silence < limit || silent_ > 0 || stop_asked_ > 0) return;
-  silent_ = silence;
-  child_->signal(SIGKILL);
+void Attempt::check_silence(double listened, double limit) {
+  silence_ += listened;
+  if (limit <= 0 || silence_ < limit || hung_ || stop_asked_ > 0) return;
+  hung_ = !process_state(child_->pid()).stopped();
+  if (hung_) {
+    child_->signal(SIGKILL);
+  } else {
+    silence_ = 0;
+  }
 }
 
 std::optional<Ending> Attempt::ended() {
@@ -103,8 +118,9 @@ std::optional<Ending> Attempt::ended() {
   if (!end) return std::nullopt;
   static_cast<void>(reports());  // the last ones may have come after the last look
   return conclude({.end = *end,
+                  .began = began_,
                   .asked_to_stop = stop_asked_ > 0,
-                  .silent_seconds = silent_,
+                  .silent_seconds = hung_ ? silence_ : 0,
                   .memory_ran_out = memory_.killed(),
                   .memory_limit = memory_.limit_bytes(),
                   .last_words = last_words_,

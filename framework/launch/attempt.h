@@ -7,15 +7,13 @@
 #include <optional>
 #include <string>
 
+#include "framework/core/status_lines.h"
 #include "framework/launch/cell.h"
 #include "framework/launch/child_process.h"
 #include "framework/launch/memory_watch.h"
 #include "framework/launch/conclude.h"
 
 namespace attnlab::launch {
-
-/// Seconds on the steady clock.
-[[nodiscard]] double clock_seconds();
 
 /// The store's owner for a child of ours.
 [[nodiscard]] store::Owner owner_of(pid_t pid);
@@ -43,8 +41,9 @@ class Attempt {
   /// Asks the worker to finish its step; kills it when `grace` seconds have passed since.
   void stop(double grace);
   void kill();
-  /// Kills a worker that has not reported for `limit` seconds; 0: never.
-  void check_silence(double limit);
+  /// After `listened` more seconds: kills a worker that has not reported for `limit` of them; 0:
+  /// never. One that is stopped (SIGSTOP, a debugger) is not silent.
+  void check_silence(double listened, double limit);
 
   /// Set once the worker has ended: what is to be said if its row still stands as running.
   [[nodiscard]] std::optional<Ending> ended();
@@ -60,9 +59,10 @@ class Attempt {
   MemoryWatch memory_;
   std::unique_ptr<ChildProcess> child_;
   double started_;
-  double last_report_;
+  double silence_ = 0;  // seconds for which we listened and heard nothing
   double stop_asked_ = 0;
-  double silent_ = 0;
+  bool hung_ = false;
+  bool began_ = false;
   std::string last_words_, last_status_;
 };
 

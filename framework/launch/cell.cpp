@@ -1,14 +1,30 @@
 #include "framework/launch/cell.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::launch {
 
 std::string_view to_text(const CellResult& result) {
   if (result.status == Status::planned) return "not started";
   return result.before ? "done before" : attnlab::to_text(result.status);
+}
+
+std::string line_of(const CellResult& result, const std::string& label) {
+  auto line = fmt::format("{:<12} run {}: {}", to_text(result), result.run_id, label);
+  if (result.status == Status::done && !result.before) {
+    line += " | " + human_duration(result.seconds);
+  } else if (result.status != Status::done && !result.reason.empty()) {
+    line += ": " + result.reason;
+  }
+  if (result.status == Status::failed && !result.log.empty()) {
+    line += "\n             log: " + result.log.string();
+  }
+  return line;
 }
 
 int LaunchResult::count(Status status, bool before) const {

@@ -37,7 +37,8 @@ struct LaunchOptions {
   double look_elsewhere = 1;  // seconds between looks at a cell that another process runs
   /// Whether other runs than these processes compute on this machine.
   std::function<bool(const std::vector<pid_t>&)> others = other_workers_running;
-  double grace = 30;  // seconds between asking a worker to stop and killing it
+  double grace = 30;     // seconds between asking a worker to stop and killing it
+  double patience = 60;  // seconds for which a database that is locked or full is tried again
 };
 
 /// What came of one cell.
@@ -51,6 +52,8 @@ struct CellResult {
 };
 /// The status, or "done before", "not started".
 [[nodiscard]] std::string_view to_text(const CellResult& result);
+/// "failed       run 3: dense seed=1: why", and where the log is.
+[[nodiscard]] std::string line_of(const CellResult& result, const std::string& label);
 
 struct LaunchResult {
   std::vector<CellResult> cells;  // one per cell, in the same order

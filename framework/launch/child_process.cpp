@@ -9,18 +9,16 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
 #include "framework/core/error.h"
+#include "framework/core/status_lines.h"
 #include "framework/launch/worker_protocol.h"
 
 namespace attnlab::launch {
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+constexpr std::size_t kLongestLine = 1 << 20;
 
 // A descriptor that no other child inherits.
 class Descriptor {
@@ -133,6 +131,8 @@ double seconds(const timeval& time) {
 ChildProcess::ChildProcess(const std::vector<std::string>& command,
                            const std::filesystem::path& log,
                            const std::vector<std::pair<std::string, std::string>>& environment) {
+  // Where SIGCHLD is ignored, as `trap '' CHLD` leaves it, nobody can be waited for.
+  ::signal(SIGCHLD, SIG_DFL);
   std::vector<std::string> words = command;
   std::vector<std::string> variables = merged(environment);
   const auto arguments = pointers(words);
@@ -145,7 +145,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
   const Descriptor report = lifted(Descriptor(reports.write.release()));
   Descriptor trouble = lifted(Descriptor(failure.write.release()));
 
-  started_ = now();
+  started_ = clock_seconds();
   const Launchpad pad{arguments.data(), surroundings.data(), log_file.get(), nothing.get(),
                       report.get(),     trouble.get(),       ::getpid()};
   pid_ = ::fork();
@@ -192,6 +192,7 @@ std::vector<std::string> ChildProcess::read_lines() {
     start = end + 1;
   }
   partial_.erase(0, start);
+  if (partial_.size() > kLongestLine) partial_.clear();
   return lines;
 }
 
@@ -202,17 +203,18 @@ void ChildProcess::signal(int number) {
 std::optional<Outcome> ChildProcess::poll() {
   if (end_) return end_;
   siginfo_t ended{};
-  if (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-      ended.si_pid != pid_) {
-    return std::nullopt;
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) {
+    if (errno != ECHILD) return std::nullopt;
+    return end_ = Outcome{.exit_code = -1, .wall_seconds = clock_seconds() - started_};
   }
+  if (ended.si_pid != pid_) return std::nullopt;
   ::kill(-pid_, SIGKILL);  // helpers that a plugin may have started; before the pid is free again
   int status = 0;
   rusage usage{};
   ::wait4(pid_, &status, 0, &usage);
   end_ = Outcome{WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                   WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                  seconds(usage.ru_utime) + seconds(usage.ru_stime), now() - started_,
+                  seconds(usage.ru_utime) + seconds(usage.ru_stime), clock_seconds() - started_,
                   usage.ru_maxrss * std::int64_t{1024}};
   return end_;
 }

@@ -13,9 +13,9 @@
 
 namespace attnlab::launch {
 
-/// How a child ended and what it cost.
+/// How a child process ended and what it cost.
 struct Outcome {
-  int exit_code = 0;  // meaningful when signal is 0
+  int exit_code = 0;  // meaningful when signal is 0; -1: somebody else has waited for it
   int signal = 0;
   double cpu_seconds = 0;
   double wall_seconds = 0;
@@ -37,7 +37,8 @@ class ChildProcess {
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// For poll(); -1 once the child has closed its end.
   [[nodiscard]] int report_fd() const { return report_fd_; }
-  /// Complete lines that have arrived since the last call; never waits.
+  /// Complete lines that have arrived since the last call; never waits. What is longer than 1 MiB
+  /// without an end of line is dropped: it is no report of ours.
   [[nodiscard]] std::vector<std::string> read_lines();
   /// To the child's whole group; does nothing after its end.
   void signal(int number);

@@ -13,6 +13,7 @@ namespace attnlab::launch {
 /// What is known after the end of a worker whose run still stands as running.
 struct Evidence {
   Outcome end{};
+  bool began = true;                     // it has reported something
   bool asked_to_stop = false;            // we sent SIGTERM (and SIGKILL later)
   double silent_seconds = 0;             // not 0: we killed it after so long without a report
   std::optional<bool> memory_ran_out{};  // MemoryWatch::killed()

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -13,9 +15,12 @@ namespace {
 
 using store::ClaimResult;
 
-constexpr double kCheckpointEvery = 5;  // seconds
+constexpr double kCheckpointEvery = 2;  // seconds; a database that was taken away is noticed then
+constexpr double kLockWait = 1;
+constexpr double kListens = 0.25;  // seconds of one look at the workers, at most
 constexpr double kLookAroundEvery = 2;
 constexpr int kTick = 50;  // milliseconds
+constexpr int kTryAgain = 250;
 
 }  // namespace
 
@@ -33,22 +38,58 @@ Launcher::Launcher(store::Store& store, std::vector<Cell> cells, LaunchOptions o
   for (Number cell = 0; cell < cells_.size(); ++cell) pending_.push_back(cell);
 }
 
+/// Does what needs the store, again and again while a disk is full or another program has the lock.
+template <class Work>
+auto Launcher::stored(Work&& work) {
+  const double start = clock_seconds();
+  for (bool told = false;;) {
+    require_in_place();
+    try {
+      return work();
+    } catch (const Error& error) {
+      const double limit = signals_.count() == 0 ? options_.patience : options_.grace;
+      if (!store::may_pass(error) || clock_seconds() - start > limit || signals_.count() > 1) throw;
+      if (!std::exchange(told, true)) progress_.note(fmt::format("waiting      {}", error.what()));
+    }
+    pollfd news{signals_.wake_fd(), POLLIN, 0};
+    ::poll(&news, 1, kTryAgain);
+    signals_.drain();
+  }
+}
+
 LaunchResult Launcher::run() {
+  store_.wait_for_locks(kLockWait);
   try {
+    if (const int dead = stored([&] { return store_.reap_dead(); }); dead > 0) {
+      progress_.note(fmt::format("looked after {} whose process had died",
+                                 dead == 1 ? "1 run" : fmt::format("{} runs", dead)));
+    }
     loop();
   } catch (...) {
-    // The store cannot be written. Let the workers save what they can; they share its fate.
+    // The store cannot be written. Let the workers save what they can.
     while (!running_.empty()) {
       stop_all();
       wait_for_news();
       std::erase_if(running_, [](auto& entry) { return entry.second->ended().has_value(); });
     }
     progress_.clear();
+    try {
+      store_.checkpoint();  // so that a file that was renamed holds all of it
+    } catch (const Error&) {
+    }
     throw;
   }
   progress_.clear();
-  store_.checkpoint();
+  stored([&] { store_.checkpoint(); });
   return result_;
+}
+
+void Launcher::require_in_place() const {
+  const auto what = store_.displaced();
+  if (what.empty()) return;
+  throw Error("the results database was taken away while runs use it: " + what +
+              ". All of them are stopped. Put it back under its name and start again: what they "
+              "had not saved lies in their folders and is taken in.");
 }
 
 void Launcher::loop() {
@@ -63,13 +104,18 @@ void Launcher::loop() {
     if (running_.empty() && (stopping_ || (pending_.empty() && elsewhere_.empty()))) return;
     progress_.draw(board_, clock_seconds());
     wait_for_news();
-    std::vector<Number> numbers;  // settling a cell changes the map
-    for (const auto& [cell, attempt] : running_) numbers.push_back(cell);
-    for (const Number cell : numbers) watch(cell, *running_.at(cell));
+    const double now = clock_seconds();
+    // While this process is stopped (SIGSTOP), asleep or held up by the store, it hears nobody.
+    listened_ = std::min(now - std::exchange(last_look_, now), kListens);
+    for (auto it = running_.begin(); it != running_.end();) {
+      const auto [cell, attempt] = std::pair(it->first, it->second.get());
+      ++it;  // settling a cell takes it out of the map
+      watch(cell, *attempt);
+    }
     mark_shared();
-    if (const double now = clock_seconds(); now >= next_checkpoint_) {
+    if (now >= next_checkpoint_) {
       next_checkpoint_ = now + kCheckpointEvery;
-      store_.checkpoint();
+      stored([&] { store_.checkpoint(); });
     }
   }
 }
@@ -93,7 +139,7 @@ bool Launcher::next_elsewhere() {
   const Elsewhere it = elsewhere_.front();
   elsewhere_.pop_front();
   --board_.elsewhere;
-  const Status status = store_.status(it.run_id);
+  const Status status = stored([&] { return store_.status(it.run_id); });
   // A failure over there counts for both; trying it here as well would do the cell twice.
   if (status == Status::failed || status == Status::skipped) {
     end(it.cell, {.status = status,
@@ -108,11 +154,12 @@ bool Launcher::next_elsewhere() {
 void Launcher::claim(Number number) {
   const Cell& cell = cells_[number];
   if (!cell.refusal.empty()) {
-    const auto run_id = store_.record_skipped(cell.record, cell.refusal);
+    const auto run_id = stored([&] { return store_.record_skipped(cell.record, cell.refusal); });
     end(number, {.status = Status::skipped, .run_id = run_id, .reason = cell.refusal});
     return;
   }
-  const store::Claim claim = store_.claim(cell.record, store::Owner::of_this_process());
+  const auto me = store::Owner::of_this_process();
+  const store::Claim claim = stored([&] { return store_.claim(cell.record, me); });
   switch (claim.result) {
     case ClaimResult::finished_before:
       end(number, {.status = Status::done,
@@ -124,29 +171,38 @@ void Launcher::claim(Number number) {
       start(number, claim);
       break;
     case ClaimResult::running_elsewhere:
-      elsewhere_.push_back({number, claim.run_id, clock_seconds() + options_.look_elsewhere});
-      ++board_.elsewhere;
+      look_later(number, claim.run_id);
       break;
   }
+}
+
+void Launcher::look_later(Number cell, std::int64_t run_id) {
+  elsewhere_.push_back({cell, run_id, clock_seconds() + options_.look_elsewhere});
+  ++board_.elsewhere;
 }
 
 void Launcher::start(Number number, const store::Claim& claim) {
   const Cell& cell = cells_[number];
   ++attempts_[number];
+  std::unique_ptr<Attempt> attempt;
   try {
-    auto attempt = std::make_unique<Attempt>(cell, claim, options_);
-    store_.set_owner(claim.run_id, owner_of(attempt->child().pid()));
-    if (cell.environment) store_.add_environment(claim.run_id, *cell.environment);
-    store_.add_artifact(claim.run_id, "log", attempt->log().string());
-    store_.add_artifact(claim.run_id, "spec", (attempt->folder() / "spec.json").string());
-    board_.running[number] = {
-        .label = cell.label, .run_id = claim.run_id, .started = attempt->started()};
-    progress_.note(fmt::format("start        run {}: {}", claim.run_id, cell.label));
-    running_[number] = std::move(attempt);
+    attempt = std::make_unique<Attempt>(cell, claim, options_);
   } catch (const Error& error) {
-    store_.finish(claim.run_id, Status::failed, error.what());
+    stored([&] { return store_.finish(claim.run_id, Status::failed, error.what()); });
     end(number, {.status = Status::failed, .run_id = claim.run_id, .reason = error.what()});
+    return;
   }
+  running_[number] = std::move(attempt);
+  Attempt& started = *running_[number];
+  board_.running[number] = {
+      .label = cell.label, .run_id = claim.run_id, .started = started.started()};
+  stored([&] {
+    store_.started(claim.run_id, owner_of(started.child().pid()),
+                   cell.environment ? *cell.environment : store::Facts{},
+                   {{"log", started.log().string()},
+                    {"spec", (started.folder() / "spec.json").string()}});
+  });
+  progress_.note(fmt::format("start        run {}: {}", claim.run_id, cell.label));
 }
 
 void Launcher::watch(Number cell, Attempt& attempt) {
@@ -161,7 +217,7 @@ void Launcher::watch(Number cell, Attempt& attempt) {
     seen.has_loss |= report.kind == "step";
     if (report.kind == "sample") seen.doing = report.text;
   }
-  attempt.check_silence(options_.silence_limit);
+  attempt.check_silence(listened_, options_.silence_limit);
   if (const auto ending = attempt.ended()) settle(cell, *ending);
 }
 
@@ -173,18 +229,17 @@ void Launcher::settle(Number cell, const Ending& ending) {
                   .reason = ending.reason,
                   .log = attempt->log(),
                   .seconds = clock_seconds() - attempt->started()};
-  const bool by_us = store_.finish(attempt->run_id(), ending.status, ending.reason);
-  const Status status = by_us ? ending.status : store_.status(attempt->run_id());
-  if (!by_us) outcome.reason = attempt->last_words();
-  outcome.status = status;
-  if (!attempt->shared) store_.add_facts(attempt->run_id(), {{"shared", "0"}});
+  stored([&] {
+    if (store_.finish(outcome.run_id, ending.status, ending.reason)) return;
+    outcome.reason = attempt->last_words();
+  });
+  const Status status = outcome.status = stored([&] { return store_.status(outcome.run_id); });
+  if (!attempt->shared) stored([&] { store_.add_facts(outcome.run_id, {{"shared", "0"}}); });
   if (status == Status::done) board_.seconds_of_ended += outcome.seconds;
   if (status == Status::interrupted && !stopping_ && attempt->last_status().empty()) {
     // Another grid saw that the worker was dead before we did, and has the cell now.
     board_.running.erase(cell);
-    elsewhere_.push_back({cell, attempt->run_id(), clock_seconds() + options_.look_elsewhere});
-    ++board_.elsewhere;
-    return;
+    return look_later(cell, attempt->run_id());
   }
   if (status == Status::failed && !stopping_ && attempts_[cell] <= options_.retries) {
     progress_.note(fmt::format("again        run {}: {}: {}", outcome.run_id, cells_[cell].label,
@@ -199,17 +254,7 @@ void Launcher::settle(Number cell, const Ending& ending) {
 void Launcher::end(Number cell, CellResult outcome) {
   board_.running.erase(cell);
   ++(outcome.before ? board_.finished_before : board_.count(outcome.status));
-  std::string line =
-      fmt::format("{:<12} run {}: {}", to_text(outcome), outcome.run_id, cells_[cell].label);
-  if (outcome.status == Status::done && !outcome.before) {
-    line += " | " + human_duration(outcome.seconds);
-  } else if (outcome.status != Status::done && !outcome.reason.empty()) {
-    line += ": " + outcome.reason;
-  }
-  if (outcome.status == Status::failed && !outcome.log.empty()) {
-    line += "\n             log: " + outcome.log.string();
-  }
-  progress_.note(line);
+  progress_.note(line_of(outcome, cells_[cell].label));
   if (outcome.status == Status::failed && options_.fail_fast) stopping_ = true;
   result_.cells[cell] = std::move(outcome);
 }
@@ -225,7 +270,7 @@ void Launcher::mark_shared() {
   if (!shared) return;
   for (auto& [cell, attempt] : running_) {
     if (!std::exchange(attempt->shared, true)) {
-      store_.add_facts(attempt->run_id(), {{"shared", "1"}});
+      stored([&] { store_.add_facts(attempt->run_id(), {{"shared", "1"}}); });
     }
   }
 }

@@ -20,9 +20,10 @@ class Launcher {
   /// Throws Error when there is no worker to start.
   Launcher(store::Store& store, std::vector<Cell> cells, LaunchOptions options, Progress& progress);
 
-  /// From the main thread. The first Ctrl-C or SIGTERM lets the workers finish their step and mark
-  /// their runs interrupted; the second kills them. Throws Error when the store cannot be written;
-  /// the workers are stopped first.
+  /// From the main thread. Looks after runs of dead processes first. A first stop signal lets the
+  /// workers finish their step and mark their runs interrupted; the second kills them. Throws Error
+  /// when the store cannot be written for `patience` seconds, or its file was removed or renamed; the
+  /// workers are stopped first, and what they cannot save lies in their folders for the next start.
   [[nodiscard]] LaunchResult run();
 
  private:
@@ -41,7 +42,11 @@ class Launcher {
   void settle(Number cell, const Ending& ending);
   void end(Number cell, CellResult outcome);
   void watch(Number cell, Attempt& attempt);
+  void look_later(Number cell, std::int64_t run_id);
   void mark_shared();
+  void require_in_place() const;
+  template <class Work>
+  auto stored(Work&& work);
   void stop_all();
   void wait_for_news();
 
@@ -57,6 +62,7 @@ class Launcher {
   std::map<Number, std::unique_ptr<Attempt>> running_;
   std::vector<int> attempts_;  // by this process, per cell
   bool stopping_ = false;
+  double last_look_ = 0, listened_ = 0;
   double next_checkpoint_ = 0;
   double next_look_around_ = 0;
 };

@@ -1,5 +1,6 @@
 // output_of.cpp: runs a small tool such as git and takes what it prints.
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ std::string read_all(int fd, std::size_t limit) {
 }  // namespace
 
 std::optional<std::string> output_of(const std::vector<std::string>& command, std::size_t limit) {
+  ::signal(SIGCHLD, SIG_DFL);  // where it is ignored, nobody can be waited for
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
   posix_spawn_file_actions_t actions;

@@ -1,118 +1,114 @@
 #include "framework/launch/progress.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "framework/core/text.h"
 
 #include "framework/core/output.h"
 
 namespace attnlab::launch {
 namespace {
 
-constexpr double kRedrawEvery = 0.1;  // seconds
-constexpr double kPlainEvery = 10;
-
-void put(int fd, const std::string& text) {
-  std::size_t sent = 0;
-  while (sent < text.size()) {
-    const ssize_t size = ::write(fd, text.data() + sent, text.size() - sent);
-    if (size <= 0) return;  // a closed terminal must not stop a grid
-    sent += static_cast<std::size_t>(size);
-  }
+double left_of(const RunningCell& cell, double now) {
+  if (cell.seconds_left < 0) return -1;
+  return std::max(0.0, cell.seconds_left - (now - cell.reported));
 }
 
-class TerminalProgress : public Progress {
+// Whole seconds: a clock that ticks tenths is only restless.
+std::string whole(double seconds) {
+  seconds = std::round(seconds);
+  return seconds < 60 ? fmt::format("{:.0f} s", seconds) : human_duration(seconds);
+}
+
+constexpr double kPlainEvery = 10;  // seconds
+
+class LiveProgress : public Progress {
  public:
-  explicit TerminalProgress(int fd) : fd_(fd) {}
-  ~TerminalProgress() override { clear(); }
-
-  void note(const std::string& line) override {
-    put(fd_, erasure() + harmless(line) + "\n");
-    drawn_ = 0;
-    next_ = 0;
-  }
-
+  LiveProgress(int fd, StatusLines::Kind kind)
+      : lines_(fd, kPlainEvery, kind) {}
+  void note(const std::string& line) override { lines_.note(line); }
   void draw(const Board& board, double now) override {
-    if (now < next_) return;
-    next_ = now + kRedrawEvery;
-    const auto [rows, columns] = size();
+    if (!lines_.due(now)) return;
     std::vector<std::string> lines;
-    for (const auto& [number, cell] : board.running) {
-      if (lines.size() + 3 < rows) lines.push_back(cell_line(cell, now));
-    }
+    for (const auto& [number, cell] : board.running) lines.push_back("  " + cell_line(cell, now));
     lines.push_back(summary_line(board, now));
-    std::string text = erasure();
-    for (const auto& line : lines) text += cut(harmless(line), columns) + "\n";
-    put(fd_, text);
-    drawn_ = lines.size();
+    lines_.show(lines, now);
   }
-
-  void clear() override {
-    put(fd_, erasure());
-    drawn_ = 0;
-  }
+  void clear() override { lines_.clear(); }
 
  private:
-  // Up to the first of our lines, then away with everything below.
-  [[nodiscard]] std::string erasure() const {
-    return drawn_ == 0 ? "" : fmt::format("\x1b[{}F\x1b[J", drawn_);
-  }
-
-  [[nodiscard]] std::pair<std::size_t, std::size_t> size() const {
-    winsize window{};
-    if (::ioctl(fd_, TIOCGWINSZ, &window) != 0 || window.ws_col == 0) return {24, 79};
-    return {window.ws_row, window.ws_col - 1u};
-  }
-
-  int fd_;
-  std::size_t drawn_ = 0;
-  double next_ = 0;
-};
-
-class PlainProgress : public Progress {
- public:
-  explicit PlainProgress(int fd) : fd_(fd) {}
-  void note(const std::string& line) override { put(fd_, harmless(line) + "\n"); }
-
-  void draw(const Board& board, double now) override {
-    if (next_ == 0) next_ = now + kPlainEvery;
-    if (now < next_) return;
-    next_ = now + kPlainEvery;
-    for (const auto& [number, cell] : board.running) put(fd_, "  " + harmless(cell_line(cell, now)) + "\n");
-    put(fd_, summary_line(board, now) + "\n");
-  }
-
-  void clear() override {}
-
- private:
-  int fd_;
-  double next_ = 0;
-};
-
-class QuietProgress : public Progress {
- public:
-  void note(const std::string&) override {}
-  void draw(const Board&, double) override {}
-  void clear() override {}
+  StatusLines lines_;
 };
 
 }  // namespace
 
-std::unique_ptr<Progress> make_terminal_progress(int fd) {
-  return std::make_unique<TerminalProgress>(fd);
+std::unique_ptr<Progress> make_progress(int fd, StatusLines::Kind kind) {
+  return std::make_unique<LiveProgress>(fd, kind);
 }
-std::unique_ptr<Progress> make_plain_progress(int fd) {
-  return std::make_unique<PlainProgress>(fd);
-}
-std::unique_ptr<Progress> make_quiet_progress() { return std::make_unique<QuietProgress>(); }
 
-std::unique_ptr<Progress> make_progress(int fd, bool quiet) {
-  if (quiet) return make_quiet_progress();
-  const char* term = ::getenv("TERM");
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
-  return ::isatty(fd) != 0 && !dumb ? make_terminal_progress(fd) : make_plain_progress(fd);
+std::size_t Board::left() const {
+  const std::size_t started = std::accumulate(
+      ended.begin(), ended.end(), finished_before + elsewhere + running.size());
+  return cells > started ? cells - started : 0;
+}
+
+double Board::seconds_left(double now) const {
+  double work = 0, longest = 0, known_total = seconds_of_ended;
+  std::size_t known = count(Status::done);
+  for (const auto& [number, cell] : running) {
+    const double rest = left_of(cell, now);
+    if (rest < 0) continue;
+    work += rest;
+    longest = std::max(longest, rest);
+    known_total += now - cell.started + rest;
+    ++known;
+  }
+  if (known_total <= 0) return -1;
+  work += static_cast<double>(left()) * known_total / static_cast<double>(known);
+  return std::max(longest, work / static_cast<double>(jobs));
+}
+
+std::string cell_line(const RunningCell& cell, double now) {
+  std::string line = cell.label;
+  if (!cell.doing.empty()) line += " | " + cell.doing;
+  if (cell.steps > 0) {
+    line +=
+        fmt::format(" | {} {}/{}", cell.doing.empty() ? "step" : "sample", cell.step, cell.steps);
+  } else if (cell.doing.empty()) {
+    line += " | starting";
+  } else {
+    line += " | checking";
+  }
+  if (cell.has_loss) line += fmt::format(" | loss {:.3f}", cell.loss);
+  const double rest = left_of(cell, now);
+  line += rest >= 0 ? fmt::format(" | {} left", whole(rest))
+                    : fmt::format(" | {} so far", whole(now - cell.started));
+  return line;
+}
+
+std::string summary_line(const Board& board, double now) {
+  std::string line = fmt::format("{} {}:", board.cells, board.cells == 1 ? "cell" : "cells");
+  auto add = [&, first = true](std::size_t count, const char* word) mutable {
+    if (count == 0) return;
+    line += fmt::format("{} {} {}", first ? "" : ",", count, word);
+    first = false;
+  };
+  add(board.count(Status::done), "done");
+  add(board.finished_before, "done before");
+  add(board.count(Status::failed), "failed");
+  add(board.count(Status::skipped), "skipped");
+  add(board.count(Status::interrupted), "interrupted");
+  add(board.running.size(), "running");
+  add(board.elsewhere, "running in another process");
+  add(board.left(), "left");
+  if (board.stopping) return line + " | stopping; again to kill";
+  const double rest = board.seconds_left(now);
+  if (rest >= 0) line += fmt::format(" | about {} left", whole(rest));
+  return line;
 }
 
 }  // namespace attnlab::launch

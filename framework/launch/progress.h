@@ -12,6 +12,7 @@
 
 #include "framework/launch/worker_protocol.h"
 #include "framework/core/status.h"
+#include "framework/core/status_lines.h"
 
 namespace attnlab::launch {
 
@@ -54,9 +55,6 @@ struct Board {
 [[nodiscard]] std::string cell_line(const RunningCell& cell, double now);
 /// "12 cells: 3 done, 1 failed, 2 running, 6 left | about 4 min left"
 [[nodiscard]] std::string summary_line(const Board& board, double now);
-/// The first `columns` characters, with "..." where something was cut. Counts UTF-8 characters.
-[[nodiscard]] std::string cut(const std::string& line, std::size_t columns);
-
 class Progress {
  public:
   virtual ~Progress() = default;
@@ -68,10 +66,8 @@ class Progress {
   virtual void clear() = 0;
 };
 
-/// Redraws in place on a terminal, plain lines elsewhere; nothing when quiet.
-[[nodiscard]] std::unique_ptr<Progress> make_progress(int fd, bool quiet);
-[[nodiscard]] std::unique_ptr<Progress> make_terminal_progress(int fd);
-[[nodiscard]] std::unique_ptr<Progress> make_plain_progress(int fd);
-[[nodiscard]] std::unique_ptr<Progress> make_quiet_progress();
+/// Over status lines of `fd`; kind as there (core/status_lines.h).
+[[nodiscard]] std::unique_ptr<Progress> make_progress(
+    int fd, StatusLines::Kind kind = StatusLines::Kind::detect);
 
 }  // namespace attnlab::launch

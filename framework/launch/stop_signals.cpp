@@ -1,27 +1,34 @@
 #include "framework/launch/stop_signals.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 
 namespace attnlab::launch {
 namespace {
 
-constexpr std::array kStopping{SIGINT, SIGTERM, SIGHUP};
+constexpr std::int64_t kOneRequest = 500;  // milliseconds
 
 // What a signal handler may touch must be global.
 std::atomic<int> arrived{0};
+std::atomic<std::int64_t> last_counted{0};
 std::array<int, 2> pipe_ends{-1, -1};
-std::array<struct sigaction, kStopping.size()> previous;
-struct sigaction previous_pipe;
 
 void on_signal(int) {
   const int saved = errno;
-  arrived.fetch_add(1);
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto milliseconds = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  if (arrived == 0 || milliseconds - last_counted > kOneRequest) {
+    last_counted = milliseconds;
+    ++arrived;
+  }
   [[maybe_unused]] const auto written = ::write(pipe_ends[1], "!", 1);
   errno = saved;
 }
@@ -31,23 +38,31 @@ void on_signal(int) {
 StopSignals::StopSignals() {
   arrived = 0;
   if (::pipe2(pipe_ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) pipe_ends = {-1, -1};
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  for (std::size_t i = 0; i < kStopping.size(); ++i) {
-    ::sigaction(kStopping[i], &action, &previous[i]);
-    if (previous[i].sa_handler == SIG_IGN)
-      ::sigaction(kStopping[i], &previous[i], nullptr);  // nohup
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int number : stop_signals()) {
+    sigaddset(&ours, number);
+    set(number, on_signal);
   }
-  action.sa_handler = SIG_IGN;
-  ::sigaction(SIGPIPE, &action, &previous_pipe);
+  set(SIGPIPE, SIG_IGN);
+  set(SIGXFSZ, SIG_IGN);
+  ::pthread_sigmask(SIG_UNBLOCK, &ours, &mask_before_);
+}
+
+void StopSignals::set(int number, void (*handler)(int)) {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(number, nullptr, &before);
+  if (before.sa_handler == SIG_IGN) return;
+  ::sigaction(number, &action, nullptr);
+  before_.push_back({number, before});
 }
 
 StopSignals::~StopSignals() {
-  for (std::size_t i = 0; i < kStopping.size(); ++i) {
-    ::sigaction(kStopping[i], &previous[i], nullptr);
-  }
-  ::sigaction(SIGPIPE, &previous_pipe, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  for (const auto& [number, action] : before_) ::sigaction(number, &action, nullptr);
   for (int& end : pipe_ends) {
     if (end >= 0) ::close(end);
     end = -1;

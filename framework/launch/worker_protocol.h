@@ -26,6 +26,8 @@ inline constexpr int kWorkerSkipped = 10;  // the plugin refused the combination
 struct RunSpec {
   std::int64_t run_id = 0;
   std::string database{};          // absolute path; empty: report only, no store
+  std::string folder{};            // of this attempt: its log, and what the database does not take
+  double patience = 60;            // seconds for which its end is tried on a locked or full database
   std::string plugin_path{};       // absolute path of the plugin's library; empty: a built-in subject
   std::string peer_plugin_path{};  // of what a timing compares with; empty: nothing
   std::string data_dir{};          // --data, may be empty
@@ -38,6 +40,8 @@ struct RunSpec {
     using M = RunSpec;
     return std::tuple{std::pair{"run_id", &M::run_id},
                       std::pair{"database", &M::database},
+                      std::pair{"folder", &M::folder},
+                      std::pair{"patience", &M::patience},
                       std::pair{"plugin_path", &M::plugin_path},
                       std::pair{"peer_plugin_path", &M::peer_plugin_path},
                       std::pair{"data_dir", &M::data_dir},

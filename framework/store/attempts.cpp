@@ -1,6 +1,7 @@
 #include "framework/store/attempts.h"
 
 #include "framework/store/records.h"
+#include "framework/store/unsaved.h"
 
 namespace attnlab::store {
 namespace {
@@ -86,10 +87,12 @@ void write_owner(const Connection& connection, std::int64_t run_id, const Owner&
       run_id, owner.host, owner.boot_id, owner.pid, owner.start_ticks, owner.pid_space, now_ms());
 }
 
-void interrupt_abandoned(const Connection& connection, const LiveAttempt& attempt) {
-  write_end(connection, attempt.run_id, Status::interrupted,
-            "its process (pid " + std::to_string(attempt.owner.pid) + " on " + attempt.owner.host +
-                ") ended without a word");
+std::filesystem::path end_abandoned(const Connection& connection, std::int64_t run_id) {
+  auto file = take_in(connection, run_id);
+  connection.run(std::string("UPDATE run_attempts SET status = 'interrupted', ended_ms = ?2, reason = ") +
+                     kAbandonedReason + " WHERE id = ?1 AND status = 'running'",
+                 run_id, now_ms());
+  return file;
 }
 
 }  // namespace attnlab::store

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +37,12 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, Status s
                   const std::string& reason);
 void join_study(const Connection& connection, const std::string& study, std::int64_t run_id);
 void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner);
-/// Marks it interrupted, with who it was.
-void interrupt_abandoned(const Connection& connection, const LiveAttempt& attempt);
+/// SQL: why an attempt whose owner is gone counts as interrupted.
+inline constexpr char kAbandonedReason[] =
+    "'its process (pid ' || owner_pid || ' on ' || owner_host || ') ended without a word'";
+/// Takes in what a running attempt without an owner could not save itself (unsaved.h), else marks it
+/// as interrupted. Returns the file to be removed after the commit, or nothing.
+[[nodiscard]] std::filesystem::path end_abandoned(const Connection& connection,
+                                                  std::int64_t run_id);
 
 }  // namespace attnlab::store

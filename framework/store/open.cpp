@@ -2,16 +2,20 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <thread>
 
 #include "framework/store/embedded.h"
+#include "framework/store/store.h"
+#include "framework/text/utf8.h"
 
 namespace attnlab::store {
 namespace fs = std::filesystem;
@@ -19,7 +23,23 @@ namespace {
 
 constexpr char kElsewhere[] = " Choose another place with --db FILE or the variable ATTNLAB_DB.";
 
-fs::path folder_of(const std::string& path) { return fs::absolute(path).parent_path(); }
+fs::path folder_of(const std::string& path) { return fs::path(path).parent_path(); }
+
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+  throw Error("'" + path + "' cannot be the results database: " + why + "." + kElsewhere);
+}
+
+/// Whether there is a file; refuses what is there but is none, and what cannot be reached.
+bool file_exists(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) {
+    if (errno == ENOENT) return false;
+    refuse(path, std::strerror(errno));
+  }
+  if (S_ISDIR(facts.st_mode)) refuse(path, "it is a folder; expected a file, such as attnlab.db in it");
+  if (!S_ISREG(facts.st_mode)) refuse(path, "it is a device, a pipe or a socket; expected a file");
+  return true;
+}
 
 void make_folder(const fs::path& folder) {
   std::error_code problem;
@@ -47,39 +67,33 @@ void require_writable(const std::string& path) {
     throw Error("cannot write to the folder '" + folder.string() + "' of the results database: " +
                 std::strerror(errno) + ". WAL keeps two more files beside it." + kElsewhere);
   }
-  if (fs::exists(path) && !may_write(path)) {
+  if (file_exists(path) && !may_write(path)) {
     throw Error("cannot write to the results database '" + path + "': " + std::strerror(errno) +
                 "." + kElsewhere);
   }
 }
 
-void require_own(const Connection& connection) {
-  // In this order: tables and id appear in one commit, perhaps between these two lines.
-  const bool empty = connection.integer("SELECT count(*) FROM sqlite_schema", 0) == 0;
-  const auto id = connection.integer("PRAGMA application_id", 0);
-  if (id == kApplicationId || (empty && id == 0)) return;
-  throw Error("'" + connection.path() + "' is an SQLite database of another program (application " +
-              "id " + std::to_string(id) + ", expected " + std::to_string(kApplicationId) + ")." +
-              kElsewhere);
-}
-
-/// A whole check of a large file takes too long for every start, so it ends after 0.2 s.
+/// The tables that every start reads, and all of a small file; a whole check of a large one would
+/// take seconds. 32 MiB take about 0.2 s.
 void require_sound(const Connection& connection) {
-  using Clock = std::chrono::steady_clock;
-  auto deadline = Clock::now() + std::chrono::milliseconds(200);
-  const auto late = [](void* limit) {
-    return Clock::now() > *static_cast<Clock::time_point*>(limit) ? 1 : 0;
-  };
-  sqlite3_progress_handler(connection.handle(), 1000, late, &deadline);
+  constexpr std::uintmax_t kAll = 32 << 20;
+  std::error_code ignored;
+  const bool small = fs::file_size(connection.path(), ignored) <= kAll;
   std::string verdict = "ok";
   try {
-    auto check = connection.prepare("PRAGMA quick_check(1)");
-    if (check.step()) verdict = check.text(0);
+    for (const char* check :
+         {"PRAGMA quick_check(1)", "PRAGMA quick_check(studies)", "PRAGMA quick_check(run_attempts)",
+          "PRAGMA quick_check(metric_keys)"}) {
+      const bool whole = check[std::strlen(check) - 2] == '1';
+      if (verdict != "ok" || whole != small) continue;
+      auto statement = connection.prepare(check);
+      if (statement.step()) verdict = statement.text(0);
+    }
   } catch (const SqliteError& error) {
-    if (error.code() == SQLITE_NOTADB) throw;
+    const bool other_program = error.code() == SQLITE_ERROR;  // it has no such tables
+    if (error.code() == SQLITE_NOTADB || (!error.corrupt() && !other_program)) throw;
     if (error.corrupt()) verdict = error.told();
   }
-  sqlite3_progress_handler(connection.handle(), 0, nullptr, nullptr);
   if (verdict == "ok") return;
   throw SqliteError("'" + connection.path() + "' is corrupt; the integrity check says: " + verdict +
                         "\nRestore a copy, or save what can be read with: sqlite3 FILE .recover",
@@ -149,35 +163,88 @@ std::string network_refusal(const std::string& folder, const std::string& kind) 
          kind + "), where SQLite's WAL can lose data; expected a local disk." + kElsewhere;
 }
 
-Connection open_for_writing(const std::string& path) {
+std::string database_path(const std::string& typed) {
+  constexpr std::size_t kLongest = 500;  // SQLite itself takes 512, with what it appends
+  if (typed.empty()) {
+    throw Error("the name of the results database is empty; expected a file." +
+                    std::string(kElsewhere), kExitUsage);
+  }
+  std::error_code problem;
+  const auto absolute = fs::absolute(typed, problem).lexically_normal().string();
+  if (problem) {
+    refuse(typed, "the current folder cannot be told (" + problem.message() + "), so give a whole path");
+  }
+  // A run is told the name in JSON, which has no other text.
+  if (!text::is_utf8(absolute)) refuse(absolute, "its name is no valid UTF-8");
+  if (absolute.size() > kLongest) {
+    refuse(absolute, "its name has " + std::to_string(absolute.size()) + " bytes; SQLite takes " +
+                         std::to_string(kLongest) + " at most");
+  }
+  return absolute;
+}
+
+/// All tables, as tables: a view in the place of one could be without end.
+void require_tables(const Connection& connection) {
+  const auto found = connection.integer(
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('studies', "
+      "'environments', 'run_attempts', 'study_runs', 'configs', 'metric_keys', 'events', "
+      "'metrics', 'run_last', 'facts', 'artifacts')", 0);
+  if (found == 11) return;
+  throw Error("'" + connection.path() + "' lacks " + std::to_string(11 - found) +
+              " of the 11 tables of a results database: it was changed by hand or is damaged. "
+              "Restore a copy, or use another file with --db FILE.");
+}
+
+Connection open_for_writing(const std::string& typed) {
+  const auto path = database_path(typed);
+  const bool fresh = !file_exists(path);
   const auto folder = folder_of(path);
   make_folder(folder);
   refuse_network(folder);
   require_writable(path);
-  Connection connection(path, Connection::Access::read_write);
-  require_sound(connection);
-  require_own(connection);
+  Connection connection(path, Connection::Access::create);
+  if (!fresh) require_sound(connection);
+  static_cast<void>(version_of(connection, static_cast<std::int64_t>(migrations().size())));
   switch_to_wal(connection);
   set_rules(connection);
   migrate(connection, migrations(), kViewsSql);
+  require_tables(connection);
+  connection.remember_files();
   return connection;
 }
 
-Connection open_for_reading(const std::string& path) {
-  if (!fs::exists(path)) {
+Connection open_existing(const std::string& path) {
+  if (!file_exists(path)) {
+    throw Error("the results database '" + path + "' is gone: it was removed or renamed");
+  }
+  Connection connection(path, Connection::Access::existing);
+  set_rules(connection);
+  const auto last = static_cast<std::int64_t>(migrations().size());
+  if (version_of(connection, last) != last) throw Error("'" + path + "' is an older database");
+  require_tables(connection);
+  connection.remember_files();
+  return connection;
+}
+
+Connection open_for_reading(const std::string& typed) {
+  const auto path = database_path(typed);
+  if (!file_exists(path)) {
     throw Error("no results database at '" + path +
                 "'. Start a run first (attnlab run --help), or name a file with --db FILE or the " +
                 "variable ATTNLAB_DB.");
   }
   auto connection = connect_for_reading(path);
-  require_own(connection);
-  const auto version = connection.integer("PRAGMA user_version", 0);
   const auto last = static_cast<std::int64_t>(migrations().size());
-  if (version > last) migrate(connection, migrations(), kViewsSql);  // throws, naming both
+  const auto version = version_of(connection, last);
+  if (version == 0) {
+    throw Error("'" + path + "' holds nothing yet" + (fs::file_size(path) == 0 ? " (0 bytes)" : "") +
+                ": expected the results of a run. Start one with --db on it, or name another file.");
+  }
   if (version < last) {
     throw Error("'" + path + "' has schema version " + std::to_string(version) + ", expected " +
                 std::to_string(last) + ". Any attnlab run or grid with --db on it updates it.");
   }
+  require_tables(connection);
   return connection;
 }
 

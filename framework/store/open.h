@@ -1,4 +1,4 @@
-/// open.h: opens a results database, or says in words why not.
+/// open.h: opens a results database, or says in words why not. Everything here throws Error.
 #pragma once
 
 #include <span>
@@ -12,17 +12,27 @@ inline constexpr std::int64_t kApplicationId = 0x6174746e;  // "attn", in bytes 
 /// Steps from an empty file to the present schema; step i leads from version i to i + 1.
 [[nodiscard]] std::span<const char* const> migrations();
 
-/// Creates the folder and the file where they are missing, switches to WAL, migrates.
-/// Throws Error on: a folder that cannot be made or written, a network file system, a file that is
-/// corrupt, no SQLite, another program's, or of a newer schema.
+/// Creates the folder and the file where they are missing, switches to WAL, migrates. Refuses a
+/// folder that cannot be made or written, a network file system, and a file that is corrupt, no
+/// SQLite, another program's, or of a newer schema.
 [[nodiscard]] Connection open_for_writing(const std::string& path);
+
+/// For a worker: the file is there, and who started the worker has looked it over. Never creates.
+[[nodiscard]] Connection open_existing(const std::string& path);
 
 /// Never creates, migrates or changes anything. Works in a folder without write permission too.
 [[nodiscard]] Connection open_for_reading(const std::string& path);
 
-/// Brings `connection` to the last version and makes the views anew, in one transaction.
-/// Throws Error when the file's version is newer than the last one of `steps`.
+/// Brings `connection` to the last version and makes those views anew that stand otherwise in the
+/// file, in one transaction. Refuses a version that is none of 0 to the last one.
 void migrate(const Connection& connection, std::span<const char* const> steps, const char* views);
+
+/// Version of an attnlab database; 0 where nothing is in the file yet. Refuses the databases of
+/// other programs, newer ones, and versions that nobody wrote.
+[[nodiscard]] std::int64_t version_of(const Connection& connection, std::int64_t last);
+
+/// Whether all views stand in the file as this program has them.
+[[nodiscard]] bool has_views(const Connection& connection, const char* views);
 
 /// The network file system behind statfs's magic number, or "": WAL needs memory that all
 /// processes share, which such a file system does not give.

@@ -1,7 +1,9 @@
 /// read_guard.h: what keeps a person's SQL from writing, attaching files or running for ever.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "framework/store/sqlite.h"
 
@@ -9,21 +11,46 @@ namespace attnlab::store {
 
 /// Installed on a connection; lives as long as it. Beside mode=ro and query_only this is the third
 /// lock on the same door: ATTACH and PRAGMA get past the first two.
+/// SQLite asks about the time between its own steps, so that a query ends with an Error; but one
+/// call of a function (instr() in a long text) is one step. A query that is five seconds late ends the
+/// process, with the same words on stderr and exit code 1.
 class ReadGuard {
  public:
+  /// The clock is on from here, the other locks from lock() on.
   explicit ReadGuard(const Connection& connection);
   ReadGuard(const ReadGuard&) = delete;
   ReadGuard& operator=(const ReadGuard&) = delete;
   ~ReadGuard();
 
-  void set_timeout(double seconds) { seconds_ = seconds; }
-  [[nodiscard]] double timeout() const { return seconds_; }
-  void start();  // of a query: its time begins
+  void lock() const;
+  void set_timeout(double seconds) { seconds_ = seconds; }  // 0: no limit
+  void begin() { left_ = Seconds(seconds_); }               // a query: all of its time is left
+  [[nodiscard]] std::string refusal() const;                // of a query that took too long
+
+  /// While one lives SQLite works and the query's time runs; what is done with a row is not counted.
+  class Working {
+   public:
+    explicit Working(ReadGuard& guard);
+    ~Working();
+    Working(const Working&) = delete;
+    Working& operator=(const Working&) = delete;
+
+   private:
+    ReadGuard& guard_;
+    std::chrono::steady_clock::time_point started_;
+  };
 
  private:
+  using Clock = std::chrono::steady_clock;
+  using Seconds = std::chrono::duration<double>;
+  [[nodiscard]] bool late(Seconds patience) const;
+  void watch(const std::stop_token& stop) const;
+
   sqlite3* database_;
-  double seconds_ = 0;
-  std::chrono::steady_clock::time_point deadline_{};
+  double seconds_ = 60;
+  Seconds left_{};
+  std::atomic<Clock::rep> deadline_ = 0;  // of the work that goes on; 0: none
+  std::jthread watch_;
 };
 
 }  // namespace attnlab::store

@@ -3,8 +3,11 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "framework/core/text.h"
+#include "framework/store/attempts.h"
+#include "framework/store/embedded.h"
 #include "framework/store/open.h"
 #include "framework/store/read_guard.h"
 
@@ -18,10 +21,49 @@ std::string name_behind(const std::string& told, const std::string& lead) {
   return name.substr(name.rfind('.') + 1);
 }
 
+/// 'running' of a dead process is 'interrupted' to a reader, who may not write it down.
+std::string attempts_as_they_are(const Connection& connection, const std::string& dead) {
+  std::string columns;
+  auto rows = connection.prepare("SELECT name FROM pragma_table_info('run_attempts')");
+  while (rows.step()) {
+    const auto name = rows.text(0);
+    std::string column = name;
+    if (name == "status") column = "iif(id IN (" + dead + "), 'interrupted', status) AS status";
+    if (name == "reason") column = "iif(id IN (" + dead + "), " + kAbandonedReason + ", reason) AS reason";
+    columns += (columns.empty() ? "" : ", ") + column;
+  }
+  return "CREATE TEMP VIEW run_attempts AS SELECT " + columns + " FROM main.run_attempts";
+}
+
+/// Makes this program's views in front of the file's where those are other ones, and shows attempts
+/// whose process is dead as interrupted.
+void make_own_views(const Connection& connection) {
+  connection.execute("PRAGMA temp_store = MEMORY");
+  std::string dead;
+  for (const auto& attempt : running_attempts(connection)) {
+    if (attempt.result != ClaimResult::claimed) continue;
+    dead += (dead.empty() ? "" : ", ") + std::to_string(attempt.run_id);
+  }
+  if (dead.empty() && has_views(connection, kViewsSql)) return;
+  std::string views = kViewsSql;
+  for (auto at = views.find("CREATE VIEW "); at != std::string::npos; at = views.find("CREATE VIEW ", at + 1)) {
+    views.replace(at, 7, "CREATE TEMP ");
+  }
+  connection.execute(views);
+  if (!dead.empty()) connection.execute(attempts_as_they_are(connection, dead));
+}
+
 }  // namespace
 
 struct Reader::Impl {
-  explicit Impl(const std::string& path) : connection(open_for_reading(path)), guard(connection) {}
+  explicit Impl(const std::string& path) : connection(open_for_reading(path)), guard(connection) {
+    guard.begin();
+    {
+      const ReadGuard::Working working(guard);
+      make_own_views(connection);
+    }
+    guard.lock();
+  }
 
   [[nodiscard]] std::vector<std::string> columns_of(const std::string& relation) const {
     auto rows = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)");
@@ -33,8 +75,10 @@ struct Reader::Impl {
 
   [[nodiscard]] std::vector<Relation> schema() const {
     auto rows = connection.prepare(
-        "SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view') AND name "
-        "NOT LIKE 'sqlite_%' ORDER BY type = 'view' DESC, name");
+        "SELECT name, max(type = 'view') FROM (SELECT name, type FROM sqlite_schema UNION ALL "
+        "SELECT name, type FROM sqlite_temp_schema WHERE name <> 'run_attempts') "
+        "WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' "
+        "GROUP BY name ORDER BY max(type = 'view') DESC, name");
     std::vector<Relation> relations;
     while (rows.step()) {
       relations.push_back({rows.text(0), rows.integer(1) == 1, columns_of(rows.text(0))});
@@ -66,10 +110,7 @@ struct Reader::Impl {
           "attach a file or change a setting (" +
           error.told() + ")");
     }
-    if (error.code() == SQLITE_INTERRUPT) {
-      throw Error("stopped: the query took longer than " + human_duration(guard.timeout()) +
-                  ". Narrow it down, or allow more with --timeout SECONDS (0: no limit).");
-    }
+    if (error.code() == SQLITE_INTERRUPT) throw Error(guard.refusal());
     if (error.code() != SQLITE_ERROR) throw error;
     throw Error("SQL error: " + error.told() + "." + hint(error.told()) +
                 " attnlab query --schema lists tables and columns.");
@@ -89,8 +130,9 @@ void Reader::set_timeout(double seconds) { impl_->guard.set_timeout(seconds); }
 void Reader::each(const std::string& sql, const Row& parameters,
                   const std::function<void(const std::vector<std::string>&)>& columns,
                   const std::function<void(const Row&)>& row) const {
-  impl_->guard.start();
+  impl_->guard.begin();
   try {
+    auto working = std::make_optional<ReadGuard::Working>(impl_->guard);
     auto statement = impl_->connection.prepare(sql);
     if (statement.is_empty()) throw Error("expected one SQL statement, found none");
     if (!impl_->connection.prepare(statement.rest()).is_empty()) {
@@ -102,12 +144,14 @@ void Reader::each(const std::string& sql, const Row& parameters,
     }
     std::vector<std::string> names;
     for (int i = 0; i < statement.columns(); ++i) names.push_back(statement.name(i));
+    working.reset();
     columns(names);
     Row values(names.size());
-    while (statement.step()) {
+    while (working.emplace(impl_->guard), statement.step()) {
       for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = statement.value(static_cast<int>(i));
       }
+      working.reset();
       row(values);
     }
   } catch (const SqliteError& error) {
@@ -116,20 +160,35 @@ void Reader::each(const std::string& sql, const Row& parameters,
 }
 
 Answer Reader::query(const std::string& sql, const Row& parameters) const {
+  constexpr std::size_t kMost = std::size_t{1} << 30;
   Answer answer;
+  std::size_t bytes = 0;
   each(
       sql, parameters, [&](const auto& names) { answer.columns = names; },
-      [&](const Row& row) { answer.rows.push_back(row); });
+      [&](const Row& row) {
+        bytes += sizeof(Row) + row.size() * sizeof(Value);
+        for (const auto& value : row) {
+          if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+        }
+        if (bytes > kMost) {
+          throw Error("the answer is larger than " + human_bytes(kMost) +
+                      ", which must fit into memory to be laid out. Narrow it down, or let "
+                      "attnlab query print it row by row with --csv or --json.");
+        }
+        answer.rows.push_back(row);
+      });
   return answer;
 }
 
 std::vector<Relation> Reader::schema() const {
-  impl_->guard.start();
+  impl_->guard.begin();
+  const ReadGuard::Working working(impl_->guard);
   return impl_->schema();
 }
 
 std::vector<std::string> Reader::columns_of(const std::string& relation) const {
-  impl_->guard.start();
+  impl_->guard.begin();
+  const ReadGuard::Working working(impl_->guard);
   return impl_->columns_of(relation);
 }
 

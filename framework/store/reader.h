@@ -23,7 +23,10 @@ struct Relation {
 };
 
 /// One read-only connection: nothing that it is asked can write, attach a file or change a setting.
-/// Every method throws Error: bad SQL with the nearest names, a writing statement, too slow.
+/// Every method throws Error: bad SQL with the nearest names, a writing statement, too slow, too
+/// large. Not for use by two threads. A query has 60 s unless told otherwise; one that SQLite cannot
+/// stop in time ends the process (read_guard.h). Attempts whose process is dead read as interrupted,
+/// and the views are this program's, whatever the file has.
 class Reader {
  public:
   explicit Reader(const std::string& path);

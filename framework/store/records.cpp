@@ -143,12 +143,11 @@ bool write_heartbeat(const Connection& connection, std::int64_t run_id) {
   return connection.changes() == 1;
 }
 
-bool write_end(const Connection& connection, std::int64_t run_id, Status status,
-               const std::string& reason) {
+bool write_end(const Connection& connection, std::int64_t run_id, const Ending& ending) {
   connection.run(
       "UPDATE run_attempts SET status = ?2, reason = ?3, ended_ms = ?4 "
       "WHERE id = ?1 AND status = 'running'",
-      run_id, to_text(status), reason, now_ms());
+      run_id, to_text(ending.status), ending.reason, now_ms());
   return connection.changes() == 1;
 }
 

@@ -26,8 +26,7 @@ void write_facts(const Connection& connection, std::int64_t run_id, const Facts&
 /// Whether the attempt is still running.
 bool write_heartbeat(const Connection& connection, std::int64_t run_id);
 /// Only a running attempt ends. Whether it did.
-bool write_end(const Connection& connection, std::int64_t run_id, Status status,
-               const std::string& reason);
+bool write_end(const Connection& connection, std::int64_t run_id, const Ending& ending);
 /// config_json flattened into the table `configs`. Throws Error when it is no JSON object.
 void write_config(const Connection& connection, std::int64_t run_id,
                   const std::string& config_json);

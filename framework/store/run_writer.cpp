@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "framework/store/open.h"
-#include "framework/store/records.h"
+#include "framework/store/unsaved.h"
 
 namespace attnlab::store {
 namespace {
@@ -15,25 +16,30 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kFlushEvery = 500ms;
 constexpr auto kBeatEvery = 2s;
+constexpr double kLockWait = 2;  // seconds
+constexpr auto kSpillAfter = 5s;
+constexpr auto kHopelessAfter = 10min;
 constexpr std::size_t kFlushEvents = 256;
 // About 100 MB of metrics. More cannot pile up unless nothing could be written for hours.
 constexpr std::size_t kMostMetrics = 500'000;
 
 }  // namespace
 
-/// What waits to be written. Kept apart so that a failed write can be put back as it was.
-struct Batch {
-  std::vector<StampedEvent> events;
-  Facts facts;
-  [[nodiscard]] bool empty() const { return events.empty() && facts.empty(); }
-};
-
 struct RunWriter::Impl {
-  Impl(const std::string& path, std::int64_t run)
-      : connection(open_for_writing(path)), run_id(run) {}
+  Impl(const std::string& path, std::int64_t run, std::string run_folder, double seconds)
+      : connection(open_existing(path)),
+        run_id(run),
+        attempt(attempt_name(connection, run)),
+        folder(std::move(run_folder)),
+        patience(seconds) {
+    connection.wait_for_locks(kLockWait);
+  }
 
   Connection connection;  // of the thread below; of finish() once that thread has ended
   const std::int64_t run_id;
+  const std::string attempt;
+  const std::filesystem::path folder;
+  const std::chrono::duration<double> patience;
 
   mutable std::mutex mutex;
   std::condition_variable wake;
@@ -41,6 +47,8 @@ struct RunWriter::Impl {
   std::size_t pending_metrics = 0;
   std::size_t dropped = 0;  // events
   std::optional<std::string> problem;
+  Clock::time_point trouble_since{};  // while there is a problem
+  bool gone = false;                  // the database is where nobody finds it
   bool stopping = false;
   bool closed = false;  // ended, by us or by somebody else: nothing is written any more
   std::thread thread;
@@ -58,26 +66,33 @@ struct RunWriter::Impl {
     std::move(batch.facts.begin(), batch.facts.end(), std::back_inserter(pending.facts));
     pending_metrics = 0;
     for (const auto& [event, wall] : pending.events) pending_metrics += event.metrics.size();
+    if (!problem) trouble_since = Clock::now();
     problem = why;
   }
 
   /// One transaction: heartbeat, events, facts and, at the end, the status. False: the attempt was
   /// ended by somebody else, and nothing was written.
-  bool write(const Batch& batch, const std::optional<std::pair<Status, std::string>>& end) {
+  bool write(const Batch& batch) {
+    if (const auto what = connection.displaced(); !what.empty()) {
+      const std::lock_guard lock(mutex);
+      gone = true;
+      throw Error("the results database is not where it was: " + what);
+    }
     Transaction transaction(connection);
     if (!write_heartbeat(connection, run_id)) return false;
     write_events(connection, run_id, batch.events);
     write_facts(connection, run_id, batch.facts);
-    if (end) write_end(connection, run_id, end->first, end->second);
+    if (batch.ending) write_end(connection, run_id, *batch.ending);
     transaction.commit();
     return true;
   }
 
   /// Empty when all is well; otherwise the batch is back in the queue and the problem is told.
-  std::string flush(const std::optional<std::pair<Status, std::string>>& end = std::nullopt) {
+  std::string flush(const std::optional<Ending>& ending = std::nullopt) {
     Batch batch = take();
+    batch.ending = ending;
     try {
-      const bool running = write(batch, end);
+      const bool running = write(batch);
       const std::lock_guard lock(mutex);
       problem.reset();
       if (!running) {
@@ -112,6 +127,32 @@ struct RunWriter::Impl {
     }
   }
 
+  /// Whether all that is left now stands in the run's folder.
+  bool spill(const std::optional<Ending>& ending) {
+    if (folder.empty()) return false;
+    pending.ending = ending;
+    try {
+      write_unsaved(folder, attempt, pending);
+      pending = {};
+      return true;
+    } catch (const std::exception&) {
+      return false;  // the database's own failure is told
+    }
+  }
+
+  /// Once the thread has ended. Empty when all is safe, in the database or in a file.
+  std::string save(const std::optional<Ending>& ending) {
+    const auto start = Clock::now();
+    const bool hurry = !ending || ending->status == Status::interrupted;
+    while (true) {
+      auto why = flush(ending);
+      const auto waited = Clock::now() - start;
+      if (why.empty() || ((hurry || gone || waited > kSpillAfter) && spill(ending))) return "";
+      if (gone || waited > patience || !ending) return why;
+      std::this_thread::sleep_for(250ms);
+    }
+  }
+
   void stop() {
     {
       const std::lock_guard lock(mutex);
@@ -122,15 +163,15 @@ struct RunWriter::Impl {
   }
 };
 
-RunWriter::RunWriter(const std::string& path, std::int64_t run_id)
-    : impl_(std::make_unique<Impl>(path, run_id)) {
+RunWriter::RunWriter(const std::string& path, std::int64_t run_id, std::string folder,
+                     double patience)
+    : impl_(std::make_unique<Impl>(path, run_id, std::move(folder), patience)) {
   impl_->thread = std::thread([this] { impl_->work(); });
 }
 
 RunWriter::~RunWriter() {
   impl_->stop();
-  // Without finish() the status stays as it is: whoever looks after the process sets it.
-  if (!impl_->closed) impl_->flush();
+  if (!impl_->closed) impl_->save(std::nullopt);
 }
 
 void RunWriter::add(MetricEvent event) {
@@ -155,15 +196,23 @@ std::optional<std::string> RunWriter::problem() const {
   return impl_->problem;
 }
 
+bool RunWriter::hopeless() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->closed || impl_->gone ||
+         (impl_->problem && Clock::now() - impl_->trouble_since > kHopelessAfter);
+}
+
 void RunWriter::finish(Status status, const std::string& reason) {
   impl_->stop();
   if (impl_->closed) return;
   const auto waiting = impl_->pending.events.size();
-  const auto lost =
-      "logged events lost while nothing could be written: " + std::to_string(impl_->dropped);
-  const auto told = impl_->dropped == 0 ? reason : reason.empty() ? lost : reason + "; " + lost;
-  const auto why = impl_->flush(std::pair{status, told});
-  if (!why.empty()) {
+  Ending ending{status, reason};
+  if (impl_->dropped > 0) {
+    ending.reason += (reason.empty() ? "" : "; ") +
+                     ("logged events lost while nothing could be written: " +
+                      std::to_string(impl_->dropped));
+  }
+  if (const auto why = impl_->save(ending); !why.empty()) {
     throw Error("the end of run " + std::to_string(impl_->run_id) + " and its last " +
                 std::to_string(waiting) + " logged events could not be saved:\n  " + why);
   }

@@ -1,18 +1,33 @@
 #include "framework/store/sqlite.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
+#include <array>
 #include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <limits>
+
+#include "framework/store/store.h"
 
 namespace attnlab::store {
 namespace {
 
-/// `cause` is errno: SQLite 3.40 does not pass on why a write failed (past a file size limit, say).
+/// `cause` is errno: SQLite 3.40 does not pass on why a write failed (past a file size limit, say),
+/// nor why a file could not be made (no inode is left, say).
 bool is_full(sqlite3* database, int cause) {
-  if ((sqlite3_errcode(database) & 0xff) == SQLITE_FULL) return true;
-  return sqlite3_extended_errcode(database) == SQLITE_IOERR_WRITE &&
+  const int code = sqlite3_extended_errcode(database);
+  if ((code & 0xff) == SQLITE_FULL) return true;
+  if ((code & 0xff) == SQLITE_CANTOPEN) {
+    const char* file = sqlite3_db_filename(database, "main");
+    struct statvfs disk {};
+    return file != nullptr && ::statvfs(std::filesystem::path(file).parent_path().c_str(), &disk) == 0 &&
+           (disk.f_bavail == 0 || (disk.f_files != 0 && disk.f_favail == 0));
+  }
+  return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE) &&
          (cause == ENOSPC || cause == EFBIG || cause == EDQUOT);
 }
 
@@ -25,7 +40,7 @@ std::string explain(sqlite3* database, const std::string& file, bool full) {
   }
   switch (sqlite3_errcode(database) & 0xff) {
     case SQLITE_BUSY:
-      return "'" + file + "' stayed locked by another process for 10 s (" + told +
+      return "'" + file + "' stayed locked by another process (" + told +
              "). See which process holds it (fuser), or try again.";
     case SQLITE_CORRUPT:
       return "'" + file + "' is corrupt (" + told +
@@ -34,6 +49,13 @@ std::string explain(sqlite3* database, const std::string& file, bool full) {
       return "'" + file + "' is not an SQLite database. Name another file with --db FILE.";
     case SQLITE_READONLY:
       return "'" + file + "' cannot be written (" + told + ")";
+    case SQLITE_CANTOPEN: {
+      const int cause = sqlite3_system_errno(database);
+      return "cannot open '" + file + "' or the two files that WAL keeps beside it: " +
+             (cause != 0 ? std::strerror(cause) : told);
+    }
+    case SQLITE_NOMEM:
+      return "'" + file + "': a statement needs more memory than its limit of 1 GiB. Narrow it down.";
     default:
       return "'" + file + "': " + told;
   }
@@ -45,6 +67,35 @@ std::string explain(sqlite3* database, const std::string& file, bool full) {
   const int code = full ? SQLITE_FULL : sqlite3_errcode(database) & 0xff;
   throw SqliteError(explain(database, file ? file : "database", full), code,
                     sqlite3_errmsg(database));
+}
+
+/// A file that a stranger made may hold views without end and triggers; a typed statement may ask
+/// for a text of a gigabyte. Neither is ours: our own statements stay far below all of this.
+void harden(sqlite3* database) {
+  constexpr std::int64_t kMostMemory = 1 << 30;  // of all connections of this process
+  sqlite3_hard_heap_limit64(kMostMemory);
+  sqlite3_limit(database, SQLITE_LIMIT_LENGTH, 64 << 20);
+  sqlite3_limit(database, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
+  sqlite3_limit(database, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+}
+
+/// Device and inode; zeros where there is no such file.
+std::pair<std::uint64_t, std::uint64_t> identity(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return {};
+  return {facts.st_dev, facts.st_ino};
+}
+
+/// The present name of an open file of ours, "" where it has none.
+std::string present_name(const std::pair<std::uint64_t, std::uint64_t>& file) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
+    if (identity(entry.path()) != file) continue;
+    const auto name = std::filesystem::read_symlink(entry.path(), ignored).string();
+    if (!name.ends_with(" (deleted)")) return name;
+  }
+  return "";
 }
 
 /// An SQLite URI of the path: '?', '#' and '%' would otherwise mean something.
@@ -65,8 +116,15 @@ std::string immutable_uri(const std::string& path) {
 
 }  // namespace
 
-bool SqliteError::disk_full() const { return code_ == SQLITE_FULL; }
 bool SqliteError::corrupt() const { return code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB; }
+bool SqliteError::passing() const {
+  return code_ == SQLITE_FULL || code_ == SQLITE_BUSY || code_ == SQLITE_LOCKED;
+}
+
+bool may_pass(const Error& error) {
+  const auto* failed = dynamic_cast<const SqliteError*>(&error);
+  return failed != nullptr && failed->passing();
+}
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
@@ -166,20 +224,46 @@ bool Statement::read_only() const { return sqlite3_stmt_readonly(statement_.get(
 void Connection::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 Connection::Connection(const std::string& path, Access access) : path_(path) {
-  const int flags = access == Access::read_write  ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                    : access == Access::immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
-                                                  : SQLITE_OPEN_READONLY;
+  constexpr std::array kFlags{SQLITE_OPEN_READONLY, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                              SQLITE_OPEN_READWRITE, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE};
   const auto name = access == Access::immutable ? immutable_uri(path) : path;
   sqlite3* database = nullptr;
-  const int code = sqlite3_open_v2(name.c_str(), &database, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &database,
+                                   kFlags[static_cast<std::size_t>(access)], nullptr);
   database_.reset(database);
   if (code != SQLITE_OK) {
-    throw SqliteError("cannot open '" + path + "': " + sqlite3_errstr(code), code & 0xff);
+    const int cause = database == nullptr ? 0 : sqlite3_system_errno(database);
+    throw SqliteError("cannot open '" + path +
+                          "': " + (cause != 0 ? std::strerror(cause) : sqlite3_errstr(code)),
+                      code & 0xff);
   }
-  sqlite3_busy_timeout(database, 10'000);
+  if (const char* resolved = sqlite3_db_filename(database, "main")) path_ = resolved;
+  harden(database);
+  wait_for_locks(10);
   // Checkpoints are Store::checkpoint's alone; see schema.sql.
   sqlite3_wal_autocheckpoint(database, 0);
   sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+void Connection::wait_for_locks(double seconds) const {
+  sqlite3_busy_timeout(database_.get(), static_cast<int>(seconds * 1000));
+}
+
+void Connection::remember_files() {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    if (const auto file = identity(path_ + suffix); file.second != 0) files_[path_ + suffix] = file;
+  }
+}
+
+std::string Connection::displaced() const {
+  for (const auto& [name, before] : files_) {
+    const auto now = identity(name);
+    if (now == before) continue;
+    if (now.second != 0) return "'" + name + "' was replaced by another file";
+    const auto where = present_name(before);
+    return "'" + name + "' was " + (where.empty() ? "removed" : "renamed to '" + where + "'");
+  }
+  return "";
 }
 
 void Connection::execute(const std::string& sql) const {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "framework/core/error.h"
 #include "framework/store/value.h"
@@ -23,9 +25,9 @@ class SqliteError : public Error {
       : Error(message), code_(code), told_(std::move(told)) {}
   [[nodiscard]] int code() const { return code_; }  // primary result code, as SQLITE_FULL
   [[nodiscard]] const std::string& told() const { return told_; }  // SQLite's own words
-  /// No room left on the disk, or past a file size limit.
-  [[nodiscard]] bool disk_full() const;
   [[nodiscard]] bool corrupt() const;
+  /// Worth another try: the disk is full or another process holds the lock, both of which end.
+  [[nodiscard]] bool passing() const;
 
  private:
   int code_;
@@ -95,7 +97,9 @@ class Statement {
 /// One connection: for one thread and one process, never carried over a fork.
 class Connection {
  public:
-  enum class Access { read_only, immutable, read_write };  // read_write creates the file
+  /// `create` makes the file where there is none, `existing` writes to one that is there.
+  enum class Access { read_only, immutable, existing, create };
+  /// Throws SqliteError with the system's reason.
   Connection(const std::string& path, Access access);
 
   [[nodiscard]] Statement prepare(std::string_view sql) const { return {database_.get(), sql}; }
@@ -116,7 +120,14 @@ class Connection {
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
   [[nodiscard]] std::int64_t last_id() const;
   [[nodiscard]] bool in_transaction() const;
+  /// Absolute, symbolic links resolved: all processes must lock and look at the same name.
   [[nodiscard]] const std::string& path() const { return path_; }
+  void wait_for_locks(double seconds) const;  // at most so long; 10 s unless told otherwise
+  /// Takes down which files these are: the database, its WAL and shared memory, once WAL is in use.
+  void remember_files();
+  /// Where somebody has removed, renamed or replaced one of them since: which, in words; else "".
+  /// What is written after that reaches nobody.
+  [[nodiscard]] std::string displaced() const;
   [[nodiscard]] sqlite3* handle() const { return database_.get(); }
 
  private:
@@ -125,6 +136,7 @@ class Connection {
   };
   std::string path_;
   std::unique_ptr<sqlite3, Close> database_;
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> files_;  // device and inode
 };
 
 /// BEGIN IMMEDIATE; rolls back unless commit() was called.

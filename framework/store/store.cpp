@@ -12,9 +12,16 @@
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
 #include "framework/store/records.h"
+#include "framework/store/unsaved.h"
 
 namespace attnlab::store {
 namespace {
+
+/// What has been taken in. A file that stays does no harm: its attempt has ended.
+void remove_taken(const std::filesystem::path& taken) {
+  std::error_code ignored;
+  if (!taken.empty()) std::filesystem::remove(taken, ignored);
+}
 
 /// Adds the file's name and what was tried to SQLite's words about a broken reference.
 [[noreturn]] void unknown_run(const Connection& connection, std::int64_t run_id) {
@@ -41,21 +48,29 @@ Store::~Store() = default;
 Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 
+void Store::wait_for_locks(double seconds) { impl_->connection.wait_for_locks(seconds); }
+std::string Store::displaced() const { return impl_->connection.displaced(); }
+
 Claim Store::claim(const CellRecord& cell, const Owner& owner) {
   const auto& connection = impl_->connection;
   Transaction transaction(connection);
-  if (const auto live = find_live_attempt(connection, cell.fingerprint)) {
-    if (live->result != ClaimResult::claimed) {
-      join_study(connection, cell.study, live->run_id);
-      transaction.commit();
-      return {live->result, live->run_id, live->attempt};
-    }
-    interrupt_abandoned(connection, *live);
+  std::filesystem::path taken;
+  auto live = find_live_attempt(connection, cell.fingerprint);
+  if (live && live->result == ClaimResult::claimed) {
+    taken = end_abandoned(connection, live->run_id);
+    live = find_live_attempt(connection, cell.fingerprint);  // done, where all it lacked was this
   }
-  const auto made = add_attempt(connection, cell, Status::running, "");
-  write_owner(connection, made.run_id, owner);
+  Claim claim;
+  if (live) {
+    join_study(connection, cell.study, live->run_id);
+    claim = {live->result, live->run_id, live->attempt};
+  } else {
+    claim = add_attempt(connection, cell, Status::running, "");
+    write_owner(connection, claim.run_id, owner);
+  }
   transaction.commit();
-  return made;
+  remove_taken(taken);
+  return claim;
 }
 
 std::optional<Claim> Store::peek(const std::string& fingerprint) const {
@@ -73,7 +88,7 @@ std::int64_t Store::record_skipped(const CellRecord& cell, const std::string& re
   const auto& connection = impl_->connection;
   Transaction transaction(connection);
   auto run_id = connection.integer(
-      "SELECT id FROM run_attempts WHERE fingerprint = ?1 AND status = 'skipped' AND reason = ?2",
+      "SELECT id FROM run_attempts WHERE fingerprint = ?1 AND +status = 'skipped' AND reason = ?2",
       0, cell.fingerprint, reason);
   if (run_id != 0) {
     join_study(connection, cell.study, run_id);
@@ -84,34 +99,8 @@ std::int64_t Store::record_skipped(const CellRecord& cell, const std::string& re
   return run_id;
 }
 
-void Store::set_owner(std::int64_t run_id, const Owner& owner) {
-  Transaction transaction(impl_->connection);
-  require_run(impl_->connection, run_id);
-  write_owner(impl_->connection, run_id, owner);
-  transaction.commit();
-}
-
-void Store::heartbeat(std::int64_t run_id) {
-  Transaction transaction(impl_->connection);
-  write_heartbeat(impl_->connection, run_id);
-  transaction.commit();
-}
-
-bool Store::finish(std::int64_t run_id, Status status, const std::string& reason) {
-  Transaction transaction(impl_->connection);
-  const bool ended = write_end(impl_->connection, run_id, status, reason);
-  transaction.commit();
-  return ended;
-}
-
-void Store::add_facts(std::int64_t run_id, const Facts& facts) {
-  Transaction transaction(impl_->connection);
-  require_run(impl_->connection, run_id);
-  write_facts(impl_->connection, run_id, facts);
-  transaction.commit();
-}
-
-void Store::add_environment(std::int64_t run_id, const Facts& environment) {
+void Store::started(std::int64_t run_id, const Owner& owner, const Facts& environment,
+                    const Facts& artifacts) {
   const auto& connection = impl_->connection;
   const auto content =
       nlohmann::json(std::map<std::string, std::string>(environment.begin(), environment.end()))
@@ -119,6 +108,7 @@ void Store::add_environment(std::int64_t run_id, const Facts& environment) {
   const auto digest = sha256_hex(content);
   Transaction transaction(connection);
   require_run(connection, run_id);
+  write_owner(connection, run_id, owner);
   connection.run(
       "INSERT INTO environments (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING", digest,
       content);
@@ -126,16 +116,28 @@ void Store::add_environment(std::int64_t run_id, const Facts& environment) {
       "UPDATE run_attempts SET environment_id = (SELECT id FROM environments WHERE sha256 = ?2) "
       "WHERE id = ?1",
       run_id, digest);
+  for (const auto& [kind, path] : artifacts) {
+    connection.run(
+        "INSERT INTO artifacts (run_id, kind, path, created_ms) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT DO UPDATE SET created_ms = excluded.created_ms",
+        run_id, kind, path, now_ms());
+  }
   transaction.commit();
 }
 
-void Store::add_artifact(std::int64_t run_id, const std::string& kind, const std::string& path) {
+bool Store::finish(std::int64_t run_id, Status status, const std::string& reason) {
+  Transaction transaction(impl_->connection);
+  const auto taken = take_in(impl_->connection, run_id);
+  const bool ended = write_end(impl_->connection, run_id, {status, reason});
+  transaction.commit();
+  remove_taken(taken);
+  return ended;
+}
+
+void Store::add_facts(std::int64_t run_id, const Facts& facts) {
   Transaction transaction(impl_->connection);
   require_run(impl_->connection, run_id);
-  impl_->connection.run(
-      "INSERT INTO artifacts (run_id, kind, path, created_ms) VALUES (?1, ?2, ?3, ?4) "
-      "ON CONFLICT DO UPDATE SET created_ms = excluded.created_ms",
-      run_id, kind, path, now_ms());
+  write_facts(impl_->connection, run_id, facts);
   transaction.commit();
 }
 
@@ -155,14 +157,15 @@ Status Store::status(std::int64_t run_id) const {
 }
 
 int Store::reap_dead() {
-  Transaction transaction(impl_->connection);
   int reaped = 0;
   for (const auto& attempt : running_attempts(impl_->connection)) {
     if (attempt.result != ClaimResult::claimed) continue;
-    interrupt_abandoned(impl_->connection, attempt);
+    Transaction transaction(impl_->connection);
+    const auto taken = end_abandoned(impl_->connection, attempt.run_id);
+    transaction.commit();
+    remove_taken(taken);
     ++reaped;
   }
-  transaction.commit();
   return reaped;
 }
 

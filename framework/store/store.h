@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "framework/core/error.h"
 #include "framework/core/metric.h"
 #include "framework/core/status.h"
 
@@ -43,7 +44,7 @@ struct Owner {
 
 enum class ClaimResult { claimed, finished_before, running_elsewhere };
 struct Claim {
-  ClaimResult result;
+  ClaimResult result = ClaimResult::claimed;
   std::int64_t run_id = 0;  // the new attempt, or the attempt that stands in the way
   std::int64_t attempt = 1;
 };
@@ -71,21 +72,27 @@ class Store {
   /// fingerprint and reason.
   std::int64_t record_skipped(const CellRecord& cell, const std::string& reason);
 
-  void set_owner(std::int64_t run_id, const Owner& owner);  // the worker, once it started
-  void heartbeat(std::int64_t run_id);
-  /// Ends an attempt; only a running one changes. Returns whether it did.
+  /// The worker that runs a claimed attempt, what it runs on, and its files by kind ("log").
+  void started(std::int64_t run_id, const Owner& owner, const Facts& environment,
+               const Facts& artifacts);
+  /// Ends an attempt; only a running one changes. Returns whether it did: not where the attempt had
+  /// left its own ending in a file (RunWriter), which is taken in first.
   bool finish(std::int64_t run_id, Status status, const std::string& reason);
   void add_facts(std::int64_t run_id, const Facts& facts);
-  void add_environment(std::int64_t run_id, const Facts& environment);
-  void add_artifact(std::int64_t run_id, const std::string& kind, const std::string& path);
   /// All of it in one transaction.
   void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
   [[nodiscard]] Status status(std::int64_t run_id) const;
-  /// Marks running attempts whose owner is dead as interrupted. Returns how many.
+  /// Looks after running attempts whose owner is dead: takes in what they could not save, marks the
+  /// others as interrupted. Returns how many there were.
   int reap_dead();
   /// Folds the WAL back; a no-op where another process holds the checkpoint lock. Nothing else does
   /// it, so a grid calls this every few seconds and at its end. Never waits for readers.
   void checkpoint();
+  /// How long each call waits for another process's lock; 10 s unless told otherwise.
+  void wait_for_locks(double seconds);
+  /// What happened to the database's files, where somebody removed, renamed or replaced them while
+  /// they are in use, in words; else "".
+  [[nodiscard]] std::string displaced() const;
 
  private:
   struct Impl;
@@ -94,23 +101,39 @@ class Store {
 };
 
 /// A MetricSink whose own thread writes to the store twice a second or every 256 events, and beats
-/// the heart. The training thread never waits for a disk. A write that fails for good (disk full)
-/// is kept in memory and retried; `problem()` tells; finish() throws Error when it cannot be saved.
+/// the heart. The training thread never waits for a disk. What cannot be written (disk full, locked
+/// by another program) is kept in memory and tried again; `problem()` tells.
 /// An attempt that somebody else ended (reaped, claimed anew) is left as it is: nothing more is
-/// written, `problem()` says so, and finish() does nothing.
+/// written, `problem()` says so, and finish() does nothing. Thread-safe but for finish().
 class RunWriter : public MetricSink {
  public:
-  RunWriter(const std::string& path, std::int64_t run_id);
+  /// The database must be there. `folder` is the run's, for what the database does not take; empty:
+  /// there is none. `patience`: for so many seconds the end is tried again. Throws Error.
+  RunWriter(const std::string& path, std::int64_t run_id, std::string folder = "",
+            double patience = 60);
+  /// As finish(), but the status stays as it is: whoever looks after the process sets it.
   ~RunWriter() override;
   void add(MetricEvent event) override;
   void fact(std::string_view name, std::string_view text) override;
   [[nodiscard]] std::optional<std::string> problem() const;
+  /// Going on would be for nothing: the attempt was ended by somebody else, the database was removed
+  /// or renamed, or nothing could be written for ten minutes.
+  [[nodiscard]] bool hopeless() const;
   /// Writes what is left and the final status in one transaction; after that the sink is closed.
+  /// Where that fails for 5 s (at once when interrupted), all of it goes into folder/unsaved.json,
+  /// which Store::finish, claim and reap_dead take in. Throws Error when neither can be written.
   void finish(Status status, const std::string& reason);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Whether the failure is one that passes: a full disk, a lock of another process.
+[[nodiscard]] bool may_pass(const Error& error);
+
+/// The whole path of a database that was named so: what --db and ATTNLAB_DB hold. Throws Error on a
+/// name that is empty, too long, no UTF-8, or relative to a folder that is gone.
+[[nodiscard]] std::string database_path(const std::string& typed);
 
 }  // namespace attnlab::store

@@ -5,6 +5,7 @@
 #include "framework/conformance/suite.h"
 #include "framework/core/error.h"
 #include "framework/worker/job.h"
+#include "framework/worker/parent_watch.h"
 
 namespace attnlab::worker {
 namespace {

@@ -64,7 +64,7 @@ Ending stored(const launch::RunSpec& spec, Reporter& reporter) {
     Session session{sink, reporter, nullptr};
     return guarded(spec, session);
   }
-  store::RunWriter writer(spec.database, spec.run_id);
+  store::RunWriter writer(spec.database, spec.run_id, spec.folder, spec.patience);
   Session session{writer, reporter, &writer};
   const auto ending = guarded(spec, session);
   writer.finish(ending.status, ending.reason);
@@ -74,13 +74,7 @@ Ending stored(const launch::RunSpec& spec, Reporter& reporter) {
 }  // namespace
 
 bool Session::go_on() {
-  constexpr std::chrono::seconds kPatience{30};
-  const auto now = std::chrono::steady_clock::now();
-  if (writer == nullptr || !writer->problem()) {
-    last_good = now;
-  } else if (now - last_good > kPatience) {
-    stop_requested = true;
-  }
+  if (writer != nullptr && writer->hopeless()) stop_requested = true;
   return !stop_requested;
 }
 

@@ -1,7 +1,6 @@
 /// job.h: what the jobs of a worker share: where their numbers go, and how they end.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include "framework/core/status.h"
@@ -17,11 +16,9 @@ struct Session {
   MetricSink& sink;
   Reporter& reporter;
   const store::RunWriter* writer;  // null: there is no store
-  std::chrono::steady_clock::time_point last_good = std::chrono::steady_clock::now();
 
   /// False once the job must end: it was asked to stop, or its results can no longer be stored and
-  /// going on would be for nothing. A disk that is full for a moment is waited for; the writer keeps
-  /// everything meanwhile. Asked often.
+  /// going on would be for nothing. Asked often.
   [[nodiscard]] bool go_on();
 };
 
@@ -33,7 +30,7 @@ struct Session {
 /// exit code. Throws nothing.
 [[nodiscard]] int perform(const launch::RunSpec& spec);
 
-/// Loads the plugin and checks it; what comes of it goes to launch::kReportFd line by line. Returns
+/// Loads the plugin and checks it; what comes of it goes to report_fd() line by line. Returns
 /// an exit code: 0 also where properties failed. Throws nothing.
 [[nodiscard]] int check(const launch::CheckRequest& request);
 

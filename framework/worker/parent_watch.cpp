@@ -11,6 +11,8 @@
 #include <mutex>
 
 #include "framework/core/error.h"
+#include "framework/launch/stop_signals.h"
+#include "framework/launch/worker_protocol.h"
 
 namespace attnlab::worker {
 namespace {
@@ -51,14 +53,25 @@ std::atomic<bool> stop_requested{false};
 void install_stop_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { stop_requested = true; };
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
+  for (const int number : launch::stop_signals()) sigaction(number, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a report to a dead parent is not worth dying for
+  signal(SIGXFSZ, SIG_IGN);  // past a file size limit the store says so itself
 }
 
-ParentWatch::ParentWatch(int report_fd) {
-  if (!is_pipe(report_fd)) return;
-  thread_ = std::jthread(watch, report_fd, getppid());
+int report_fd() {
+  static const int moved = [] {
+    constexpr int kOutOfTheWay = 200;
+    const int fd = fcntl(launch::kReportFd, F_DUPFD_CLOEXEC, kOutOfTheWay);
+    const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (fd != -1 && nothing != -1) dup2(nothing, launch::kReportFd);
+    return fd;
+  }();
+  return moved;
+}
+
+ParentWatch::ParentWatch(int fd) {
+  if (!is_pipe(fd)) return;
+  thread_ = std::jthread(watch, fd, getppid());
 }
 
 }  // namespace attnlab::worker

@@ -6,17 +6,21 @@
 
 namespace attnlab::worker {
 
-/// True once SIGTERM or SIGINT arrived, or the parent is gone: the current step is finished, its
+/// The pipe to the launcher, -1 without one. The first call, before any plugin is loaded, takes it
+/// away from launch::kReportFd: what a plugin writes to that number goes nowhere.
+[[nodiscard]] int report_fd();
+
+/// True once a stop signal (launch/stop_signals.h) arrived, or the parent is gone: the current step is finished, its
 /// metrics are written, and the run ends as interrupted. install_stop_signals() makes it so.
 extern std::atomic<bool> stop_requested;
 void install_stop_signals();
 
 /// Watches the pipe to the launcher and the parent's process id from a thread of its own. When the
 /// parent is gone it sets stop_requested, and two seconds later ends the process, wherever it is,
-/// so that no orphan goes on writing. Does nothing where descriptor `report_fd` is not a pipe.
+/// so that no orphan goes on writing. Does nothing where `fd` is not a pipe.
 class ParentWatch {
  public:
-  explicit ParentWatch(int report_fd);
+  explicit ParentWatch(int fd);
 
  private:
   std::jthread thread_;

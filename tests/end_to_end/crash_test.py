@@ -1,9 +1,11 @@
 """crash_test.py: what a results database is worth after kill -9, Ctrl-C and two grids at once."""
+import contextlib
 import os
 import signal
-import time
+import sqlite3
+import subprocess
 
-from lab import INTERRUPTED, LONG, TINY, Lab, is_worker, main
+from lab import ATTNLAB, INTERRUPTED, LONG, TINY, Lab, is_worker, main
 
 # One cell is over quickly, two take a while: a grid that can be killed with something done.
 STEPS = "train.steps=6,1000"
@@ -14,6 +16,12 @@ CELL_COUNT = 8
 class Crash(Lab):
     def metrics(self, runs="1"):
         return set(self.sql(f"SELECT run_id, key_id, step, value FROM metrics JOIN run_attempts ON id = run_id WHERE {runs}"))
+
+    def assert_readers_see_no_running_run(self):
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts WHERE status = 'running'"), [1])
+        for command in (["runs", "--status", "running", "--csv"], ["query", "--csv", "SELECT id FROM runs WHERE status = 'running'"]):
+            self.assertEqual(len(self.attnlab(*command).stdout.split()), 1, "the header alone")
+        self.assertIn("ended without a word", self.attnlab("runs", "--csv").stdout)
 
     def finished(self):
         return self.sql("SELECT id, fingerprint, attempt FROM run_attempts WHERE status = 'done' ORDER BY id")
@@ -39,8 +47,7 @@ class Crash(Lab):
         grid.wait()
         self.wait_until("the orphans have ended", lambda: not any(map(is_worker, workers)), 2)
         metrics, finished = self.metrics(), self.finished()
-        time.sleep(0.7)  # longer than a writer's flush
-        self.assertEqual(self.metrics(), metrics, "an orphan went on writing")
+        self.assert_readers_see_no_running_run()
         self.assert_sound()
         self.attnlab("grid", *CELLS)
         self.assert_complete(finished, metrics)
@@ -92,7 +99,7 @@ class TwoGrids(Lab):
         worker, = self.workers()
         os.kill(worker, signal.SIGSTOP)  # however fast the machine is, it is not done yet
         second = self.start("grid", *cell)
-        time.sleep(0.5)
+        self.wait_until("the second grid has the database open", lambda: self.has_open(second.pid))
         self.assertEqual(len(self.sql("SELECT id FROM run_attempts")), 1)
         first.send_signal(signal.SIGKILL)
         os.kill(worker, signal.SIGCONT)
@@ -121,6 +128,17 @@ class Stop(Lab):
     def test_ctrl_c_leaves_interrupted_rows_with_their_metrics(self):
         self.stop(signal.SIGINT)
 
+    def test_what_timeout_and_batch_systems_send_does_the_same(self):
+        for signals in ([signal.SIGUSR1], [signal.SIGTERM] * 2):
+            grid = self.start("grid", "attention=none", f"seed={signals[0]}", *LONG)
+            self.wait_for_metrics()
+            for number in signals:
+                grid.send_signal(number)
+            output, _ = grid.communicate(timeout=60)
+            self.assertEqual(grid.returncode, INTERRUPTED, output)
+            self.assertNotIn("had to be killed", output)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["interrupted"] * 2)
+
     def test_sigterm_to_a_worker_interrupts_its_run_alone(self):
         grid = self.start("grid", "attention=none", "train.steps=6,20000",
                           *[word for word in TINY if not word.startswith("train.steps")])
@@ -131,6 +149,41 @@ class Stop(Lab):
         output, _ = grid.communicate(timeout=20)
         self.assertEqual(grid.returncode, 3, output)
         self.assertEqual(self.values("SELECT status FROM run_attempts ORDER BY id"), ["done", "interrupted"])
+
+
+class Surroundings(Lab):
+    """What others do to the database and the process while runs go on."""
+
+    def test_an_ignored_sigchld_hides_no_end(self):
+        done = subprocess.run(["bash", "-c", "trap '' CHLD; exec \"$@\"", "_", ATTNLAB, "run", "--db", self.db,
+                               "attention=none", *TINY], cwd=self.folder, env=self.environment(), timeout=60,
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_database_that_another_program_locks_over_the_end_of_a_run_is_waited_for(self):
+        grid = self.start("grid", "attention=none", *TINY, "train.steps=1500")
+        self.wait_for_metrics()
+        with contextlib.closing(sqlite3.connect(self.db, isolation_level=None, timeout=10)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            self.wait_until("the worker has ended or given up", lambda: not self.workers(), 90)
+            other.execute("ROLLBACK")
+        output, _ = grid.communicate(timeout=60)
+        self.assertEqual(grid.returncode, 0, output)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["done"])
+        self.assertEqual(self.values("SELECT max(last_step) FROM run_last"), [1500])
+        self.assertEqual(self.values("SELECT count(*) FROM events WHERE step BETWEEN 1 AND 1500"), [1500])
+
+    def test_a_database_that_is_renamed_or_removed_ends_the_grid_within_seconds_and_is_never_made_anew(self):
+        for take_away in (lambda: os.rename(self.db, self.db + ".old"),
+                          lambda: [os.remove(self.db + suffix) for suffix in ("", "-wal", "-shm")]):
+            grid = self.start("grid", "attention=none", "seed=0,1", *LONG)
+            self.wait_for_metrics()
+            take_away()
+            output, _ = grid.communicate(timeout=60)
+            self.assertEqual(grid.returncode, 1, output)
+            self.assertIn("the results database was taken away while runs use it", output)
+            self.assertFalse(os.path.exists(self.db))
+            os.path.exists(self.db + "-wal") and os.remove(self.db + "-wal")
 
 
 if __name__ == "__main__":

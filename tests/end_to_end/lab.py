@@ -89,6 +89,13 @@ class Lab(unittest.TestCase):
         """Process ids of running workers of this test's database."""
         return [pid for pid in self.values("SELECT DISTINCT owner_pid FROM run_attempts") if is_worker(pid)]
 
+    def has_open(self, pid):
+        """Whether a process has this test's database open."""
+        folder = f"/proc/{pid}/fd"
+        with contextlib.suppress(OSError):
+            return any(os.path.realpath(os.path.join(folder, fd)) == self.db for fd in os.listdir(folder))
+        return False
+
     def assert_sound(self):
         self.assertEqual(self.values("PRAGMA integrity_check"), ["ok"])
 

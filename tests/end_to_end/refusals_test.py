@@ -153,6 +153,27 @@ class Store(Refusals):
         self.write_database(b"this is no database at all, only a file that somebody wrote")
         self.assertIn(self.db, self.command())
 
+    def test_names_that_no_database_can_have_are_refused_by_whoever_writes_or_reads(self):
+        os.makedirs(os.path.dirname(self.db))
+        for name, told in (("", "is empty"), (self.folder, "it is a folder"), ("/dev/null", "it is a device"),
+                           ("x" * 300, "too long"), (b"p/\xff/a.db", "no valid UTF-8")):
+            for command in (["run", "attention=none", *TINY], ["runs"], ["query", "SELECT 1"], ["compare"], ["show", "1"]):
+                done = subprocess.run([ATTNLAB, command[0], "--db", name, *command[1:]], capture_output=True,
+                                      cwd=self.folder, timeout=60, env=self.environment(), check=False)
+                text = done.stderr.decode(errors="replace")
+                self.assertIn(done.returncode, (ERROR, USAGE), text)
+                self.assertIn(told, text)
+                self.assertNotIn("internal error", text)
+        self.assertEqual(os.listdir(self.folder), ["results"])
+
+    def test_a_schema_version_that_nobody_wrote(self):
+        self.attnlab("run", "attention=none", *TINY)
+        for version in (-100000, -1, 0):
+            with contextlib.closing(sqlite3.connect(self.db)) as db, db:
+                db.execute(f"PRAGMA user_version = {version}")
+            self.assertIn(f"schema version {version}, which no attnlab wrote", self.command())
+            self.assertIn(f"schema version {version}", self.attnlab("runs", code=ERROR).stderr)
+
     def test_a_corrupt_database(self):
         self.attnlab("run", "attention=none", *TINY)
         with contextlib.closing(sqlite3.connect(self.db)) as db:
@@ -190,7 +211,7 @@ class Store(Refusals):
         if mounted.returncode != 0:
             self.skipTest("no right to mount a small disk")
         self.addCleanup(subprocess.run, ["umount", "-l", disk], check=False)
-        done = subprocess.run([ATTNLAB, "run", "--db", self.db, "attention=none", *TINY, "train.steps=3000"],
+        done = subprocess.run([ATTNLAB, "run", "--db", self.db, "attention=none", *TINY, "train.steps=3000", "--patience", "2"],
                               capture_output=True, text=True, cwd=self.folder, timeout=100, env=self.environment())
         self.assertIn(done.returncode, (ERROR, FAILED), done.stdout + done.stderr)
         self.assertRegex(done.stdout + done.stderr, r"disk|full")

@@ -53,7 +53,10 @@ void misbehave(const RunSpec& spec, const std::string& how) {
   if (how == "crash") std::raise(SIGSEGV);
   if (how == "exit") std::exit(7);
   if (how == "exit_0") std::exit(0);
-  if (how == "rubbish") send("\x01 this is no report {");
+  if (how == "rubbish") {
+    for (const std::string line : {"\x01 this is no report {", "{}", "null", "[1]", "{\"kind\": 3}"}) send(line);
+    send(std::string(3 << 20, 'x'));
+  }
   if (how == "eat") eat_memory();
   if (how == "hang") {
     std::signal(SIGTERM, SIG_IGN);
@@ -77,7 +80,7 @@ void misbehave(const RunSpec& spec, const std::string& how) {
 int run(const RunSpec& spec) {
   const std::string how = text_of(spec, "behave");
   if (how == "refuse_unsaid") return attnlab::launch::kWorkerSkipped;
-  attnlab::store::RunWriter writer(spec.database, spec.run_id);
+  attnlab::store::RunWriter writer(spec.database, spec.run_id, spec.folder, spec.patience);
   const long steps = std::stol(text_of(spec, "steps")), ms = std::stol(text_of(spec, "step_ms"));
   report({.kind = "start", .steps = steps});
   if (how == "refuse") {

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "framework/core/digest.h"
 #include "framework/launch/launcher.h"
 #include "framework/store/reader.h"
@@ -16,13 +18,19 @@ namespace attnlab::launch {
 /// Keeps the notes.
 class RecordingProgress : public Progress {
  public:
-  void note(const std::string& line) override { notes.push_back(line); }
+  void note(const std::string& line) override {
+    notes.push_back(line);
+    if (line.starts_with("waiting")) waits = true;
+  }
   void draw(const Board& board, double) override {
     most_running = std::max(most_running, board.running.size());
+    stopping = board.stopping;
+    elsewhere = board.elsewhere > 0;
   }
   void clear() override {}
   std::vector<std::string> notes;
   std::size_t most_running = 0;
+  std::atomic<bool> stopping = false, elsewhere = false, waits = false;  // asked by other threads
 };
 
 struct LauncherTest : testing::Test {

@@ -87,7 +87,7 @@ TEST(Cut, keeps_what_fits_and_counts_characters_not_bytes) {
 
 TEST(PlainProgress, prints_a_line_per_event_and_the_board_every_ten_seconds) {
   Captured output;
-  const auto progress = make_plain_progress(output.fd());
+  const auto progress = make_progress(output.fd(), StatusLines::Kind::plain);
   Board board{.cells = 1};
   board.running[0] = halfway();
   progress->note("start run 3");
@@ -100,7 +100,7 @@ TEST(PlainProgress, prints_a_line_per_event_and_the_board_every_ten_seconds) {
 
 TEST(TerminalProgress, redraws_in_place_at_most_ten_times_a_second) {
   Captured output;
-  auto progress = make_terminal_progress(output.fd());
+  auto progress = make_progress(output.fd(), StatusLines::Kind::terminal);
   Board board{.cells = 1};
   board.running[0] = halfway();
   for (double now = 110; now < 110.99; now += 0.01) progress->draw(board, now);
@@ -118,13 +118,13 @@ TEST(TerminalProgress, redraws_in_place_at_most_ten_times_a_second) {
 
 TEST(Progress, is_plain_where_there_is_no_terminal) {
   Captured output;
-  make_progress(output.fd(), false)->note("x");
+  make_progress(output.fd())->note("x");
   EXPECT_EQ(output.text(), "x\n");
 }
 
 TEST(Progress, says_nothing_when_quiet) {
   Captured output;
-  make_progress(output.fd(), true)->note("x");
+  make_progress(output.fd(), StatusLines::Kind::quiet)->note("x");
   EXPECT_EQ(output.text(), "");
 }
 

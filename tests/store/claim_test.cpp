@@ -111,14 +111,14 @@ TEST_F(Claims, an_attempt_of_a_dead_owner_is_interrupted_and_claimed_anew) {
 
 TEST_F(Claims, the_heartbeat_decides_over_owners_on_other_hosts) {
   const auto claim = store_.claim(cell(1), elsewhere());
-  const Connection connection(path_, Connection::Access::read_write);
+  const Connection connection(path_, Connection::Access::create);
   const auto age = [&](std::int64_t seconds) {
     connection.run("UPDATE run_attempts SET heartbeat_ms = ?1", now_ms() - 1000 * seconds);
   };
   age(50);
   EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::running_elsewhere);
   age(70);
-  store_.heartbeat(claim.run_id);
+  age(0);
   EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::running_elsewhere);
   age(70);
   EXPECT_EQ(store_.claim(cell(1), me_).result, ClaimResult::claimed);
@@ -131,6 +131,18 @@ TEST_F(Claims, reaping_interrupts_dead_owners_only) {
   EXPECT_EQ(store_.reap_dead(), 1);
   EXPECT_EQ(store_.status(dead.run_id), Status::interrupted);
   EXPECT_EQ(store_.status(alive.run_id), Status::running);
+}
+
+TEST_F(Claims, to_a_reader_an_attempt_whose_process_is_dead_is_interrupted) {
+  const auto dead = store_.claim(cell(1), kDead);
+  (void)store_.claim(cell(2), me_);
+  for (const auto* table : {"runs", "run_attempts"}) {
+    const auto rows = Reader(path_).query("SELECT status, reason FROM " + std::string(table) + " ORDER BY id").rows;
+    EXPECT_EQ(rows.at(0).at(0), Value("interrupted"));
+    EXPECT_THAT(std::get<std::string>(rows.at(0).at(1)), testing::HasSubstr("ended without a word"));
+    EXPECT_EQ(rows.at(1).at(0), Value("running"));
+  }
+  EXPECT_EQ(store_.status(dead.run_id), Status::running) << "a reader writes nothing";
 }
 
 TEST_F(Claims, only_a_running_attempt_ends) {
@@ -162,7 +174,7 @@ TEST_F(Claims, the_config_is_flattened) {
 
 TEST_F(Claims, equal_environments_are_stored_once) {
   for (int number : {1, 2}) {
-    store_.add_environment(store_.claim(cell(number), me_).run_id, {{"cpu", "x"}, {"host", "y"}});
+    store_.started(store_.claim(cell(number), me_).run_id, me_, {{"cpu", "x"}, {"host", "y"}}, {});
   }
   EXPECT_EQ(count(path_, "SELECT count(*) FROM environments"), 1);
 }

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <array>
 
 #include "framework/store/open.h"
@@ -10,7 +12,7 @@ constexpr std::array kTwoSteps{"CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y
 
 TEST(Migration, steps_are_taken_once_and_in_order) {
   const FreshFolder folder;
-  const Connection connection(folder / "a.db", Connection::Access::read_write);
+  const Connection connection(folder / "a.db", Connection::Access::create);
   migrate(connection, std::span(kTwoSteps).first(1), "");
   EXPECT_EQ(connection.integer("PRAGMA user_version", 0), 1);
   migrate(connection, kTwoSteps, "CREATE VIEW v AS SELECT y FROM a");
@@ -21,7 +23,7 @@ TEST(Migration, steps_are_taken_once_and_in_order) {
 
 TEST(Migration, a_failing_step_leaves_the_old_version_whole) {
   const FreshFolder folder;
-  const Connection connection(folder / "a.db", Connection::Access::read_write);
+  const Connection connection(folder / "a.db", Connection::Access::create);
   constexpr std::array steps{"CREATE TABLE a (x)", "CREATE TABLE b (x); this is no SQL"};
   EXPECT_THROW(migrate(connection, steps, ""), SqliteError);
   EXPECT_EQ(connection.integer("PRAGMA user_version", 0), 0);
@@ -32,7 +34,7 @@ TEST(Migration, a_newer_database_is_refused_with_both_versions) {
   const FreshFolder folder;
   const auto path = folder / "a.db";
   { const Store made(path); }
-  Connection(path, Connection::Access::read_write).execute("PRAGMA user_version = 7");
+  Connection(path, Connection::Access::create).execute("PRAGMA user_version = 7");
   const std::string expected =
       "'" + path +
       "' was written by a newer attnlab: its schema is version 7, this program knows " +
@@ -43,7 +45,7 @@ TEST(Migration, a_newer_database_is_refused_with_both_versions) {
 
 // A database of version 1 as it was left by an earlier program: a run that trained.
 void make_version_1(const std::string& path) {
-  const Connection connection(path, Connection::Access::read_write);
+  const Connection connection(path, Connection::Access::create);
   migrate(connection, migrations().first(1), "");
   connection.execute(
       "INSERT INTO studies VALUES (1, 'old', 0);"
@@ -65,11 +67,59 @@ TEST(Migration, a_reader_refuses_an_older_database_and_does_not_touch_it) {
   const FreshFolder folder;
   const auto path = folder / "a.db";
   { const Store made(path); }
-  Connection(path, Connection::Access::read_write).execute("PRAGMA user_version = 0");
+  Connection(path, Connection::Access::create).execute("PRAGMA user_version = 1");
   EXPECT_EQ(message_of([&] { Reader reader(path); }),
             "'" + path +
-                "' has schema version 0, expected 2. Any attnlab run or grid with --db on " +
+                "' has schema version 1, expected 2. Any attnlab run or grid with --db on " +
                 "it updates it.");
+}
+
+TEST(Migration, versions_that_nobody_wrote_are_refused_by_everybody) {
+  const FreshFolder folder;
+  const auto path = folder / "a.db";
+  { const Store made(path); }
+  for (const std::int64_t version : {-2147483648LL, -100000LL, -2LL, -1LL, 0LL, 3LL, 2147483647LL}) {
+    Connection(path, Connection::Access::create)
+        .execute("PRAGMA user_version = " + std::to_string(version));
+    const auto number = testing::HasSubstr("version " + std::to_string(version) + ",");
+    EXPECT_THAT(message_of([&] { const Store store(path); }), number);
+    EXPECT_THAT(message_of([&] { const Reader reader(path); }), number);
+    EXPECT_THAT(message_of([&] { const RunWriter writer(path, 1); }), number);
+  }
+}
+
+TEST(Migration, views_of_another_commit_are_renewed_and_no_reader_sees_them) {
+  const FreshFolder folder;
+  const auto path = folder / "a.db";
+  (void)Store(path).claim(cell(1), Owner::of_this_process());
+  const auto columns_in_file = [&] {
+    return Connection(path, Connection::Access::read_only)
+        .integer("SELECT count(*) FROM pragma_table_info('runs')", 0);
+  };
+  const auto present = columns_in_file();
+  for (const auto* change :
+       {"DROP VIEW runs; CREATE VIEW runs AS SELECT id FROM run_attempts", "DROP VIEW runs",
+        "DROP VIEW timings; DROP VIEW runs; CREATE VIEW runs AS SELECT 1 AS id UNION ALL SELECT 2"}) {
+    Connection(path, Connection::Access::create).execute(change);
+    const auto before = columns_in_file();
+    EXPECT_EQ(Reader(path).query("SELECT perplexity, status FROM runs").rows.size(), 1U) << change;
+    EXPECT_EQ(Reader(path).schema().at(1).name, "runs");
+    EXPECT_EQ(columns_in_file(), before) << "a reader writes nothing";
+    { const Store renewed(path); }
+    EXPECT_EQ(columns_in_file(), present) << change;
+  }
+}
+
+TEST(Migration, a_table_that_is_missing_or_a_view_is_refused) {
+  for (const auto* change : {"DROP TABLE facts", "DROP TABLE artifacts; CREATE VIEW artifacts AS SELECT 1"}) {
+    const FreshFolder folder;
+    const auto path = folder / "a.db";
+    { const Store made(path); }
+    Connection(path, Connection::Access::create).execute(change);
+    const auto told = testing::HasSubstr("lacks 1 of the 11 tables of a results database");
+    EXPECT_THAT(message_of([&] { const Store store(path); }), told);
+    EXPECT_THAT(message_of([&] { const Reader reader(path); }), told);
+  }
 }
 
 }  // namespace

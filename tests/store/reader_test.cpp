@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <thread>
+
+#include "framework/store/sqlite.h"
 #include "tests/store/support.h"
 
 namespace attnlab::store {
@@ -81,9 +85,80 @@ TEST_F(Reading, a_query_past_its_time_is_stopped) {
       "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c";
   EXPECT_EQ(
       message_of([&] { (void)reader.query(endless); }),
-      "stopped: the query took longer than 50 ms. Narrow it down, or allow more with --timeout "
+      "stopped: the query took longer than 50 ms. Narrow it down, or allow more with attnlab query --timeout "
       "SECONDS (0: no limit).");
   EXPECT_EQ(reader.query("SELECT 1").rows.size(), 1u) << "the next query has its own time";
+}
+
+TEST_F(Reading, a_statement_without_bounds_meets_one) {
+  Reader reader(path_);
+  reader.set_timeout(100);
+  for (const auto* sql :
+       {"SELECT zeroblob(1000000000)", "SELECT length(zeroblob(1000000000))",
+        "SELECT randomblob(100000000)", "SELECT hex(zeroblob(60000000))",
+        "WITH RECURSIVE c (x) AS (SELECT 'a' UNION ALL SELECT x || x FROM c) SELECT max(x) FROM c"}) {
+    const auto told = message_of([&] { (void)reader.query(sql); });
+    EXPECT_THAT(told, testing::ContainsRegex("too big")) << sql;
+  }
+  EXPECT_EQ(reader.query("SELECT 1").rows.size(), 1U);
+  EXPECT_EQ(Connection(path_, Connection::Access::read_only).integer("PRAGMA hard_heap_limit", 0),
+            1 << 30);
+}
+
+TEST_F(Reading, an_endless_view_in_the_file_meets_the_deadline) {
+  Connection(path_, Connection::Access::existing)
+      .execute("CREATE VIEW mine AS WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+               "SELECT count(*) AS n FROM c");
+  Reader reader(path_);
+  reader.set_timeout(0.05);
+  EXPECT_THAT(message_of([&] { (void)reader.query("SELECT n FROM mine"); }), StartsWith("stopped: "));
+}
+
+TEST_F(Reading, one_call_that_cannot_be_interrupted_ends_the_process_with_the_same_words) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDERR_FILENO);
+    Reader reader(path_);
+    reader.set_timeout(0.1);
+    (void)reader.query(
+        "SELECT instr(h, substr(h, 1, 15000000) || 'b') FROM (SELECT hex(zeroblob(15000000)) AS h)");
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  char told[256] = {};
+  EXPECT_GT(::read(ends[0], told, sizeof told - 1), 0);
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_THAT(told, StartsWith("attnlab: stopped: the query took longer than 100 ms"));
+}
+
+TEST_F(Reading, time_that_a_row_waits_to_be_printed_is_not_the_querys) {
+  Reader reader(path_);
+  reader.set_timeout(0.5);
+  int rows = 0;
+  reader.each("SELECT 1 UNION ALL SELECT 2", {}, [](const auto&) {}, [&](const Row&) {
+    ++rows;
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  });
+  EXPECT_EQ(rows, 2);
+}
+
+TEST_F(Reading, a_count_of_all_numbers_looks_up_no_event_and_a_curve_is_found_by_its_key) {
+  const auto plan = [&](const std::string& sql) {
+    std::string text;
+    for (const auto& row : Reader(path_).query("EXPLAIN QUERY PLAN " + sql).rows) {
+      text += std::get<std::string>(row.at(3)) + "\n";
+    }
+    return text;
+  };
+  EXPECT_THAT(plan("SELECT count(*) FROM curves"), testing::Not(HasSubstr("events")));
+  const auto curve = plan("SELECT step, value FROM curves WHERE run_id = 1 AND key = 'val/loss'");
+  EXPECT_THAT(curve, HasSubstr("SEARCH run_attempts USING INTEGER PRIMARY KEY"));
+  EXPECT_THAT(curve, HasSubstr("SEARCH metrics USING PRIMARY KEY (run_id=? AND key_id=?)"));
 }
 
 TEST_F(Reading, the_schema_lists_views_first) {

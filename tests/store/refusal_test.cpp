@@ -1,4 +1,6 @@
 #include <gmock/gmock.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -74,7 +76,7 @@ TEST(Refusal, a_file_that_is_no_database) {
 TEST(Refusal, another_programs_database_stays_untouched) {
   const FreshFolder folder;
   const auto path = folder / "photos.db";
-  Connection(path, Connection::Access::read_write).execute("CREATE TABLE photos (x)");
+  Connection(path, Connection::Access::create).execute("CREATE TABLE photos (x)");
   const auto before = sha256_file(path);
   EXPECT_EQ(message_of([&] { Store store(path); }),
             "'" + path + "' is an SQLite database of another program (application id 0, expected " +
@@ -126,6 +128,132 @@ TEST(Refusal, nothing_to_read_yet) {
                 "'. Start a run first (attnlab run --help), or name " +
                 "a file with --db FILE or the variable ATTNLAB_DB.");
   EXPECT_FALSE(fs::exists(path)) << "reading makes no file";
+}
+
+struct BadName {
+  std::string name;
+  std::string told;
+};
+
+/// Names that no database can have, and what is said about each.
+std::vector<BadName> bad_names(const FreshFolder& folder) {
+  std::ofstream(folder / "file") << "text";
+  fs::create_directory(folder / "folder");
+  fs::create_symlink("loop", folder / "loop");
+  ::mkfifo((folder / "pipe").c_str(), 0600);
+  std::string deep = folder / "d";
+  while (deep.size() < 600) deep += "/" + std::string(50, 'd');
+  return {{"", "the name of the results database is empty"},
+          {folder / "folder", "it is a folder; expected a file"},
+          {folder / "folder/", "it is a folder"},
+          {"/", "it is a folder"},
+          {"/dev/null", "it is a device, a pipe or a socket"},
+          {folder / "pipe", "it is a device, a pipe or a socket"},
+          {folder / std::string(300, 'x'), "File name too long"},
+          {deep, "SQLite takes 500 at most"},
+          {folder / "loop", "Too many levels of symbolic links"},
+          {folder / "file/a.db", "Not a directory"},
+          {folder / "p\xff/a.db", "no valid UTF-8"},
+          {folder / "\xc3(/a.db", "no valid UTF-8"}};
+}
+
+TEST(Refusal, names_that_no_database_can_have) {
+  const FreshFolder folder;
+  for (const auto& [name, told] : bad_names(folder)) {
+    EXPECT_THAT(message_of([&] { const Store store(name); }), HasSubstr(told)) << name;
+    EXPECT_THAT(message_of([&] { const Reader reader(name); }), HasSubstr(told)) << name;
+    EXPECT_THAT(message_of([&] { const RunWriter writer(name, 1); }), testing::Ne("nothing was thrown")) << name;
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 4) << "nothing was made";
+}
+
+TEST(Refusal, a_relative_name_where_the_current_folder_is_gone) {
+  const auto told = told_by_child([] {
+    const FreshFolder gone;
+    fs::current_path(gone.path());
+    fs::remove(gone.path());
+    return message_of([] { const Store store("a.db"); });
+  });
+  EXPECT_THAT(told, HasSubstr("'a.db' cannot be the results database: the current folder cannot be told"));
+}
+
+TEST(Refusal, a_folder_that_may_not_be_entered) {
+  const FreshFolder folder;
+  fs::create_directory(folder / "closed");
+  { const Store made(folder / "closed/a.db"); }
+  fs::permissions(folder / "closed", fs::perms::none);
+  const auto told = told_by_child([&] {
+    drop_root_powers();
+    return message_of([&] { const Reader reader(folder / "closed/a.db"); }) + "\n" +
+           message_of([&] { const Store store(folder / "closed/a.db"); });
+  });
+  fs::permissions(folder / "closed", fs::perms::owner_all);
+  EXPECT_THAT(told, testing::ContainsRegex("Permission denied[^\n]*\n[^\n]*Permission denied"));
+}
+
+TEST(Refusal, an_empty_file_is_nothing_to_read_and_may_be_filled) {
+  const FreshFolder folder;
+  const auto path = folder / "a.db";
+  std::ofstream(path).flush();
+  EXPECT_THAT(message_of([&] { const Reader reader(path); }), HasSubstr("' holds nothing yet (0 bytes): "));
+  EXPECT_EQ(message_of([&] { const Store store(path); }), "nothing was thrown");
+}
+
+/// In a child with a small file system of its own at `disk`; "skip" where it may not mount one.
+std::string on_own_disk(const std::string& disk, const char* options, bool read_only,
+                        const std::function<std::string()>& work) {
+  return told_by_child([&]() -> std::string {
+    if (!mount_own_disk(disk, options)) return "skip";
+    if (read_only && ::mount(nullptr, disk.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) return "skip";
+    return work();
+  });
+}
+
+TEST(Refusal, a_file_system_that_is_read_only_or_has_no_room_or_no_inode) {
+  struct Case {
+    const char* options;
+    bool read_only;
+    const char* told;
+  };
+  for (const auto& [options, read_only, told] :
+       {Case{"size=1m", true, "Read-only file system"}, Case{"size=16k", false, "disk full"},
+        Case{"size=1m,nr_inodes=2", false, "disk full"}}) {
+    const FreshFolder folder;
+    const auto disk = folder / "disk";
+    const auto said = on_own_disk(disk, options, read_only, [&] {
+      return message_of([&] { const Store store(disk + "/a.db"); });
+    });
+    if (said == "skip") GTEST_SKIP() << "a tmpfs of our own cannot be mounted here";
+    EXPECT_THAT(said, HasSubstr(told)) << options;
+  }
+}
+
+TEST(Symlink, all_names_of_a_database_are_one_and_lock_the_same_file) {
+  const FreshFolder folder;
+  fs::create_directory(folder / "real");
+  fs::create_symlink(folder / "real/a.db", folder / "link.db");
+  Store real(folder / "real/a.db"), link(folder / "link.db");
+  (void)link.claim(cell(1), Owner::of_this_process());
+  EXPECT_EQ(real.claim(cell(1), Owner::of_this_process()).result, ClaimResult::running_elsewhere);
+  link.checkpoint();
+  EXPECT_FALSE(fs::exists(folder / "link.db.checkpoint"));
+  EXPECT_TRUE(fs::exists(folder / "real/a.db.checkpoint"));
+}
+
+TEST(Soundness, of_a_large_file_the_tables_that_every_start_reads_are_checked) {
+  const FreshFolder folder;
+  const auto path = folder / "a.db";
+  { const Store made(path); }
+  Connection(path, Connection::Access::create)
+      .execute("CREATE TABLE ballast (x); INSERT INTO ballast VALUES (zeroblob(40000000))");
+  Store(path).checkpoint();
+  EXPECT_EQ(message_of([&] { const Store store(path); }), "nothing was thrown");
+  const auto page = Connection(path, Connection::Access::read_only)
+                        .integer("SELECT rootpage FROM sqlite_schema WHERE name = 'run_attempts'", 0);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp((page - 1) * 4096);
+  file << std::string(4096, '\x5a') << std::flush;
+  EXPECT_THAT(message_of([&] { const Store store(path); }), HasSubstr("is corrupt"));
 }
 
 TEST(ReadOnly, works_in_a_folder_without_write_permission) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +70,15 @@ inline std::string told_by_child(const std::function<std::string()>& work) {
   ::close(ends[0]);
   ::waitpid(pid, nullptr, 0);
   return told;
+}
+
+/// In a child: a tmpfs at `folder`, which is made, that vanishes with the process. False where that
+/// is not allowed here.
+inline bool mount_own_disk(const std::string& folder, const char* options) {
+  std::filesystem::create_directory(folder);
+  return (::unshare(CLONE_NEWNS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("tmpfs", folder.c_str(), "tmpfs", 0, options) == 0;
 }
 
 /// Root may write everywhere. After this the process may do only what file modes allow its user.

@@ -85,7 +85,8 @@ int time_what(BenchKind kind, Arguments arguments) {
   } else if (!available.why.empty()) {
     notice("attnlab: this process may use " + available.text() + "\n");
   }
-  const auto progress = launch::make_progress(STDERR_FILENO, request.launch.quiet);
+  const auto progress = launch::make_progress(
+      STDERR_FILENO, request.launch.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.launch.database.parent_path(),
                                       .silence_limit = request.launch.silence_limit};

@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "framework/cli/data/actions.h"
-#include "framework/cli/data/status_line.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
@@ -164,7 +164,7 @@ class Report {
     start_ = Clock::now();
   }
 
-  StatusLine line_;
+  StatusLines line_;
   PrepareProgress first_;
   Clock::time_point start_;
   int said_ = 0;

@@ -57,13 +57,15 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
   if (!request.quiet) warn_of_crowding(cells, request);
   store::Store results(request.database.string());  // refuses before anything else is done
   const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
-  const auto progress = launch::make_progress(STDERR_FILENO, request.quiet);
+  const auto progress = launch::make_progress(
+      STDERR_FILENO, request.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.database.parent_path(),
                                       .jobs = request.jobs,
                                       .retries = request.retries,
                                       .fail_fast = request.fail_fast,
-                                      .silence_limit = request.silence_limit};
+                                      .silence_limit = request.silence_limit,
+                                      .patience = request.patience};
   const auto result = launch::Launcher(results, prepared, options, *progress).run();
   if (request.json) {
     print(outcomes_as_json(prepared, result));

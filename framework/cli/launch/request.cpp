@@ -4,6 +4,7 @@
 #include "framework/core/paths.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
+#include "framework/store/store.h"
 
 namespace attnlab::cli {
 namespace {
@@ -72,6 +73,8 @@ Options launch_options(LaunchKind kind) {
       .value("config-dir", "DIR", "folder with more config groups; may be repeated")
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
+      .value("patience", "SECONDS",
+             "how long a database that is locked or full is tried again (default: 60)")
       .value("hang-limit", "SECONDS",
              "kill a worker that reports nothing for so long; 0: never (default: 3600)")
       .value("reuse", "config",
@@ -98,13 +101,14 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
     request.overrides.push_back("study=" + quoted(*study));
   }
   request.where = parsed.text("where", "");
-  request.database = absolute(parsed.text("db", paths::default_database().string()));
+  request.database = store::database_path(parsed.text("db", paths::default_database().string()));
   if (const auto data = parsed.text("data")) request.data_dir = absolute(*data).string();
   request.plugins = absolute_all(parsed.texts("plugin"));
   request.config_dirs = absolute_all(parsed.texts("config-dir"));
   request.command = command_line(kCommandNames[static_cast<std::size_t>(kind)], arguments);
   request.jobs = static_cast<int>(parsed.integer("jobs", 1, 1));
   request.retries = static_cast<int>(parsed.integer("retries", 0, 0));
+  request.patience = parsed.real("patience", request.patience);
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");
   if (const auto reuse = parsed.text("reuse"); reuse && *reuse != "config") {

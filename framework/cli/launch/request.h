@@ -10,6 +10,7 @@ struct LaunchRequest : cells::Request {
   int jobs = 1;
   int retries = 0;
   double silence_limit = 0;  // seconds
+  double patience = 60;      // seconds
   bool fail_fast = false;
   bool show_config = false, show_origin = false, show_plan = false;
   bool quiet = false, json = false;

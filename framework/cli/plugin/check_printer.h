@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "framework/cli/data/status_line.h"
+#include "framework/core/status_lines.h"
 #include "framework/launch/check_child.h"
 
 namespace attnlab::cli {
@@ -30,7 +30,7 @@ class CheckPrinter final : public launch::CheckListener {
   std::string plugin_;
   launch::CheckRequest request_;
   launch::CheckLimits limits_;
-  StatusLine status_;
+  StatusLines status_;
   std::string drawn_;
   std::set<std::string> reasons_;  // of skipped cases
   std::size_t passed_ = 0, failed_ = 0, noted_ = 0, silent_ = 0;

@@ -24,8 +24,7 @@ class Commands : public testing::Test {
     add_run(store_, {R"({"name":"dense"})", 0, 1.25});
     add_run(store_, {R"({"name":"hash_sparse","buckets":8})", 0, 1.5});
     add_run(store_, {R"({"name":"none"})", 0, NAN, Status::failed, "loss is NaN"});
-    store_.add_environment(1, {{"cpu", "a fast one"}});
-    store_.add_artifact(1, "log", "logs/1.log");
+    store_.started(1, store::Owner::of_this_process(), {{"cpu", "a fast one"}}, {{"log", "logs/1.log"}});
   }
   std::string output(Command command, Words words, int code = kExitOk) const {
     words.insert(words.end(), {"--db", path_});

@@ -1,0 +1,114 @@
+#include "framework/store/unsaved.h"
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/text.h"
+
+namespace attnlab::store {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// JSON has neither NaN nor infinities.
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(exact_number(value)); }
+double number(const Json& json) {
+  return json.is_string() ? std::stod(json.get<std::string>()) : json.get<double>();
+}
+
+Json to_json(const StampedEvent& stamped) {
+  const auto& event = stamped.event;
+  Json metrics = Json::array();
+  for (const auto& [key, value] : event.metrics) {
+    metrics.push_back({key.name, key.unit, static_cast<int>(key.goal), number(value)});
+  }
+  return {event.step, event.tokens_seen, number(event.train_seconds), stamped.wall_ms, metrics};
+}
+
+StampedEvent event_from(const Json& json) {
+  StampedEvent stamped{{json.at(0), json.at(1), number(json.at(2)), {}}, json.at(3)};
+  for (const auto& metric : json.at(4)) {
+    stamped.event.metrics.push_back(
+        {{metric.at(0), metric.at(1), static_cast<Goal>(metric.at(2).get<int>())},
+         number(metric.at(3))});
+  }
+  return stamped;
+}
+
+/// Where the launcher put the run's log, or the folder of that name beside the database, which may
+/// have been moved with it.
+fs::path unsaved_file(const Connection& connection, std::int64_t run_id) {
+  auto rows = connection.prepare("SELECT path FROM artifacts WHERE run_id = ?1 AND kind = 'log'");
+  rows.bind(run_id);
+  while (rows.step()) {
+    const auto folder = fs::path(rows.text(0)).parent_path();
+    const auto beside = fs::path(connection.path()).parent_path() / folder.filename();
+    std::error_code ignored;
+    for (const auto& file : {folder / kUnsavedFile, beside / kUnsavedFile}) {
+      if (fs::is_regular_file(file, ignored)) return file;
+    }
+  }
+  return {};
+}
+
+Batch read_unsaved(const fs::path& file, const std::string& attempt) {
+  std::ifstream in(file, std::ios::binary);
+  const Json json = Json::parse(in);
+  if (json.at("attempt") != attempt) throw Error("it is of another attempt");
+  Batch batch;
+  for (const auto& event : json.at("events")) batch.events.push_back(event_from(event));
+  for (const auto& fact : json.at("facts")) batch.facts.emplace_back(fact.at(0), fact.at(1));
+  if (json.contains("status")) {
+    batch.ending = {status_from(json.at("status").get<std::string>()).value(), json.at("reason")};
+  }
+  return batch;
+}
+
+}  // namespace
+
+std::string attempt_name(const Connection& connection, std::int64_t run_id) {
+  auto row = connection.prepare("SELECT fingerprint, attempt FROM run_attempts WHERE id = ?1");
+  if (!row.bind(run_id).step()) return "";
+  return row.text(0) + "-" + row.text(1);
+}
+
+void write_unsaved(const fs::path& folder, const std::string& attempt, const Batch& batch) {
+  Json json{{"attempt", attempt}, {"events", Json::array()}, {"facts", Json::array()}};
+  for (const auto& event : batch.events) json["events"].push_back(to_json(event));
+  for (const auto& [name, text] : batch.facts) json["facts"].push_back({name, text});
+  if (batch.ending) {
+    json["status"] = to_text(batch.ending->status);
+    json["reason"] = batch.ending->reason;
+  }
+  const auto file = folder / kUnsavedFile, unfinished = folder / "unsaved.json.part";
+  std::ofstream out(unfinished, std::ios::binary);
+  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  out.close();
+  std::error_code problem;
+  if (out) fs::rename(unfinished, file, problem);
+  if (out && !problem) return;
+  fs::remove(unfinished, problem);  // what it holds of a full disk
+  throw Error("cannot write '" + file.string() + "'");
+}
+
+fs::path take_in(const Connection& connection, std::int64_t run_id) {
+  const auto file = unsaved_file(connection, run_id);
+  if (file.empty()) return {};
+  Batch batch;
+  try {
+    batch = read_unsaved(file, attempt_name(connection, run_id));
+  } catch (const std::exception& error) {
+    write_end(connection, run_id,
+              {Status::interrupted,
+               "its last numbers in '" + file.string() + "' cannot be read: " + error.what()});
+    return {};
+  }
+  write_events(connection, run_id, batch.events);
+  write_facts(connection, run_id, batch.facts);
+  if (batch.ending) write_end(connection, run_id, *batch.ending);
+  return file;
+}
+
+}  // namespace attnlab::store
