@@ -80,7 +80,8 @@ class PlainProgress : public Progress {
     if (next_ == 0) next_ = now + kPlainEvery;
     if (now < next_) return;
     next_ = now + kPlainEvery;
-    for (const auto& [number, cell] : board.running) put(fd_, "  " + harmless(cell_line(cell, now)) + "\n");
+    for (const auto& [number, cell] : board.running)
+      put(fd_, "  " + harmless(cell_line(cell, now)) + "\n");
     put(fd_, summary_line(board, now) + "\n");
   }
 

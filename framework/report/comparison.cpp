@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <set>
 
+#include "framework/core/paths.h"
 #include "framework/core/text.h"
 
 namespace attnlab::report {
@@ -17,6 +19,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMostNotes = 10;
+constexpr char kOwnPlugins[] = "lib/attnlab/plugins";
 
 struct Spread {
   double mean = kNan;
@@ -61,6 +64,15 @@ std::string status_text(const Group& group) {
   return join(parts, ", ");
 }
 
+/// The library of a plugin that has the name of one of attnlab's own, but lies elsewhere; or "".
+std::string impostor(const Group& group) {
+  const auto file = group.runs[0].text("plugin_file");
+  const bool own = std::filesystem::path(file).parent_path().string().ends_with(kOwnPlugins);
+  std::error_code unknown;
+  const auto known = paths::home() / "attention_plugins" / group.attention;
+  return file.empty() || own || !std::filesystem::exists(known, unknown) ? "" : file;
+}
+
 struct Field {
   Column column;
   std::function<Cell(const Group&)> cell;
@@ -88,8 +100,8 @@ std::vector<Field> fields_for(const Runs& runs) {
   return {
       {{"attention", Align::left},
        [](const Group& group) -> Cell {
-         const char* mark = any_true(group.runs, "pattern_sees_future") ? " †" : "";
-         return {group.label, group.label + mark};
+         const char* future = any_true(group.runs, "pattern_sees_future") ? " †" : "";
+         return {group.label, group.label + future + (impostor(group).empty() ? "" : " ‡")};
        }},
       {{"parameters", Align::right, Format::grouped},
        [](const Group& group) -> Cell {
@@ -127,8 +139,7 @@ std::vector<Field> fields_for(const Runs& runs) {
        [](const Group& group) -> Cell { return {static_cast<std::int64_t>(group.runs.size())}; }},
       words("metric", "", true),
       words("dataset", "", true),
-      {{"data_digest", Align::left, Format::automatic, "", true},
-       [](const Group& group) -> Cell {
+      {{"data_digest", Align::left, Format::automatic, "", true}, [](const Group& group) -> Cell {
          const auto& origin = group.runs[0].origin;
          const auto data = origin.find("data");
          return data == origin.end() ? Cell{} : Cell{data->second};
@@ -197,6 +208,10 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
     notes.emplace_back(
         "†: which keys a token sees depends on later tokens; their values never reach it");
   }
+  for (const auto& group : groups) {
+    const auto file = impostor(group);
+    if (!file.empty()) notes.push_back("‡: this " + group.label + " is not attnlab's own: " + file);
+  }
   add_differences(groups, notes);
   add_reasons(groups, notes);
   return notes;
@@ -206,8 +221,8 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
 void hide_where_empty(Table& table, const std::string& name) {
   const auto column = std::ranges::find(table.columns, name, &Column::name);
   const auto at = static_cast<std::size_t>(column - table.columns.begin());
-  column->machine_only =
-      std::ranges::all_of(table.rows, [at](const auto& row) { return store::is_null(row[at].value); });
+  column->machine_only = std::ranges::all_of(
+      table.rows, [at](const auto& row) { return store::is_null(row[at].value); });
 }
 
 Comparison comparison_of(const Runs& runs) {
