@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <set>
 
-#include "framework/core/paths.h"
 #include "framework/core/text.h"
 
 namespace attnlab::report {
@@ -19,7 +17,6 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMostNotes = 10;
-constexpr char kOwnPlugins[] = "lib/attnlab/plugins";
 
 struct Spread {
   double mean = kNan;
@@ -64,15 +61,6 @@ std::string status_text(const Group& group) {
   return join(parts, ", ");
 }
 
-/// The library of a plugin that has the name of one of attnlab's own, but lies elsewhere; or "".
-std::string impostor(const Group& group) {
-  const auto file = group.runs[0].text("plugin_file");
-  const bool own = std::filesystem::path(file).parent_path().string().ends_with(kOwnPlugins);
-  std::error_code unknown;
-  const auto known = paths::home() / "attention_plugins" / group.attention;
-  return file.empty() || own || !std::filesystem::exists(known, unknown) ? "" : file;
-}
-
 struct Field {
   Column column;
   std::function<Cell(const Group&)> cell;
@@ -100,8 +88,8 @@ std::vector<Field> fields_for(const Runs& runs) {
   return {
       {{"attention", Align::left},
        [](const Group& group) -> Cell {
-         const char* future = any_true(group.runs, "pattern_sees_future") ? " †" : "";
-         return {group.label, group.label + future + (impostor(group).empty() ? "" : " ‡")};
+         const char* mark = any_true(group.runs, "pattern_sees_future") ? " †" : "";
+         return {group.label, group.label + mark};
        }},
       {{"parameters", Align::right, Format::grouped},
        [](const Group& group) -> Cell {
@@ -207,10 +195,6 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
   if (some("pattern_sees_future")) {
     notes.emplace_back(
         "†: which keys a token sees depends on later tokens; their values never reach it");
-  }
-  for (const auto& group : groups) {
-    const auto file = impostor(group);
-    if (!file.empty()) notes.push_back("‡: this " + group.label + " is not attnlab's own: " + file);
   }
   add_differences(groups, notes);
   add_reasons(groups, notes);

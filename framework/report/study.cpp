@@ -28,9 +28,7 @@ const std::string kTexts =
     kCells +
     "SELECT id, 0, key, value FROM cells JOIN configs ON run_id = id UNION ALL "
     "SELECT a.id, 1, parts.key, parts.value FROM cells JOIN run_attempts AS a USING (id), "
-    "json_each(a.fingerprint_parts) AS parts WHERE parts.key <> 'config' UNION ALL "
-    "SELECT a.id, 2, 'plugin_file', content ->> '$.plugin' FROM cells JOIN run_attempts AS a USING "
-    "(id) JOIN environments ON environments.id = environment_id";
+    "json_each(a.fingerprint_parts) AS parts WHERE parts.key <> 'config'";
 
 void add_texts(const store::Reader& reader, const std::string& study, Runs& runs) {
   std::unordered_map<std::int64_t, RunRow*> by_id;
@@ -43,11 +41,7 @@ void add_texts(const store::Reader& reader, const std::string& study, Runs& runs
         const auto& key = std::get<std::string>(row[2]);
         const bool shown = std::ranges::find(cosmetic, key) == cosmetic.end();
         if (run == by_id.end() || !shown) return;  // a grid may add attempts meanwhile
-        if (number(row[1]) == 2) {
-          run->second->values[key] = row[3];
-        } else {
-          (number(row[1]) == 0 ? run->second->config : run->second->origin)[key] = exact(row[3]);
-        }
+        (number(row[1]) == 0 ? run->second->config : run->second->origin)[key] = exact(row[3]);
       });
 }
 

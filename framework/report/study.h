@@ -12,7 +12,7 @@ namespace attnlab::report {
 
 /// One run.
 struct RunRow {
-  std::map<std::string, store::Value> values;  // its row of the view `runs`, and `plugin_file`
+  std::map<std::string, store::Value> values;  // its row of the view `runs`
   std::map<std::string, std::string> config;   // flattened, without keys that change no result
   std::map<std::string, std::string> origin;   // its fingerprint's parts but the config: data, ...
 

@@ -202,19 +202,6 @@ TEST_F(Comparing, pairs_are_a_share_of_those_of_dense) {
   EXPECT_THAT(to_text(compared()), testing::ContainsRegex("hash_sparse +123,456 +2.000 +50.0 %"));
 }
 
-TEST_F(Comparing, a_plugin_that_takes_the_name_of_one_of_ours_is_marked) {
-  const auto ours = add_run(store_, {kNone, 0, 2.0});
-  store_.add_environment(ours, {{"plugin", "/any/lib/attnlab/plugins/attention_none.so"}});
-  const auto other = add_run(store_, {R"({"name":"mine"})", 0, 3.0});
-  store_.add_environment(other, {{"plugin", "/opt/me/attention_mine.so"}});
-  const auto false_one = add_run(store_, {kDense, 0, 1.0});
-  store_.add_environment(false_one, {{"plugin", "/opt/me/attention_dense.so"}});
-  const auto comparison = compared();
-  EXPECT_EQ(comparison.table.rows[0][0].shown, "dense ‡");
-  EXPECT_THAT(comparison.notes, ElementsAre("‡: this dense is not attnlab's own: "
-                                            "/opt/me/attention_dense.so"));
-}
-
 // Quadratic work would take hours here.
 TEST(Groups, many_take_no_time) {
   constexpr int kMany = 20'000;
