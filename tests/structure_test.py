@@ -90,6 +90,12 @@ class Structure(unittest.TestCase):
         for path in files(".h", ".cpp", ".cu", ".py", ".cmake"):
             self.assertLessEqual(text(path).count("\n"), MAX_LINES, path)
 
+    def test_one_way_leads_to_the_standard_streams(self):
+        other = re.compile(r"std::(cout|cerr|clog|printf|fprintf|vprintf|puts|putchar)\b|fmt::print|[^\w:]f?printf\(")
+        for path in files(".h", ".cpp"):
+            if path.startswith("framework/") and not path.startswith(("framework/core/output", "framework/digest/")):
+                self.assertIsNone(other.search(text(path)), path)
+
     def test_nothing_names_a_path_of_a_machine(self):
         machine = re.compile(r"/work/(main|shared)|/tmp/[wb]|/root/|/home/\w")
         for path in files(".h", ".cpp", ".cu", ".md", ".cmake", ".txt", ".yaml", ".py", ".sh", "dev", "run"):

@@ -29,9 +29,9 @@ int dispatch(const Menu& menu, Arguments arguments) {
   }
   auto word = menu.word;
   std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c | 0x20); });
-  throw Error(fmt::format("unknown {} '{}' of '{}'.{}", word, first, menu.path,
-                          did_you_mean(first, names)),
-              kExitUsage);
+  throw Error(
+      fmt::format("unknown {} '{}' of '{}'.{}", word, first, menu.path, did_you_mean(first, names)),
+      kExitUsage);
 }
 
 }  // namespace attnlab::cli

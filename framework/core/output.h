@@ -1,4 +1,5 @@
-/// output.h: the one way to standard output and standard error: checked, and harmless to a terminal.
+/// output.h: the one way to standard output and standard error: checked, and harmless to a
+/// terminal.
 ///   Every function may be called from several threads; a call's text stays in one piece.
 #pragma once
 

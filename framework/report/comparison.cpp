@@ -127,8 +127,7 @@ std::vector<Field> fields_for(const Runs& runs) {
        [](const Group& group) -> Cell { return {static_cast<std::int64_t>(group.runs.size())}; }},
       words("metric", "", true),
       words("dataset", "", true),
-      {{"data_digest", Align::left, Format::automatic, "", true},
-       [](const Group& group) -> Cell {
+      {{"data_digest", Align::left, Format::automatic, "", true}, [](const Group& group) -> Cell {
          const auto& origin = group.runs[0].origin;
          const auto data = origin.find("data");
          return data == origin.end() ? Cell{} : Cell{data->second};
@@ -206,8 +205,8 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
 void hide_where_empty(Table& table, const std::string& name) {
   const auto column = std::ranges::find(table.columns, name, &Column::name);
   const auto at = static_cast<std::size_t>(column - table.columns.begin());
-  column->machine_only =
-      std::ranges::all_of(table.rows, [at](const auto& row) { return store::is_null(row[at].value); });
+  column->machine_only = std::ranges::all_of(
+      table.rows, [at](const auto& row) { return store::is_null(row[at].value); });
 }
 
 Comparison comparison_of(const Runs& runs) {

@@ -15,7 +15,7 @@ namespace attnlab::report {
 namespace {
 
 // Bounds of one figure, so that it takes a second whatever the database holds.
-constexpr std::int64_t kMostPoints = 1000;         // of one run ...
+constexpr std::int64_t kMostPoints = 1000;          // of one run ...
 constexpr std::int64_t kMostPointsOfAll = 100'000;  // ... and of all, 50 of a run at least
 constexpr std::int64_t kMostNumbersRead = 4'000'000;
 
@@ -42,9 +42,10 @@ Pieces pieces_for(const store::Reader& reader, const Runs& runs, std::int64_t ke
   std::int64_t most = 0, last = 0;
   for (const auto& run : runs) {
     const auto rows = reader
-                          .query("SELECT count, last_step FROM run_last WHERE run_id = ?1 AND "
-                                 "key_id = ?2",
-                                 {run.value("id"), key})
+                          .query(
+                              "SELECT count, last_step FROM run_last WHERE run_id = ?1 AND "
+                              "key_id = ?2",
+                              {run.value("id"), key})
                           .rows;
     if (rows.empty()) continue;
     most = std::max(most, std::get<std::int64_t>(rows[0][0]));
@@ -96,7 +97,8 @@ Series series_of(const store::Reader& reader, const Group& group, std::int64_t k
     const auto add = [&](const store::Row& row) {
       points[std::get<std::int64_t>(row[0])].add(number(row[1]), std::get<std::string>(row[2]));
     };
-    reader.each(sql, {run.value("id"), key, pieces.width, pieces.numbers}, [](const auto&) {}, add);
+    reader.each(
+        sql, {run.value("id"), key, pieces.width, pieces.numbers}, [](const auto&) {}, add);
   }
   Series series{group.label, {}, group.attention == "none"};
   for (const auto& [piece, at] : points) {
@@ -139,17 +141,21 @@ Plot curves_plot(const store::Reader& reader, const std::string& study, const st
                  Axis axis) {
   const auto runs = runs_of_study(reader, study);
   const auto chosen = key.empty() ? measure_of(runs) : key;
-  const auto known = reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {chosen}).rows;
+  const auto known =
+      reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {chosen}).rows;
   if (known.empty()) no_such_key(reader, runs, study, chosen);
   const auto id = std::get<std::int64_t>(known[0][0]);
   const auto unit = exact(known[0][1]);
   const auto pieces = pieces_for(reader, runs, id);
 
-  Plot plot{study + ": " + chosen, data_text(runs), kAxes[static_cast<std::size_t>(axis)].label,
-            unit.empty() ? chosen : chosen + ", " + unit, {}};
+  Plot plot{study + ": " + chosen,
+            data_text(runs),
+            kAxes[static_cast<std::size_t>(axis)].label,
+            unit.empty() ? chosen : chosen + ", " + unit,
+            {}};
   if (pieces.width > 1) {
-    plot.subtitle += "; a point is the mean of up to " + grouped(pieces.width) +
-                     " steps, the band their range";
+    plot.subtitle +=
+        "; a point is the mean of up to " + grouped(pieces.width) + " steps, the band their range";
   }
   const auto sql = sql_for(axis);
   for (const auto& group : groups_of(runs)) {

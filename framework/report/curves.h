@@ -14,9 +14,9 @@ enum class Axis { step, seconds, tokens };
 
 /// The mean over seeds as a line, smallest to largest as a band; the floor `none` last. An empty
 /// `key` means the data set's own measure on validation. More than 1,000 numbers of a run become
-/// as many points, each the mean and the range of a piece of the steps, and the subtitle says so; of
-/// several million numbers a part of every piece is read. Throws Error when no run of the study has
-/// the key, with the nearest ones.
+/// as many points, each the mean and the range of a piece of the steps, and the subtitle says so;
+/// of several million numbers a part of every piece is read. Throws Error when no run of the study
+/// has the key, with the nearest ones.
 [[nodiscard]] Plot curves_plot(const store::Reader& reader, const std::string& study,
                                const std::string& key, Axis axis = Axis::step);
 

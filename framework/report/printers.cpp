@@ -12,7 +12,8 @@ namespace {
 /// One harmless line, at most `widest` characters.
 std::string cut(const std::string& whole, std::size_t widest) {
   std::string text = harmless(whole);
-  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\n' || c == '\t'; }, ' ');
   if (shown_width(text) <= widest) return text;
   std::size_t end = 0;
   for (std::size_t shown = 0; end < text.size(); ++end) {
@@ -40,7 +41,8 @@ bool reads_as_number(const std::string& text) {
 
 std::string csv_field(const store::Value& value) {
   auto text = harmless(exact(value));
-  const bool formula = !text.empty() && std::string_view("=+-@\t").find(text[0]) != std::string::npos;
+  const bool formula =
+      !text.empty() && std::string_view("=+-@\t").find(text[0]) != std::string::npos;
   if (formula && !reads_as_number(text)) text.insert(0, "'");
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string quoted = "\"";

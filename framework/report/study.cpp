@@ -41,8 +41,7 @@ void add_texts(const store::Reader& reader, const std::string& study, Runs& runs
         const auto& key = std::get<std::string>(row[2]);
         const bool shown = std::ranges::find(cosmetic, key) == cosmetic.end();
         if (run == by_id.end() || !shown) return;  // a grid may add attempts meanwhile
-        auto& texts = number(row[1]) == 0 ? run->second->config : run->second->origin;
-        texts[key] = exact(row[3]);
+        (number(row[1]) == 0 ? run->second->config : run->second->origin)[key] = exact(row[3]);
       });
 }
 
@@ -72,7 +71,7 @@ Runs newest_per_config(Runs runs) {
 }
 
 /// Adds to each label what only some of these groups have: " buckets=16".
-void tell_apart(const std::vector<Group*>& groups, Texts RunRow::* texts) {
+void tell_apart(const std::vector<Group*>& groups, Texts RunRow::*texts) {
   std::map<std::string, std::map<std::string, std::size_t>> seen;  // key, value, groups
   for (const auto* group : groups) {
     for (const auto& [key, value] : group->runs[0].*texts) ++seen[key][value];
@@ -86,7 +85,7 @@ void tell_apart(const std::vector<Group*>& groups, Texts RunRow::* texts) {
   }
 }
 
-std::map<std::string, std::vector<Group*>> by(std::string Group::* text,
+std::map<std::string, std::vector<Group*>> by(std::string Group::*text,
                                               std::vector<Group>& groups) {
   std::map<std::string, std::vector<Group*>> found;
   for (auto& group : groups) found[group.*text].push_back(&group);
@@ -150,8 +149,8 @@ std::vector<Group> groups_of(Runs runs) {
 }
 
 std::string short_digest(const std::string& text) {
-  const bool digest = text.size() >= 32 &&
-                      text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  const bool digest =
+      text.size() >= 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
   return digest ? text.substr(0, 8) : text;
 }
 

@@ -26,15 +26,16 @@ using Runs = std::vector<RunRow>;
 /// Runs of equal config and equal origin up to the seed: a mean over them mixes no data, code or
 /// device.
 struct Group {
-  std::string label;      // "hash_sparse", or "hash_sparse buckets=16" where buckets vary; where the
-                          // config alone tells two apart not, also what does: "dense data=1f2e3d4c"
+  std::string label;  // "hash_sparse", or "hash_sparse buckets=16" where buckets vary; where the
+                      // config alone tells two apart not, also what does: "dense data=1f2e3d4c"
   std::string attention;  // "hash_sparse"
   Runs runs;
 };
 
 /// Every cell that the study ever asked for, each by its newest attempt, also where another study
 /// had run it before. A cell that was run again with other code counts once, by its newest run; on
-/// other data it is another cell. Throws Error where there is no such study, or none of its runs trained.
+/// other data it is another cell. Throws Error where there is no such study, or none of its runs
+/// trained.
 [[nodiscard]] Runs runs_of_study(const store::Reader& reader, const std::string& study);
 
 /// Throws Error with the nearest names when there is no such study.

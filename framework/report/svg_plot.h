@@ -1,6 +1,6 @@
 /// svg_plot.h: lines over two axes as one SVG file: no scripts, no fonts of its own.
-///   Pure functions but for the file; drawing throws nothing. Colours are Okabe & Ito's (2008), told apart with any common colour blindness; after seven
-///   lines dashes tell them apart too.
+///   Pure functions but for the file; drawing throws nothing. Colours are Okabe & Ito's (2008),
+///   told apart with any common colour blindness; after seven lines dashes tell them apart too.
 #pragma once
 
 #include <string>

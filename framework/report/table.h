@@ -14,17 +14,17 @@ namespace attnlab::report {
 enum class Align { left, right };
 /// How a number is shown to people; CSV and JSON always carry the exact value.
 enum class Format {
-  automatic,  // integers and what is beyond 100,000 whole, others to 5 significant digits
-  grouped,    // 12,345
-  fixed2,     // 1.23
-  fixed3,     // 1.234
-  percent,    // 12.5 % of 0.125
-  times,      // 1.23x
-  giga,       // 1.2 of 1.2e9
+  automatic,     // integers and what is beyond 100,000 whole, others to 5 significant digits
+  grouped,       // 12,345
+  fixed2,        // 1.23
+  fixed3,        // 1.234
+  percent,       // 12.5 % of 0.125
+  times,         // 1.23x
+  giga,          // 1.2 of 1.2e9
   milliseconds,  // of seconds, three digits that count: 12.3 of 0.0123
-  bytes,      // 1.3 GiB
-  duration,   // 4 min 10 s
-  yes_no,     // 1 -> yes, 0 -> nothing
+  bytes,         // 1.3 GiB
+  duration,      // 4 min 10 s
+  yes_no,        // 1 -> yes, 0 -> nothing
 };
 
 struct Column {

@@ -1,9 +1,8 @@
 // check.cpp: the conformance suite on one plugin, in this process.
-#include <cstdio>
-
 #include "framework/conformance/guard_allocator.h"
 #include "framework/conformance/suite.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
 
@@ -77,7 +76,7 @@ int check(const launch::CheckRequest& request) {
     return error.exit_code();
   } catch (const conformance::DeviceLost& error) {
     // `attnlab plugin check` takes it for the end of this property and goes on with a new process.
-    std::fprintf(stderr, "the device was lost: %s\n", error.what());
+    notice(std::string("the device was lost: ") + error.what() + "\n");
     return kExitError;
   } catch (const std::exception& error) {
     return refused(std::string("the suite itself failed: ") + error.what());

@@ -2,12 +2,12 @@
 
 #include <c10/util/Exception.h>
 
-#include <cstdio>
 #include <ctime>
 #include <functional>
 #include <new>
 
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/worker/parent_watch.h"
 
 namespace attnlab::worker {
@@ -99,7 +99,7 @@ void log_line(const std::string& line) {
   if (localtime_r(&now, &local) != nullptr) {
     static_cast<void>(std::strftime(moment, sizeof moment, "%F %T ", &local));
   }
-  std::fprintf(stderr, "%s%s\n", moment, line.c_str());
+  notice(moment + line + "\n");
 }
 
 }  // namespace attnlab::worker

@@ -3,7 +3,6 @@
 #include <malloc.h>
 
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -12,6 +11,7 @@
 
 #include "framework/bench/gpu_state.h"
 #include "framework/core/error.h"
+#include "framework/core/output.h"
 #include "framework/train/memory.h"
 #include "framework/worker/devices.h"
 #include "framework/worker/job.h"
@@ -53,9 +53,10 @@ int work(const std::string& job, const std::string& path) {
 // What device=cuda would compute on, for scripts; an Error where there is nothing.
 int device() {
   const auto chosen = attnlab::worker::begin_on(attnlab::config::Device::cuda, 1);
-  for (const auto& [name, text] : chosen.facts) std::printf("%s=%s\n", name.c_str(), text.c_str());
-  std::printf("gpu_state=%s\n",
-              attnlab::bench::gpu_state(attnlab::bench::first_visible_gpu()).c_str());
+  for (const auto& [name, text] : chosen.facts) attnlab::print(name + "=" + text + "\n");
+  attnlab::print("gpu_state=" +
+                 attnlab::bench::gpu_state(attnlab::bench::first_visible_gpu()) + "\n");
+  attnlab::flush_output();
   return attnlab::kExitOk;
 }
 
@@ -68,11 +69,10 @@ int main(int argc, char** argv) {
     if (words == std::vector<std::string>{"device"}) return device();
     if (job == "run" || job == "check") return work(job, words[1]);
   } catch (const attnlab::Error& error) {
-    std::fprintf(stderr, "attnlab-worker: %s\n", error.what());
+    attnlab::notice(std::string("attnlab-worker: ") + error.what() + "\n");
     return error.exit_code();
   }
-  std::fprintf(
-      stderr,
+  attnlab::notice(
       "usage: attnlab-worker run|check SPEC.json | device\nIt does one run, one timing or one "
       "check; `attnlab run`, `grid`, `bench` and `plugin check` start it. `device` prints what "
       "device=cuda would compute on.\n");

@@ -19,16 +19,18 @@ TEST(Output, what_a_terminal_would_obey_is_shown_by_number) {
       {"over\rwritten", "over\\u000dwritten"},
       {"back\bspace", "back\\u0008space"},
       {"del\x7f", "del\\u007f"},
-      {"\u009b31m", "\\u009b31m"},              // CSI of 8 bits, as UTF-8
-      {"\x9b" "31m", "\\x9b31m"},              // and as a byte
+      {"\u009b31m", "\\u009b31m"},  // CSI of 8 bits, as UTF-8
+      {"\x9b"
+       "31m",
+       "\\x9b31m"},  // and as a byte
       {"\u0080\u009f\u00a0", "\\u0080\\u009f\u00a0"},
-      {"\u202egnp.exe", "\\u202egnp.exe"},      // right to left from here
+      {"\u202egnp.exe", "\\u202egnp.exe"},  // right to left from here
       {"\u2066\u2069\u200f\u061c", "\\u2066\\u2069\\u200f\\u061c"},
       {"\u2028\u2029", "\\u2028\\u2029"},
       {"\xff\xfe", "\\xff\\xfe"},
-      {"\xc0\x9b", "\\xc0\\x9b"},               // overlong: ESC by a back door
+      {"\xc0\x9b", "\\xc0\\x9b"},  // overlong: ESC by a back door
       {"\xe0\x80\x9b", "\\xe0\\x80\\x9b"},
-      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},      // half of a surrogate pair
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},  // half of a surrogate pair
       {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
       {"cut \xe2\x80", "cut \\xe2\\x80"},
   };

@@ -166,8 +166,8 @@ TEST_F(Comparing, a_mean_is_over_equal_code_and_device) {
     ASSERT_EQ(comparison.table.rows.size(), 3U) << part;
     EXPECT_EQ(std::get<std::string>(comparison.table.rows[0][0].value), "dense " + study + "=x");
     EXPECT_EQ(std::get<std::string>(comparison.table.rows[1][0].value), "dense " + study + "=y");
-    const auto note = "rows differ in " + study + ": x (dense " + study + "=x), y (dense " + study +
-                      "=y, none)";
+    const auto note =
+        "rows differ in " + study + ": x (dense " + study + "=x), y (dense " + study + "=y, none)";
     EXPECT_EQ(std::ranges::count(comparison.notes, note), study == "plugin" ? 0 : 1)
         << testing::PrintToString(comparison.notes);
   }

@@ -72,8 +72,8 @@ TEST(Printer, csv_is_no_formula_to_a_spreadsheet) {
 TEST(Printer, nothing_in_a_cell_or_a_name_commands_the_terminal) {
   Table table{{{"a\x1b[1m", Align::left}}, {{{"b\x1b[31m\u202e\x7f\u009b\xff\tc\r"}}}};
   const std::string cell = "b\\u001b[31m\\u202e\\u007f\\u009b\\xff";
-  EXPECT_EQ(to_text(table), "a\\u001b[1m\n─────────────────────────────────────────\n" + cell +
-                                " c\\u000d\n");
+  EXPECT_EQ(to_text(table),
+            "a\\u001b[1m\n─────────────────────────────────────────\n" + cell + " c\\u000d\n");
   EXPECT_EQ(to_markdown(table), "| a\\u001b[1m |\n|---|\n| " + cell + " c\\u000d |\n");
   EXPECT_EQ(to_csv(table), "a\\u001b[1m\n" + cell + "\tc\\u000d\n");
   table.columns[0].title = "t\x1b";

@@ -33,7 +33,8 @@ std::string failures(const BenchRuns& runs, const launch::LaunchResult& result) 
 std::string fact_lines(const store::Reader& reader, const BenchRuns& runs) {
   std::string lines;
   for (const auto& run : runs) {
-    for (const auto& row : reader
+    for (const auto& row :
+         reader
              .query("SELECT name || ': ' || text FROM facts WHERE run_id = ?1 AND (name LIKE "
                     "'left out T=%' OR name LIKE 'checked T=%') ORDER BY name DESC, text",
                     {run.id})
@@ -113,8 +114,6 @@ constexpr Action kActions[]{
 
 }  // namespace
 
-int bench(Arguments arguments) {
-  return dispatch({"attnlab bench", "KIND", kActions}, arguments);
-}
+int bench(Arguments arguments) { return dispatch({"attnlab bench", "KIND", kActions}, arguments); }
 
 }  // namespace attnlab::cli

@@ -169,9 +169,10 @@ std::string growth_lines(const store::Reader& reader, const BenchRuns& runs) {
   std::string lines;
   for (const auto& run : runs) {
     const auto rows = reader
-                          .query("SELECT growth_exponent, sdpa_growth_exponent FROM timings WHERE "
-                                 "run_id = ?1 ORDER BY length DESC LIMIT 1",
-                                 {run.id})
+                          .query(
+                              "SELECT growth_exponent, sdpa_growth_exponent FROM timings WHERE "
+                              "run_id = ?1 ORDER BY length DESC LIMIT 1",
+                              {run.id})
                           .rows;
     if (rows.empty() || store::is_null(rows[0][0])) continue;
     lines += fmt::format("{}: time grows as T^{:.2f}", run.label, report::number(rows[0][0]));

@@ -22,7 +22,9 @@ Form form_of(const ParsedOptions& parsed) {
 }
 
 store::Reader open_reader(const ParsedOptions& parsed) {
-  return store::Reader(parsed.text("db", paths::default_database().string()));
+  store::Reader reader(parsed.text("db", paths::default_database().string()));
+  reader.set_timeout(kQueryTimeout);  // a view of a foreign database may be endless
+  return reader;
 }
 
 std::string printed(const report::Table& table, Form form) {

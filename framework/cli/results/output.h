@@ -16,7 +16,10 @@ void add_reading_options(Options& options);
 
 /// Throws a usage Error when two forms are asked for at once.
 [[nodiscard]] Form form_of(const ParsedOptions& parsed);
-/// Throws Error when there is no database that can be read.
+constexpr double kQueryTimeout = 60;  // seconds
+
+/// A Reader whose queries end after kQueryTimeout. Throws Error when there is no database that can
+/// be read.
 [[nodiscard]] store::Reader open_reader(const ParsedOptions& parsed);
 [[nodiscard]] std::string printed(const report::Table& table, Form form);
 

@@ -10,8 +10,6 @@
 namespace attnlab::cli {
 namespace {
 
-constexpr double kTimeout = 60;
-
 Options make_options() {
   Options options("query", "\"SELECT ...\" [options]",
                   "Read-only SQL on the results. '-' reads the statement from standard input.");
@@ -78,7 +76,7 @@ int query(Arguments arguments) {
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);
   auto reader = open_reader(*parsed);
-  reader.set_timeout(parsed->real("timeout", kTimeout));
+  reader.set_timeout(parsed->real("timeout", kQueryTimeout));
   if (parsed->has("schema") || parsed->words().empty()) {
     print((parsed->has("schema") ? "" : options.help() + "\n") + schema_text(reader));
     return parsed->has("schema") ? kExitOk : kExitUsage;
