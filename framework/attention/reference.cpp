@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <limits>
 
 namespace attnlab {
@@ -21,6 +22,15 @@ at::Tensor masked_reference(const at::Tensor& query, const at::Tensor& key, cons
 
 at::Tensor causal_mask(std::int64_t length, bool strict) {
   return at::ones({length, length}, at::kBool).tril(strict ? -1 : 0);
+}
+
+double ulp(double value, at::ScalarType dtype) {
+  if (value == 0 || !std::isfinite(value)) return 0;
+  const int bits = dtype == at::kDouble  ? 52
+                   : dtype == at::kFloat ? 23
+                   : dtype == at::kHalf  ? 10
+                                         : 7;
+  return std::ldexp(1.0, std::ilogb(value) - bits);
 }
 
 }  // namespace attnlab

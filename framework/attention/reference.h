@@ -16,4 +16,7 @@ namespace attnlab {
 /// [T, T] bool: key s <= query t, or s < t when `strict`.
 [[nodiscard]] at::Tensor causal_mask(std::int64_t length, bool strict);
 
+/// One unit in the last place of `value` in `dtype`; 0 for 0 and for what is not finite.
+[[nodiscard]] double ulp(double value, at::ScalarType dtype);
+
 }  // namespace attnlab

@@ -68,15 +68,6 @@ at::Tensor read_weights(Subject& subject, const Inputs& in, const at::Tensor& ro
 
 double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
 
-double ulp(double value, at::ScalarType dtype) {
-  if (value == 0 || !std::isfinite(value)) return 0;
-  const int bits = dtype == at::kDouble  ? 52
-                   : dtype == at::kFloat ? 23
-                   : dtype == at::kHalf  ? 10
-                                         : 7;
-  return std::ldexp(1.0, std::ilogb(value) - bits);
-}
-
 void compare(const char* name, const at::Tensor& actual, const at::Tensor& libtorch,
              const at::Tensor& reference) {
   const auto dtype = actual.scalar_type();

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <sstream>
 
-#include "framework/attention/reference.h"
 #include "framework/core/text.h"
 
 namespace attnlab::conformance {
@@ -51,15 +50,6 @@ std::int64_t worst(const at::Tensor& tensor) {
 
 double largest(const at::Tensor& tensor) {
   return tensor.numel() == 0 ? 0.0 : tensor.to(at::kDouble).abs().max().item<double>();
-}
-
-double ulp(double value, at::ScalarType dtype) {
-  if (value == 0 || !std::isfinite(value)) return 0;
-  const int bits = dtype == at::kDouble  ? 52
-                   : dtype == at::kFloat ? 23
-                   : dtype == at::kHalf  ? 10
-                                         : 7;
-  return std::ldexp(1.0, std::ilogb(value) - bits);
 }
 
 std::string where_largest(const at::Tensor& tensor) {

@@ -5,14 +5,13 @@
 
 #include <string>
 
+#include "framework/attention/reference.h"
 #include "framework/conformance/trial.h"
 
 namespace attnlab::conformance {
 
 /// Largest absolute value; 0 for no elements.
 [[nodiscard]] double largest(const at::Tensor& tensor);
-/// One unit in the last place of `value` in `dtype`.
-[[nodiscard]] double ulp(double value, at::ScalarType dtype);
 /// "[b, h, t, d]" of the element where `tensor` is largest; NaN counts as largest.
 [[nodiscard]] std::string where_largest(const at::Tensor& tensor);
 

@@ -65,7 +65,8 @@ Four forward_autograd(const at::Tensor& query, const at::Tensor& key, const at::
     const at::AutoDispatchBelowADInplaceOrView below;
     return call_forward(query, key, value, plan);
   }();
-  sparse::record_attention(query, key, value, {out, lse, largest, total}, plan, call_backward);
+  sparse::record_attention(query, key, value, {out, lse, largest, total}, plan,
+                           sparse::Refused::by_operators, call_backward);
   return {out, lse, largest, total};
 }
 
@@ -81,7 +82,8 @@ Pair merge_autograd(at::TensorList outs, at::TensorList lses, const at::Tensor& 
     const at::AutoDispatchBelowADInplaceOrView below;
     return merge_rounds(outs, lses, value);
   }();
-  sparse::record_merge(outs, lses, value, std::get<0>(results), call_merge_backward);
+  sparse::record_merge(outs, lses, value, std::get<0>(results), sparse::Refused::by_operators,
+                       call_merge_backward);
   return results;
 }
 

@@ -19,32 +19,6 @@ AttnlabElement element_of(at::ScalarType dtype) {
   return dtype == at::kHalf ? kAttnlabFloat16 : kAttnlabFloat32;
 }
 
-gpu::Plan plan_of(const SegmentPlan& plan, const at::Tensor& query) {
-  const PlanView view = view_of(plan, query);
-  gpu::Plan p;
-  p.groups = view.groups;
-  p.heads = query.size(1);
-  p.length = view.length;
-  p.queries = view.queries;
-  p.keys = view.keys;
-  p.segments = view.segments;
-  p.query_rows = view.query_rows;
-  p.key_rows = view.key_rows;
-  p.query_start = view.query_start;
-  p.key_begin = view.key_begin;
-  p.key_end = view.key_end;
-  p.ascending = view.ascending;
-  p.causal = view.causal;
-  p.include_self = view.include_self;
-  p.max_distance = view.max_distance;
-  p.query_labels = view.query_labels;
-  p.key_labels = view.key_labels;
-  p.chunks = view.chunks;
-  p.round_labels = view.round_labels;
-  p.round = view.round;
-  return p;
-}
-
 gpu::Rows rows_of(const at::Tensor& tensor) {
   return {const_cast<void*>(tensor.const_data_ptr()), tensor.stride(0), tensor.stride(1),
           tensor.stride(2)};
@@ -155,7 +129,7 @@ ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const
   if (wide) pass.largest = at::empty_like(pass.lse);
   if (wide) pass.total = at::empty_like(pass.lse);
   gpu::ForwardParams params;
-  params.plan = plan_of(plan, query);
+  params.plan = view_of(plan, query);
   const Tiles tiles(params.plan, gpu::query_tile_rows(element, dim), false, query);
   params.tiles = tiles.list();
   params.query = rows_of(query);
@@ -201,7 +175,7 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   InputGradients result{made(), made(), made()};
   const auto shift = at::empty_like(forward.lse);
   gpu::BackwardParams params;
-  params.plan = plan_of(plan, q);
+  params.plan = view_of(plan, q);
   params.head_dim = static_cast<std::int32_t>(q.size(3));
   const Tiles query_tiles(params.plan, gpu::query_tile_rows(element, params.head_dim), false, q);
   const Tiles key_tiles(params.plan, gpu::key_tile_rows(element, params.head_dim), true, q);

@@ -17,6 +17,7 @@ namespace autograd = torch::autograd;
 struct PassNode final : autograd::Node {
   std::string op;
   std::vector<autograd::SavedVariable> saved;
+  Refused refused = Refused::here;
   BackwardPass backward;
 
   [[nodiscard]] std::string name() const override { return op + "_backward"; }
@@ -31,14 +32,26 @@ struct PassNode final : autograd::Node {
     const std::lock_guard<std::mutex> lock(mutex_);
     Tensors values;
     for (const auto& variable : saved) values.push_back(variable.unpack(shared_from_this()));
-    return backward(grads, values);
+    if (refused == Refused::by_operators) return backward(grads, values);
+    auto gradients = [&] {
+      const at::NoGradGuard below;
+      return backward(grads, values);
+    }();
+    if (autograd::compute_requires_grad(grads, values)) {
+      const std::shared_ptr<autograd::Node> none(
+          new autograd::Error("[" + op + "] second derivatives are not supported",
+                              autograd::collect_next_edges(grads, values)),
+          autograd::deleteNode);
+      autograd::set_history(gradients, none);
+    }
+    return gradients;
   }
 };
 
 }  // namespace
 
 void record(const char* op, const Tensors& inputs, const Tensors& outputs, const Tensors& saved,
-            BackwardPass backward) {
+            Refused refused, BackwardPass backward) {
   for (const auto& input : inputs) {
     TORCH_CHECK_NOT_IMPLEMENTED(!autograd::isFwGradDefined(input), "[", op,
                                 "] forward-mode derivatives are not supported");
@@ -46,6 +59,7 @@ void record(const char* op, const Tensors& inputs, const Tensors& outputs, const
   if (!autograd::compute_requires_grad(inputs)) return;
   const std::shared_ptr<PassNode> node(new PassNode, autograd::deleteNode);
   node->op = op;
+  node->refused = refused;
   node->backward = std::move(backward);
   node->set_next_edges(autograd::collect_next_edges(inputs));
   autograd::set_history(outputs, node);
@@ -54,15 +68,6 @@ void record(const char* op, const Tensors& inputs, const Tensors& outputs, const
                                        [&](const auto& output) { return output.is_same(value); });
     node->saved.emplace_back(value, is_output);
   }
-}
-
-void refuse_derivative(const char* op, const Tensors& inputs, const Tensors& outputs) {
-  if (!autograd::compute_requires_grad(inputs)) return;
-  const std::shared_ptr<autograd::Node> none(
-      new autograd::Error("[" + std::string(op) + "] second derivatives are not supported",
-                          autograd::collect_next_edges(inputs)),
-      autograd::deleteNode);
-  autograd::set_history(outputs, none);
 }
 
 }  // namespace attnlab::sparse

@@ -6,32 +6,14 @@
 
 #include <cstdint>
 
+#include "framework/cuda/attention_params.h"
 #include "framework/sparse/row_kernels.h"
 
 namespace attnlab::sparse {
 
-/// SegmentPlan as the kernels take it. Optional arrays are null.
-struct PlanView {
-  std::int64_t groups = 0;                    // G
-  std::int64_t length = 0;                    // T
-  std::int64_t head_dim = 0;                  // D
-  std::int64_t queries = 0;                   // Nq
-  std::int64_t keys = 0;                      // Nk
-  std::int64_t segments = 0;                  // S
-  const std::int32_t* query_rows = nullptr;   // [G, Nq]
-  const std::int32_t* key_rows = nullptr;     // [G, Nk]
-  const std::int32_t* query_start = nullptr;  // [G, S+1]
-  const std::int32_t* key_begin = nullptr;    // [G, S]
-  const std::int32_t* key_end = nullptr;      // [G, S]
-  bool ascending = false;
-  bool causal = true;
-  bool include_self = false;
-  std::int64_t max_distance = 0;
-  const std::int32_t* query_labels = nullptr;  // [G, T]
-  const std::int32_t* key_labels = nullptr;    // [G, T]
-  const std::int32_t* chunks = nullptr;        // [R, G, T]; read for rounds before `round`
-  const std::int32_t* round_labels = nullptr;  // [R, G, T]
-  std::int64_t round = 0;                      // 0 where chunks is null
+/// SegmentPlan as the kernels take it, on the CPU as on a GPU. Optional arrays are null.
+struct PlanView : attnlab::cuda::Plan {
+  std::int64_t head_dim = 0;  // D
 };
 
 /// 16-bit elements, as bits. They are computed with as float32, widened once per packed tile, or

@@ -90,22 +90,6 @@ Weights weights(at::TensorList lse) {
   return {(parts / total).unsqueeze(-1), none};
 }
 
-/// merge_backward inside of autograd.
-MergeGradient merge_once(const at::Tensor& grad, at::TensorList out, at::TensorList lse,
-                         const at::Tensor& merged) {
-  auto gradient = [&] {
-    const at::NoGradGuard below;
-    return merge_backward(grad, out, lse, merged);
-  }();
-  Tensors inputs(out.begin(), out.end()), outputs(gradient.out);
-  inputs.insert(inputs.end(), lse.begin(), lse.end());
-  inputs.push_back(grad);
-  outputs.insert(outputs.end(), gradient.lse.begin(), gradient.lse.end());
-  outputs.push_back(gradient.value);
-  refuse_derivative(kName, inputs, outputs);
-  return gradient;
-}
-
 }  // namespace
 
 Merged cpu::merge(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
@@ -179,13 +163,13 @@ MergeGradient merge_backward(const at::Tensor& grad, at::TensorList out, at::Ten
 }
 
 void record_merge(at::TensorList out, at::TensorList lse, const at::Tensor& value,
-                  const at::Tensor& merged, MergeBackward backward) {
+                  const at::Tensor& merged, Refused refused, MergeBackward backward) {
   Tensors inputs(out.begin(), out.end());
   inputs.insert(inputs.end(), lse.begin(), lse.end());
   Tensors saved(inputs);
   inputs.push_back(value);
   saved.push_back(merged);
-  record(kName, inputs, {merged}, saved,
+  record(kName, inputs, {merged}, saved, refused,
          [rounds = out.size(), run = std::move(backward)](const Tensors& grads,
                                                           const Tensors& kept) -> Tensors {
            const at::TensorList all(kept);
@@ -208,7 +192,7 @@ Merged merge_rounds(const std::vector<SegmentResult>& rounds, const at::Tensor& 
     const at::NoGradGuard below;
     return merge_forward(out, lse, value);
   }();
-  record_merge(out, lse, value, merged.out, merge_once);
+  record_merge(out, lse, value, merged.out, Refused::here, merge_backward);
   return merged;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "framework/sparse/differentiable.h"
 #include "framework/sparse/merge.h"
 #include "framework/sparse/segment_plan.h"
 
@@ -42,13 +43,13 @@ using AttentionBackward = std::function<InputGradients(
     const ResultGradients& grads, const at::Tensor& query, const at::Tensor& key,
     const at::Tensor& value, const ForwardPass& forward, const SegmentPlan& plan)>;
 void record_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                      const ForwardPass& forward, const SegmentPlan& plan,
+                      const ForwardPass& forward, const SegmentPlan& plan, Refused refused,
                       AttentionBackward backward);
 /// The same of merge_forward.
 using MergeBackward = std::function<MergeGradient(const at::Tensor& grad, at::TensorList out,
                                                   at::TensorList lse, const at::Tensor& merged)>;
 void record_merge(at::TensorList out, at::TensorList lse, const at::Tensor& value,
-                  const at::Tensor& merged, MergeBackward backward);
+                  const at::Tensor& merged, Refused refused, MergeBackward backward);
 
 /// Where a counting sort writes: int32 and contiguous. `start` and `parts` may be undefined.
 struct Sorted {

@@ -99,27 +99,30 @@ bool check_contents(const SegmentPlan& plan, const at::Tensor& query) {
 }
 
 PlanView view_of(const SegmentPlan& plan, const at::Tensor& query) {
-  const bool corrects = plan.chunks.defined() && plan.round > 0;
-  return {.groups = query.size(0) * query.size(1),
-          .length = query.size(2),
-          .head_dim = query.size(3),
-          .queries = plan.query_rows.size(2),
-          .keys = plan.key_rows.size(2),
-          .segments = plan.key_begin.size(2),
-          .query_rows = pointer(plan.query_rows),
-          .key_rows = pointer(plan.key_rows),
-          .query_start = pointer(plan.query_start),
-          .key_begin = pointer(plan.key_begin),
-          .key_end = pointer(plan.key_end),
-          .ascending = plan.ascending,
-          .causal = plan.causal,
-          .include_self = plan.include_self,
-          .max_distance = plan.max_distance,
-          .query_labels = pointer(plan.query_labels),
-          .key_labels = pointer(plan.key_labels),
-          .chunks = corrects ? pointer(plan.chunks) : nullptr,
-          .round_labels = corrects ? pointer(plan.round_labels) : nullptr,
-          .round = corrects ? plan.round : 0};
+  PlanView view;
+  view.groups = query.size(0) * query.size(1);
+  view.heads = query.size(1);
+  view.length = query.size(2);
+  view.head_dim = query.size(3);
+  view.queries = plan.query_rows.size(2);
+  view.keys = plan.key_rows.size(2);
+  view.segments = plan.key_begin.size(2);
+  view.query_rows = pointer(plan.query_rows);
+  view.key_rows = pointer(plan.key_rows);
+  view.query_start = pointer(plan.query_start);
+  view.key_begin = pointer(plan.key_begin);
+  view.key_end = pointer(plan.key_end);
+  view.ascending = plan.ascending;
+  view.causal = plan.causal;
+  view.include_self = plan.include_self;
+  view.max_distance = plan.max_distance;
+  view.query_labels = pointer(plan.query_labels);
+  view.key_labels = pointer(plan.key_labels);
+  if (plan.round == 0) return view;
+  view.chunks = pointer(plan.chunks);
+  view.round_labels = pointer(plan.round_labels);
+  view.round = plan.round;
+  return view;
 }
 
 double scale_of(const SegmentPlan& plan, const at::Tensor& query) {

@@ -20,7 +20,7 @@ void check_shapes(const SegmentPlan& plan, const at::Tensor& query);
 /// Whether the plan is still as a builder of plans.h made it for rows of length T.
 [[nodiscard]] bool is_sealed(const SegmentPlan& plan, std::int64_t T);
 
-/// The plan as the CPU kernels take it, valid as long as its tensors live. query: [B, H, T, D].
+/// The plan as kernels take it, valid as long as its tensors live. query: [B, H, T, D].
 [[nodiscard]] PlanView view_of(const SegmentPlan& plan, const at::Tensor& query);
 
 /// plan.scale, or 1 / sqrt(D) where that is 0.

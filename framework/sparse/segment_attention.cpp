@@ -35,19 +35,6 @@ InputGradients run_backward(const ResultGradients& grads, const at::Tensor& quer
   return passes.backward(read, query, key, value, forward, plan, check_contents(plan, query));
 }
 
-/// The same inside of autograd.
-InputGradients backward_once(const ResultGradients& grads, const at::Tensor& query,
-                             const at::Tensor& key, const at::Tensor& value,
-                             const ForwardPass& forward, const SegmentPlan& plan) {
-  auto result = [&] {
-    const at::NoGradGuard below;
-    return run_backward(grads, query, key, value, forward, plan);
-  }();
-  refuse_derivative(kName, {grads.out, grads.lse, query, key, value},
-                    {result.query, result.key, result.value});
-  return result;
-}
-
 void check_saved(const ResultGradients& grads, const at::Tensor& query,
                  const ForwardPass& forward) {
   const auto sums = sum_type(query.scalar_type());
@@ -114,13 +101,14 @@ InputGradients backward_pass(const ResultGradients& grads, const at::Tensor& que
 }
 
 void record_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                      const ForwardPass& forward, const SegmentPlan& plan,
+                      const ForwardPass& forward, const SegmentPlan& plan, Refused refused,
                       AttentionBackward backward) {
   // The plan's tensors are saved too, so that writing one before the backward pass is noticed.
   record(kName, {query, key, value}, {forward.out, forward.lse},
          {query, key, value, forward.out, forward.lse, forward.largest, forward.total,
           plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end,
           plan.query_labels, plan.key_labels, plan.chunks, plan.round_labels},
+         refused,
          [plan, run = std::move(backward)](const Tensors& grads, const Tensors& saved) -> Tensors {
            auto result = run({grads[0], grads[1]}, saved[0], saved[1], saved[2],
                              {saved[3], saved[4], saved[5], saved[6]}, plan);
@@ -139,7 +127,7 @@ SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
     (void)check_contents(plan, rows.query);
     return passes_for(rows.query).forward(rows.query, rows.key, rows.value, plan);
   }();
-  record_attention(rows.query, rows.key, rows.value, pass, plan, backward_once);
+  record_attention(rows.query, rows.key, rows.value, pass, plan, Refused::here, run_backward);
   return {pass.out, pass.lse};
 }
 

@@ -4,26 +4,10 @@
 #include <ATen/EmptyTensor.h>
 
 #include <algorithm>
-#include <sstream>
+#include <string>
 
 namespace attnlab::sparse {
 namespace {
-
-std::string text_of(at::SymIntArrayRef shape) {
-  std::ostringstream text;
-  text << '[';
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text << (i > 0 ? ", " : "");
-    const auto size = shape[i].maybe_as_int();
-    if (size == -1) {
-      text << '*';
-    } else {
-      text << shape[i];
-    }
-  }
-  text << ']';
-  return text.str();
-}
 
 std::string text_of(std::initializer_list<at::ScalarType> dtypes) {
   std::string text;
@@ -55,15 +39,15 @@ void check_tensor(const char* op, const char* name, const at::Tensor& tensor,
                   at::SymIntArrayRef shape, std::initializer_list<at::ScalarType> dtypes,
                   at::Device device) {
   TORCH_CHECK(tensor.defined(), "[", op, "] ", name, " is undefined; expected ", text_of(dtypes),
-              " ", text_of(shape));
+              " ", shape);
   const bool known = std::find(dtypes.begin(), dtypes.end(), tensor.scalar_type()) != dtypes.end();
   TORCH_CHECK(known && tensor.layout() == at::kStrided && tensor.device() == device &&
                   fits(tensor.sym_sizes(), shape),
-              "[", op, "] ", name, " is ", tensor.scalar_type(), " ", text_of(tensor.sym_sizes()),
+              "[", op, "] ", name, " is ", tensor.scalar_type(), " ", tensor.sym_sizes(),
               tensor.layout() == at::kStrided ? "" : ", not dense,", " on ", tensor.device(),
-              "; expected ", text_of(dtypes), " ", text_of(shape), " on ", device);
-  TORCH_CHECK(has_memory(tensor), "[", op, "] ", name, " has less memory than ",
-              text_of(tensor.sym_sizes()), " takes: its storage was resized");
+              "; expected ", text_of(dtypes), " ", shape, " on ", device);
+  TORCH_CHECK(has_memory(tensor), "[", op, "] ", name, " has less memory than ", tensor.sym_sizes(),
+              " takes: its storage was resized");
 }
 
 void check_tensor(const char* op, const char* name, const at::Tensor& tensor,

@@ -45,10 +45,15 @@ inline Lane<T> load_widened(const T* from) {
   return load(from);
 }
 inline Lane<float> load_widened(const Bf16* from) {
+#if defined(__AVX512F__)  // of the lines below GCC 12 makes several shuffles
+  const auto halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return (Lane<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+#else
   typedef std::uint16_t Halves __attribute__((vector_size(kLaneBytes / 2)));
   Halves halves;
   __builtin_memcpy(&halves, from, sizeof(halves));
   return (Lane<float>)(__builtin_convertvector(halves, Words) << 16);
+#endif
 }
 inline Lane<float> load_widened(const F16* from) {
 #if defined(__AVX512F__)

@@ -42,19 +42,21 @@ struct KernelCase {
   }
   [[nodiscard]] std::int64_t keys() const { return static_cast<std::int64_t>(key_rows.size()) / G; }
   [[nodiscard]] sparse::PlanView plan() const {
-    return {.groups = G,
-            .length = T,
-            .head_dim = D,
-            .queries = queries(),
-            .keys = keys(),
-            .segments = S,
-            .query_rows = query_rows.data(),
-            .key_rows = key_rows.data(),
-            .query_start = query_start.data(),
-            .key_begin = key_begin.data(),
-            .key_end = key_end.data(),
-            .ascending = ascending,
-            .max_distance = T};
+    sparse::PlanView view;
+    view.groups = G;
+    view.length = T;
+    view.head_dim = D;
+    view.queries = queries();
+    view.keys = keys();
+    view.segments = S;
+    view.query_rows = query_rows.data();
+    view.key_rows = key_rows.data();
+    view.query_start = query_start.data();
+    view.key_begin = key_begin.data();
+    view.key_end = key_end.data();
+    view.ascending = ascending;
+    view.max_distance = T;
+    return view;
   }
 };
 

@@ -169,7 +169,7 @@ TEST(PlanCheck, names_rows_that_do_not_ascend_as_promised) {
 
 TEST(PlanCheck, names_tensors_of_the_wrong_kind) {
   EXPECT_EQ(refusal([](SegmentPlan& p) { p.key_rows = p.key_rows.to(at::kLong); }),
-            "[segment_attention] key_rows is Long [1, 1, 6] on cpu; expected Int [1, 1, *] on "
+            "[segment_attention] key_rows is Long [1, 1, 6] on cpu; expected Int [1, 1, -1] on "
             "cpu");
   EXPECT_EQ(
       refusal([](SegmentPlan& p) {
@@ -181,7 +181,7 @@ TEST(PlanCheck, names_tensors_of_the_wrong_kind) {
             }),
             "[segment_attention] labels are given on one side only; expected both or none");
   EXPECT_THAT(refusal([](SegmentPlan& p) { p.key_begin = at::Tensor(); }),
-              HasSubstr("key_begin is undefined; expected Int [1, 1, *]"));
+              HasSubstr("key_begin is undefined; expected Int [1, 1, -1]"));
 }
 
 TEST(PlanCheck, names_a_round_that_is_not_there) {

@@ -62,16 +62,6 @@ inline double largest(const at::Tensor& tensor) {
   return tensor.numel() == 0 ? 0.0 : tensor.to(at::kDouble).abs().max().item<double>();
 }
 
-/// One unit in the last place of `value` in `dtype`.
-inline double ulp(double value, at::ScalarType dtype) {
-  if (value == 0 || !std::isfinite(value)) return 0;
-  const int bits = dtype == at::kDouble  ? 52
-                   : dtype == at::kFloat ? 23
-                   : dtype == at::kHalf  ? 10
-                                         : 7;
-  return std::ldexp(1.0, std::ilogb(value) - bits);
-}
-
 inline void expect_by_rule(const std::string& name, const at::Tensor& actual,
                            const at::Tensor& libtorch, const at::Tensor& reference,
                            at::ScalarType dtype) {
