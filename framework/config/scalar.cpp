@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::config {
 namespace {
@@ -108,6 +109,11 @@ Node::Value typed_scalar(std::string_view word) {
 bool is_string(std::string_view word) {
   if (form_of(word) != Form::other) return false;
   return std::holds_alternative<std::string>(typed_scalar(word));
+}
+
+std::string real_text(double value) {
+  const std::string text = exact_number(value);
+  return text.find_first_not_of("-0123456789") == text.npos ? text + ".0" : text;
 }
 
 }  // namespace attnlab::config
