@@ -25,6 +25,13 @@ inline at::Device device() {
   return found;
 }
 
+/// LibTorch remembers what it answers the first who asks whether there is CUDA, and at::randn asks:
+/// the device is chosen before any test begins, whichever comes first.
+class DeviceFirst : public testing::Environment {
+  void SetUp() override { (void)device(); }
+};
+inline const auto* const kDeviceFirst = testing::AddGlobalTestEnvironment(new DeviceFirst);
+
 inline RandomInput on_device(RandomInput in) {
   for (auto* tensor : {&in.query, &in.key, &in.value, &in.grad_out}) *tensor = tensor->to(device());
   return in;
