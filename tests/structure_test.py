@@ -32,7 +32,7 @@ LAYERS = {
     "train": {"core", "config", "attention", "data", "model"},
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
     "conformance": {"core", "config", "plugin", "attention"},
-    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench",
+    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
                "conformance"},
 }
 TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "kit", "cli", "cuda"}

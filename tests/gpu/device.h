@@ -21,7 +21,7 @@ inline bool emulated() {
 
 /// The CPU where there is no GPU.
 inline at::Device device() {
-  static const at::Device found = worker::choose_device(config::Device::automatic).device;
+  static const at::Device found = worker::begin_on(config::Device::automatic, 1).device;
   return found;
 }
 
