@@ -121,7 +121,8 @@ Shape Inputs::shape() const { return {query.size(0), query.size(1), query.size(2
 
 Inputs make_inputs(const Shape& shape, bool shared_keys, config::KeyNorm key_norm,
                    std::uint64_t seed, at::ScalarType dtype, at::Device device) {
-  // A GPU draws its own: a host takes ten times as long over the numbers as the GPU over the timing.
+  // A GPU draws its own: a host takes ten times as long over the numbers as the GPU over the
+  // timing.
   auto generator = device.is_cpu() ? at::detail::createCPUGenerator(seed)
                                    : at::globalContext().defaultGenerator(device);
   generator.set_current_seed(seed);

@@ -40,9 +40,9 @@ struct BackwardParams {
   const float* total = nullptr;     // [G, T], float32 kernels only
   const float* grad_lse = nullptr;  // [G, T] or null
   float* shift = nullptr;  // [G, T], scratch: sum_d grad_out * out - grad_lse; 0 without keys
-  /// Where rows repeat among a group's packed keys: [G, Nk, D] sums of each packed key, 0 before, to
-  /// be added up afterwards into every row. Null: each row is at most once there, and its gradient
-  /// is written at once.
+  /// Where rows repeat among a group's packed keys: [G, Nk, D] sums of each packed key, 0 before,
+  /// to be added up afterwards into every row. Null: each row is at most once there, and its
+  /// gradient is written at once.
   float* packed_grad_key = nullptr;
   float* packed_grad_value = nullptr;
   /// Then also scratch for the packed keys sorted by row: [G, Nk], [G, T+1], and
@@ -50,8 +50,8 @@ struct BackwardParams {
   std::int32_t* key_order = nullptr;
   std::int32_t* key_start = nullptr;
   std::int32_t* key_counts = nullptr;
-  /// [G, T, D], 0 before: grad_query is added up here with atomics, in no fixed order, which saves a
-  /// pass. Null: deterministic. 16-bit kernels only.
+  /// [G, T, D], 0 before: grad_query is added up here with atomics, in no fixed order, which saves
+  /// a pass. Null: deterministic. 16-bit kernels only.
   float* grad_query_sums = nullptr;
   float scale = 1;
   std::int32_t head_dim = 0;

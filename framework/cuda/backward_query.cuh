@@ -1,7 +1,7 @@
 /// backward_query.cuh: grad_query[t] = scale sum_s dS[t,s] k[s], where
 ///   dS[t,s] = p[t,s] (grad_out[t] . v[s] - shift[t]) and p = exp(scale q[t].k[s] - lse[t]).
-///   shift[t] = grad_out[t] . out[t] - grad_lse[t]. The same walk as forward.cuh; scores are computed
-///   again, 32 keys at a time, and no thread adds to what another writes.
+///   shift[t] = grad_out[t] . out[t] - grad_lse[t]. The same walk as forward.cuh; scores are
+///   computed again, 32 keys at a time, and no thread adds to what another writes.
 #pragma once
 
 #include "framework/cuda/key_walk.cuh"
@@ -52,8 +52,7 @@ class BackwardQuery {
   GPU_FUNCTION void list_queries() const {
     for (int i = gpu::thread(); i < kQueries; i += kThreads) {
       const std::int32_t at = walk.tile.begin + i;
-      const std::int32_t row =
-          at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow;
+      const std::int32_t row = at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow;
       const float lse = row == kNoRow ? -kInfinity : gpu::load(p.lse + place_of(row));
       const bool sees = lse != -kInfinity;
       queries.set(i, row);

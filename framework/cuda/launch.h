@@ -12,7 +12,7 @@ namespace attnlab::cuda {
 
 /// 0, or the number of a CUDA error.
 using Status = int;
-inline constexpr Status kInvalidValue = 1;  // cudaErrorInvalidValue
+inline constexpr Status kInvalidValue = 1;     // cudaErrorInvalidValue
 inline constexpr Status kInvalidHandle = 400;  // cudaErrorInvalidResourceHandle
 inline constexpr Status kTooLittleSharedMemory = -1;
 /// What every device since compute capability 8.0 lets a block have (8.6, 8.9 and 12.0 no more),
@@ -66,9 +66,10 @@ Status start(std::int64_t blocks, const typename Kernel::Params& params, void* s
 }
 inline int shared_limit() { return static_cast<int>(emulator::shared_limit()); }
 inline const char* error_text(Status status) {
-  return status == 0                ? "no error"
-         : status == kInvalidHandle ? "the stream is of another device than the current one (emulated)"
-                                    : "invalid value (emulated)";
+  return status == 0 ? "no error"
+         : status == kInvalidHandle
+             ? "the stream is of another device than the current one (emulated)"
+             : "invalid value (emulated)";
 }
 #endif
 

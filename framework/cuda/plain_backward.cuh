@@ -167,8 +167,7 @@ class PlainBackward : Plain<D> {
   /// the slope was.
   GPU_FUNCTION void weigh(int query, float& score, float& slope) const {
     const bool masked = score == -kInfinity;
-    const float weight =
-        gpu::exp_exact(score * p.scale - largest.get(query)) * inverse.get(query);
+    const float weight = gpu::exp_exact(score * p.scale - largest.get(query)) * inverse.get(query);
     score = masked ? 0 : weight;
     slope = masked ? 0 : weight * (slope - shifts.get(query));
   }

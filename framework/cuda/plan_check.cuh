@@ -74,8 +74,8 @@ struct CheckPlan {
     const auto back = [&](std::int32_t i) {
       return i > 0 && gpu::load(values + i) < gpu::load(values + i - 1);
     };
-    const std::int32_t bad = least(first_bad(
-        0, count, kThreads, [&](std::int32_t i) { return outside(i) || back(i); }));
+    const std::int32_t bad =
+        least(first_bad(0, count, kThreads, [&](std::int32_t i) { return outside(i) || back(i); }));
     if (bad == kNone) return {};
     const std::int32_t value = gpu::load(values + bad);
     if (outside(bad)) {

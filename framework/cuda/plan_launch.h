@@ -1,7 +1,7 @@
 /// plan_launch.h: launchers of the kernels that make plans; part of libattnlab_cuda.so's interface.
 ///   All pointers are device pointers, `stream` is a cudaStream_t of the current device, nothing
-///   waits for it. Every launcher returns 0 or the CUDA error's number; attnlab_cuda_error() has its
-///   text. From any thread.
+///   waits for it. Every launcher returns 0 or the CUDA error's number; attnlab_cuda_error() has
+///   its text. From any thread.
 #pragma once
 
 #include <cstdint>

@@ -84,8 +84,8 @@ struct Plan {
 struct alignas(16) PlanFault {
   enum Rule : std::int32_t { none, bounds, steps_back, row, twice, segment, descends };
   std::int32_t rule = none;
-  std::int32_t array = 0;             // 0 to 4: query_rows, key_rows, query_start, key_begin, key_end
-  std::int32_t one = 0, two = 0;      // what is told of it
+  std::int32_t array = 0;         // 0 to 4: query_rows, key_rows, query_start, key_begin, key_end
+  std::int32_t one = 0, two = 0;  // what is told of it
 };
 /// Checks the contents of a plan that nobody vouches for.
 struct CheckParams {
@@ -138,8 +138,8 @@ struct TileMemory {
   std::int64_t slots, count;
   std::int64_t order, start, counts, classes, size;  // items stand at 0
   [[nodiscard]] TileList list(const std::int32_t* memory) const {
-    return {reinterpret_cast<const TileItem*>(memory), memory + order, memory + start + kTileClasses,
-            count};
+    return {reinterpret_cast<const TileItem*>(memory), memory + order,
+            memory + start + kTileClasses, count};
   }
 };
 

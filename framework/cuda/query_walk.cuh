@@ -7,8 +7,8 @@
 
 namespace attnlab::cuda {
 
-/// What must be known of a query. A row that sees no key is as good as none: weights of exp2(-inf) =
-/// 0, shift 0.
+/// What must be known of a query. A row that sees no key is as good as none: weights of exp2(-inf)
+/// = 0, shift 0.
 struct QueryFact {
   std::int32_t row;
   float number;  // logarithm of the sum of weights, base 2; or the shift

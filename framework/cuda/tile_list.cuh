@@ -87,11 +87,11 @@ struct ListTiles {
         continue;
       }
       const std::int64_t from = begin + i * p.tile_rows, left = begin + rows - from;
-      gpu::store(items + at,
-                 TileItem{static_cast<std::int32_t>(group), static_cast<std::int32_t>(segment),
-                          static_cast<std::int32_t>(from),
-                          static_cast<std::int32_t>(from + (left < p.tile_rows ? left
-                                                                                 : p.tile_rows))});
+      gpu::store(
+          items + at,
+          TileItem{static_cast<std::int32_t>(group), static_cast<std::int32_t>(segment),
+                   static_cast<std::int32_t>(from),
+                   static_cast<std::int32_t>(from + (left < p.tile_rows ? left : p.tile_rows))});
       gpu::store(classes + at, tile_class(seen(i, count)));
     }
   }

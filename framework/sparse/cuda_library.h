@@ -29,9 +29,9 @@ struct CudaLibrary {
 /// stands in for one; that takes float32 and 16 bits, as a GPU does.
 [[nodiscard]] bool uses_cuda_kernels(const at::Tensor& tensor);
 
-/// Calls launcher(stream) while the tensor's device is the current one, with its current stream (null
-/// on the CPU). Throws c10::Error unless it returns 0: "[hash_buckets] CUDA error 700: an illegal
-/// memory access".
+/// Calls launcher(stream) while the tensor's device is the current one, with its current stream
+/// (null on the CPU). Throws c10::Error unless it returns 0: "[hash_buckets] CUDA error 700: an
+/// illegal memory access".
 void launch(const at::Tensor& on, const char* what, const std::function<int(void*)>& launcher);
 
 }  // namespace attnlab::sparse

@@ -100,7 +100,8 @@ struct PackedGradients {
     const gpu::Plan& plan = params.plan;
     const auto length = static_cast<std::int32_t>(plan.length);
     const auto ints = like.options().dtype(at::kInt);
-    sums = at::zeros({2, plan.groups, plan.keys, params.head_dim}, like.options().dtype(at::kFloat));
+    sums =
+        at::zeros({2, plan.groups, plan.keys, params.head_dim}, like.options().dtype(at::kFloat));
     order = at::empty({plan.groups, plan.keys}, ints);
     start = at::empty({plan.groups, plan.length + 1}, ints);
     counts = at::empty({gpu::sort_scratch(plan.groups, plan.keys, length)}, ints);
@@ -159,9 +160,8 @@ ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const
   params.total = floats(pass.total);
   params.scale = static_cast<float>(scale);
   params.head_dim = dim;
-  launch(query, "segment_attention", [&](void* stream) {
-    return cuda_library().attention_forward(&params, element, stream);
-  });
+  launch(query, "segment_attention",
+         [&](void* stream) { return cuda_library().attention_forward(&params, element, stream); });
   return pass;
 }
 
@@ -225,12 +225,10 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   params.scale = static_cast<float>(scale_of(plan, query));
   std::optional<PackedGradients> packed;
   if (!unique_keys) packed.emplace(params, q);
-  const auto sums =
-      atomic ? at::zeros(q.sizes(), q.options().dtype(at::kFloat)) : at::Tensor();
+  const auto sums = atomic ? at::zeros(q.sizes(), q.options().dtype(at::kFloat)) : at::Tensor();
   params.grad_query_sums = floats(sums);
-  launch(q, "segment_attention", [&](void* stream) {
-    return cuda_library().attention_backward(&params, element, stream);
-  });
+  launch(q, "segment_attention",
+         [&](void* stream) { return cuda_library().attention_backward(&params, element, stream); });
   return {trimmed(gradients.query, dim), trimmed(gradients.key, dim),
           trimmed(gradients.value, dim)};
 }

@@ -19,8 +19,8 @@ std::atomic<PlanFault*> word{nullptr};
 /// Pinned: a kernel reaches it at the same address. Kept for ever, as kernels may be under way.
 PlanFault* shared_word() {
   static PlanFault* const made = [] {
-    auto* const memory = new at::Tensor(
-        at::zeros({4}, at::TensorOptions(at::kInt).pinned_memory(true)));
+    auto* const memory =
+        new at::Tensor(at::zeros({4}, at::TensorOptions(at::kInt).pinned_memory(true)));
     word = static_cast<PlanFault*>(memory->mutable_data_ptr());
     return word.load();
   }();
@@ -37,7 +37,8 @@ bool waits_for_checks() {
 /// As plan_contents.cpp says it.
 std::string words(const PlanFault& fault) {
   const auto text = [](std::int64_t number) { return std::to_string(number); };
-  constexpr const char* kNames[] = {"query_rows", "key_rows", "query_start", "key_begin", "key_end"};
+  constexpr const char* kNames[] = {"query_rows", "key_rows", "query_start", "key_begin",
+                                    "key_end"};
   if (fault.rule == PlanFault::segment) {
     return "segment " + text(fault.array) + " sees keys " + text(fault.one) + " to " +
            text(fault.two) + "; expected key_begin <= key_end";
@@ -70,7 +71,8 @@ void raise_refused() {
   PlanFault* const left = word.load();
   if (left == nullptr || std::atomic_ref(left->rule).load() == PlanFault::none) return;
   const c10::impl::VirtualGuardImpl guard(at::kCUDA);
-  for (c10::DeviceIndex i = 0; i < guard.deviceCount(); ++i) wait(i);  // until it is written in full
+  for (c10::DeviceIndex i = 0; i < guard.deviceCount(); ++i)
+    wait(i);  // until it is written in full
   const PlanFault fault = *left;
   *left = {};
   TORCH_CHECK(fault.rule == PlanFault::none,  // where another thread has told it

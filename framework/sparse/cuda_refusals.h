@@ -1,6 +1,6 @@
 /// cuda_refusals.h: plans that nobody vouches for, checked on the GPU. A kernel sees what breaks a
-///   rule, keeps the attention kernels from that group, and leaves word in memory that the host reads
-///   too: nobody waits for it. With ATTNLAB_CUDA_CHECK=now in the environment the host does.
+///   rule, keeps the attention kernels from that group, and leaves word in memory that the host
+///   reads too: nobody waits for it. With ATTNLAB_CUDA_CHECK=now in the environment the host does.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,8 +10,8 @@
 namespace attnlab::sparse {
 
 /// Throws c10::Error with the words of plan_contents.h where a kernel has refused a plan since the
-/// last call. Every pass calls it when it begins; so should whoever reads a result, when the host has
-/// waited for the device. Costs one load. Thread safe.
+/// last call. Every pass calls it when it begins; so should whoever reads a result, when the host
+/// has waited for the device. Costs one load. Thread safe.
 void raise_refused();
 
 namespace cuda {

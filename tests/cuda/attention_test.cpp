@@ -44,8 +44,9 @@ TEST_P(AttentionKernels, equal_the_float64_reference) {
   auto plan = random_plan(c.kind, shape, seed);
   plan.plan.include_self = c.length % 2 == 0;
   const bool all = holds_all_rows(c.kind);
-  expect_exact(plan, c.dim, c.type, seed,
-               {.packed = c.kind == PlanKind::look_back || (!all && c.length % 3 == 0), .all = all});
+  expect_exact(
+      plan, c.dim, c.type, seed,
+      {.packed = c.kind == PlanKind::look_back || (!all && c.length % 3 == 0), .all = all});
 }
 
 std::vector<Case> cases() {

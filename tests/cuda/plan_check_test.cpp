@@ -1,5 +1,5 @@
-// The device's check of plans that nobody vouches for: every rule, wherever it is broken, and nothing
-// read that is out of reach.
+// The device's check of plans that nobody vouches for: every rule, wherever it is broken, and
+// nothing read that is out of reach.
 #include <gtest/gtest.h>
 
 #include <climits>

@@ -1,5 +1,5 @@
-// Sums over rows in the order of the float32 kernels, at lengths that the emulator would take days for:
-// within 4 ulp of the largest, which the tolerance rule grants however exact LibTorch is.
+// Sums over rows in the order of the float32 kernels, at lengths that the emulator would take days
+// for: within 4 ulp of the largest, which the tolerance rule grants however exact LibTorch is.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -22,8 +22,9 @@ Errors errors_of(Weights kind, int length) {
   for (int t = 0; t < length; ++t) {
     const float spread = std::exp(0.3F * normal(random));
     weight.push_back(kind == Weights::falling ? spread / static_cast<float>(t + 1)
-                     : kind == Weights::equal ? spread / 64
-                                              : std::exp(normal(random)) / static_cast<float>(1 + t % 64));
+                     : kind == Weights::equal
+                         ? spread / 64
+                         : std::exp(normal(random)) / static_cast<float>(1 + t % 64));
   }
   double largest = 0;
   Errors worst;

@@ -1,4 +1,5 @@
-// What segment attention refuses on a GPU, where it runs, and what the tests of this folder judge by.
+// What segment attention refuses on a GPU, where it runs, and what the tests of this folder judge
+// by.
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Exception.h>
 
@@ -16,16 +17,16 @@ namespace {
 
 using sparse::SegmentPlan;
 
-/// The float64 reference of these tests is LibTorch's, on the device; it is itself held against plain
-/// loops on the host.
+/// The float64 reference of these tests is LibTorch's, on the device; it is itself held against
+/// plain loops on the host.
 using Reference = OnGpu;
 TEST_F(Reference, on_the_device_is_that_of_plain_loops) {
   const std::int64_t T = 9, D = 4;
   const RandomInput in({1, 1, T, D}, at::kDouble);
   const auto mask = causal_mask(T, /*strict=*/true);
   const auto to = [](const at::Tensor& x) { return x.to(device()); };
-  const auto got = attend_reference(to(in.query), to(in.key), to(in.value), to(in.grad_out),
-                                    to(mask), 0.5);
+  const auto got =
+      attend_reference(to(in.query), to(in.key), to(in.value), to(in.grad_out), to(mask), 0.5);
   const auto q = in.query[0][0], k = in.key[0][0], v = in.value[0][0], g = in.grad_out[0][0];
   const auto dot = [&](const at::Tensor& a, std::int64_t i, const at::Tensor& b, std::int64_t j) {
     double sum = 0;
@@ -91,8 +92,8 @@ TEST_F(Checked, plans_that_break_a_rule_are_refused_with_the_words_of_the_cpu) {
       plan.*array = (plan.*array).clone();
       (plan.*array)[1][0][at] = value;
       SCOPED_TRACE(value);
-      const auto expected = refusal_of(
-          [&] { (void)sparse::segment_attention(in.query, in.key, in.value, plan); });
+      const auto expected =
+          refusal_of([&] { (void)sparse::segment_attention(in.query, in.key, in.value, plan); });
       ASSERT_NE(expected, "");
       const auto bad = on_device(plan);
       const auto run = [&] {

@@ -1,5 +1,5 @@
-// What one call costs beside the three attention kernels: launches, allocations, and LibTorch's operators
-// but for those that only make or look at a tensor.
+// What one call costs beside the three attention kernels: launches, allocations, and LibTorch's
+// operators but for those that only make or look at a tensor.
 #include <dlfcn.h>
 
 #include <cstdlib>

@@ -1,6 +1,6 @@
-// main.cpp: ATTNLAB_ISOLATED=1 runs every test in a process of its own, as if it were the only one. The
-// processes are forked before anything of LibTorch has run, so that each finds it as a program does that
-// has just begun.
+// main.cpp: ATTNLAB_ISOLATED=1 runs every test in a process of its own, as if it were the only one.
+// The processes are forked before anything of LibTorch has run, so that each finds it as a program
+// does that has just begun.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -148,8 +148,8 @@ void multiply(float (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0, st
   part.b[0] = b0;
   part.b[1] = b1;
   emulator::running().together(std::is_same_v<T, Bf16> ? emulator::Collective::multiply_bf16
-                                             : emulator::Collective::multiply_f16,
-                     part);
+                                                       : emulator::Collective::multiply_f16,
+                               part);
   std::memcpy(sum, part.sum, sizeof sum);
 }
 

@@ -15,9 +15,7 @@ int attnlab_cuda_sort(const attnlab::cuda::SortParams*, AttnlabKey, void*) {
   return kIllegalAddress;
 }
 int attnlab_cuda_check_plan(const attnlab::cuda::CheckParams*, void*) { return kIllegalAddress; }
-int attnlab_cuda_list_tiles(const attnlab::cuda::TileListParams*, void*) {
-  return kIllegalAddress;
-}
+int attnlab_cuda_list_tiles(const attnlab::cuda::TileListParams*, void*) { return kIllegalAddress; }
 int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams*, AttnlabElement, void*) {
   return kIllegalAddress;
 }
