@@ -34,7 +34,7 @@ LAYERS = {
     "train": {"core", "config", "attention", "data", "model"},
     "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
     "conformance": {"core", "config", "plugin", "attention"},
-    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "model", "train", "bench",
+    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
                "conformance"},
 }
 TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
@@ -61,14 +61,14 @@ def included_layers(path):
 
 class Structure(unittest.TestCase):
     def test_framework_folders_include_only_lower_layers(self):
-        for path in files(".h", ".cpp", ".cu"):
+        for path in files(".h", ".cpp", ".cu", ".cuh"):
             if path.startswith("framework/"):
                 layer = path.split("/")[1]
                 self.assertEqual(included_layers(path) - LAYERS[layer] - {layer}, set(), path)
 
     def test_plugins_and_data_sets_see_their_layers_only(self):
         for folder, allowed in (("attention_plugins/", PLUGIN_LAYERS), ("datasets/", DATASET_LAYERS)):
-            for path in files(".h", ".cpp", ".cu"):
+            for path in files(".h", ".cpp", ".cu", ".cuh"):
                 if path.startswith(folder):
                     layers = included_layers(path)
                     if not path.endswith("_test.cpp"):
@@ -77,17 +77,17 @@ class Structure(unittest.TestCase):
                     self.assertEqual(others - {path.split("/")[1]}, set(), path)
 
     def test_torch_free_layers_and_cuda_files_do_not_include_libtorch(self):
-        for path in files(".h", ".cpp", ".cu"):
+        for path in files(".h", ".cpp", ".cu", ".cuh"):
             free = path.startswith("framework/") and path.split("/")[1] in TORCH_FREE
-            if free or path.endswith(".cu") or path.startswith("datasets/"):
+            if free or path.endswith((".cu", ".cuh")) or path.startswith("datasets/"):
                 self.assertIsNone(TORCH.search(text(path)), path)
 
     def test_nobody_includes_all_of_torch(self):
-        for path in files(".h", ".cpp", ".cu"):
+        for path in files(".h", ".cpp", ".cu", ".cuh"):
             self.assertNotIn("#include <torch/torch.h>", text(path), path)
 
     def test_files_stay_short(self):
-        for path in files(".h", ".cpp", ".cu", ".py", ".cmake"):
+        for path in files(".h", ".cpp", ".cu", ".cuh", ".py", ".cmake"):
             self.assertLessEqual(text(path).count("\n"), MAX_LINES, path)
 
     def test_one_way_leads_to_the_standard_streams(self):
@@ -98,7 +98,7 @@ class Structure(unittest.TestCase):
 
     def test_nothing_names_a_path_of_a_machine(self):
         machine = re.compile(r"/work/(main|shared)|/tmp/[wb]|/root/|/home/\w")
-        for path in files(".h", ".cpp", ".cu", ".md", ".cmake", ".txt", ".yaml", ".py", ".sh", "dev", "run"):
+        for path in files(".h", ".cpp", ".cu", ".cuh", ".md", ".cmake", ".txt", ".yaml", ".py", ".sh", "dev", "run"):
             if path != "tests/structure_test.py":
                 self.assertIsNone(machine.search(text(path)), path)
 

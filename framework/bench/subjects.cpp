@@ -212,7 +212,9 @@ class Engine final : public Subject {
  private:
   [[nodiscard]] sparse::SegmentPlan plan(const Inputs& in) const {
     const auto [B, H, T, D] = in.shape();
-    if (!buckets_.defined()) return sparse::full_plan(B, H, T, include_self_);
+    if (!buckets_.defined()) {
+      return sparse::full_plan(B, H, T, include_self_, in.query.device());
+    }
     return sparse::bucket_plan(buckets_, buckets_, config_.buckets, include_self_);
   }
 
@@ -228,10 +230,14 @@ Shape Inputs::shape() const { return {query.size(0), query.size(1), query.size(2
 
 Inputs make_inputs(const Shape& shape, bool shared_keys, config::KeyNorm key_norm,
                    std::uint64_t seed, at::ScalarType dtype, at::Device device) {
-  const auto generator = at::detail::createCPUGenerator(seed);
+  // A GPU draws its own: a host takes ten times as long over the numbers as the GPU over the
+  // timing.
+  auto generator = device.is_cpu() ? at::detail::createCPUGenerator(seed)
+                                   : at::globalContext().defaultGenerator(device);
+  generator.set_current_seed(seed);
   const auto draw = [&] {
     return at::randn({shape.batch, shape.heads, shape.length, shape.head_dim}, generator,
-                     at::kFloat);
+                     at::device(device).dtype(at::kFloat));
   };
   const auto placed = [&](const at::Tensor& x, bool leaf) {
     return x.to(device, dtype).contiguous().set_requires_grad(leaf);

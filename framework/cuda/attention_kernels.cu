@@ -6,28 +6,10 @@
 #include "framework/cuda/forward.cuh"
 #include "framework/cuda/plain_backward.cuh"
 #include "framework/cuda/plain_forward.cuh"
+#include "framework/cuda/rows.cuh"
 
 namespace attnlab::cuda {
 namespace {
-
-#if defined(__CUDACC__)
-template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks)
-    entry(const __grid_constant__ typename Kernel::Params params) {
-  Kernel::run(params);
-}
-#else
-template <class Kernel>
-void entry(typename Kernel::Params params) {
-  Kernel::run(params);
-}
-#endif
-
-template <class Kernel>
-Status start(std::int64_t blocks, const typename Kernel::Params& params, void* stream) {
-  static_assert(Kernel::kSharedBytes <= kMostSharedBytes);
-  return launch(entry<Kernel>, {blocks, Kernel::kThreads, Kernel::kSharedBytes}, stream, params);
-}
 
 // More rows a warp read less shared memory a product, as long as the registers suffice.
 template <int D>
@@ -40,12 +22,11 @@ Status forward(const ForwardParams& params, void* stream) {
   return start<Kernel>(params.tiles.most, params, stream);
 }
 
-template <int D>
-Status plain_backward(const BackwardParams& params, void* stream) {
-  if (const auto status = start<PlainBackwardKey<D>>(params.key_tiles.most, params, stream)) {
-    return status;
-  }
-  return start<PlainBackwardQuery<D>>(params.query_tiles.most, params, stream);
+// The query pass first: it fills the shifts that the key pass needs.
+template <class Queries, class Keys>
+Status both(std::int64_t key_blocks, const BackwardParams& params, void* stream) {
+  if (const auto status = start<Queries>(params.query_tiles.most, params, stream)) return status;
+  return start<Keys>(key_blocks, params, stream);
 }
 
 template <class T, int D>
@@ -54,11 +35,16 @@ Status backward(const BackwardParams& params, void* stream) {
   using Keys = BackwardKey<T, D, 4, kRowTiles<D>>;
   using AtomicKeys = BackwardKey<T, D, 4, 1, true>;
   static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
-  if (params.grad_query_sums != nullptr) {
-    return start<AtomicKeys>(AtomicKeys::blocks(params), params, stream);
+  if (params.grad_query_sums == nullptr) {
+    return both<Queries, Keys>(Keys::blocks(params), params, stream);
   }
-  if (const auto status = start<Keys>(Keys::blocks(params), params, stream)) return status;
-  return start<Queries>(params.query_tiles.most, params, stream);
+  const std::int64_t rows = params.plan.groups * params.plan.length;
+  const std::int64_t lanes = RowKernel::blocks(rows * RowSum<T>::kLanes);
+  if (const auto status = start<FillShift<T>>(lanes, params, stream)) return status;
+  if (const auto status = start<AtomicKeys>(AtomicKeys::blocks(params), params, stream)) {
+    return status;
+  }
+  return start<RoundSums<T>>(RowKernel::blocks(rows * params.head_dim), params, stream);
 }
 
 }  // namespace
@@ -73,7 +59,9 @@ Status launch_forward(const ForwardParams& params, AttnlabElement element, void*
 }
 template <int D>
 Status launch_backward(const BackwardParams& params, AttnlabElement element, void* stream) {
-  if (element == kAttnlabFloat32) return plain_backward<D>(params, stream);
+  if (element == kAttnlabFloat32) {
+    return both<PlainBackwardQuery<D>, PlainBackwardKey<D>>(params.key_tiles.most, params, stream);
+  }
   return element == kAttnlabBfloat16 ? backward<Bf16, D>(params, stream)
                                      : backward<F16, D>(params, stream);
 }

@@ -25,11 +25,12 @@ constexpr int key_tile_rows(AttnlabElement element, int head_dim) {
 
 extern "C" {
 
-/// Fills lse (and largest and total) for every row: -inf where a row sees no key; out is 0 there.
+/// Fills out and lse (and largest and total) of every row that a tile has: -inf and 0 where a row
+/// sees no key.
 int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams* params,
                                    AttnlabElement element, void* stream);
 
-/// Fills shift and all three gradients, for every row. Bit for bit the same every time.
+/// Fills the gradients of every row that a tile has; bit for bit the same every time.
 int attnlab_cuda_attention_backward(const attnlab::cuda::BackwardParams* params,
                                     AttnlabElement element, void* stream);
 }

@@ -9,30 +9,6 @@
 
 namespace attnlab::cuda {
 
-/// sparse::SegmentPlan on the device. All arrays int32 and contiguous; optional ones are null.
-struct Plan {
-  std::int64_t groups = 0;                    // G
-  std::int64_t heads = 1;                     // H
-  std::int64_t length = 0;                    // T, below 2^29
-  std::int64_t queries = 0;                   // Nq
-  std::int64_t keys = 0;                      // Nk
-  std::int64_t segments = 0;                  // S
-  const std::int32_t* query_rows = nullptr;   // [G, Nq]
-  const std::int32_t* key_rows = nullptr;     // [G, Nk]
-  const std::int32_t* query_start = nullptr;  // [G, S+1]
-  const std::int32_t* key_begin = nullptr;    // [G, S]
-  const std::int32_t* key_end = nullptr;      // [G, S]
-  bool ascending = false;
-  bool causal = true;
-  bool include_self = false;
-  std::int64_t max_distance = 0;
-  const std::int32_t* query_labels = nullptr;  // [G, T]
-  const std::int32_t* key_labels = nullptr;    // [G, T]
-  const std::int32_t* chunks = nullptr;        // [R, G, T]; read for rounds before `round`
-  const std::int32_t* round_labels = nullptr;  // [R, G, T]
-  std::int64_t round = 0;                      // 0 where chunks is null
-};
-
 /// [B, H, T, D] with any strides, in elements, but contiguous along D; those of rows are
 /// below 2^31. 16-bit elements: rows begin at multiples of 16 bytes.
 struct Rows {
@@ -42,14 +18,8 @@ struct Rows {
   std::int64_t row = 0;
 };
 
-/// Tiles of a plan, longest first: items[order[i]] for i < *count.
-struct TileList {
-  const TileItem* items = nullptr;
-  const std::int32_t* order = nullptr;
-  const std::int32_t* count = nullptr;
-  std::int64_t most = 0;  // upper bound of *count: as many blocks are started
-};
-
+/// What no tile has is left as it was, here and backward: 0 in out and the gradients and -inf in
+/// lse is up to the caller, where tiles do not list every packed row and those every row.
 struct ForwardParams {
   Plan plan;
   TileList tiles;
@@ -69,18 +39,19 @@ struct BackwardParams {
   const float* largest = nullptr;   // [G, T], float32 kernels only
   const float* total = nullptr;     // [G, T], float32 kernels only
   const float* grad_lse = nullptr;  // [G, T] or null
-  float* shift = nullptr;           // [G, T]: sum_d grad_out * out - grad_lse; 0 without keys
-  /// Where rows repeat among a group's packed keys: [G, Nk, D] sums of each packed key, to be added
-  /// up afterwards. Null: each row is at most once there, and its gradient is written at once.
+  float* shift = nullptr;  // [G, T], scratch: sum_d grad_out * out - grad_lse; 0 without keys
+  /// Where rows repeat among a group's packed keys: [G, Nk, D] sums of each packed key, 0 before,
+  /// to be added up afterwards into every row. Null: each row is at most once there, and its
+  /// gradient is written at once.
   float* packed_grad_key = nullptr;
   float* packed_grad_value = nullptr;
-  /// Then also scratch for the packed keys sorted by row: [G, Nk], [G, T+1], and what a counting
-  /// sort of Nk keys into T buckets needs.
+  /// Then also scratch for the packed keys sorted by row: [G, Nk], [G, T+1], and
+  /// sort_scratch(G, Nk, T).
   std::int32_t* key_order = nullptr;
   std::int32_t* key_start = nullptr;
   std::int32_t* key_counts = nullptr;
-  /// [G, T, D], scratch: grad_query is added up here with atomics, in no fixed order, which saves a
-  /// pass. Null: deterministic. 16-bit kernels only.
+  /// [G, T, D], 0 before: grad_query is added up here with atomics, in no fixed order, which saves
+  /// a pass. Null: deterministic. 16-bit kernels only.
   float* grad_query_sums = nullptr;
   float scale = 1;
   std::int32_t head_dim = 0;

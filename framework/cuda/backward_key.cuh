@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "framework/cuda/attention_launch.h"
-#include "framework/cuda/not_finite.cuh"
+#include "framework/cuda/key_walk.cuh"
 #include "framework/cuda/query_sums.cuh"
 #include "framework/cuda/query_walk.cuh"
 
@@ -58,8 +58,7 @@ class BackwardKey {
 
  private:
   static GPU_FUNCTION TileItem tile_at(const Params& p) {
-    const std::int64_t index = gpu::load(p.key_tiles.order + gpu::block() / kParts);
-    TileItem tile = gpu::load(p.key_tiles.items + index);
+    TileItem tile = attnlab::cuda::tile_at(p.key_tiles, gpu::block() / kParts);
     tile.begin += static_cast<std::int32_t>(gpu::block() % kParts) * kKeys;
     if (kParts > 1 && tile.end > tile.begin + kKeys) tile.end = tile.begin + kKeys;
     return tile;
@@ -115,6 +114,7 @@ class BackwardKey {
     while (back < tile.segment && gpu::load(group.key_end + tile.segment - back - 1) > tile.begin) {
       ++back;
     }
+    if (tile.segment == p.plan.segments) back = -1;  // no segment sees these keys
     GPU_NO_UNROLL
     for (; back >= 0; back = walk.segment().back - 1) walk_segment(back);
   }

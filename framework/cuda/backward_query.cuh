@@ -1,10 +1,11 @@
 /// backward_query.cuh: grad_query[t] = scale sum_s dS[t,s] k[s], where
 ///   dS[t,s] = p[t,s] (grad_out[t] . v[s] - shift[t]) and p = exp(scale q[t].k[s] - lse[t]).
-///   The same walk as forward.cuh; scores are computed again, 32 keys at a time, and no thread adds
-///   to what another writes.
+///   shift[t] = grad_out[t] . out[t] - grad_lse[t]. The same walk as forward.cuh; scores are
+///   computed again, 32 keys at a time, and no thread adds to what another writes.
 #pragma once
 
-#include "framework/cuda/not_finite.cuh"
+#include "framework/cuda/key_walk.cuh"
+#include "framework/cuda/rows.cuh"
 
 namespace attnlab::cuda {
 
@@ -23,15 +24,11 @@ class BackwardQuery {
   static constexpr int kUnit = 32;  // keys in registers at a time: one word of bits
   static constexpr int kHeld = D == 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
-  using KeyTile = SharedTile<D, kKeys>;
-  using KeyList = SharedList<std::int32_t, kKeys>;
   using QueryList = SharedList<std::int32_t, kQueries>;
   using QueryNumbers = SharedList<float, kQueries>;
   static constexpr std::uint32_t kGradAt = QueryTile::kBytes;
-  static constexpr std::uint32_t kKeyAt = kGradAt + QueryTile::kBytes;
-  static constexpr std::uint32_t kValueAt = kKeyAt + 2 * KeyTile::kBytes;
-  static constexpr std::uint32_t kKeyListAt = kValueAt + 2 * KeyTile::kBytes;
-  static constexpr std::uint32_t kQueryListAt = kKeyListAt + 3 * KeyList::kBytes;
+  using Walk = KeyWalk<T, D, kThreads, kKeys, kGradAt + QueryTile::kBytes>;
+  static constexpr std::uint32_t kQueryListAt = Walk::kEnd;
   static constexpr std::uint32_t kSeeingAt = kQueryListAt + QueryList::kBytes;
   static constexpr std::uint32_t kLseAt = kSeeingAt + QueryList::kBytes;
   static constexpr std::uint32_t kShiftAt = kLseAt + QueryNumbers::kBytes;
@@ -40,61 +37,60 @@ class BackwardQuery {
   static constexpr std::uint32_t kSharedBytes = kShiftAt + QueryNumbers::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() < gpu::load(p.query_tiles.count)) BackwardQuery(p, tile_at(p)).work();
+    if (gpu::block() < gpu::load(p.query_tiles.count)) BackwardQuery(p).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
-  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardQuery(p, tile_at(p)).work(); }
+  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardQuery(p).work(); }
 
  private:
-  static GPU_FUNCTION TileItem tile_at(const Params& p) {
-    return gpu::load(p.query_tiles.items + gpu::load(p.query_tiles.order + gpu::block()));
-  }
-  GPU_FUNCTION BackwardQuery(const Params& params, const TileItem& item)
+  explicit GPU_FUNCTION BackwardQuery(const Params& params)
       : p(params),
-        tile(item),
-        rule(params.plan),
-        group(params.plan, item.group),
-        marks(params.plan, item.group),
-        range(key_range(params.plan, group, rule, item)),
-        place(params.plan.heads, item.group),
-        key_rows(params.key, params.value, place),
-        pieces(params.head_dim / 8),
+        walk(params, tile_at(params.query_tiles, gpu::block())),
         first(gpu::warp() * 16 * RowTiles) {}
-
-  static GPU_FUNCTION KeyTile key_tile(int i) {
-    return {kKeyAt + static_cast<std::uint32_t>(i % 2) * KeyTile::kBytes};
-  }
-  static GPU_FUNCTION KeyTile value_tile(int i) {
-    return {kValueAt + static_cast<std::uint32_t>(i % 2) * KeyTile::kBytes};
-  }
-  static GPU_FUNCTION KeyList key_list(int i) {
-    return {kKeyListAt + static_cast<std::uint32_t>(i % 3) * KeyList::kBytes};
-  }
-  GPU_FUNCTION std::int32_t key_number(int i) const {
-    const std::int32_t at = range.begin + i * kKeys + gpu::thread();
-    return at < range.end ? gpu::load(group.key_rows + at) : kNoRow;
-  }
-  GPU_FUNCTION void fetch_keys(int i) const {
-    gather<kThreads>(key_rows, key_list(i), pieces, key_tile(i), value_tile(i));
-  }
 
   /// A row that sees no key is not read: its gradient, which may be anything, counts as 0.
   GPU_FUNCTION void list_queries() const {
     for (int i = gpu::thread(); i < kQueries; i += kThreads) {
-      const std::int32_t at = tile.begin + i;
-      const std::int32_t row = at < tile.end ? gpu::load(group.query_rows + at) : kNoRow;
-      const std::int64_t place = tile.group * p.plan.length + row;
-      const float lse = row == kNoRow ? -kInfinity : gpu::load(p.lse + place);
+      const std::int32_t at = walk.tile.begin + i;
+      const std::int32_t row = at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow;
+      const float lse = row == kNoRow ? -kInfinity : gpu::load(p.lse + place_of(row));
       const bool sees = lse != -kInfinity;
       queries.set(i, row);
       seeing.set(i, sees ? row : kNoRow);
       log_sums.set(i, sees ? lse * kLog2E : kInfinity);  // weights of exp2(-inf) = 0
-      shifts.set(i, sees ? gpu::load(p.shift + place) : 0.0F);
+    }
+  }
+  GPU_FUNCTION std::int64_t place_of(std::int32_t row) const {
+    return walk.tile.group * p.plan.length + row;
+  }
+  /// Of this warp's rows; backward_key.cuh needs them too.
+  GPU_FUNCTION void fill_shifts() const {
+    const GroupRows<T> grad_out(p.grad_out, walk.place), out(p.out, walk.place);
+    GPU_NO_UNROLL
+    for (int i = 0; i < 16 * RowTiles; i += 8) {
+      const int at = first + i + gpu::lane() / 4;
+      const std::int32_t row = seeing.get(at);
+      const bool sees = row != kNoRow;
+      float sum = RowSum<T>::of(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr,
+                                p.head_dim);
+      if (!RowSum<T>::holds_sum() || queries.get(at) == kNoRow) continue;
+      if (sees && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + place_of(row));
+      gpu::store(p.shift + place_of(queries.get(at)), sum);
+      shifts.set(at, sum);
     }
   }
 
   GPU_FUNCTION void work() {
-    walk();
+    list_queries();
+    walk.list_first();
+    gpu::sync_threads();
+    gather<kThreads>(RowPair<T>(p.query, p.grad_out, walk.place), seeing, walk.pieces, query_tile,
+                     grad_tile);
+    walk.run([&] { fill_shifts(); }, [&] { start(); },
+             [&](int i) {
+               if constexpr (Careful) keep_out(i);
+               add(i);
+             });
     if constexpr (!Careful) {
       if (gpu::any_thread(!all_finite(sum))) {
         return BackwardQuery<T, D, Warps, RowTiles, true>::run_carefully(p);
@@ -103,51 +99,23 @@ class BackwardQuery {
     finish();
   }
 
-  GPU_FUNCTION void walk() {
-    list_queries();
-    if (gpu::thread() < kKeys) {
-      key_list(0).set(gpu::thread(), key_number(0));
-      key_list(1).set(gpu::thread(), key_number(1));
-    }
-    gpu::sync_threads();
-    gather<kThreads>(RowPair<T>(p.query, p.grad_out, place), seeing, pieces, query_tile, grad_tile);
-    fetch_keys(0);
-    gpu::copy_commit();
-    start();
-    gpu::copy_wait<0>();
-    gpu::sync_threads();
-    query.load(query_tile, first);
-    grad.load(grad_tile, first);
-    const int tiles = (range.end - range.begin + kKeys - 1) / kKeys;
-    GPU_NO_UNROLL
-    for (int i = 0; i < tiles; ++i) {
-      std::int32_t ahead = kNoRow;
-      if (gpu::thread() < kKeys) ahead = key_number(i + 2);
-      if (i + 1 < tiles) fetch_keys(i + 1);
-      gpu::copy_commit();
-      if constexpr (Careful) keep_out(i);
-      add(i);
-      if (gpu::thread() < kKeys) key_list(i + 2).set(gpu::thread(), ahead);
-      gpu::copy_wait<0>();
-      gpu::sync_threads();
-    }
-  }
-
   /// What is not finite among the keys of tile i goes to the queries that see it. In values it has
   /// reached the shift of those.
   GPU_FUNCTION void keep_out(int i) {
     GPU_NO_UNROLL
     for (int c = 0; c < kKeys; c += kUnit) {
-      const std::uint32_t word = visible<false>(rule, marks, own, key_list(i).at(c));
-      add_spoiled<T>(key_tile(i), c, spoiled_rows<T>(key_tile(i), c), word, sum);
+      const std::uint32_t word = walk.sight(own, i, c);
+      add_spoiled<T>(walk.keys(i), c, spoiled_rows<T>(walk.keys(i), c), word, sum);
     }
     gpu::sync_threads();
-    make_finite<kThreads, T>(key_tile(i));
-    make_finite<kThreads, T>(value_tile(i));
+    make_finite<kThreads, T>(walk.keys(i));
+    make_finite<kThreads, T>(walk.values(i));
     gpu::sync_threads();
   }
 
   GPU_FUNCTION void start() {
+    query.load(query_tile, first);
+    grad.load(grad_tile, first);
     own = queries.get(first + gpu::lane() % (16 * RowTiles));
     positions = extent(queries.at(first), 16 * RowTiles);
     GPU_UNROLL
@@ -156,28 +124,27 @@ class BackwardQuery {
       GPU_UNROLL
       for (int half = 0; half < 2; ++half) {
         const int row = first + 16 * r + 8 * half + gpu::lane() / 4;
+        const bool exists = queries.get(row) != kNoRow;
         log_sum[r][half] = log_sums.get(row);
-        shift[r][half] = shifts.get(row);
+        shift[r][half] = exists ? shifts.get(row) : 0.0F;
       }
     }
   }
 
   GPU_FUNCTION void add(int i) {
-    const KeyList rows = key_list(i);
-    Coverage covered = coverage(rule, positions, extent(rows.at(0), kKeys));
+    Coverage covered = coverage(walk.rule, positions, extent(walk.list(i).at(0), kKeys));
     if (covered == Coverage::none) return;
-    if (range.end - range.begin - i * kKeys < kKeys) covered = Coverage::some;
+    if (walk.left(i) < kKeys) covered = Coverage::some;
     GPU_NO_UNROLL
     for (int c = 0; c < kKeys; c += kUnit) {
-      const std::uint32_t word =
-          covered == Coverage::all ? ~0U : visible<false>(rule, marks, own, rows.at(c));
+      const std::uint32_t word = covered == Coverage::all ? ~0U : walk.sight(own, i, c);
       if (covered == Coverage::some && gpu::ballot(word != 0) == 0) continue;
-      add_unit(key_tile(i), value_tile(i), c, word, covered == Coverage::some);
+      add_unit(walk.keys(i), walk.values(i), c, word, covered == Coverage::some);
     }
   }
 
-  GPU_FUNCTION void add_unit(const KeyTile& keys, const KeyTile& values, int c, std::uint32_t word,
-                             bool masked) {
+  GPU_FUNCTION void add_unit(const typename Walk::Tile& keys, const typename Walk::Tile& values,
+                             int c, std::uint32_t word, bool masked) {
     float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
     multiply_rows<T, D / 16>(query, keys, c, score);
     multiply_rows<T, D / 16>(grad, values, c, slope);
@@ -203,12 +170,12 @@ class BackwardQuery {
   }
 
   GPU_FUNCTION void finish() {
-    const GroupRows<T> to(p.grad_query, place);
+    const GroupRows<T> to(p.grad_query, walk.place);
     const float factor[2] = {p.scale, p.scale};
     gpu::sync_warp();  // all lanes have read the rows of queries that now become the stage
     GPU_UNROLL
     for (int r = 0; r < RowTiles; ++r) {
-      scatter<T>(sum[r], factor, query_tile, first + 16 * r, queries, pieces, to);
+      scatter<T>(sum[r], factor, query_tile, first + 16 * r, queries, walk.pieces, to);
     }
   }
 
@@ -216,14 +183,7 @@ class BackwardQuery {
   const QueryList queries{kQueryListAt}, seeing{kSeeingAt};
   const QueryNumbers log_sums{kLseAt}, shifts{kShiftAt};
   const Params& p;
-  const TileItem tile;
-  const Rule rule;
-  const GroupPlan group;
-  const GroupMarks marks;
-  const Range range;
-  const GroupPlace place;
-  const RowPair<T> key_rows;
-  const int pieces;
+  const Walk walk;
   const int first;   // of this warp's rows in the tile
   std::int32_t own;  // this lane's row, when lanes stand for rows
   Extent positions;  // of this warp's rows

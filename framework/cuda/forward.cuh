@@ -5,7 +5,7 @@
 ///   Online softmax (Milakov and Gimelshein 2018), as FlashAttention-2 (Dao 2023) orders it.
 #pragma once
 
-#include "framework/cuda/not_finite.cuh"
+#include "framework/cuda/key_walk.cuh"
 
 namespace attnlab::cuda {
 
@@ -23,60 +23,38 @@ class Forward {
  private:
   static constexpr int kHeld = D == 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
-  using KeyTile = SharedTile<D, kKeys>;
-  using KeyList = SharedList<std::int32_t, kKeys>;
   using QueryList = SharedList<std::int32_t, kQueries>;
-  static constexpr std::uint32_t kKeyAt = QueryTile::kBytes;
-  static constexpr std::uint32_t kValueAt = kKeyAt + 2 * KeyTile::kBytes;
-  static constexpr std::uint32_t kKeyListAt = kValueAt + 2 * KeyTile::kBytes;
-  static constexpr std::uint32_t kQueryListAt = kKeyListAt + 3 * KeyList::kBytes;
+  using Walk = KeyWalk<T, D, kThreads, kKeys, QueryTile::kBytes>;
+  static constexpr std::uint32_t kQueryListAt = Walk::kEnd;
 
  public:
   static constexpr std::uint32_t kSharedBytes = kQueryListAt + QueryList::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() < gpu::load(p.tiles.count)) Forward(p, tile_at(p)).work();
+    if (gpu::block() < gpu::load(p.tiles.count)) Forward(p).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
-  static GPU_NO_INLINE void run_carefully(const Params& p) { Forward(p, tile_at(p)).work(); }
+  static GPU_NO_INLINE void run_carefully(const Params& p) { Forward(p).work(); }
 
  private:
-  static GPU_FUNCTION TileItem tile_at(const Params& p) {
-    return gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
-  }
-  GPU_FUNCTION Forward(const Params& params, const TileItem& item)
+  explicit GPU_FUNCTION Forward(const Params& params)
       : p(params),
-        tile(item),
-        rule(params.plan),
-        group(params.plan, item.group),
-        marks(params.plan, item.group),
-        range(key_range(params.plan, group, rule, item)),
-        place(params.plan.heads, item.group),
-        keys(params.key, params.value, place),
-        pieces(params.head_dim / 8),
+        walk(params, tile_at(params.tiles, gpu::block())),
         first(gpu::warp() * 16 * RowTiles) {}
 
-  static GPU_FUNCTION KeyTile key_tile(int i) {
-    return {kKeyAt + static_cast<std::uint32_t>(i % 2) * KeyTile::kBytes};
-  }
-  static GPU_FUNCTION KeyTile value_tile(int i) {
-    return {kValueAt + static_cast<std::uint32_t>(i % 2) * KeyTile::kBytes};
-  }
-  /// Row numbers of key tile i: one tile is used, one is being fetched, one is being listed.
-  static GPU_FUNCTION KeyList key_list(int i) {
-    return {kKeyListAt + static_cast<std::uint32_t>(i % 3) * KeyList::kBytes};
-  }
-
-  GPU_FUNCTION std::int32_t key_number(int i) const {
-    const std::int32_t at = range.begin + i * kKeys + gpu::thread();
-    return at < range.end ? gpu::load(group.key_rows + at) : kNoRow;
-  }
-  GPU_FUNCTION void fetch(int i) const {
-    gather<kThreads>(keys, key_list(i), pieces, key_tile(i), value_tile(i));
-  }
-
   GPU_FUNCTION void work() {
-    walk();
+    for (int i = gpu::thread(); i < kQueries; i += kThreads) {
+      const std::int32_t at = walk.tile.begin + i;
+      queries.set(i, at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow);
+    }
+    walk.list_first();
+    gpu::sync_threads();
+    gather<kThreads>(GroupRows<T>(p.query, walk.place), queries, walk.pieces, query_tile);
+    walk.run([&] { start(); }, [&] { query.load(query_tile, first); },
+             [&](int i) {
+               if constexpr (Careful) keep_out(i);
+               add(i);
+             });
     if constexpr (!Careful) {
       if (gpu::any_thread(!all_finite(sum))) {
         return Forward<T, D, Warps, RowTiles, true>::run_carefully(p);
@@ -85,48 +63,16 @@ class Forward {
     finish();
   }
 
-  GPU_FUNCTION void walk() {
-    for (int i = gpu::thread(); i < kQueries; i += kThreads) {
-      const std::int32_t at = tile.begin + i;
-      queries.set(i, at < tile.end ? gpu::load(group.query_rows + at) : kNoRow);
-    }
-    if (gpu::thread() < kKeys) {
-      key_list(0).set(gpu::thread(), key_number(0));
-      key_list(1).set(gpu::thread(), key_number(1));
-    }
-    gpu::sync_threads();
-    gather<kThreads>(GroupRows<T>(p.query, place), queries, pieces, query_tile);
-    fetch(0);
-    gpu::copy_commit();
-    start();
-    gpu::copy_wait<0>();
-    gpu::sync_threads();
-    query.load(query_tile, first);
-    const int tiles = (range.end - range.begin + kKeys - 1) / kKeys;
-    GPU_NO_UNROLL
-    for (int i = 0; i < tiles; ++i) {
-      std::int32_t ahead = kNoRow;
-      if (gpu::thread() < kKeys) ahead = key_number(i + 2);
-      if (i + 1 < tiles) fetch(i + 1);
-      gpu::copy_commit();
-      if constexpr (Careful) keep_out(i);
-      add(i);
-      if (gpu::thread() < kKeys) key_list(i + 2).set(gpu::thread(), ahead);
-      gpu::copy_wait<0>();
-      gpu::sync_threads();
-    }
-  }
-
   /// What is not finite among the values of tile i goes to the queries that see it, and nowhere
   /// else.
   GPU_FUNCTION void keep_out(int i) {
     GPU_NO_UNROLL
     for (int c = 0; c < kKeys; c += kWarp) {
-      const std::uint32_t word = visible<false>(rule, marks, own, key_list(i).at(c));
-      add_spoiled<T>(value_tile(i), c, spoiled_rows<T>(value_tile(i), c), word, sum);
+      const std::uint32_t word = walk.sight(own, i, c);
+      add_spoiled<T>(walk.values(i), c, spoiled_rows<T>(walk.values(i), c), word, sum);
     }
     gpu::sync_threads();
-    make_finite<kThreads, T>(value_tile(i));
+    make_finite<kThreads, T>(walk.values(i));
     gpu::sync_threads();
   }
 
@@ -143,18 +89,15 @@ class Forward {
 
   /// What key tile i adds to this warp's rows.
   GPU_FUNCTION void add(int i) {
-    const int count = range.end - range.begin - i * kKeys;
-    const KeyList rows = key_list(i);
-    Coverage covered = coverage(rule, positions, extent(rows.at(0), kKeys));
+    Coverage covered = coverage(walk.rule, positions, extent(walk.list(i).at(0), kKeys));
     if (covered == Coverage::none) return;
-    if (count < kKeys) covered = Coverage::some;
+    if (walk.left(i) < kKeys) covered = Coverage::some;
     float score[RowTiles][kKeys / 8][4];
-    multiply_rows<T, D / 16>(query, key_tile(i), 0, score);
+    multiply_rows<T, D / 16>(query, walk.keys(i), 0, score);
     if (covered == Coverage::some) {
       GPU_UNROLL
       for (int c = 0; c < kKeys; c += 32) {
-        const TileBits<RowTiles> bits(visible<false>(rule, marks, own, rows.at(c)));
-        mask(bits, -kInfinity, score, c / 8);
+        mask(TileBits<RowTiles>(walk.sight(own, i, c)), -kInfinity, score, c / 8);
       }
     }
     GPU_UNROLL
@@ -162,7 +105,7 @@ class Forward {
       GPU_UNROLL
       for (int half = 0; half < 2; ++half) soften(r, half, score[r]);
     }
-    add_values(value_tile(i), score);
+    add_values(walk.values(i), score);
   }
 
   /// One step of the online softmax for one of this thread's rows: scores become weights. A NaN
@@ -196,7 +139,7 @@ class Forward {
     }
   }
 
-  GPU_FUNCTION void add_values(const KeyTile& values,
+  GPU_FUNCTION void add_values(const typename Walk::Tile& values,
                                const float (&weight)[RowTiles][kKeys / 8][4]) {
     GPU_UNROLL
     for (int k = 0; k < kKeys / 16; ++k) {
@@ -210,7 +153,7 @@ class Forward {
   }
 
   GPU_FUNCTION void finish() {
-    const GroupRows<T> out(p.out, place);
+    const GroupRows<T> out(p.out, walk.place);
     gpu::sync_warp();  // all lanes have read the rows of queries that now become the stage
     GPU_UNROLL
     for (int r = 0; r < RowTiles; ++r) {
@@ -224,24 +167,17 @@ class Forward {
         if (row != kNoRow && gpu::lane() % 4 == 0) {
           const float lse =
               all == 0 ? -kInfinity : largest[r][half] * p.scale + gpu::log_exact(all);
-          gpu::store(p.lse + tile.group * p.plan.length + row, lse);
+          gpu::store(p.lse + walk.tile.group * p.plan.length + row, lse);
         }
       }
-      scatter<T>(sum[r], factor, query_tile, first + 16 * r, queries, pieces, out);
+      scatter<T>(sum[r], factor, query_tile, first + 16 * r, queries, walk.pieces, out);
     }
   }
 
   const QueryTile query_tile{0};
   const QueryList queries{kQueryListAt};
   const Params& p;
-  const TileItem tile;
-  const Rule rule;
-  const GroupPlan group;
-  const GroupMarks marks;
-  const Range range;
-  const GroupPlace place;
-  const RowPair<T> keys;
-  const int pieces;
+  const Walk walk;
   const int first;   // of this warp's rows in the tile
   std::int32_t own;  // this lane's row, when lanes stand for rows
   Extent positions;  // of this warp's rows

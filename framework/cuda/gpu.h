@@ -13,7 +13,6 @@
 #include <cuda_runtime.h>
 #define GPU_FUNCTION __device__ __forceinline__
 #define GPU_NO_INLINE __device__ __noinline__
-#define GPU_HOST_DEVICE __host__ __device__ constexpr
 #define GPU_UNROLL _Pragma("unroll")
 #define GPU_NO_UNROLL _Pragma("unroll 1")
 #define GPU_CHECK(condition, what)
@@ -21,7 +20,6 @@
 #include "framework/cuda/emulator/emulator.h"
 #define GPU_FUNCTION inline
 #define GPU_NO_INLINE
-#define GPU_HOST_DEVICE constexpr
 #define GPU_UNROLL
 #define GPU_NO_UNROLL
 /// Checked in the emulator only: an index stays inside its array.
@@ -60,10 +58,6 @@ GPU_FUNCTION void sync_threads() { __syncthreads(); }
 GPU_FUNCTION void sync_warp() { __syncwarp(); }
 /// A barrier of the block, and whether some thread of it votes.
 GPU_FUNCTION bool any_thread(bool vote) { return __syncthreads_or(vote) != 0; }
-/// Barrier `id` (1 to 15) among `threads` threads, a multiple of 32.
-GPU_FUNCTION void sync_named(int id, int threads) {
-  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
 
 template <class T>
 GPU_FUNCTION T shuffle(T value, int lane) {
@@ -131,9 +125,6 @@ GPU_FUNCTION void store(T* to, T value) {
   *to = value;
 }
 GPU_FUNCTION float atomic_add(float* to, float value) { return atomicAdd(to, value); }
-GPU_FUNCTION std::int32_t atomic_add(std::int32_t* to, std::int32_t value) {
-  return atomicAdd(to, value);
-}
 
 template <class T>
 GPU_FUNCTION T shared_load(std::uint32_t offset) {
@@ -142,9 +133,6 @@ GPU_FUNCTION T shared_load(std::uint32_t offset) {
 template <class T>
 GPU_FUNCTION void shared_store(std::uint32_t offset, T value) {
   *reinterpret_cast<T*>(shared_bytes + offset) = value;
-}
-GPU_FUNCTION std::int32_t shared_add(std::uint32_t offset, std::int32_t value) {
-  return atomicAdd(reinterpret_cast<std::int32_t*>(shared_bytes + offset), value);
 }
 GPU_FUNCTION std::uint32_t shared_address(std::uint32_t offset) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(shared_bytes)) + offset;
@@ -194,31 +182,6 @@ GPU_FUNCTION void multiply(float (&sum)[4], const std::uint32_t (&a)[4], std::ui
 ATTNLAB_MMA(Bf16, "bf16")
 ATTNLAB_MMA(F16, "f16")
 #undef ATTNLAB_MMA
-
-/// mbarrier, 8 bytes of shared memory. One thread starts it, then a block barrier.
-GPU_FUNCTION void barrier_start(std::uint32_t offset, int arrivals) {
-  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_address(offset)), "r"(arrivals)
-               : "memory");
-}
-GPU_FUNCTION void barrier_arrive(std::uint32_t offset) {
-  asm volatile(
-      "{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%0]; }" ::"r"(shared_address(offset))
-      : "memory");
-}
-/// This thread arrives once its copies so far are there.
-GPU_FUNCTION void barrier_arrive_after_copies(std::uint32_t offset) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_address(offset))
-               : "memory");
-}
-/// Until the phase of this parity (0 first, then 1, 0, ...) is complete.
-GPU_FUNCTION void barrier_wait(std::uint32_t offset, int parity) {
-  asm volatile(
-      "{\n .reg .pred done; .reg .b64 state;\n again:\n"
-      " mbarrier.test_wait.parity.shared.b64 done, [%0], %1;\n"
-      " @!done bra again;\n }\n" ::"r"(shared_address(offset)),
-      "r"(parity)
-      : "memory");
-}
 
 }  // namespace attnlab::cuda::gpu
 #endif

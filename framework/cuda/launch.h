@@ -8,52 +8,41 @@
 
 #include "framework/cuda/gpu.h"
 
-#if defined(__CUDACC__)
-/// Before the name of a kernel that runs in blocks of `threads`.
-#define GPU_KERNEL(threads) __global__ void __launch_bounds__(threads)
-#else
-#include <cstring>
-#define GPU_KERNEL(threads) inline void
-#endif
-
 namespace attnlab::cuda {
 
 /// 0, or the number of a CUDA error.
 using Status = int;
-inline constexpr Status kInvalidValue = 1;  // cudaErrorInvalidValue
+inline constexpr Status kInvalidValue = 1;     // cudaErrorInvalidValue
+inline constexpr Status kInvalidHandle = 400;  // cudaErrorInvalidResourceHandle
 inline constexpr Status kTooLittleSharedMemory = -1;
 /// What every device since compute capability 8.0 lets a block have (8.6, 8.9 and 12.0 no more),
 /// and what every kernel keeps within.
 inline constexpr unsigned kMostSharedBytes = 99 * 1024;
 
-struct LaunchGrid {
-  std::int64_t blocks = 0;  // 0 launches nothing
-  int threads = 0;
-  std::uint32_t shared_bytes = 0;
-};
-
 #if defined(__CUDACC__)
-template <class Params>
-Status launch(void (*kernel)(Params), const LaunchGrid& grid, void* stream, const Params& params) {
-  if (grid.blocks == 0) return cudaSuccess;
-  if (grid.shared_bytes > 48 * 1024) {
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kBlocks)
+    entry(const __grid_constant__ typename Kernel::Params params) {
+  Kernel::run(params);
+}
+/// Kernel::run(params) in so many blocks of Kernel::kThreads. None: launches nothing.
+template <class Kernel>
+Status start(std::int64_t blocks, const typename Kernel::Params& params, void* stream,
+             std::uint32_t shared_bytes) {
+  if (blocks == 0) return cudaSuccess;
+  if (shared_bytes > 48 * 1024) {
     const cudaError_t status =
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, grid.shared_bytes);
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(&entry<Kernel>),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
     if (status == cudaErrorInvalidValue) {
       (void)cudaGetLastError();
       return kTooLittleSharedMemory;
     }
     if (status != cudaSuccess) return status;
   }
-  kernel<<<static_cast<unsigned>(grid.blocks), grid.threads, grid.shared_bytes,
-           static_cast<cudaStream_t>(stream)>>>(params);
+  entry<Kernel><<<static_cast<unsigned>(blocks), Kernel::kThreads, shared_bytes,
+                  static_cast<cudaStream_t>(stream)>>>(params);
   return cudaGetLastError();
-}
-inline Status set_bytes(void* at, int byte, std::int64_t count, void* stream) {
-  return count == 0 ? cudaSuccess
-                    : cudaMemsetAsync(at, byte, static_cast<std::size_t>(count),
-                                      static_cast<cudaStream_t>(stream));
 }
 /// Bytes of shared memory that a block can have on the current device.
 inline int shared_limit() {
@@ -66,22 +55,29 @@ inline const char* error_text(Status status) {
   return cudaGetErrorString(static_cast<cudaError_t>(status));
 }
 #else
-template <class Params>
-Status launch(void (*kernel)(Params), const LaunchGrid& grid, void*, const Params& params) {
-  if (grid.blocks == 0) return 0;
-  if (grid.shared_bytes > emulator::shared_limit()) return kTooLittleSharedMemory;
-  emulator::run({grid.blocks, grid.threads, grid.shared_bytes}, [&] { kernel(params); });
-  return 0;
-}
-inline Status set_bytes(void* at, int byte, std::int64_t count, void*) {
-  if (count > 0) std::memset(at, byte, static_cast<std::size_t>(count));
+template <class Kernel>
+Status start(std::int64_t blocks, const typename Kernel::Params& params, void* stream,
+             std::uint32_t shared_bytes) {
+  if (blocks == 0) return 0;
+  if (shared_bytes > emulator::shared_limit()) return kTooLittleSharedMemory;
+  if (!emulator::is_of_current_device(stream)) return kInvalidHandle;
+  emulator::run({blocks, Kernel::kThreads, shared_bytes}, [&] { Kernel::run(params); });
   return 0;
 }
 inline int shared_limit() { return static_cast<int>(emulator::shared_limit()); }
 inline const char* error_text(Status status) {
-  return status == 0 ? "no error" : "invalid value (emulated)";
+  return status == 0 ? "no error"
+         : status == kInvalidHandle
+             ? "the stream is of another device than the current one (emulated)"
+             : "invalid value (emulated)";
 }
 #endif
+
+template <class Kernel>
+Status start(std::int64_t blocks, const typename Kernel::Params& params, void* stream) {
+  static_assert(Kernel::kSharedBytes <= kMostSharedBytes);
+  return start<Kernel>(blocks, params, stream, Kernel::kSharedBytes);
+}
 
 /// Of the last call in this thread.
 inline const char* status_text(Status status) {

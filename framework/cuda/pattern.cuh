@@ -143,6 +143,11 @@ struct Range {
   std::int32_t begin, end;
 };
 
+/// The tile of block `index`.
+GPU_FUNCTION TileItem tile_at(const TileList& list, std::int64_t index) {
+  return gpu::load(list.items + gpu::load(list.order + index));
+}
+
 /// One group's part of the plan.
 struct GroupPlan {
   GPU_FUNCTION GroupPlan(const Plan& plan, std::int64_t group)
@@ -161,6 +166,7 @@ struct GroupPlan {
 /// The packed keys that some of a tile's queries can see, by position where that can be told.
 GPU_FUNCTION Range key_range(const Plan& plan, const GroupPlan& group, const Rule& rule,
                              const TileItem& tile) {
+  if (tile.segment == plan.segments) return {0, 0};
   const Range whole{gpu::load(group.key_begin + tile.segment),
                     gpu::load(group.key_end + tile.segment)};
   if (!plan.ascending) return whole;

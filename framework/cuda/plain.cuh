@@ -2,9 +2,13 @@
 ///   A block of 16 x 16 threads owns some rows and walks over those of the other side, some at a
 ///   time; a thread holds a grid of scores, rows ty + 16 i and columns tx + 16 j. Weights pass
 ///   through shared memory. As on the CPU, the backward pass uses the largest score and the sum of
-///   a row, not their logarithm, which would lose digits to large scores. NaN and Inf are kept out
-///   as not_finite.cuh says; with care, a weight of 0 is not multiplied at all.
+///   a row, not their logarithm, which would lose digits to large scores. A sum over rows is made
+///   of 16 at a time, and these are added with compensation, so that its error does not grow with T
+///   (tests/cuda/sums_test.cpp). NaN and Inf are kept out as not_finite.cuh says; with care, a
+///   weight of 0 is not multiplied at all.
 #pragma once
+
+#include <type_traits>
 
 #include "framework/cuda/attention_launch.h"
 #include "framework/cuda/tile.cuh"
@@ -12,6 +16,23 @@
 namespace attnlab::cuda {
 
 inline constexpr int kPlainThreads = 256;
+inline constexpr int kPlainPart = 16;  // rows whose sum is made in one order; see CompensatedSum
+
+/// A sum that keeps what each addition loses (Neumaier 1974, with Knuth's exact difference).
+struct CompensatedSum {
+  float sum = 0, lost = 0;
+  GPU_FUNCTION void add(float x) {
+    const float next = sum + x, taken = next - sum;
+    lost += (sum - (next - taken)) + (x - taken);
+    sum = next;
+  }
+  GPU_FUNCTION void scale(float factor) {
+    sum *= factor;
+    lost *= factor;
+  }
+  /// What is not finite has lost everything.
+  [[nodiscard]] GPU_FUNCTION float value() const { return lost == lost ? sum + lost : sum; }
+};
 
 struct Four {
   float x[4];
@@ -57,7 +78,8 @@ struct Plain {
   using OtherList = SharedList<std::int32_t, kOther>;
   using Bits = SharedList<std::uint32_t, kOwn * kOther / 32>;
   using Scores = float[kRows][kColumns];  // rows ty + 16 i, columns tx + 16 j
-  using Sums = float[kRows][kDepth];      // rows ty + 16 i, columns tx + 16 k
+  using Part = float[kRows][kDepth];      // of a sum: rows ty + 16 i, columns tx + 16 k
+  using Sums = CompensatedSum[kRows][kDepth];
   static GPU_FUNCTION int tx() { return gpu::thread() % 16; }
   static GPU_FUNCTION int ty() { return gpu::thread() / 16; }
 
@@ -110,9 +132,24 @@ struct Plain {
   /// sums += weights [own, other] times rows [other, D].
   static GPU_FUNCTION void add_rows(const Weights& weights, const OtherTile& rows, bool careful,
                                     Sums& sums) {
-    if (careful) return add_rows_carefully(weights, rows, sums);
     GPU_NO_UNROLL
-    for (int c = 0; c < kOther; c += 4) {
+    for (int first = 0; first < kOther; first += kPlainPart) {
+      Part part = {};
+      if (careful) {
+        multiply_carefully(weights, rows, first, part);
+      } else {
+        multiply_all(weights, rows, first, part);
+      }
+      GPU_UNROLL
+      for (int e = 0; e < kRows * kDepth; ++e) {
+        sums[e / kDepth][e % kDepth].add(part[e / kDepth][e % kDepth]);
+      }
+    }
+  }
+  static GPU_FUNCTION void multiply_all(const Weights& weights, const OtherTile& rows, int first,
+                                        Part& part) {
+    GPU_NO_UNROLL
+    for (int c = first; c < first + kPlainPart; c += 4) {
       Four left[kRows];
       GPU_UNROLL
       for (int i = 0; i < kRows; ++i) left[i] = weights.four(ty() + 16 * i, c);
@@ -123,33 +160,33 @@ struct Plain {
           const float x = rows.get(c + n, tx() + 16 * k);
           GPU_UNROLL
           for (int i = 0; i < kRows; ++i) {
-            sums[i][k] = gpu::multiply_add(left[i].x[n], x, sums[i][k]);
+            part[i][k] = gpu::multiply_add(left[i].x[n], x, part[i][k]);
           }
         }
       }
     }
   }
-  static GPU_FUNCTION void add_rows_carefully(const Weights& weights, const OtherTile& rows,
-                                              Sums& sums) {
+  static GPU_FUNCTION void multiply_carefully(const Weights& weights, const OtherTile& rows,
+                                              int first, Part& part) {
     GPU_NO_UNROLL
-    for (int c = 0; c < kOther; ++c) {
+    for (int c = first; c < first + kPlainPart; ++c) {
       GPU_UNROLL
       for (int e = 0; e < kRows * kDepth; ++e) {
         const int i = e / kDepth, k = e % kDepth;
         const float weight = weights.get(ty() + 16 * i, c), x = rows.get(c, tx() + 16 * k);
-        if (weight != 0) sums[i][k] = gpu::multiply_add(weight, x, sums[i][k]);
+        if (weight != 0) part[i][k] = gpu::multiply_add(weight, x, part[i][k]);
       }
     }
   }
   static GPU_FUNCTION void clear_sums(Sums& sums) {
     GPU_UNROLL
-    for (int e = 0; e < kRows * kDepth; ++e) sums[e / kDepth][e % kDepth] = 0;
+    for (int e = 0; e < kRows * kDepth; ++e) sums[e / kDepth][e % kDepth] = {};
   }
   static GPU_FUNCTION bool all_finite(const Sums& sums) {
     float poison = 0;
     GPU_UNROLL
     for (int e = 0; e < kRows * kDepth; ++e) {
-      poison = gpu::multiply_add(sums[e / kDepth][e % kDepth], 0.0F, poison);
+      poison = gpu::multiply_add(sums[e / kDepth][e % kDepth].sum, 0.0F, poison);
     }
     return poison == 0;
   }
@@ -157,7 +194,7 @@ struct Plain {
   static GPU_FUNCTION void write(const Sums& sums, int i, float factor, float* to, int head_dim) {
     GPU_UNROLL
     for (int k = 0; k < kDepth; ++k) {
-      if (tx() + 16 * k < head_dim) gpu::store(to + tx() + 16 * k, sums[i][k] * factor);
+      if (tx() + 16 * k < head_dim) gpu::store(to + tx() + 16 * k, sums[i][k].value() * factor);
     }
   }
 

@@ -5,30 +5,45 @@
 
 namespace attnlab::cuda {
 
-/// Shared by both kernels: the rows of queries and of keys, one of which the block owns, and what
-/// is known of the queries.
-template <int D, int QueryRows, int KeyRows>
-struct PlainBackward : Plain<D> {
+/// A block owns rows of queries and walks over keys, or the other way round. Of its own rows and of
+/// the others it holds two tiles each: queries and grad_out, or keys and values; a product of the
+/// first two is a score, of the second two a slope.
+template <int D, bool OfKeys>
+class PlainBackward : Plain<D> {
   using Base = Plain<D>;
-  using QueryTile = PlainTile<QueryRows, D>;
-  using KeyTile = PlainTile<KeyRows, D>;
-  using QueryList = SharedList<std::int32_t, QueryRows>;
-  using KeyList = SharedList<std::int32_t, KeyRows>;
-  using Numbers = SharedList<float, QueryRows>;
-  static constexpr std::uint32_t kGradAt = QueryTile::kBytes;
-  static constexpr std::uint32_t kKeyAt = kGradAt + QueryTile::kBytes;
-  static constexpr std::uint32_t kValueAt = kKeyAt + KeyTile::kBytes;
-  static constexpr std::uint32_t kWeightAt = kValueAt + KeyTile::kBytes;
+  using Own = typename Base::OwnTile;
+  using Other = typename Base::OtherTile;
+  static constexpr int kQueries = OfKeys ? Base::kOther : Base::kOwn;
+  static constexpr int kKeys = OfKeys ? Base::kOwn : Base::kOther;
+  using QueryList = SharedList<std::int32_t, kQueries>;
+  using KeyList = SharedList<std::int32_t, kKeys>;
+  using Numbers = SharedList<float, kQueries>;
+  static constexpr std::uint32_t kOtherAt = 2 * Own::kBytes;
+  static constexpr std::uint32_t kWeightAt = kOtherAt + 2 * Other::kBytes;
   static constexpr std::uint32_t kQueryListAt = kWeightAt + Base::Weights::kBytes;
-  static constexpr std::uint32_t kKeyListAt = kQueryListAt + QueryList::kBytes;
-  static constexpr std::uint32_t kSeeingAt = kKeyListAt + KeyList::kBytes;
-  static constexpr std::uint32_t kBitsAt = kSeeingAt + QueryList::kBytes;
+  static constexpr std::uint32_t kSeeingAt = kQueryListAt + QueryList::kBytes;
+  static constexpr std::uint32_t kKeyListAt = kSeeingAt + QueryList::kBytes;
+  static constexpr std::uint32_t kBitsAt = kKeyListAt + KeyList::kBytes;
   static constexpr std::uint32_t kLargestAt = kBitsAt + Base::Bits::kBytes;
   static constexpr std::uint32_t kInverseAt = kLargestAt + Numbers::kBytes;
   static constexpr std::uint32_t kShiftAt = kInverseAt + Numbers::kBytes;
-  static constexpr std::uint32_t kBytes = kShiftAt + Numbers::kBytes;
 
-  GPU_FUNCTION PlainBackward(const BackwardParams& params, const TileItem& item)
+ public:
+  using Params = BackwardParams;
+  static constexpr int kThreads = kPlainThreads, kBlocks = 1;
+  static constexpr std::uint32_t kSharedBytes = kShiftAt + Numbers::kBytes;
+
+  static GPU_FUNCTION void run(const Params& p) {
+    const TileList& list = OfKeys ? p.key_tiles : p.query_tiles;
+    if (gpu::block() >= gpu::load(list.count)) return;
+    const TileItem tile = tile_at(list, gpu::block());
+    bool careful = false;
+    GPU_NO_UNROLL
+    while (!PlainBackward(p, tile).work(careful)) careful = true;
+  }
+
+ private:
+  GPU_FUNCTION PlainBackward(const Params& params, const TileItem& item)
       : p(params),
         tile(item),
         rule(params.plan),
@@ -38,206 +53,163 @@ struct PlainBackward : Plain<D> {
   GPU_FUNCTION GroupRows<float> rows(const Rows& of) const {
     return GroupRows<float>(of, GroupPlace(p.plan.heads, tile.group));
   }
-  /// A row that sees no key is not read: its gradient, which may be anything, counts as 0.
-  GPU_FUNCTION void list_queries(std::int32_t begin, std::int32_t end) const {
-    if (gpu::thread() >= QueryRows) return;
-    const std::int32_t at = begin + gpu::thread();
-    const std::int32_t row = at < end ? gpu::load(group.query_rows + at) : kNoRow;
-    const std::int64_t place = tile.group * p.plan.length + row;
-    const float total = row == kNoRow ? 0.0F : gpu::load(p.total + place);
-    const bool sees = total != 0;
-    queries.set(gpu::thread(), row);
-    seeing.set(gpu::thread(), sees ? row : kNoRow);
-    largest.set(gpu::thread(), sees ? gpu::load(p.largest + place) : kInfinity);
-    inverse.set(gpu::thread(), sees ? 1 / total : 0.0F);
-    shifts.set(gpu::thread(), sees ? gpu::load(p.shift + place) : 0.0F);
-  }
-  GPU_FUNCTION void gather_queries() const {
-    Base::gather(rows(p.query), seeing, p.head_dim, query);
-    Base::gather(rows(p.grad_out), seeing, p.head_dim, grad);
-  }
-  GPU_FUNCTION void gather_keys() const {
-    Base::gather(rows(p.key), keys, p.head_dim, key);
-    Base::gather(rows(p.value), keys, p.head_dim, value);
-  }
-  /// A score becomes weight p; its slope becomes dS. Exactly 0 where the pair is masked, whatever
-  /// the slope was. `query_index`: of the tile's queries.
-  GPU_FUNCTION void weigh(int query_index, float& score, float& slope) const {
-    const bool masked = score == -kInfinity;
-    const float base = largest.get(query_index);
-    const float weight = gpu::exp_exact(score * p.scale - base) * inverse.get(query_index);
-    score = masked ? 0 : weight;
-    slope = masked ? 0 : weight * (slope - shifts.get(query_index));
+  GPU_FUNCTION std::int64_t place_of(std::int32_t row) const {
+    return tile.group * p.plan.length + row;
   }
 
-  const QueryTile query{0}, grad{kGradAt};
-  const KeyTile key{kKeyAt}, value{kValueAt};
+  /// Whether it is done; else the tile needs care.
+  GPU_FUNCTION bool work(bool careful) {
+    Base::clear_sums(sum_one);
+    if constexpr (OfKeys) Base::clear_sums(sum_two);
+    fetch(tile.begin, tile.end, std::bool_constant<OfKeys>(), own_one, own_two);
+    if constexpr (OfKeys) {
+      walk_segments(careful);
+    } else {
+      walk(key_range(p.plan, group, rule, tile), Base::kOwn, careful);
+    }
+    const bool finite = Base::all_finite(sum_one) && (!OfKeys || Base::all_finite(sum_two));
+    if (!careful && gpu::any_thread(!finite)) return false;
+    GPU_UNROLL
+    for (int i = 0; i < Base::kRows; ++i) write(i);
+    return true;
+  }
+
+  /// The segments that see the tile's keys, in order.
+  GPU_FUNCTION void walk_segments(bool careful) {
+    if (tile.segment == p.plan.segments) return;  // none does
+    std::int32_t segment = tile.segment;
+    while (segment > 0 && gpu::load(group.key_end + segment - 1) > tile.begin) --segment;
+    GPU_NO_UNROLL
+    for (; segment <= tile.segment; ++segment) {
+      const std::int32_t end = gpu::load(group.key_end + segment);
+      walk(query_range(p.plan, group, rule, tile, segment),
+           (end < tile.end ? end : tile.end) - tile.begin, careful);
+    }
+  }
+  /// The other side's packed rows, seen by the first `seen` of the tile's.
+  GPU_FUNCTION void walk(const Range& range, int seen, bool careful) {
+    GPU_NO_UNROLL
+    for (std::int32_t begin = range.begin; begin < range.end; begin += Base::kOther) {
+      gpu::sync_threads();
+      fetch(begin, range.end, std::bool_constant<!OfKeys>(), other_one, other_two);
+      gpu::sync_threads();
+      add(seen, careful);
+    }
+  }
+
+  /// Packed rows [begin, end) of one side, as many as fit.
+  template <class Tile>
+  GPU_FUNCTION void fetch(std::int32_t begin, std::int32_t end, std::true_type, const Tile& one,
+                          const Tile& two) const {
+    Base::list(group.key_rows, begin, end, keys);
+    gpu::sync_threads();
+    Base::gather(rows(p.key), keys, p.head_dim, one);
+    Base::gather(rows(p.value), keys, p.head_dim, two);
+  }
+  /// A query that sees no key is not read: its gradient, which may be anything, counts as 0.
+  template <class Tile>
+  GPU_FUNCTION void fetch(std::int32_t begin, std::int32_t end, std::false_type, const Tile& one,
+                          const Tile& two) const {
+    if (gpu::thread() < kQueries) {
+      const std::int32_t at = begin + gpu::thread();
+      const std::int32_t row = at < end ? gpu::load(group.query_rows + at) : kNoRow;
+      const float total = row == kNoRow ? 0.0F : gpu::load(p.total + place_of(row));
+      const bool sees = total != 0;
+      queries.set(gpu::thread(), row);
+      seeing.set(gpu::thread(), sees ? row : kNoRow);
+      largest.set(gpu::thread(), sees ? gpu::load(p.largest + place_of(row)) : kInfinity);
+      inverse.set(gpu::thread(), sees ? 1 / total : 0.0F);
+      shifts.set(gpu::thread(), sees ? shift_of(row) : 0.0F);
+    }
+    gpu::sync_threads();
+    Base::gather(rows(p.query), seeing, p.head_dim, one);
+    Base::gather(rows(p.grad_out), seeing, p.head_dim, two);
+  }
+  /// Made when queries are the block's own, in the order of multiply_rows(), so that a query with a
+  /// single key gets a gradient of exactly 0; kept for the keys, which come after.
+  GPU_FUNCTION float shift_of(std::int32_t row) const {
+    if constexpr (OfKeys) return gpu::load(p.shift + place_of(row));
+    const float *grad = rows(p.grad_out).row(row), *out = rows(p.out).row(row);
+    float sum = 0;
+    for (int d = 0; d < p.head_dim; ++d) {
+      sum = gpu::multiply_add(gpu::load(grad + d), gpu::load(out + d), sum);
+    }
+    if (p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + place_of(row));
+    gpu::store(p.shift + place_of(row), sum);
+    return sum;
+  }
+
+  GPU_FUNCTION void add(int seen, bool careful) {
+    typename Base::Scores scores, slopes;
+    Base::multiply_rows(own_one, other_one, scores);
+    Base::multiply_rows(own_two, other_two, slopes);
+    if constexpr (OfKeys) {
+      Base::template mask<true>(rule, marks, keys, seen, queries, bits, scores);
+    } else {
+      Base::template mask<false>(rule, marks, queries, seen, keys, bits, scores);
+    }
+    GPU_UNROLL
+    for (int e = 0; e < Base::kRows * Base::kColumns; ++e) {
+      const int i = e / Base::kColumns, j = e % Base::kColumns;
+      weigh(OfKeys ? Base::tx() + 16 * j : Base::ty() + 16 * i, scores[i][j], slopes[i][j]);
+    }
+    if constexpr (OfKeys) {
+      Base::share(scores, weights);
+      gpu::sync_threads();
+      Base::add_rows(weights, other_two, careful, sum_two);
+      gpu::sync_threads();
+    }
+    Base::share(slopes, weights);
+    gpu::sync_threads();
+    Base::add_rows(weights, other_one, careful, sum_one);
+  }
+  /// A score becomes weight p; its slope becomes dS. Exactly 0 where the pair is masked, whatever
+  /// the slope was.
+  GPU_FUNCTION void weigh(int query, float& score, float& slope) const {
+    const bool masked = score == -kInfinity;
+    const float weight = gpu::exp_exact(score * p.scale - largest.get(query)) * inverse.get(query);
+    score = masked ? 0 : weight;
+    slope = masked ? 0 : weight * (slope - shifts.get(query));
+  }
+
+  /// Row i of this thread.
+  GPU_FUNCTION void write(int i) const {
+    const int index = Base::ty() + 16 * i;
+    if (tile.begin + index >= tile.end) return;
+    if constexpr (!OfKeys) {
+      Base::write(sum_one, i, p.scale, rows(p.grad_query).row(queries.get(index)), p.head_dim);
+    } else {
+      write_key(i, index, sum_one, p.scale, p.grad_key, p.packed_grad_key);
+      write_key(i, index, sum_two, 1, p.grad_value, p.packed_grad_value);
+    }
+  }
+  /// To its place where no row repeats, else packed.
+  GPU_FUNCTION void write_key(int i, int index, const typename Base::Sums& sums, float factor,
+                              const Rows& to, float* packed) const {
+    const std::int64_t place = tile.group * p.plan.keys + tile.begin + index;
+    float* const row =
+        packed != nullptr ? packed + place * p.head_dim : rows(to).row(keys.get(index));
+    Base::write(sums, i, factor, row, p.head_dim);
+  }
+
+  const Own own_one{0}, own_two{Own::kBytes};
+  const Other other_one{kOtherAt}, other_two{kOtherAt + Other::kBytes};
   const typename Base::Weights weights{kWeightAt};
   const QueryList queries{kQueryListAt}, seeing{kSeeingAt};
   const KeyList keys{kKeyListAt};
   const typename Base::Bits bits{kBitsAt};
   const Numbers largest{kLargestAt}, inverse{kInverseAt}, shifts{kShiftAt};
-  const BackwardParams& p;
+  const Params& p;
   const TileItem tile;
   const Rule rule;
   const GroupPlan group;
   const GroupMarks marks;
+  typename Base::Sums sum_one, sum_two;
 };
 
 template <int D>
-class PlainBackwardQuery : PlainBackward<D, Plain<D>::kOwn, Plain<D>::kOther> {
-  using Base = PlainBackward<D, Plain<D>::kOwn, Plain<D>::kOther>;
-
- public:
-  using Params = BackwardParams;
-  static constexpr int kThreads = kPlainThreads, kBlocks = 1;
-  static constexpr std::uint32_t kSharedBytes = Base::kBytes;
-
-  static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() >= gpu::load(p.query_tiles.count)) return;
-    const std::int32_t index = gpu::load(p.query_tiles.order + gpu::block());
-    const TileItem tile = gpu::load(p.query_tiles.items + index);
-    bool careful = false;
-    GPU_NO_UNROLL
-    while (!PlainBackwardQuery(p, tile).work(careful)) careful = true;
-  }
-
- private:
-  using Base::Base;
-  /// Whether it is done; else the tile needs care.
-  GPU_FUNCTION bool work(bool careful) {
-    const Range range = key_range(this->p.plan, this->group, this->rule, this->tile);
-    Base::clear_sums(sums);
-    this->list_queries(this->tile.begin, this->tile.end);
-    gpu::sync_threads();
-    this->gather_queries();
-    GPU_NO_UNROLL
-    for (std::int32_t begin = range.begin; begin < range.end; begin += Base::kOther) {
-      add(begin, range.end, careful);
-    }
-    if (!careful && gpu::any_thread(!Base::all_finite(sums))) return false;
-    GPU_UNROLL
-    for (int i = 0; i < Base::kRows; ++i) {
-      const std::int32_t row = this->queries.get(Base::ty() + 16 * i);
-      if (row == kNoRow) continue;
-      Base::write(sums, i, this->p.scale, this->rows(this->p.grad_query).row(row),
-                  this->p.head_dim);
-    }
-    return true;
-  }
-
-  GPU_FUNCTION void add(std::int32_t begin, std::int32_t end, bool careful) {
-    gpu::sync_threads();
-    Base::list(this->group.key_rows, begin, end, this->keys);
-    gpu::sync_threads();
-    this->gather_keys();
-    gpu::sync_threads();
-    typename Base::Scores scores, slopes;
-    Base::multiply_rows(this->query, this->key, scores);
-    Base::multiply_rows(this->grad, this->value, slopes);
-    Base::template mask<false>(this->rule, this->marks, this->queries, Base::kOwn, this->keys,
-                               this->bits, scores);
-    GPU_UNROLL
-    for (int e = 0; e < Base::kRows * Base::kColumns; ++e) {
-      const int i = e / Base::kColumns, j = e % Base::kColumns;
-      this->weigh(Base::ty() + 16 * i, scores[i][j], slopes[i][j]);
-    }
-    Base::share(slopes, this->weights);
-    gpu::sync_threads();
-    Base::add_rows(this->weights, this->key, careful, sums);
-  }
-
-  typename Base::Sums sums;
-};
-
+using PlainBackwardQuery = PlainBackward<D, false>;
 template <int D>
-class PlainBackwardKey : PlainBackward<D, Plain<D>::kOther, Plain<D>::kOwn> {
-  using Base = PlainBackward<D, Plain<D>::kOther, Plain<D>::kOwn>;
-
- public:
-  using Params = BackwardParams;
-  static constexpr int kThreads = kPlainThreads, kBlocks = 1;
-  static constexpr std::uint32_t kSharedBytes = Base::kBytes;
-
-  static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() >= gpu::load(p.key_tiles.count)) return;
-    const std::int32_t index = gpu::load(p.key_tiles.order + gpu::block());
-    const TileItem tile = gpu::load(p.key_tiles.items + index);
-    bool careful = false;
-    GPU_NO_UNROLL
-    while (!PlainBackwardKey(p, tile).work(careful)) careful = true;
-  }
-
- private:
-  using Base::Base;
-  /// Whether it is done; else the tile needs care.
-  GPU_FUNCTION bool work(bool careful) {
-    Base::clear_sums(sum_key);
-    Base::clear_sums(sum_value);
-    Base::list(this->group.key_rows, this->tile.begin, this->tile.end, this->keys);
-    gpu::sync_threads();
-    this->gather_keys();
-    std::int32_t segment = this->tile.segment;
-    while (segment > 0 && gpu::load(this->group.key_end + segment - 1) > this->tile.begin) {
-      --segment;
-    }
-    GPU_NO_UNROLL
-    for (; segment <= this->tile.segment; ++segment) {
-      const Range range = query_range(this->p.plan, this->group, this->rule, this->tile, segment);
-      const std::int32_t end = gpu::load(this->group.key_end + segment);
-      const int seen = (end < this->tile.end ? end : this->tile.end) - this->tile.begin;
-      GPU_NO_UNROLL
-      for (std::int32_t begin = range.begin; begin < range.end; begin += Base::kOther) {
-        add(begin, range.end, seen, careful);
-      }
-    }
-    const bool finite = Base::all_finite(sum_key) && Base::all_finite(sum_value);
-    if (!careful && gpu::any_thread(!finite)) return false;
-    GPU_UNROLL
-    for (int i = 0; i < Base::kRows; ++i) {
-      write(i, sum_key, this->p.scale, this->p.grad_key, this->p.packed_grad_key);
-      write(i, sum_value, 1, this->p.grad_value, this->p.packed_grad_value);
-    }
-    return true;
-  }
-
-  GPU_FUNCTION void add(std::int32_t begin, std::int32_t end, int seen, bool careful) {
-    gpu::sync_threads();
-    this->list_queries(begin, end);
-    gpu::sync_threads();
-    this->gather_queries();
-    gpu::sync_threads();
-    typename Base::Scores scores, slopes;
-    Base::multiply_rows(this->key, this->query, scores);
-    Base::multiply_rows(this->value, this->grad, slopes);
-    Base::template mask<true>(this->rule, this->marks, this->keys, seen, this->queries, this->bits,
-                              scores);
-    GPU_UNROLL
-    for (int e = 0; e < Base::kRows * Base::kColumns; ++e) {
-      const int i = e / Base::kColumns, j = e % Base::kColumns;
-      this->weigh(Base::tx() + 16 * j, scores[i][j], slopes[i][j]);
-    }
-    Base::share(scores, this->weights);
-    gpu::sync_threads();
-    Base::add_rows(this->weights, this->grad, careful, sum_value);
-    gpu::sync_threads();
-    Base::share(slopes, this->weights);
-    gpu::sync_threads();
-    Base::add_rows(this->weights, this->query, careful, sum_key);
-  }
-
-  /// Row i of this thread: to its place where no row repeats, else packed.
-  GPU_FUNCTION void write(int i, const typename Base::Sums& sums, float factor, const Rows& to,
-                          float* packed) const {
-    const int index = Base::ty() + 16 * i;
-    if (this->tile.begin + index >= this->tile.end) return;
-    const std::int64_t place = this->tile.group * this->p.plan.keys + this->tile.begin + index;
-    float* const row = packed != nullptr ? packed + place * this->p.head_dim
-                                         : this->rows(to).row(this->keys.get(index));
-    Base::write(sums, i, factor, row, this->p.head_dim);
-  }
-
-  typename Base::Sums sum_key, sum_value;
-};
+using PlainBackwardKey = PlainBackward<D, true>;
 
 }  // namespace attnlab::cuda

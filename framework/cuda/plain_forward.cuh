@@ -23,7 +23,7 @@ class PlainForward : Plain<D> {
 
   static GPU_FUNCTION void run(const Params& p) {
     if (gpu::block() >= gpu::load(p.tiles.count)) return;
-    const TileItem tile = gpu::load(p.tiles.items + gpu::load(p.tiles.order + gpu::block()));
+    const TileItem tile = tile_at(p.tiles, gpu::block());
     bool careful = false;
     GPU_NO_UNROLL
     while (!PlainForward(p, tile).work(careful)) careful = true;
@@ -43,7 +43,7 @@ class PlainForward : Plain<D> {
     const Range range = key_range(p.plan, group, rule, tile);
     Base::clear_sums(sums);
     GPU_UNROLL
-    for (int i = 0; i < Base::kRows; ++i) largest[i] = -kInfinity, total[i] = 0;
+    for (int i = 0; i < Base::kRows; ++i) largest[i] = -kInfinity, total[i] = {};
     Base::list(group.query_rows, tile.begin, tile.end, queries);
     gpu::sync_threads();
     Base::gather(GroupRows<float>(p.query, place), queries, p.head_dim, query);
@@ -81,21 +81,23 @@ class PlainForward : Plain<D> {
     const float base = now == -kInfinity ? 0 : now;  // no key yet: avoids inf - inf
     const float shrink = gpu::exp_exact(largest[i] - base);
     largest[i] = now;
-    total[i] *= shrink;
+    total[i].scale(shrink);
+    float part = 0;
     GPU_UNROLL
     for (int j = 0; j < Base::kColumns; ++j) {
       scores[j] = gpu::exp_exact(scores[j] - base);
-      total[i] += scores[j];
+      part += scores[j];
     }
+    total[i].add(part);
     GPU_UNROLL
-    for (int k = 0; k < Base::kDepth; ++k) sums[i][k] *= shrink;
+    for (int k = 0; k < Base::kDepth; ++k) sums[i][k].scale(shrink);
   }
 
   GPU_FUNCTION void finish() {
     gpu::sync_threads();
     GPU_UNROLL
     for (int i = 0; i < Base::kRows; ++i) {
-      float all = total[i];
+      float all = total[i].value();
       GPU_UNROLL
       for (int step = 1; step < 16; step *= 2) all += gpu::shuffle_xor(all, step);
       const std::int32_t row = queries.get(Base::ty() + 16 * i);
@@ -123,7 +125,8 @@ class PlainForward : Plain<D> {
   const GroupPlan group;
   const GroupMarks marks;
   typename Base::Sums sums;
-  float largest[Base::kRows], total[Base::kRows];
+  float largest[Base::kRows];
+  CompensatedSum total[Base::kRows];
 };
 
 }  // namespace attnlab::cuda

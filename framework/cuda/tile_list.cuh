@@ -6,11 +6,6 @@
 
 namespace attnlab::cuda {
 
-inline constexpr int kTileWarps = 4;
-constexpr std::int64_t tile_list_blocks(std::int64_t groups, std::int64_t segments) {
-  return (groups * segments + kTileWarps - 1) / kTileWarps;
-}
-
 /// 0 for the longest; four classes to an octave.
 GPU_FUNCTION std::uint8_t tile_class(std::int64_t length) {
   int octave = 0;
@@ -20,57 +15,90 @@ GPU_FUNCTION std::uint8_t tile_class(std::int64_t length) {
   return static_cast<std::uint8_t>(kTileClasses - 1 - (4 * octave + quarter));
 }
 
-/// Packed rows [first, last) of one segment, cut into tiles of which the i-th of n sees about
-/// seen * (i + 1) / n rows of the other side where `grows`, else seen * (n - i) / n where
-/// `shrinks`, else all of them.
-struct TileRange {
-  std::int64_t group, segment, first, last, seen;
-  bool grows, shrinks;
+/// Tiles of queries, those of segments that see no key among them. Or of packed keys: every key
+/// that some segment sees, once, with the last segment that sees it; a tile ends where another
+/// segment's range begins.
+struct ListTiles {
+  using Params = TileListParams;
+  static constexpr int kWarps = 4, kThreads = kWarps * kWarp, kBlocks = 1;
+  static constexpr std::uint32_t kSharedBytes = 0;
+  static constexpr std::int64_t blocks(const Params& p) {
+    return (p.plan.groups * (p.plan.segments + 1) + kWarps - 1) / kWarps;
+  }
+
+  static GPU_FUNCTION void run(const Params& p) {
+    const std::int64_t index = gpu::block() * kWarps + gpu::warp();
+    const std::int64_t segments = p.plan.segments;
+    if (index >= p.plan.groups * (segments + 1)) return;
+    ListTiles(p, index / (segments + 1), index % (segments + 1)).write();
+  }
+
+ private:
+  GPU_FUNCTION ListTiles(const Params& params, std::int64_t group, std::int64_t segment)
+      : p(params),
+        group(group),
+        segment(segment),
+        start(p.plan.query_start + group * (p.plan.segments + 1)),
+        key_begin(p.plan.key_begin + group * p.plan.segments),
+        key_end(p.plan.key_end + group * p.plan.segments) {}
+
+  /// First packed row of segment s; of S: behind the last.
+  GPU_FUNCTION std::int64_t first(std::int64_t s) const {
+    if (!p.of_keys) return gpu::load(start + s);
+    if (s < p.plan.segments) return gpu::load(key_begin + s);
+    return s == 0 ? 0 : gpu::load(key_end + s - 1);
+  }
+  GPU_FUNCTION std::int64_t last() const {
+    if (segment == p.plan.segments) {
+      return !p.all ? 0 : p.of_keys ? p.plan.keys : p.plan.queries;
+    }
+    const std::int64_t next = first(segment + 1);
+    if (!p.of_keys) return next;
+    const std::int64_t end = gpu::load(key_end + segment);
+    return next < end ? next : end;
+  }
+  /// Rows of the other side that tile i of n sees, about.
+  GPU_FUNCTION std::int64_t seen(std::int64_t i, std::int64_t n) const {
+    if (segment == p.plan.segments) return 1;
+    const std::int64_t queries = gpu::load(start + segment + 1) - gpu::load(start + segment);
+    const std::int64_t keys = gpu::load(key_end + segment) - gpu::load(key_begin + segment);
+    std::int64_t all = p.of_keys ? queries : keys;
+    if (p.plan.causal && p.plan.ascending) all = all * (p.of_keys ? n - i : i + 1) / n;
+    return all > 0 ? all : 1;
+  }
+
+  GPU_FUNCTION void write() const {
+    const TileMemory memory(p.plan, p.tile_rows, p.of_keys);
+    auto* const items = reinterpret_cast<TileItem*>(p.memory) + group * memory.slots;
+    auto* const classes =
+        reinterpret_cast<std::uint8_t*>(p.memory + memory.classes) + group * memory.slots;
+    const bool refused = p.refused != nullptr && gpu::load(p.refused + group) != 0;
+    if (refused && segment > 0) return;
+    const std::int64_t begin = refused ? 0 : first(segment), rows = refused ? 0 : last() - begin;
+    const std::int64_t count = rows > 0 ? (rows + p.tile_rows - 1) / p.tile_rows : 0;
+    const std::int64_t slot = begin / p.tile_rows + segment;  // of the first tile
+    const bool is_last = refused || segment == p.plan.segments;
+    const std::int64_t end =
+        is_last ? memory.slots : first(segment + 1) / p.tile_rows + segment + 1;
+    for (std::int64_t at = (segment == 0 ? 0 : slot) + gpu::lane(); at < end; at += kWarp) {
+      const std::int64_t i = at - slot;
+      if (i < 0 || i >= count) {
+        gpu::store(classes + at, kNoTile);
+        continue;
+      }
+      const std::int64_t from = begin + i * p.tile_rows, left = begin + rows - from;
+      gpu::store(
+          items + at,
+          TileItem{static_cast<std::int32_t>(group), static_cast<std::int32_t>(segment),
+                   static_cast<std::int32_t>(from),
+                   static_cast<std::int32_t>(from + (left < p.tile_rows ? left : p.tile_rows))});
+      gpu::store(classes + at, tile_class(seen(i, count)));
+    }
+  }
+
+  const Params& p;
+  const std::int64_t group, segment;
+  const std::int32_t *start, *key_begin, *key_end;
 };
-GPU_FUNCTION void write_tiles(const TileListParams& p, const TileRange& range) {
-  if (range.seen <= 0 || range.last <= range.first) return;
-  const std::int64_t slot = range.group * p.slots + range.first / p.tile_rows + range.segment;
-  const std::int64_t count = (range.last - range.first + p.tile_rows - 1) / p.tile_rows;
-  for (std::int64_t i = gpu::lane(); i < count; i += kWarp) {
-    const std::int64_t begin = range.first + i * p.tile_rows;
-    const std::int64_t end = begin + p.tile_rows < range.last ? begin + p.tile_rows : range.last;
-    std::int64_t seen = range.seen;
-    if (range.grows) seen = seen * (i + 1) / count;
-    if (range.shrinks) seen = seen * (count - i) / count;
-    gpu::store(
-        p.tiles + slot + i,
-        TileItem{static_cast<std::int32_t>(range.group), static_cast<std::int32_t>(range.segment),
-                 static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)});
-    gpu::store(p.classes + slot + i, tile_class(seen > 0 ? seen : 1));
-  }
-}
-
-/// Tiles of queries; segments that see no key have none. Grid: tile_list_blocks of kTileWarps
-/// warps.
-GPU_FUNCTION void list_query_tiles(const TileListParams& p) {
-  const std::int64_t index = gpu::block() * kTileWarps + gpu::warp();
-  if (index >= p.groups * p.segments) return;
-  const std::int64_t group = index / p.segments, segment = index % p.segments;
-  const std::int32_t* start = p.query_start + group * (p.segments + 1) + segment;
-  const std::int64_t seen = gpu::load(p.key_end + index) - gpu::load(p.key_begin + index);
-  write_tiles(p, {group, segment, gpu::load(start), gpu::load(start + 1), seen, p.grows, false});
-}
-
-/// Tiles of packed keys: every key that some segment sees, once, with the last segment that sees
-/// it. A tile ends where another segment's range begins. Grid as list_query_tiles.
-GPU_FUNCTION void list_key_tiles(const TileListParams& p) {
-  const std::int64_t index = gpu::block() * kTileWarps + gpu::warp();
-  if (index >= p.groups * p.segments) return;
-  const std::int64_t group = index / p.segments, segment = index % p.segments;
-  const std::int32_t* start = p.query_start + group * (p.segments + 1) + segment;
-  std::int64_t last = gpu::load(p.key_end + index);
-  if (segment + 1 < p.segments) {
-    const std::int64_t next = gpu::load(p.key_begin + index + 1);
-    last = next < last ? next : last;
-  }
-  const std::int64_t seen = gpu::load(start + 1) - gpu::load(start);
-  write_tiles(p, {group, segment, gpu::load(p.key_begin + index), last, seen > 0 ? seen : 1, false,
-                  p.grows});
-}
 
 }  // namespace attnlab::cuda

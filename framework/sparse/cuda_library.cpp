@@ -1,11 +1,13 @@
 #include "framework/sparse/cuda_library.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "framework/sparse/passes.h"
@@ -40,6 +42,7 @@ CudaLibrary load() {
   find(library, "attnlab_cuda_error", found.error);
   find(library, "attnlab_cuda_hash", found.hash);
   find(library, "attnlab_cuda_sort", found.sort);
+  find(library, "attnlab_cuda_check_plan", found.check_plan);
   find(library, "attnlab_cuda_list_tiles", found.list_tiles);
   find(library, "attnlab_cuda_attention_forward", found.attention_forward);
   find(library, "attnlab_cuda_attention_backward", found.attention_backward);
@@ -68,19 +71,20 @@ const Passes& passes_for(const at::Tensor& tensor) {
   return uses_cuda_kernels(tensor) ? cuda_passes : cpu_passes;
 }
 
-void* current_stream(const at::Tensor& tensor) {
-  if (!tensor.is_cuda()) return nullptr;
-  const c10::impl::VirtualGuardImpl device(at::kCUDA);
-  return device.getStream(tensor.device()).native_handle();
+void launch(const at::Tensor& on, const char* what, const std::function<int(void*)>& launcher) {
+  void* stream = nullptr;
+  std::optional<c10::DeviceGuard> guard;
+  if (on.is_cuda()) {
+    guard.emplace(on.device());
+    stream = c10::impl::VirtualGuardImpl(at::kCUDA).getStream(on.device()).native_handle();
+  }
+  const int status = launcher(stream);
+  TORCH_CHECK(status == 0, "[", what, "] CUDA error ", status, ": ", cuda_library().error(status));
 }
 
 at::Tensor to_device_of(const at::Tensor& like, const at::Tensor& host) {
   // From pageable memory the copy would wait for the device.
   return like.is_cuda() ? host.pin_memory().to(like.device(), /*non_blocking=*/true) : host;
-}
-
-void check_launch(int status, const char* what) {
-  TORCH_CHECK(status == 0, "[", what, "] CUDA error ", status, ": ", cuda_library().error(status));
 }
 
 }  // namespace attnlab::sparse

@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+
 #include "framework/cuda/attention_launch.h"
 #include "framework/cuda/plan_launch.h"
 
@@ -13,6 +15,7 @@ struct CudaLibrary {
   decltype(&attnlab_cuda_error) error;
   decltype(&attnlab_cuda_hash) hash;
   decltype(&attnlab_cuda_sort) sort;
+  decltype(&attnlab_cuda_check_plan) check_plan;
   decltype(&attnlab_cuda_list_tiles) list_tiles;
   decltype(&attnlab_cuda_attention_forward) attention_forward;
   decltype(&attnlab_cuda_attention_backward) attention_backward;
@@ -26,10 +29,9 @@ struct CudaLibrary {
 /// stands in for one; that takes float32 and 16 bits, as a GPU does.
 [[nodiscard]] bool uses_cuda_kernels(const at::Tensor& tensor);
 
-/// The stream that the tensor's device works on now, as launchers take it; null on the CPU.
-[[nodiscard]] void* current_stream(const at::Tensor& tensor);
-
-/// Throws c10::Error unless status is 0: "[hash_buckets] CUDA error 700: an illegal memory access".
-void check_launch(int status, const char* what);
+/// Calls launcher(stream) while the tensor's device is the current one, with its current stream
+/// (null on the CPU). Throws c10::Error unless it returns 0: "[hash_buckets] CUDA error 700: an
+/// illegal memory access".
+void launch(const at::Tensor& on, const char* what, const std::function<int(void*)>& launcher);
 
 }  // namespace attnlab::sparse

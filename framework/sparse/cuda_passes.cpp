@@ -1,11 +1,13 @@
 #include <ATen/ATen.h>
 
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <string>
 
 #include "framework/cuda/attention_launch.h"
 #include "framework/sparse/cuda_library.h"
+#include "framework/sparse/cuda_refusals.h"
 #include "framework/sparse/passes.h"
 #include "framework/sparse/plan_check.h"
 
@@ -31,6 +33,15 @@ const float* read_floats(const at::Tensor& tensor) {
 }
 std::int32_t* numbers(const at::Tensor& tensor) { return tensor.mutable_data_ptr<std::int32_t>(); }
 
+/// What the kernels write in full where every row has a tile; else `value` where no tile is. A
+/// sealed plan holds every row once among a group's packed queries, once among its packed keys, and
+/// its key ranges leave no gap.
+at::Tensor result(at::IntArrayRef sizes, const at::TensorOptions& options, bool all_rows,
+                  double value = 0) {
+  if (all_rows) return at::empty(sizes, options);
+  return value == 0 ? at::zeros(sizes, options) : at::full(sizes, value, options);
+}
+
 /// Zeros behind every row up to a multiple of 8, which add nothing to any product.
 at::Tensor padded(const at::Tensor& rows) {
   const std::int64_t padding = (8 - rows.size(3) % 8) % 8;
@@ -40,64 +51,41 @@ at::Tensor trimmed(const at::Tensor& rows, std::int64_t dim) {
   return rows.size(3) == dim ? rows : rows.narrow(3, 0, dim).contiguous();
 }
 
-/// Tiles of one side, made on the device; the memory lives as long as this.
-class Tiles {
- public:
-  Tiles(const gpu::Plan& plan, int tile_rows, bool keys, const at::Tensor& like)
-      : slots_(gpu::tile_slots(keys ? plan.keys : plan.queries, tile_rows, plan.segments)) {
-    const std::int64_t count = plan.groups * slots_;
-    const auto options = like.options().dtype(at::kInt);
-    items_ = at::empty({count, 4}, options);
-    order_ = at::empty({count}, options);
-    start_ = at::empty({gpu::kTileClasses + 1}, options);
-    const auto classes = at::empty({count}, options.dtype(at::kByte));
-    const auto scratch =
-        at::empty({gpu::sort_chunks(count, gpu::kTileClasses) * gpu::kTileClasses}, options);
-    gpu::TileListParams list;
-    list.query_start = plan.query_start;
-    list.key_begin = plan.key_begin;
-    list.key_end = plan.key_end;
-    list.tiles = static_cast<gpu::TileItem*>(items_.mutable_data_ptr());
-    list.classes = classes.mutable_data_ptr<std::uint8_t>();
-    list.groups = plan.groups;
-    list.segments = plan.segments;
-    list.slots = slots_;
-    list.tile_rows = tile_rows;
-    list.grows = plan.causal && plan.ascending;
-    gpu::SortParams<void> sort;
-    sort.keys = list.classes;
-    sort.counts = numbers(scratch);
-    sort.rows = numbers(order_);
-    sort.start = numbers(start_);
-    sort.groups = 1;
-    sort.length = count;
-    sort.buckets = gpu::kTileClasses;
-    check_launch(cuda_library().list_tiles(&list, &sort, keys ? 1 : 0, current_stream(like)),
-                 "segment_attention");
-  }
-  [[nodiscard]] gpu::TileList list() const {
-    return {static_cast<const gpu::TileItem*>(items_.const_data_ptr()),
-            order_.const_data_ptr<std::int32_t>(),
-            start_.const_data_ptr<std::int32_t>() + gpu::kTileClasses, order_.size(0)};
-  }
-
- private:
-  std::int64_t slots_;
-  at::Tensor items_, order_, start_;
-};
+/// One tile list on the device; the memory lives as long as the tensor.
+at::Tensor list_tiles(const gpu::Plan& plan, int tile_rows, bool of_keys, bool all_rows,
+                      const at::Tensor& refused, const at::Tensor& like) {
+  const gpu::TileMemory places(plan, tile_rows, of_keys);
+  const auto memory = at::empty({places.size}, like.options().dtype(at::kInt));
+  gpu::TileListParams params;
+  params.plan = plan;
+  if (refused.defined()) params.refused = numbers(refused);
+  params.memory = numbers(memory);
+  params.tile_rows = tile_rows;
+  params.of_keys = of_keys;
+  params.all = all_rows;
+  launch(like, "segment_attention",
+         [&](void* stream) { return cuda_library().list_tiles(&params, stream); });
+  return memory;
+}
 
 /// Where rows repeat among packed keys, their gradients are added up in packed order.
 struct PackedGradients {
-  PackedGradients(const gpu::Plan& plan, std::int64_t dim, const at::Tensor& like) {
+  PackedGradients(gpu::BackwardParams& params, const at::Tensor& like) {
+    const gpu::Plan& plan = params.plan;
+    const auto length = static_cast<std::int32_t>(plan.length);
     const auto ints = like.options().dtype(at::kInt);
-    key = at::empty({plan.groups, plan.keys, dim}, like.options().dtype(at::kFloat));
-    value = at::empty_like(key);
+    sums =
+        at::zeros({2, plan.groups, plan.keys, params.head_dim}, like.options().dtype(at::kFloat));
     order = at::empty({plan.groups, plan.keys}, ints);
     start = at::empty({plan.groups, plan.length + 1}, ints);
-    const auto chunks = gpu::sort_chunks(plan.keys, static_cast<std::int32_t>(plan.length));
-    counts = at::empty({plan.groups * chunks * plan.length}, ints);
+    counts = at::empty({gpu::sort_scratch(plan.groups, plan.keys, length)}, ints);
+    params.packed_grad_key = floats(sums);
+    params.packed_grad_value = floats(sums) + sums.stride(0);
+    params.key_order = numbers(order);
+    params.key_start = numbers(start);
+    params.key_counts = numbers(counts);
   }
-  at::Tensor key, value, order, start, counts;
+  at::Tensor sums, order, start, counts;
 };
 
 bool wants_atomics() {
@@ -119,19 +107,24 @@ void check_supported(const at::Tensor& query, const SegmentPlan& plan) {
 }
 
 ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                           const SegmentPlan& plan, double scale) {
-  const bool wide = query.scalar_type() == at::kFloat;
+                           const SegmentPlan& plan, bool all, double scale) {
   const auto element = element_of(query.scalar_type());
   const auto dim = static_cast<int>(query.size(3));
-  ForwardPass pass;
-  pass.out = at::empty(query.sizes(), query.options());
-  pass.lse = at::empty(query.sizes().slice(0, 3), query.options().dtype(at::kFloat));
-  if (wide) pass.largest = at::empty_like(pass.lse);
-  if (wide) pass.total = at::empty_like(pass.lse);
+  const auto numbers_of_rows = [&](double value) {
+    return result(query.sizes().slice(0, 3), query.options().dtype(at::kFloat), all, value);
+  };
+  constexpr double kNone = -std::numeric_limits<double>::infinity();
+  ForwardPass pass{result(query.sizes(), query.options(), all), numbers_of_rows(kNone), {}, {}, {}};
+  if (element == kAttnlabFloat32) {
+    pass.largest = numbers_of_rows(kNone);
+    pass.total = numbers_of_rows(0);
+  }
   gpu::ForwardParams params;
   params.plan = view_of(plan, query);
-  const Tiles tiles(params.plan, gpu::query_tile_rows(element, dim), false, query);
-  params.tiles = tiles.list();
+  const int tile_rows = gpu::query_tile_rows(element, dim);
+  pass.tiles = list_tiles(params.plan, tile_rows, false, all,
+                          cuda::refused_groups(params.plan, all, query), query);
+  params.tiles = gpu::TileMemory(params.plan, tile_rows, false).list(numbers(pass.tiles));
   params.query = rows_of(query);
   params.key = rows_of(key);
   params.value = rows_of(value);
@@ -141,8 +134,8 @@ ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const
   params.total = floats(pass.total);
   params.scale = static_cast<float>(scale);
   params.head_dim = dim;
-  check_launch(cuda_library().attention_forward(&params, element, current_stream(query)),
-               "segment_attention");
+  launch(query, "segment_attention",
+         [&](void* stream) { return cuda_library().attention_forward(&params, element, stream); });
   return pass;
 }
 
@@ -158,8 +151,8 @@ at::Tensor readable(const at::Tensor& rows) {
 ForwardPass forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                     const SegmentPlan& plan) {
   check_supported(query, plan);
-  auto pass =
-      forward_padded(padded(query), padded(key), padded(value), plan, scale_of(plan, query));
+  auto pass = forward_padded(padded(query), padded(key), padded(value), plan,
+                             is_sealed(plan, query.size(2)), scale_of(plan, query));
   pass.out = trimmed(pass.out, query.size(3));
   return pass;
 }
@@ -171,24 +164,33 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   const auto q = padded(query), k = padded(key), v = padded(value), out = padded(forward.out);
   const auto grad_out = padded(grads.out);
   const auto element = element_of(query.scalar_type());
-  const auto made = [&] { return at::empty(q.sizes(), q.options()); };
-  InputGradients result{made(), made(), made()};
+  const bool all = is_sealed(plan, query.size(2));
+  const bool atomic = wants_atomics() && element != kAttnlabFloat32;
+  // Some kernels write every row after the tiles: of queries the atomic ones, of keys add_up.
+  const auto made = [&](bool in_full) { return result(q.sizes(), q.options(), all || in_full); };
+  InputGradients gradients{made(atomic), made(!unique_keys), made(!unique_keys)};
   const auto shift = at::empty_like(forward.lse);
   gpu::BackwardParams params;
   params.plan = view_of(plan, q);
   params.head_dim = static_cast<std::int32_t>(q.size(3));
-  const Tiles query_tiles(params.plan, gpu::query_tile_rows(element, params.head_dim), false, q);
-  const Tiles key_tiles(params.plan, gpu::key_tile_rows(element, params.head_dim), true, q);
-  params.query_tiles = query_tiles.list();
-  params.key_tiles = key_tiles.list();
+  const int rows_of_queries = gpu::query_tile_rows(element, params.head_dim);
+  const int rows_of_keys = gpu::key_tile_rows(element, params.head_dim);
+  const auto refused = cuda::refused_groups(params.plan, all, q);
+  const auto query_tiles = forward.tiles.defined()
+                               ? forward.tiles
+                               : list_tiles(params.plan, rows_of_queries, false, all, refused, q);
+  const auto key_tiles = list_tiles(params.plan, rows_of_keys, true, all, refused, q);
+  params.query_tiles =
+      gpu::TileMemory(params.plan, rows_of_queries, false).list(numbers(query_tiles));
+  params.key_tiles = gpu::TileMemory(params.plan, rows_of_keys, true).list(numbers(key_tiles));
   params.query = rows_of(q);
   params.key = rows_of(k);
   params.value = rows_of(v);
   params.out = rows_of(out);
   params.grad_out = rows_of(grad_out);
-  params.grad_query = rows_of(result.query);
-  params.grad_key = rows_of(result.key);
-  params.grad_value = rows_of(result.value);
+  params.grad_query = rows_of(gradients.query);
+  params.grad_key = rows_of(gradients.key);
+  params.grad_value = rows_of(gradients.value);
   params.lse = read_floats(forward.lse);
   params.largest = read_floats(forward.largest);
   params.total = read_floats(forward.total);
@@ -196,22 +198,13 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   params.shift = floats(shift);
   params.scale = static_cast<float>(scale_of(plan, query));
   std::optional<PackedGradients> packed;
-  if (!unique_keys) {
-    packed.emplace(params.plan, q.size(3), q);
-    params.packed_grad_key = floats(packed->key);
-    params.packed_grad_value = floats(packed->value);
-    params.key_order = numbers(packed->order);
-    params.key_start = numbers(packed->start);
-    params.key_counts = numbers(packed->counts);
-  }
-  at::Tensor sums;
-  if (wants_atomics() && element != kAttnlabFloat32) {
-    sums = at::empty(q.sizes(), q.options().dtype(at::kFloat));
-    params.grad_query_sums = floats(sums);
-  }
-  check_launch(cuda_library().attention_backward(&params, element, current_stream(q)),
-               "segment_attention");
-  return {trimmed(result.query, dim), trimmed(result.key, dim), trimmed(result.value, dim)};
+  if (!unique_keys) packed.emplace(params, q);
+  const auto sums = atomic ? at::zeros(q.sizes(), q.options().dtype(at::kFloat)) : at::Tensor();
+  params.grad_query_sums = floats(sums);
+  launch(q, "segment_attention",
+         [&](void* stream) { return cuda_library().attention_backward(&params, element, stream); });
+  return {trimmed(gradients.query, dim), trimmed(gradients.key, dim),
+          trimmed(gradients.value, dim)};
 }
 
 std::string kernel_name(at::ScalarType dtype) {

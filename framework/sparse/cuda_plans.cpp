@@ -7,8 +7,7 @@
 namespace attnlab::sparse {
 namespace {
 
-using attnlab::cuda::HashParams;
-using attnlab::cuda::SortParams;
+namespace gpu = attnlab::cuda;
 
 AttnlabElement element_of(const at::Tensor& rows) {
   if (rows.scalar_type() == at::kBFloat16) return kAttnlabBfloat16;
@@ -53,12 +52,11 @@ at::Tensor readable(const at::Tensor& rows) {
 void cuda::sort(const at::Tensor& keys, std::int64_t N, std::int64_t part, const Sorted& to) {
   const std::int64_t T = keys.size(-1);
   const auto count = static_cast<std::int32_t>(N);
-  SortParams<void> params;
+  gpu::SortParams params;
   params.groups = 1;
   for (const auto size : keys.sizes().slice(0, keys.dim() - 1)) params.groups *= size;
   const auto options = keys.options().dtype(at::kInt);
-  const auto counts =
-      at::empty({params.groups * attnlab::cuda::sort_chunks(T, count) * N}, options);
+  const auto counts = at::empty({gpu::sort_scratch(params.groups, T, count)}, options);
   const auto start = to.start.defined() ? to.start : at::empty({params.groups, N + 1}, options);
   params.keys = keys.const_data_ptr();
   params.counts = counts.mutable_data_ptr<std::int32_t>();
@@ -68,22 +66,27 @@ void cuda::sort(const at::Tensor& keys, std::int64_t N, std::int64_t part, const
   params.part = static_cast<std::int32_t>(part);
   params.length = T;
   params.buckets = count;
-  check_launch(cuda_library().sort(&params, key_of(keys), current_stream(keys)), "sort_by_bucket");
+  launch(keys, "sort_by_bucket",
+         [&](void* stream) { return cuda_library().sort(&params, key_of(keys), stream); });
 }
 
 at::Tensor cuda::hash(const at::Tensor& rows, const at::Tensor& projections,
                       const at::Tensor& offset) {
-  TORCH_CHECK(!offset.defined(), "[hash_buckets] an offset is taken on the CPU only, as yet");
-  const std::int64_t padding = (8 - rows.size(3) % 8) % 8;  // zeros add nothing to a projection
+  const std::int64_t padding = (8 - rows.size(3) % 8) % 8;  // the kernel adds nothing for them
   const auto x = readable(padding == 0 ? rows : at::constant_pad_nd(rows, {0, padding}));
-  const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2), D = x.size(3);
-  const std::int64_t R = projections.size(0), half = projections.size(3);
-  const auto matrices =
-      at::constant_pad_nd(projections, {0, 0, 0, padding}).expand({R, H, D, half}).contiguous();
+  const auto matrices = projections.contiguous();
+  const auto subtracted = offset.defined() ? offset.contiguous() : at::Tensor();
+  const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2);
+  const std::int64_t R = matrices.size(0), half = matrices.size(3);
   const auto buckets = at::empty({R, B, H, T}, x.options().dtype(smallest_type(2 * half)));
-  HashParams<void, void> params;
+  gpu::HashParams params;
   params.rows = x.const_data_ptr();
   params.projections = matrices.const_data_ptr<float>();
+  params.projection_heads = matrices.size(1);
+  if (subtracted.defined()) {
+    params.offsets = subtracted.const_data_ptr<float>();
+    params.offset_heads = subtracted.size(1);
+  }
   params.buckets = buckets.mutable_data_ptr();
   params.batch_stride = x.stride(0);
   params.head_stride = x.stride(1);
@@ -92,10 +95,12 @@ at::Tensor cuda::hash(const at::Tensor& rows, const at::Tensor& projections,
   params.heads = H;
   params.rounds = R;
   params.length = T;
-  params.head_dim = static_cast<std::int32_t>(D);
+  params.head_dim = static_cast<std::int32_t>(x.size(3));
+  params.matrix_rows = static_cast<std::int32_t>(matrices.size(2));
   params.half = static_cast<std::int32_t>(half);
-  check_launch(cuda_library().hash(&params, element_of(x), key_of(buckets), current_stream(x)),
-               "hash_buckets");
+  launch(x, "hash_buckets", [&](void* stream) {
+    return cuda_library().hash(&params, element_of(x), key_of(buckets), stream);
+  });
   return buckets;
 }
 

@@ -20,6 +20,7 @@ struct ForwardPass {
   at::Tensor lse;      // [B, H, T]
   at::Tensor largest;  // [B, H, T] largest score of a row, and
   at::Tensor total;    // [B, H, T] sum of exp(score - largest), for the backward pass
+  at::Tensor tiles{};  // of a GPU: what its backward pass need not list again; may be undefined
 };
 /// Of `out` and `lse`; an undefined one counts as zeros.
 struct ResultGradients {

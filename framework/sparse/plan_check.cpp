@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "framework/sparse/cuda_refusals.h"
 #include "framework/sparse/parallel.h"
 #include "framework/sparse/plan_contents.h"
 #include "framework/sparse/tensor_check.h"
@@ -80,6 +81,7 @@ void check_shapes(const SegmentPlan& plan, const at::Tensor& query) {
 
 bool check_contents(const SegmentPlan& plan, const at::Tensor& query) {
   // Builders' rows are permutations, or a part of one.
+  if (query.is_cuda()) raise_refused();  // plans of earlier calls
   if (is_sealed(plan, query.size(2))) return true;
   if (query.is_cuda()) return false;
   const auto view = view_of(plan, query);

@@ -14,7 +14,8 @@ void check_shapes(const SegmentPlan& plan, const at::Tensor& query);
 
 /// Contents, in O(Nq + Nk + S + T) a group, groups in parallel, unless a builder of plans.h made
 /// the plan so. Whether no row repeats among the keys of a group. On a GPU nobody can look without
-/// waiting for it: there only a builder's word counts. Throws c10::Error.
+/// waiting for it: there only a builder's word counts, and what a kernel finds is told later
+/// (cuda_refusals.h). Throws c10::Error.
 [[nodiscard]] bool check_contents(const SegmentPlan& plan, const at::Tensor& query);
 
 /// Whether the plan is still as a builder of plans.h made it for rows of length T.

@@ -88,8 +88,10 @@ GroupedRows grouped(const at::Tensor& keys, const c10::SymInt& N) {
   const auto options = keys.options().dtype(at::kInt);
   const auto B = keys.sym_size(0), H = keys.sym_size(1), T = keys.sym_size(2);
   check_length(kName, T);
-  GroupedRows result{at::zeros_symint({B, H, T}, options),
-                     at::empty_symint({B, H, N + 1}, options)};
+  // A GPU's sort writes every row.
+  const auto rows = keys.is_cuda() ? at::empty_symint({B, H, T}, options)
+                                   : at::zeros_symint({B, H, T}, options);
+  GroupedRows result{rows, at::empty_symint({B, H, N + 1}, options)};
   if (keys.is_meta()) return result;
   passes_for(keys).sort(keys.contiguous(), N.expect_int(), 1, {result.rows, result.start, {}});
   return result;

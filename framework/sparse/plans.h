@@ -18,7 +18,7 @@ inline constexpr std::int64_t kMostBuckets = std::int64_t{1} << 24;
 
 /// Rows grouped and, inside a group, in order of position.
 struct GroupedRows {
-  at::Tensor rows;   // int32 [B, H, T]; rows past start[N] are 0
+  at::Tensor rows;   // int32 [B, H, T]; past start[N] those left out, or 0
   at::Tensor start;  // int32 [B, H, N+1]: where each group begins
 };
 

@@ -107,11 +107,11 @@ void record_attention(const at::Tensor& query, const at::Tensor& key, const at::
   record(kName, {query, key, value}, {forward.out, forward.lse},
          {query, key, value, forward.out, forward.lse, forward.largest, forward.total,
           plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end,
-          plan.query_labels, plan.key_labels, plan.chunks, plan.round_labels},
+          plan.query_labels, plan.key_labels, plan.chunks, plan.round_labels, forward.tiles},
          refused,
          [plan, run = std::move(backward)](const Tensors& grads, const Tensors& saved) -> Tensors {
            auto result = run({grads[0], grads[1]}, saved[0], saved[1], saved[2],
-                             {saved[3], saved[4], saved[5], saved[6]}, plan);
+                             {saved[3], saved[4], saved[5], saved[6], saved[16]}, plan);
            return {std::move(result.query), std::move(result.key), std::move(result.value)};
          });
 }

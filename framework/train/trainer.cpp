@@ -149,6 +149,10 @@ class Run {
     metrics.push_back({key("step_seconds_median", "s", Goal::minimise), seconds});
     metrics.push_back({key("allocator_peak_bytes", "bytes", Goal::minimise),
                        static_cast<double>(tensor_peak_bytes(request_.model.device()))});
+    if (request_.model.device().is_cuda()) {
+      metrics.push_back({key("host_allocator_peak_bytes", "bytes", Goal::minimise),
+                         static_cast<double>(tensor_peak_bytes(at::kCPU))});
+    }
     metrics.push_back({key("process_peak_bytes", "bytes", Goal::minimise),
                        static_cast<double>(process_peak_bytes())});
     add(std::move(metrics));

@@ -54,6 +54,7 @@ int check(const launch::CheckRequest& request) {
   try {
     const auto wanted = request.device == "cuda" ? config::Device::cuda : config::Device::cpu;
     const auto device = begin_on(wanted, 2).device;
+    setenv("ATTNLAB_CUDA_CHECK", "now", /*overwrite=*/0);  // a refusal belongs to the case that met it
     conformance::install_guard_allocator(request.memory_limit);
     const auto plugin = load_plugin(request.plugin_path);
     Listener listener(reporter);

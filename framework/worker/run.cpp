@@ -2,6 +2,7 @@
 #include "framework/config/bench_config.h"
 #include "framework/core/text.h"
 #include "framework/model/transformer.h"
+#include "framework/sparse/cuda_refusals.h"
 #include "framework/train/memory.h"
 #include "framework/train/trainer.h"
 #include "framework/worker/job.h"
@@ -45,6 +46,7 @@ Ending train(const Prepared& prepared, Session& session) {
            std::to_string(length) + ", " + std::to_string(settings.steps) + " steps");
   session.reporter.send(launch::Report{.kind = "start", .steps = settings.steps});
   const auto report = [&](const train::Progress& progress) {
+    sparse::raise_refused();  // the host has just waited for the device
     session.reporter.progress(progress);
     static_cast<void>(session.go_on());
     if (progress.kind == train::Progress::Kind::evaluation) {

@@ -43,47 +43,19 @@ struct DevicePlan {
 
 /// Tiles of one side, listed by the launcher.
 struct DeviceTiles {
-  DeviceTiles(const Plan& plan, int tile_rows, bool keys)
-      : of_keys(keys),
-        slots(tile_slots(keys ? plan.keys : plan.queries, tile_rows, plan.segments)),
-        items(static_cast<std::size_t>(plan.groups * slots)),
-        classes(items.size()),
-        order(items.size()),
-        counts(static_cast<std::size_t>(sort_chunks(plan.groups * slots, kTileClasses) *
-                                        kTileClasses)),
-        start(kTileClasses + 1) {
-    params.query_start = plan.query_start;
-    params.key_begin = plan.key_begin;
-    params.key_end = plan.key_end;
-    params.tiles = items.data();
-    params.classes = classes.data();
-    params.groups = plan.groups;
-    params.segments = plan.segments;
-    params.slots = slots;
+  DeviceTiles(const Plan& plan, int tile_rows, bool keys, bool all)
+      : places(plan, tile_rows, keys), memory(static_cast<std::size_t>(places.size)) {
+    params.plan = plan;
+    params.memory = memory.data();
     params.tile_rows = tile_rows;
-    params.grows = plan.causal && plan.ascending;
-    sort.keys = classes.data();
-    sort.counts = counts.data();
-    sort.rows = order.data();
-    sort.start = start.data();
-    sort.groups = 1;
-    sort.length = plan.groups * slots;
-    sort.buckets = kTileClasses;
+    params.of_keys = keys;
+    params.all = all;
   }
-  void launch(void* stream) const {
-    ASSERT_EQ(attnlab_cuda_list_tiles(&params, &sort, of_keys ? 1 : 0, stream), 0);
-  }
-  [[nodiscard]] TileList list() const {
-    return {items.data(), order.data(), start.data() + kTileClasses,
-            static_cast<std::int64_t>(items.size())};
-  }
-  bool of_keys;
-  std::int64_t slots;
-  Device<TileItem> items;
-  Device<std::uint8_t> classes;
-  Device<std::int32_t> order, counts, start;
+  void launch(void* stream) const { ASSERT_EQ(attnlab_cuda_list_tiles(&params, stream), 0); }
+  [[nodiscard]] TileList list() const { return places.list(memory.data()); }
+  TileMemory places;
+  Device<std::int32_t> memory;
   TileListParams params;
-  SortParams<void> sort;
 };
 
 /// Normal numbers that T holds exactly.
@@ -110,8 +82,7 @@ struct PackedGrads {
         order(static_cast<std::size_t>(plan.groups * plan.keys)),
         start(static_cast<std::size_t>(plan.groups * (plan.length + 1))),
         counts(static_cast<std::size_t>(
-            plan.groups * sort_chunks(plan.keys, static_cast<std::int32_t>(plan.length)) *
-            plan.length)) {}
+            sort_scratch(plan.groups, plan.keys, static_cast<std::int32_t>(plan.length)))) {}
   void add_to(BackwardParams& params) const {
     params.packed_grad_key = key.data();
     params.packed_grad_value = value.data();
@@ -126,6 +97,7 @@ struct PackedGrads {
 /// How an attention is run.
 struct Manner {
   bool packed = false;   // as if rows could repeat among a group's keys
+  bool all = false;      // every row is among the packed ones, so nothing is cleared before
   std::int64_t gap = 0;  // elements between batches
   bool atomic = false;   // 16-bit only
 };
@@ -149,12 +121,22 @@ class DeviceAttention {
         largest_(lse_.size()),
         total_(lse_.size()),
         shift_(lse_.size()),
-        query_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim)), false),
-        key_tiles_(plan_, key_tile_rows(kElement<T>, static_cast<int>(in.dim)), true),
+        query_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim)), false,
+                     manner.all),
+        key_tiles_(plan_, key_tile_rows(kElement<T>, static_cast<int>(in.dim)), true, manner.all),
         packed_(plan_, in.dim),
         sums_(lse_.size() * static_cast<std::size_t>(in.dim)),
         manner_(manner),
-        in_(in) {}
+        in_(in) {
+    sums_.fill(0);
+    packed_.key.fill(0);
+    packed_.value.fill(0);
+    if (manner.all) return;  // what no tile has:
+    for (auto* rows : {&out_, &grad_query_, &grad_key_, &grad_value_}) rows->clear();
+    lse_.fill(-HUGE_VALF);
+    largest_.fill(-HUGE_VALF);
+    total_.fill(0);
+  }
 
   /// Both passes.
   void launch(void* stream) { ASSERT_EQ(try_launch(stream), 0); }

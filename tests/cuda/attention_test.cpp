@@ -23,12 +23,12 @@ void PrintTo(const Case& c, std::ostream* out) {
 }
 
 void expect_exact(const HostPlan& plan, std::int64_t dim, Type type, std::uint32_t seed,
-                  bool packed, double scale = 0) {
+                  Manner manner, double scale = 0) {
   emulator::set_seed(seed);
   const auto with = [&]<class T>(T) {
     auto in = random_input<T>(plan.plan, dim, seed);
     if (scale != 0) in.scale = scale;
-    expect_exact<T>(plan, in, {.packed = packed});
+    expect_exact<T>(plan, in, manner);
   };
   if (type == Type::bfloat16) with(Bf16{});
   if (type == Type::float16) with(F16{});
@@ -43,7 +43,10 @@ TEST_P(AttentionKernels, equal_the_float64_reference) {
   const auto seed = static_cast<std::uint32_t>(c.length * 1000 + c.dim);
   auto plan = random_plan(c.kind, shape, seed);
   plan.plan.include_self = c.length % 2 == 0;
-  expect_exact(plan, c.dim, c.type, seed, c.kind == PlanKind::look_back || c.length % 3 == 0);
+  const bool all = holds_all_rows(c.kind);
+  expect_exact(
+      plan, c.dim, c.type, seed,
+      {.packed = c.kind == PlanKind::look_back || (!all && c.length % 3 == 0), .all = all});
 }
 
 std::vector<Case> cases() {
@@ -59,6 +62,12 @@ std::vector<Case> cases() {
     for (const std::int64_t dim : {16, 32, 64, 96, 128}) {
       all.push_back({kind, 60 + dim / 8, dim, Type::float32});
     }
+  }
+  for (const auto kind : {PlanKind::kept, PlanKind::chunks}) {
+    for (const std::int64_t length : {1, 2, 65, 200}) all.push_back({kind, length, 64});
+    all.push_back({kind, 77, 24, Type::float16});
+    all.push_back({kind, 77, 128, Type::bfloat16});
+    for (const std::int64_t dim : {32, 128}) all.push_back({kind, 71, dim, Type::float32});
   }
   return all;
 }
@@ -81,7 +90,8 @@ class AttentionMask : public testing::TestWithParam<MaskCase> {
     return numbers;
   }
   void check(double scale = 0) const {
-    expect_exact(plan_, 32, GetParam().type, 7, GetParam().kind == PlanKind::look_back, scale);
+    expect_exact(plan_, 32, GetParam().type, 7, {.packed = GetParam().kind == PlanKind::look_back},
+                 scale);
   }
 };
 
@@ -143,7 +153,7 @@ TEST(AttentionLaunch, without_segments_gives_zero) {
   plan.plan.segments = plan.plan.queries = plan.plan.keys = 0;
   plan.query_rows = plan.key_rows = plan.key_begin = plan.key_end = {};
   plan.query_start = {0, 0};
-  for (const auto type : {Type::bfloat16, Type::float32}) expect_exact(plan, 64, type, 3, false);
+  for (const auto type : {Type::bfloat16, Type::float32}) expect_exact(plan, 64, type, 3, {});
 }
 
 /// Scores of several thousand, some of them all negative: exp(score) overflows, and so does
@@ -240,7 +250,7 @@ TEST(AttentionLaunch, takes_more_groups_than_a_second_grid_axis_has) {
     append(plan.key_begin, {0}, 1, 0);
     append(plan.key_end, {used ? 2 : 0}, 1, 0);
   }
-  expect_exact(plan, 8, Type::bfloat16, 1, false);
+  expect_exact(plan, 8, Type::bfloat16, 1, {});
 }
 
 /// The second batch begins beyond 2^31 elements. Memory that nobody touches costs nothing.
@@ -259,8 +269,22 @@ TEST(AttentionLaunch, takes_more_elements_than_31_bits_count) {
   if (!ran) GTEST_SKIP() << "not enough free memory on the device";
 }
 
+TEST(AttentionLaunch, refuses_a_max_distance_below_one) {
+  ForwardParams forward;
+  BackwardParams backward;
+  forward.head_dim = backward.head_dim = 64;
+  for (const std::int64_t distance : {std::int64_t{1}, std::int64_t{0}, std::int64_t{-7}}) {
+    forward.plan.max_distance = backward.plan.max_distance = distance;
+    EXPECT_EQ(attnlab_cuda_attention_forward(&forward, kAttnlabBfloat16, nullptr) == 0,
+              distance == 1);
+    EXPECT_EQ(attnlab_cuda_attention_backward(&backward, kAttnlabBfloat16, nullptr) == 0,
+              distance == 1);
+  }
+}
+
 TEST(AttentionLaunch, refuses_head_dims_without_a_kernel) {
   ForwardParams params;
+  params.plan.max_distance = 1;
   for (const int dim : {0, 4, 20, 136}) {
     params.head_dim = dim;
     EXPECT_NE(attnlab_cuda_attention_forward(&params, kAttnlabBfloat16, nullptr), 0) << dim;

@@ -1,6 +1,7 @@
 /// device_arrays.h: typed memory on the device, and rows of attention in it, to and from float64.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -28,6 +29,7 @@ class Device {
   explicit Device(const std::vector<T>& values) : Device(values.size()) {
     std::copy(values.begin(), values.end(), data_.get());
   }
+  void fill(T value) const { std::fill_n(data_.get(), count_, value); }
   [[nodiscard]] T* data() const { return count_ == 0 ? nullptr : data_.get(); }
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] std::vector<T> copy() const { return {data_.get(), data_.get() + count_}; }
@@ -71,6 +73,10 @@ class StridedRows {
   StridedRows(const Plan& plan, std::int64_t dim, const Values& values, std::int64_t gap = 0)
       : StridedRows(plan, dim, gap) {
     for (std::size_t i = 0; i < values.size(); ++i) store_.data()[at(i)] = rounded<T>(values[i]);
+  }
+  void clear() {
+    const auto count = static_cast<std::size_t>(plan_.groups * plan_.length * dim_);
+    for (std::size_t i = 0; i < count; ++i) store_.data()[at(i)] = rounded<T>(0);
   }
   [[nodiscard]] Rows rows() const {
     return {store_.data(), batch_, dim_ + 8, plan_.heads * (dim_ + 8)};

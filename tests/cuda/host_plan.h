@@ -75,12 +75,15 @@ enum class PlanKind {
   buckets,    // ascending; disjoint ranges; other rows on the query side than on the key side
   windows,    // ascending; overlapping ranges over the rows in order
   look_back,  // not ascending; each range is a piece and part of the one before; rows repeat
+  kept,       // as buckets, but the rows of no segment stand behind the last, on both sides
+  chunks,     // not ascending; each range is a piece and the one before; every row once
 };
 inline void PrintTo(PlanKind kind, std::ostream* out) {
-  *out << (kind == PlanKind::buckets   ? "buckets"
-           : kind == PlanKind::windows ? "windows"
-                                       : "look_back");
+  const char* const names[] = {"buckets", "windows", "look_back", "kept", "chunks"};
+  *out << names[static_cast<int>(kind)];
 }
+/// Whether every row is once among the packed queries and keys, so that nobody has to clear any.
+inline bool holds_all_rows(PlanKind kind) { return kind >= PlanKind::kept; }
 
 inline Numbers shuffled(std::int64_t count, std::mt19937& random) {
   Numbers rows(static_cast<std::size_t>(count));
@@ -158,31 +161,65 @@ struct PlanShape {
   std::size_t segments = 0;  // 0: 1 to 5, at random
 };
 
-/// A third of the rows is in no segment.
-inline HostPlan random_plan(PlanKind kind, const PlanShape& shape, std::uint32_t seed) {
-  std::mt19937 random(seed);
+/// Those of `all` that `rows` lacks, behind its end.
+inline void add_missing(Numbers& rows, const Numbers& all) {
+  const Numbers had = rows;
+  for (const auto row : all) {
+    if (std::find(had.begin(), had.end(), row) == had.end()) rows.push_back(row);
+  }
+}
+
+/// A third of the rows is in no segment, but for `chunks`.
+inline GroupArrays random_group(PlanKind kind, const PlanShape& shape, std::mt19937& random) {
+  GroupArrays group;
   const std::int64_t T = shape.length;
-  std::vector<GroupArrays> groups(static_cast<std::size_t>(shape.batch * shape.heads));
-  std::size_t queries = 0, keys = 0, segments = 0;
-  for (auto& group : groups) {
-    const bool sorted = kind != PlanKind::look_back;
-    const std::size_t count = shape.segments != 0 ? shape.segments : 1 + random() % 5;
-    auto rows = shuffled(T, random);
-    rows.resize(static_cast<std::size_t>(T - T / 3));
-    for (const auto& part : cut(rows, count, sorted, random)) {
+  const bool sorted = kind != PlanKind::look_back && kind != PlanKind::chunks;
+  const std::size_t count = shape.segments != 0 ? shape.segments : 1 + random() % 5;
+  const auto add_queries = [&](const std::vector<Numbers>& parts) {
+    for (const auto& part : parts) {
       group.query_rows.insert(group.query_rows.end(), part.begin(), part.end());
       group.query_start.push_back(static_cast<std::int32_t>(group.query_rows.size()));
     }
-    if (kind == PlanKind::buckets) {
-      add_bucket_keys(group, cut(shuffled(T, random), count, sorted, random));
-    } else if (kind == PlanKind::windows) {
-      add_window_keys(group, T, count, random);
-    } else {
-      add_look_back_keys(group, T, count, random);
+  };
+  const auto rows = shuffled(T, random);
+  if (kind == PlanKind::chunks) {
+    const auto size = static_cast<std::int32_t>(T / static_cast<std::int64_t>(count) + 1);
+    group.query_rows = group.key_rows = rows;
+    for (std::int32_t at = 0; at < T; at += size) {
+      const auto end = std::min(at + size, static_cast<std::int32_t>(T));
+      group.query_start.push_back(end);
+      group.key_begin.push_back(std::max(at - size, 0));
+      group.key_end.push_back(end);
     }
+    return group;
+  }
+  const auto kept = static_cast<std::size_t>(T - T / 3);
+  add_queries(cut({rows.begin(), rows.begin() + kept}, count, sorted, random));
+  if (kind == PlanKind::windows) {
+    add_window_keys(group, T, count, random);
+  } else if (kind == PlanKind::look_back) {
+    add_look_back_keys(group, T, count, random);
+  } else {
+    const auto keys = shuffled(T, random);
+    const auto seen = kind == PlanKind::kept ? kept : keys.size();
+    add_bucket_keys(group, cut({keys.begin(), keys.begin() + seen}, count, sorted, random));
+  }
+  if (kind == PlanKind::kept) {
+    add_missing(group.query_rows, rows);
+    add_missing(group.key_rows, rows);
+  }
+  return group;
+}
+
+inline HostPlan random_plan(PlanKind kind, const PlanShape& shape, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<GroupArrays> groups(static_cast<std::size_t>(shape.batch * shape.heads));
+  std::size_t queries = 0, keys = 0, segments = 0;
+  for (auto& group : groups) {
+    group = random_group(kind, shape, random);
     queries = std::max(queries, group.query_rows.size());
     keys = std::max(keys, group.key_rows.size());
-    segments = std::max(segments, count);
+    segments = std::max(segments, group.key_begin.size());
   }
   HostPlan made;
   for (const auto& group : groups) {
@@ -194,11 +231,11 @@ inline HostPlan random_plan(PlanKind kind, const PlanShape& shape, std::uint32_t
   }
   made.plan.groups = shape.batch * shape.heads;
   made.plan.heads = shape.heads;
-  made.plan.length = T;
+  made.plan.length = shape.length;
   made.plan.queries = static_cast<std::int64_t>(queries);
   made.plan.keys = static_cast<std::int64_t>(keys);
   made.plan.segments = static_cast<std::int64_t>(segments);
-  made.plan.ascending = kind != PlanKind::look_back;
+  made.plan.ascending = kind != PlanKind::look_back && kind != PlanKind::chunks;
   made.plan.max_distance = std::int64_t{1} << 60;
   return made;
 }

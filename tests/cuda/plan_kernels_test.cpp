@@ -5,74 +5,64 @@
 #include <random>
 #include <vector>
 
-#include "framework/cuda/hash.cuh"
+#include "framework/cuda/plan_launch.h"
 #include "framework/cuda/sort.cuh"
-#include "framework/cuda/tile_list.cuh"
+#include "tests/cuda/device_arrays.h"
 
-namespace attnlab::cuda {
+namespace attnlab::cuda::test {
 namespace {
 
 std::mt19937 random_stream{7};
 
-template <class Key>
 struct Sorted {
   std::vector<std::int32_t> rows, start, parts;
 };
 constexpr std::int32_t kPart = 100;
 
-/// The three kernels, as a launcher would start them.
 template <class Key>
-Sorted<Key> sort_emulated(const std::vector<Key>& keys, std::int64_t groups, std::int32_t buckets) {
-  const std::int64_t length = static_cast<std::int64_t>(keys.size()) / groups;
-  SortParams<Key> p;
-  p.groups = groups;
-  p.length = length;
-  p.buckets = buckets;
-  p.chunks = sort_chunks(length, buckets);
-  p.chunk_rows = sort_chunk_rows(buckets);
-  Sorted<Key> result{std::vector<std::int32_t>(keys.size(), -7),
-                     std::vector<std::int32_t>(groups * (buckets + 1)),
-                     std::vector<std::int32_t>(keys.size(), -7)};
-  std::vector<std::int32_t> counts(groups * p.chunks * buckets, -7);
-  p.keys = keys.data();
-  p.counts = counts.data();
-  p.rows = result.rows.data();
-  p.start = result.start.data();
-  p.parts = result.parts.data();
-  p.part = kPart;
-  const emulator::KnownArray known[] = {
-      {keys.data(), keys.size() * sizeof(Key)},
-      {counts.data(), counts.size() * 4},
-      {result.rows.data(), result.rows.size() * 4},
-      {result.start.data(), result.start.size() * 4},
-      {result.parts.data(), result.parts.size() * 4},
-  };
-  const emulator::Grid warps{sort_blocks(groups, p.chunks), kSortWarps * kWarp,
-                             sort_shared_bytes(buckets)};
-  emulator::run(warps, [&] { sort_count(p); });
-  emulator::run({groups, kScanThreads, kScanThreads * 4}, [&] { sort_scan(p); });
-  emulator::run(warps, [&] { sort_place(p); });
-  return result;
-}
+constexpr AttnlabKey kKeyOf = std::is_same_v<Key, Keep>            ? kAttnlabKeep
+                              : std::is_same_v<Key, std::uint8_t>  ? kAttnlabU8
+                              : std::is_same_v<Key, std::uint16_t> ? kAttnlabU16
+                                                                   : kAttnlabI32;
 
 template <class Key>
+Sorted sort_emulated(const std::vector<Key>& keys, std::int64_t groups, std::int32_t buckets) {
+  SortParams p;
+  p.groups = groups;
+  p.length = static_cast<std::int64_t>(keys.size()) / groups;
+  p.buckets = buckets;
+  const Device<Key> device_keys(keys);
+  const Device<std::int32_t> rows(keys.size()), parts(keys.size()),
+      start(static_cast<std::size_t>(groups * (buckets + 1))),
+      counts(static_cast<std::size_t>(sort_scratch(groups, p.length, buckets)));
+  p.keys = device_keys.data();
+  p.counts = counts.data();
+  p.rows = rows.data();
+  p.start = start.data();
+  p.parts = parts.data();
+  p.part = kPart;
+  EXPECT_EQ(attnlab_cuda_sort(&p, kKeyOf<Key>, nullptr), 0);
+  return {rows.copy(), start.copy(), parts.copy()};
+}
+
+/// Rows of bucket `buckets` are those without one: they come last.
+template <class Key>
 void expect_stable_sort(const std::vector<Key>& keys, std::int64_t groups, std::int32_t buckets) {
-  const auto sorted = sort_emulated(keys, groups, buckets);
+  const Sorted sorted = sort_emulated(keys, groups, buckets);
   const std::int64_t length = static_cast<std::int64_t>(keys.size()) / groups;
   for (std::int64_t g = 0; g < groups; ++g) {
-    std::vector<std::int32_t> rows, start{0};
-    for (std::int32_t n = 0; n < buckets; ++n) {
+    std::vector<std::int32_t> rows, start;
+    for (std::int32_t n = 0; n <= buckets; ++n) {
+      start.push_back(static_cast<std::int32_t>(rows.size()));
       for (std::int64_t t = 0; t < length; ++t) {
         if (sort_bucket(keys[g * length + t], buckets) == n) {
           rows.push_back(static_cast<std::int32_t>(t));
         }
       }
-      start.push_back(static_cast<std::int32_t>(rows.size()));
     }
     for (std::size_t place = 0; place < rows.size(); ++place) {
       EXPECT_EQ(sorted.parts[g * length + rows[place]], static_cast<int>(place) / kPart);
     }
-    rows.resize(length, -7);  // past the last bucket nothing is written
     EXPECT_TRUE(std::equal(rows.begin(), rows.end(), sorted.rows.begin() + g * length));
     EXPECT_TRUE(std::equal(start.begin(), start.end(), sorted.start.begin() + g * (buckets + 1)));
   }
@@ -101,7 +91,7 @@ TEST(SortKernels, one_bucket_and_empty_buckets) {
   expect_stable_sort(std::vector<std::uint8_t>(200, 5), 2, 9);
 }
 
-TEST(SortKernels, a_key_out_of_range_goes_nowhere) {
+TEST(SortKernels, rows_whose_key_is_no_bucket_come_last) {
   expect_stable_sort(std::vector<std::int32_t>{3, -1, 0, 4, 1, 9}, 1, 4);
 }
 
@@ -112,141 +102,191 @@ TEST(SortKernels, compaction_keeps_the_kept_rows_in_order) {
   expect_stable_sort(std::vector<Keep>(40), 1, 1);
 }
 
-template <class Element, class Bucket>
-void expect_buckets(std::int32_t head_dim, std::int32_t half) {
-  const std::int64_t rounds = 2, batch = 2, heads = 2, length = 150;
-  const std::int64_t groups = rounds * batch * heads;
+struct HashCase {
+  std::int32_t head_dim, half;
+  std::int64_t projection_heads = 2, offset_heads = 0;  // 0: no offsets
+};
+constexpr std::int64_t kRounds = 2, kBatch = 2, kHeads = 2, kLength = 150;
+
+std::vector<float> normal_numbers(std::int64_t count) {
   std::normal_distribution<float> normal;
-  std::vector<Element> rows(batch * length * heads * head_dim);  // [B, T, H, D]
-  std::vector<float> matrix(rounds * heads * head_dim * half), wide(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const float x = normal(random_stream);
-    if constexpr (std::is_same_v<Element, float>) {
-      rows[i] = x;
-    } else {
-      rows[i].bits = gpu::round_to<Element>(x);
-    }
-    wide[i] = gpu::to_float(rows[i]);
+  std::vector<float> numbers(static_cast<std::size_t>(count));
+  for (auto& x : numbers) x = normal(random_stream);
+  return numbers;
+}
+
+template <class Element, class Bucket>
+void expect_buckets(AttnlabElement element, AttnlabKey key, const HashCase& c) {
+  const std::int64_t groups = kRounds * kBatch * kHeads, D = (c.head_dim + 7) / 8 * 8;
+  std::vector<Element> rows;  // [B, T, H, D]
+  for (const float x : normal_numbers(kBatch * kLength * kHeads * D)) {
+    rows.push_back(rounded<Element>(x));
   }
-  for (auto& x : matrix) x = normal(random_stream);
-  std::vector<Bucket> buckets(groups * length);
-  HashParams<Element, Bucket> p;
-  p.rows = rows.data();
-  p.projections = matrix.data();
+  const auto matrix = normal_numbers(kRounds * c.projection_heads * c.head_dim * c.half);
+  auto offset = normal_numbers(kRounds * c.offset_heads * c.half);
+  for (auto& x : offset) x *= 3;
+  const Device<Element> device_rows(rows);
+  const Device<float> projections(matrix), offsets(offset);
+  const Device<Bucket> buckets(static_cast<std::size_t>(groups * kLength));
+  HashParams p;
+  p.rows = device_rows.data();
+  p.projections = projections.data();
+  p.offsets = offsets.data();
   p.buckets = buckets.data();
-  p.batch_stride = length * heads * head_dim;
-  p.head_stride = head_dim;
-  p.row_stride = heads * head_dim;
-  p.batch = batch;
-  p.heads = heads;
-  p.rounds = rounds;
-  p.length = length;
-  p.head_dim = head_dim;
-  p.half = half;
-  emulator::run({hash_blocks(groups, length), kHashThreads, hash_shared_bytes(head_dim)},
-                [&] { hash_rows(p); });
-  for (std::int64_t i = 0; i < groups * length; ++i) {
-    std::vector<double> scores(2 * half);
-    const std::int64_t t = i % length, h = i / length % heads, b = i / length / heads % batch;
-    const std::int64_t round = i / length / heads / batch;
-    for (std::int32_t n = 0; n < half; ++n) {
-      for (std::int32_t d = 0; d < head_dim; ++d) {
-        scores[n] += static_cast<double>(wide[((b * length + t) * heads + h) * head_dim + d]) *
-                     matrix[((round * heads + h) * head_dim + d) * half + n];
+  p.batch_stride = kLength * kHeads * D;
+  p.head_stride = D;
+  p.row_stride = kHeads * D;
+  p.batch = kBatch;
+  p.heads = kHeads;
+  p.rounds = kRounds;
+  p.length = kLength;
+  p.projection_heads = c.projection_heads;
+  p.offset_heads = c.offset_heads;
+  p.head_dim = static_cast<std::int32_t>(D);
+  p.matrix_rows = c.head_dim;
+  p.half = c.half;
+  ASSERT_EQ(attnlab_cuda_hash(&p, element, key, nullptr), 0);
+  for (std::int64_t i = 0; i < groups * kLength; ++i) {
+    std::vector<double> scores(2 * c.half);
+    const std::int64_t t = i % kLength, h = i / kLength % kHeads, b = i / kLength / kHeads % kBatch;
+    const std::int64_t round = i / kLength / kHeads / kBatch;
+    const std::int64_t of = round * c.projection_heads + h % c.projection_heads;
+    for (std::int32_t n = 0; n < c.half; ++n) {
+      for (std::int32_t d = 0; d < c.head_dim; ++d) {
+        scores[n] += double{gpu::to_float(rows[((b * kLength + t) * kHeads + h) * D + d])} *
+                     matrix[(of * c.head_dim + d) * c.half + n];
       }
-      scores[half + n] = -scores[n];
+      if (c.offset_heads > 0) {
+        scores[n] -= offset[(round * c.offset_heads + h % c.offset_heads) * c.half + n];
+      }
+      scores[c.half + n] = -scores[n];
     }
     const double best = *std::max_element(scores.begin(), scores.end());
-    ASSERT_LT(buckets[i], 2 * half);
-    EXPECT_GE(scores[buckets[i]], best - 1e-4) << "row " << i;
+    const auto bucket = buckets.data()[i];
+    ASSERT_LT(bucket, 2 * c.half);
+    EXPECT_GE(scores[bucket], best - 1e-4) << "row " << i;
   }
 }
 
-TEST(HashKernel, the_bucket_is_the_largest_projection_or_its_opposite) {
-  expect_buckets<float, std::uint8_t>(64, 8);
-  expect_buckets<Bf16, std::uint8_t>(64, 5);
-  expect_buckets<F16, std::uint8_t>(16, 1);
-  expect_buckets<Bf16, std::uint16_t>(128, 200);
+TEST(HashKernel, the_bucket_is_the_largest_projection_less_its_offset_or_its_opposite) {
+  for (const std::int64_t projection_heads : {std::int64_t{1}, kHeads}) {
+    for (const std::int64_t offset_heads : {std::int64_t{0}, std::int64_t{1}, kHeads}) {
+      const auto check = [&]<class Element, class Bucket>(Element, Bucket, AttnlabElement element,
+                                                          AttnlabKey key, std::int32_t head_dim,
+                                                          std::int32_t half) {
+        SCOPED_TRACE(head_dim);
+        expect_buckets<Element, Bucket>(element, key,
+                                        {head_dim, half, projection_heads, offset_heads});
+      };
+      check(float{}, std::uint8_t{}, kAttnlabFloat32, kAttnlabU8, 60, 8);
+      check(Bf16{}, std::uint8_t{}, kAttnlabBfloat16, kAttnlabU8, 64, 5);
+      check(F16{}, std::uint8_t{}, kAttnlabFloat16, kAttnlabU8, 13, 1);
+    }
+  }
+  expect_buckets<Bf16, std::uint16_t>(kAttnlabBfloat16, kAttnlabU16, {128, 200});
+  expect_buckets<Bf16, std::int32_t>(kAttnlabBfloat16, kAttnlabI32, {8, 9, 1, 1});
 }
 
 TEST(HashKernel, equal_projections_choose_the_first) {
-  const std::vector<float> row(8, 0.0F), matrix(8 * 4, 1.0F);
-  std::uint8_t bucket = 99;
-  HashParams<float, std::uint8_t> p;
+  const Device<float> row(std::vector<float>(8, 0.0F)), matrix(std::vector<float>(8 * 4, 1.0F));
+  const Device<std::uint8_t> bucket(1);
+  HashParams p;
   p.rows = row.data();
   p.projections = matrix.data();
-  p.buckets = &bucket;
+  p.buckets = bucket.data();
   p.length = 1;
-  p.head_dim = 8;
+  p.head_dim = p.matrix_rows = 8;
   p.half = 4;
-  emulator::run({1, kHashThreads, hash_shared_bytes(8)}, [&] { hash_rows(p); });
-  EXPECT_EQ(bucket, 0);
+  ASSERT_EQ(attnlab_cuda_hash(&p, kAttnlabFloat32, kAttnlabU8, nullptr), 0);
+  EXPECT_EQ(*bucket.data(), 0);
 }
 
 /// Segments [start[s], start[s+1]) of queries that see keys [begin[s], end[s]).
-struct Lists {
-  std::vector<TileItem> tiles;
-  std::vector<int> classes;
+struct Segments {
+  std::vector<std::int32_t> start, begin, end;
+  std::int64_t rows;  // packed queries, and packed keys
 };
-template <class Kernel>
-Lists list(const std::vector<std::int32_t>& start, const std::vector<std::int32_t>& begin,
-           const std::vector<std::int32_t>& end, std::int64_t rows, Kernel kernel) {
+struct Listing {
+  bool of_keys = false, all = false, refused = false;
+};
+std::vector<TileItem> list(const Segments& segments, const Listing& listing) {
+  const Device<std::int32_t> start(segments.start), begin(segments.begin), end(segments.end);
   TileListParams p;
-  p.groups = 1;
-  p.segments = static_cast<std::int64_t>(begin.size());
+  p.plan.groups = 1;
+  p.plan.segments = static_cast<std::int64_t>(segments.begin.size());
+  p.plan.queries = p.plan.keys = segments.rows;
+  p.plan.query_start = start.data();
+  p.plan.key_begin = begin.data();
+  p.plan.key_end = end.data();
+  p.plan.ascending = true;
   p.tile_rows = 64;
-  p.slots = tile_slots(rows, p.tile_rows, p.segments);
-  p.grows = true;
-  std::vector<TileItem> tiles(p.slots);
-  std::vector<std::uint8_t> classes(p.slots, kNoTile);
-  p.query_start = start.data();
-  p.key_begin = begin.data();
-  p.key_end = end.data();
-  p.tiles = tiles.data();
-  p.classes = classes.data();
-  emulator::run({tile_list_blocks(1, p.segments), kTileWarps * kWarp, 0}, [&] { kernel(p); });
-  const auto order = sort_emulated(classes, 1, kTileClasses);
-  Lists lists;
-  for (std::int32_t i = 0; i < order.start.back(); ++i) {
-    lists.tiles.push_back(tiles[order.rows[i]]);
-    lists.classes.push_back(classes[order.rows[i]]);
-  }
-  return lists;
+  p.of_keys = listing.of_keys;
+  p.all = listing.all;
+  const Device<std::int32_t> refused(std::vector<std::int32_t>{listing.refused ? 1 : 0});
+  p.refused = refused.data();
+  const TileMemory places(p.plan, p.tile_rows, p.of_keys);
+  const Device<std::int32_t> memory(static_cast<std::size_t>(places.size));
+  p.memory = memory.data();
+  EXPECT_EQ(attnlab_cuda_list_tiles(&p, nullptr), 0);
+  const TileList found = places.list(memory.data());
+  std::vector<TileItem> tiles;
+  for (std::int32_t i = 0; i < *found.count; ++i) tiles.push_back(found.items[found.order[i]]);
+  return tiles;
 }
 
 /// How often each packed row is in a tile.
-std::vector<int> covered(const Lists& lists, std::int64_t rows) {
-  std::vector<int> times(rows);
-  for (const auto& tile : lists.tiles) {
+std::vector<int> covered(const std::vector<TileItem>& tiles, std::int64_t rows) {
+  std::vector<int> times(static_cast<std::size_t>(rows));
+  for (const auto& tile : tiles) {
     EXPECT_LE(tile.end - tile.begin, 64);
-    for (std::int32_t i = tile.begin; i < tile.end; ++i) ++times[i];
+    for (std::int32_t i = tile.begin; i < tile.end; ++i) ++times[static_cast<std::size_t>(i)];
   }
   return times;
 }
 
-TEST(TileList, queries_of_segments_that_see_keys_are_covered_once) {
-  const auto lists = list({0, 64, 64, 130, 400}, {0, 10, 10, 60}, {10, 60, 10, 300}, 400,
-                          [](const TileListParams& p) { list_query_tiles(p); });
-  auto expected = std::vector<int>(400, 1);
-  std::fill(expected.begin() + 64, expected.begin() + 130, 0);  // this segment sees no key
-  EXPECT_EQ(covered(lists, 400), expected);
+TEST(TileList, rows_of_all_segments_are_covered_once_and_others_on_demand) {
+  const Segments segments{{0, 64, 64, 130, 400}, {0, 10, 10, 60}, {10, 10, 60, 300}, 470};
+  for (const bool all : {false, true}) {
+    for (const bool of_keys : {false, true}) {
+      auto expected = std::vector<int>(470, 1);
+      if (!all) std::fill(expected.begin() + (of_keys ? 300 : 400), expected.end(), 0);
+      const auto tiles = list(segments, {of_keys, all});
+      EXPECT_EQ(covered(tiles, 470), expected);
+      for (const auto& tile : tiles) {
+        EXPECT_EQ(tile.segment == 4, tile.begin >= (of_keys ? 300 : 400));
+      }
+    }
+  }
 }
 
 TEST(TileList, the_longest_tiles_come_first) {
-  const auto lists = list({0, 300, 1300}, {0, 300}, {300, 1300}, 1300,
-                          [](const TileListParams& p) { list_query_tiles(p); });
-  EXPECT_TRUE(std::is_sorted(lists.classes.begin(), lists.classes.end()));
-  EXPECT_EQ(lists.tiles.front().segment, 1);
-  EXPECT_GE(lists.tiles.front().begin, 1100);  // causal: the last queries see the most keys
+  const auto tiles = list({{0, 300, 1300}, {0, 300}, {300, 1300}, 1300}, {});
+  EXPECT_EQ(tiles.front().segment, 1);
+  EXPECT_GE(tiles.front().begin, 1100);  // causal: the last queries see the most keys
+  EXPECT_LT(tiles.back().begin, 400);
 }
 
 TEST(TileList, keys_in_overlapping_ranges_are_covered_once) {
   // Reformer chunks: each sees the one before and itself.
-  const auto lists = list({0, 100, 200, 300}, {0, 0, 100}, {100, 200, 300}, 300,
-                          [](const TileListParams& p) { list_key_tiles(p); });
-  EXPECT_EQ(covered(lists, 300), std::vector<int>(300, 1));
-  for (const auto& tile : lists.tiles) EXPECT_EQ(tile.segment, tile.begin < 100 ? 1 : 2);
+  const Segments chunks{{0, 100, 200, 300}, {0, 0, 100}, {100, 200, 300}, 350};
+  for (const bool all : {false, true}) {
+    const auto tiles = list(chunks, {true, all});
+    auto expected = std::vector<int>(350, 1);
+    if (!all) std::fill(expected.begin() + 300, expected.end(), 0);
+    EXPECT_EQ(covered(tiles, 350), expected);
+    for (const auto& tile : tiles) {
+      EXPECT_EQ(tile.segment, tile.begin < 100 ? 1 : tile.begin < 300 ? 2 : 3);
+    }
+  }
+}
+
+TEST(TileList, nothing_of_a_refused_group_is_listed) {
+  // Its arrays may hold anything.
+  const Segments wild{{7, -3, 1 << 30}, {-5, 99}, {2, 1 << 29}, 300};
+  for (const bool of_keys : {false, true}) {
+    EXPECT_TRUE(list(wild, {of_keys, true, true}).empty());
+  }
 }
 
 }  // namespace
-}  // namespace attnlab::cuda
+}  // namespace attnlab::cuda::test

@@ -22,7 +22,7 @@ class Bundle(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="attnlab-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        for name in ("parts", "environment", "gpu-test", "gpu-bench"):
+        for name in ("parts", "environment", "gpu-test", "gpu-bench", "gpu-day"):
             shutil.copy(os.path.join(SOURCE, "cmake", "bundle", name), self.folder)
         os.symlink(os.path.join(BUILD, "lib"), os.path.join(self.folder, "lib"))
         for name in ("share", "bin"):
@@ -96,6 +96,40 @@ class Bundle(unittest.TestCase):
         self.assertIn("--minutes 1 is too short for any of these", told)
         told = self.run_it("gpu-test", "--minutes", "3", "check_none", "training", code=LEFT)
         self.assertRegex(told, "left for the next call: training")
+
+    def test_what_is_cut_off_by_the_time_limit_is_left_and_not_failed(self):
+        os.makedirs(os.path.join(self.folder, "tests"))
+        program = os.path.join(self.folder, "tests", "test_gpu")
+        self.write(program, "#!/bin/sh\necho as far as it came\nkill -9 $$\n")  # 137, as timeout ends what does not end
+        os.chmod(program, 0o755)
+        self.run_it("gpu-test", "--into", "out", "--minutes", "2", "graphs", code=LEFT)
+        result, = self.results("out")
+        self.assertEqual((result["part"], result["status"]), ("graphs", "cut off"))
+        self.assertIn("as far as it came", self.read("out", "graphs.log"))
+
+    def test_a_day_does_the_most_telling_things_first_and_stops_when_time_is_up(self):
+        self.assertIn("gpu-day --minutes N", self.run_it("gpu-day", code=USAGE, gpu=False))
+        calls = os.path.join(self.folder, "calls")
+
+        def day(code, bench=0):
+            for name, status in (("gpu-test", code), ("gpu-bench", bench)):
+                self.write(name, f'#!/bin/sh\necho {name} "$@" >>{calls}\nexit {status}\n')
+            if os.path.exists(calls):
+                os.remove(calls)
+            expected = 1 if 1 in (code, bench) else max(code, bench)
+            told = self.run_it("gpu-day", "--minutes", "9", "--into", "out", code=expected, gpu=False)
+            return told, self.read("calls").splitlines()
+
+        _, called = day(0)
+        self.assertRegex(called[0], r"^gpu-test --into out --minutes \d exact graphs determinism$")
+        self.assertRegex(called[1], r"^gpu-bench --into out --minutes \d goals_gpu$")
+        self.assertGreater(len(called), 5)
+        told, called = day(1)  # what fails stops nothing
+        self.assertEqual(len(called), 7)
+        self.assertIn("a part failed", told)
+        self.assertIn("parts are left", day(LEFT)[0])
+        self.assertIn("a part failed", day(LEFT, bench=1)[0])
+        self.assertEqual(len(day(NO_GPU)[1]), 1)
 
     def test_a_benchmark_runs_to_its_end(self):
         # Its own rows, because a roofline of a GPU is measured by products that take a CPU minutes.

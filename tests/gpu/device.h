@@ -21,10 +21,16 @@ inline bool emulated() {
 
 /// The CPU where there is no GPU.
 inline at::Device device() {
-  static const at::Device found = 
-      worker::begin_on(config::Device::automatic, at::get_num_threads()).device;
+  static const at::Device found = worker::begin_on(config::Device::automatic, 1).device;
   return found;
 }
+
+/// LibTorch remembers what it answers the first who asks whether there is CUDA, and at::randn asks:
+/// the device is chosen before any test begins, whichever comes first.
+class DeviceFirst : public testing::Environment {
+  void SetUp() override { (void)device(); }
+};
+inline const auto* const kDeviceFirst = testing::AddGlobalTestEnvironment(new DeviceFirst);
 
 inline RandomInput on_device(RandomInput in) {
   for (auto* tensor : {&in.query, &in.key, &in.value, &in.grad_out}) *tensor = tensor->to(device());

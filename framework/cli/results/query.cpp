@@ -75,7 +75,7 @@ int query(Arguments arguments) {
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);
-  const double timeout = parsed->real("timeout", kTimeout);  // a usage error before anything else
+  const double timeout = parsed->real("timeout", kQueryTimeout);  // a usage error before anything else
   auto reader = open_reader(*parsed);
   reader.set_timeout(timeout);
   if (parsed->has("schema") || parsed->words().empty()) {

@@ -27,8 +27,7 @@ void Block::run(std::int64_t index, const std::function<void()>& kernel) {
   error_ = nullptr;
   memory_.restart();
   order_.restart(threads_count_ / kLanes);
-  meetings_.clear();
-  phases_.clear();
+  met_ = 0;
   running_ = threads_count_;
   vote_ = false;
   for (auto& warp : warps_) warp = {kAll, 0};
@@ -95,10 +94,6 @@ void Block::leave(const char* waits_for) {
   current_ = self;
 }
 
-void Block::go_on(int thread) {
-  warps_[static_cast<std::size_t>(thread / kLanes)].ready |= 1U << thread % kLanes;
-}
-
 void Block::report_deadlock() const {
   std::string text = "threads wait for ever:";
   for (int t = 0, named = 0; t < threads_count_ && named < 4; ++t) {
@@ -149,22 +144,11 @@ void Block::perform(Collective operation, int warp) {
   compute(operation, parts);
 }
 
-void Block::meet(int barrier, int threads) {
-  const int expected = threads == 0 ? threads_count_ : threads;
-  Meeting& meeting = meetings_[barrier];
-  if (!meeting.threads.empty() && meeting.expected != expected) {
-    fail("barrier " + std::to_string(barrier) + " is awaited with different numbers of threads");
-  }
-  meeting.expected = expected;
-  meeting.threads.push_back(current_);
-  if (static_cast<int>(meeting.threads.size()) < expected) return leave("a block barrier");
-  std::uint32_t warps = 0;
-  for (const int t : meeting.threads) {
-    warps |= 1U << t / kLanes;
-    go_on(t);
-  }
-  meeting.threads.clear();
-  order_.meet(warps);
+void Block::meet() {
+  if (static_cast<int>(++met_) < threads_count_) return leave("a block barrier");
+  met_ = 0;
+  for (auto& warp : warps_) warp.ready = kAll;
+  order_.meet((1U << warps_.size()) - 1);
   const int self = current_;
   main_.run_instead_of(threads_[self].fiber);  // who arrives last has no head start
   current_ = self;
@@ -172,11 +156,11 @@ void Block::meet(int barrier, int threads) {
 
 bool Block::any_thread(bool vote) {
   vote_ = vote_ || vote;
-  meet(0, 0);
+  meet();
   const bool any = vote_;
-  meet(0, 0);  // all have read it
+  meet();  // all have read it
   vote_ = false;
-  meet(0, 0);  // and none has voted anew
+  meet();  // and none has voted anew
   return any;
 }
 
@@ -195,17 +179,12 @@ void Block::copy_commit() {
   thread.open.clear();
 }
 
-void Block::deliver(Thread& thread, const std::vector<Copy>& copies) {
-  const int owner = static_cast<int>(&thread - threads_.get());
-  for (const Copy& copy : copies) {
-    memory_.arrived(order_, owner, copy.offset, copy.from == nullptr ? kZeros : copy.from);
-  }
-}
-
 void Block::copy_wait(std::size_t groups) {
   Thread& thread = threads_[current_];
   for (; thread.groups.size() > groups; thread.groups.pop_front()) {
-    deliver(thread, thread.groups.front());
+    for (const Copy& copy : thread.groups.front()) {
+      memory_.arrived(order_, current_, copy.offset, copy.from == nullptr ? kZeros : copy.from);
+    }
   }
 }
 

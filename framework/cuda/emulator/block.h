@@ -3,7 +3,6 @@
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -27,7 +26,7 @@ class Block {
   [[nodiscard]] int thread() const { return current_; }
   [[nodiscard]] std::int64_t index() const { return index_; }
   void together(Collective operation, Part& part);
-  void meet(int barrier, int threads);
+  void meet();
   bool any_thread(bool vote);
   std::uint8_t* shared(Access access, std::uint32_t offset, std::uint32_t bytes) {
     return memory_.access(order_, current_, access, offset, bytes);
@@ -35,10 +34,6 @@ class Block {
   void copy_async(std::uint32_t offset, const void* from, bool valid);
   void copy_commit();
   void copy_wait(std::size_t groups);
-  void barrier_start(std::uint32_t offset, int arrivals);
-  void barrier_arrive(std::uint32_t offset);
-  void barrier_arrive_after_copies(std::uint32_t offset);
-  void barrier_wait(std::uint32_t offset, int parity);
 
  private:
   struct Copy {
@@ -57,26 +52,10 @@ class Block {
   struct Warp {
     std::uint32_t ready = 0, waiting = 0;  // lanes
   };
-  struct Meeting {  // __syncthreads and named barriers
-    std::vector<int> threads;
-    int expected = 0;
-  };
-  struct Phase {  // an mbarrier
-    int expected = 0, pending = 0;
-    int parity = 0;  // of the phase under way
-    Clock arriving{}, complete{};
-    std::vector<int> waiting;
-    std::vector<int> owed;  // threads whose arrival waits for their copies
-  };
-
   static void enter(void* block);
   void finish();
   void leave(const char* waits_for);
-  void go_on(int thread);
   void perform(Collective operation, int warp);
-  void deliver(Thread& thread, const std::vector<Copy>& copies);
-  void deliver_owed(Phase& phase);
-  Phase& phase(std::uint32_t offset);
   [[noreturn]] void report_deadlock() const;
 
   int threads_count_;
@@ -86,8 +65,7 @@ class Block {
   Order order_;
   std::unique_ptr<Thread[]> threads_;
   std::vector<Warp> warps_;
-  std::map<int, Meeting> meetings_;
-  std::map<std::uint32_t, Phase> phases_;
+  std::uint32_t met_ = 0;  // threads that wait at the block's barrier
   Fiber main_;
   const std::function<void()>* kernel_ = nullptr;
   std::exception_ptr error_;
@@ -95,5 +73,8 @@ class Block {
   int current_ = 0, running_ = 0;
   bool vote_ = false;
 };
+
+/// The block whose kernel runs.
+[[nodiscard]] Block& running();
 
 }  // namespace attnlab::cuda::emulator

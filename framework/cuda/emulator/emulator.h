@@ -34,11 +34,15 @@ void run(const Grid& grid, const std::function<void()>& kernel);
 [[nodiscard]] std::uint32_t shared_limit();
 void set_shared_limit(std::uint32_t bytes);
 
+/// Whether `stream` is one of the current device, where a pretended GPU has several.
+[[nodiscard]] bool is_of_current_device(const void* stream);
+
 /// Starts the random order anew.
 void set_seed(std::uint32_t seed);
 
 /// Since the last call of reset_counts().
 struct Counts {
+  std::int64_t launches = 0;
   std::int64_t multiplies = 0;      // warp-wide m16n8k16
   std::int64_t matrix_loads = 0;    // warp-wide ldmatrix.x4
   std::int64_t bank_conflicts = 0;  // extra passes of these
@@ -59,13 +63,6 @@ class KnownArray {
   const char* begin_;
 };
 void check_global(const void* at, std::size_t bytes);
-
-// What gpu_host.h needs, for the thread that runs.
-int thread();
-std::int64_t block();
-void sync_threads();
-bool any_thread(bool vote);
-void sync_named(int id, int threads);
 
 enum class Collective {
   sync,
@@ -88,17 +85,5 @@ struct Part {
   int lane = 0;             // shuffles: source lane or mask
   std::uint32_t offset = 0;
 };
-void together(Collective operation, Part& part);
-
-void shared_read(std::uint32_t offset, void* to, std::uint32_t bytes);
-void shared_write(std::uint32_t offset, const void* from, std::uint32_t bytes);
-std::int32_t shared_add(std::uint32_t offset, std::int32_t value);
-void copy_async(std::uint32_t offset, const void* from, bool valid);
-void copy_commit();
-void copy_wait(int groups);
-void barrier_start(std::uint32_t offset, int arrivals);
-void barrier_arrive(std::uint32_t offset);
-void barrier_arrive_after_copies(std::uint32_t offset);
-void barrier_wait(std::uint32_t offset, int parity);
 
 }  // namespace attnlab::cuda::emulator

@@ -7,20 +7,20 @@
 #include <cstddef>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
-#include "framework/cuda/emulator/emulator.h"
+#include "framework/cuda/emulator/block.h"
 
 namespace attnlab::cuda::gpu {
 
-inline int thread() { return emulator::thread(); }
-inline std::int64_t block() { return emulator::block(); }
+inline int thread() { return emulator::running().thread(); }
+inline std::int64_t block() { return emulator::running().index(); }
 
-inline void sync_threads() { emulator::sync_threads(); }
-inline bool any_thread(bool vote) { return emulator::any_thread(vote); }
-inline void sync_named(int id, int threads) { emulator::sync_named(id, threads); }
+inline void sync_threads() { emulator::running().meet(); }
+inline bool any_thread(bool vote) { return emulator::running().any_thread(vote); }
 inline void sync_warp() {
   emulator::Part part;
-  emulator::together(emulator::Collective::sync, part);
+  emulator::running().together(emulator::Collective::sync, part);
 }
 
 /// A 4-byte value through a warp-wide operation.
@@ -30,7 +30,7 @@ T exchange(emulator::Collective operation, T value, int lane = 0) {
   emulator::Part part;
   std::memcpy(part.word, &value, 4);
   part.lane = lane;
-  emulator::together(operation, part);
+  emulator::running().together(operation, part);
   std::memcpy(&value, part.word, 4);
   return value;
 }
@@ -100,42 +100,38 @@ void store(T* to, T value) {
   emulator::check_global(to, sizeof(T));
   *to = value;
 }
-template <class T>
-T atomic_add(T* to, T value) {
-  emulator::check_global(to, sizeof(T));
-  const T before = *to;
-  *to = before + value;
-  return before;
+inline float atomic_add(float* to, float value) {
+  emulator::check_global(to, sizeof value);
+  return std::exchange(*to, *to + value);
 }
 
 template <class T>
 T shared_load(std::uint32_t offset) {
   std::array<std::byte, sizeof(T)> bytes;
-  emulator::shared_read(offset, bytes.data(), sizeof(T));
+  std::memcpy(bytes.data(), emulator::running().shared(emulator::Access::read, offset, sizeof(T)),
+              sizeof(T));
   return std::bit_cast<T>(bytes);
 }
 template <class T>
 void shared_store(std::uint32_t offset, T value) {
-  emulator::shared_write(offset, &value, sizeof(T));
-}
-inline std::int32_t shared_add(std::uint32_t offset, std::int32_t value) {
-  return emulator::shared_add(offset, value);
+  std::memcpy(emulator::running().shared(emulator::Access::write, offset, sizeof(T)), &value,
+              sizeof(T));
 }
 
 inline void copy_async(std::uint32_t offset, const void* from, bool valid) {
-  emulator::copy_async(offset, from, valid);
+  emulator::running().copy_async(offset, from, valid);
 }
-inline void copy_commit() { emulator::copy_commit(); }
+inline void copy_commit() { emulator::running().copy_commit(); }
 template <int Groups>
 void copy_wait() {
-  emulator::copy_wait(Groups);
+  emulator::running().copy_wait(Groups);
 }
 
 inline void load_from(emulator::Collective operation, std::uint32_t (&to)[4],
                       std::uint32_t offset) {
   emulator::Part part;
   part.offset = offset;
-  emulator::together(operation, part);
+  emulator::running().together(operation, part);
   std::memcpy(to, part.word, sizeof to);
 }
 inline void load_matrices(std::uint32_t (&to)[4], std::uint32_t offset) {
@@ -151,21 +147,10 @@ void multiply(float (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0, st
   std::memcpy(part.sum, sum, sizeof sum);
   part.b[0] = b0;
   part.b[1] = b1;
-  emulator::together(std::is_same_v<T, Bf16> ? emulator::Collective::multiply_bf16
-                                             : emulator::Collective::multiply_f16,
-                     part);
+  emulator::running().together(std::is_same_v<T, Bf16> ? emulator::Collective::multiply_bf16
+                                                       : emulator::Collective::multiply_f16,
+                               part);
   std::memcpy(sum, part.sum, sizeof sum);
-}
-
-inline void barrier_start(std::uint32_t offset, int arrivals) {
-  emulator::barrier_start(offset, arrivals);
-}
-inline void barrier_arrive(std::uint32_t offset) { emulator::barrier_arrive(offset); }
-inline void barrier_arrive_after_copies(std::uint32_t offset) {
-  emulator::barrier_arrive_after_copies(offset);
-}
-inline void barrier_wait(std::uint32_t offset, int parity) {
-  emulator::barrier_wait(offset, parity);
 }
 
 }  // namespace attnlab::cuda::gpu

@@ -38,15 +38,6 @@ void Order::meet(std::uint32_t warps) {
   }
 }
 
-void Order::release(int warp, Clock& clock) {
-  for (int v = 0; v < warps_; ++v) clock[v] = std::max(clock[v], seen_[warp][v]);
-  clock[warp] = std::max(clock[warp], epoch_[warp]++);
-}
-
-void Order::acquire(int warp, const Clock& clock) {
-  for (int v = 0; v < warps_; ++v) seen_[warp][v] = std::max(seen_[warp][v], clock[v]);
-}
-
 SharedMemory::SharedMemory(std::uint32_t bytes)
     : bytes_(bytes, 0xff), cells_((bytes + kCell - 1) / kCell) {}
 
@@ -90,9 +81,8 @@ void SharedMemory::read(const Order& order, int thread, Cell& cell, std::uint32_
   last = epoch * kRead + (again ? kSeveral : lane);
 }
 
-void SharedMemory::write(const Order& order, int thread, Cell& cell, bool atomic,
-                         std::uint32_t offset) {
-  if (!(atomic && cell.atomic)) expect_after_write(order, thread, cell, "writes", offset);
+void SharedMemory::write(const Order& order, int thread, Cell& cell, std::uint32_t offset) {
+  expect_after_write(order, thread, cell, "writes", offset);
   const int warp = thread / kLanes;
   for (int w = 0; w < kMostWarps; ++w) {
     const std::uint32_t last = cell.reads[w];
@@ -102,7 +92,6 @@ void SharedMemory::write(const Order& order, int thread, Cell& cell, bool atomic
          ", which warp " + std::to_string(w) + " read, and no barrier lies between");
   }
   cell.written = true;
-  cell.atomic = atomic;
   cell.writer = static_cast<std::uint8_t>(thread);
   cell.write_epoch = order.epoch(warp);
 }
@@ -120,11 +109,7 @@ std::uint8_t* SharedMemory::access(const Order& order, int thread, Access access
     if (access == Access::read) {
       read(order, thread, cell, i * kCell);
     } else {
-      if (access == Access::atomic && !cell.written) {
-        fail(name(thread) + " adds to shared byte " + std::to_string(i * kCell) +
-             ", which nobody wrote");
-      }
-      write(order, thread, cell, access == Access::atomic, i * kCell);
+      write(order, thread, cell, i * kCell);
     }
   }
   return bytes_.data() + offset;

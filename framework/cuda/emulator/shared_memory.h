@@ -26,9 +26,6 @@ class Order {
   }
   /// These warps (a bit each) have met: what each did before comes before what any does now.
   void meet(std::uint32_t warps);
-  /// One-sided: what `warp` did so far is added to `clock`; and `warp` now comes after `clock`.
-  void release(int warp, Clock& clock);
-  void acquire(int warp, const Clock& clock);
 
  private:
   int warps_ = 0;
@@ -36,7 +33,7 @@ class Order {
   std::array<Clock, kMostWarps> seen_{};
 };
 
-enum class Access { read, write, atomic };
+enum class Access { read, write };
 
 class SharedMemory {
  public:
@@ -53,14 +50,14 @@ class SharedMemory {
  private:
   static constexpr std::uint32_t kCell = 2;
   struct Cell {
-    bool written = false, copying = false, atomic = false;
+    bool written = false, copying = false;
     std::uint8_t writer = 0;  // thread
     std::uint32_t write_epoch = 0;
     std::array<std::uint32_t, kMostWarps> reads{};  // epoch * 64 + lane of the last, 0: none
   };
   void check_range(std::uint32_t offset, std::uint32_t bytes) const;
   void read(const Order& order, int thread, Cell& cell, std::uint32_t offset);
-  void write(const Order& order, int thread, Cell& cell, bool atomic, std::uint32_t offset);
+  void write(const Order& order, int thread, Cell& cell, std::uint32_t offset);
   void expect_after_write(const Order& order, int thread, const Cell& cell, const char* verb,
                           std::uint32_t offset) const;
 

@@ -6,17 +6,30 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "tests/gpu/pretended/pretended.h"
 
 namespace attnlab::pretended {
 namespace {
 
-const c10::Device kDevice(c10::kCUDA, 0);
+thread_local c10::DeviceIndex current = 0;
 std::atomic<int> no_waiting{0};
-std::atomic<std::int64_t> live{0}, peak{0};
+std::atomic<std::int64_t> live{0}, peak{0}, allocated{0};
+
+/// ATTNLAB_PRETENDED_DEVICES, 1 where it is not set. They share one memory.
+c10::DeviceIndex devices() {
+  static const char* const wanted = std::getenv("ATTNLAB_PRETENDED_DEVICES");
+  return wanted == nullptr ? c10::DeviceIndex{1} : static_cast<c10::DeviceIndex>(std::atoi(wanted));
+}
+c10::Device device_now() { return {c10::kCUDA, current}; }
+c10::DeviceIndex make_current(c10::DeviceIndex index) {
+  TORCH_CHECK(index < devices(), "CUDA error: invalid device ordinal ", index);
+  return index < 0 ? current : std::exchange(current, index);
+}
 
 /// Storages that hold a piece of host memory as the device's.
 struct Held {
@@ -95,14 +108,14 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
 
  public:
   c10::DeviceType type() const override { return c10::kCUDA; }
-  c10::Device exchangeDevice(c10::Device) const override { return kDevice; }
-  c10::Device getDevice() const override { return kDevice; }
-  void setDevice(c10::Device device) const override {
-    TORCH_CHECK(device.index() <= 0, "CUDA error: invalid device ordinal ", device.index());
+  c10::Device exchangeDevice(c10::Device device) const override {
+    return {c10::kCUDA, make_current(device.index())};
   }
-  void uncheckedSetDevice(c10::Device) const noexcept override {}
-  c10::Stream getStream(c10::Device) const override {
-    return c10::Stream(c10::Stream::DEFAULT, kDevice);
+  c10::Device getDevice() const override { return device_now(); }
+  void setDevice(c10::Device device) const override { make_current(device.index()); }
+  void uncheckedSetDevice(c10::Device device) const noexcept override { current = device.index(); }
+  c10::Stream getStream(c10::Device device) const override {
+    return c10::Stream(c10::Stream::DEFAULT, device.has_index() ? device : device_now());
   }
   c10::Stream getDefaultStream(c10::Device device) const override { return getStream(device); }
   c10::Stream getStreamFromGlobalPool(c10::Device device, bool) const override {
@@ -110,8 +123,11 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
   }
   c10::Stream getNewStream(c10::Device device, int) const override { return getStream(device); }
   c10::Stream exchangeStream(c10::Stream stream) const override { return stream; }
-  void* getStreamNativeHandle(const c10::Stream) const override { return nullptr; }
-  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  /// The number of its device, which the emulated launchers compare with the current one.
+  void* getStreamNativeHandle(const c10::Stream stream) const override {
+    return reinterpret_cast<void*>(static_cast<std::intptr_t>(stream.device_index()));
+  }
+  c10::DeviceIndex deviceCount() const noexcept override { return devices(); }
 
   void destroyEvent(void* event, const c10::DeviceIndex) const noexcept override {
     delete static_cast<Clock::time_point*>(event);
@@ -142,14 +158,18 @@ struct Hooks : at::CUDAHooksInterface {
   bool isAvailable() const override { return true; }
   bool hasCUDA() const override { return true; }
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
-  c10::DeviceIndex deviceCount() const override { return 1; }
-  int getNumGPUs() const override { return 1; }
-  c10::DeviceIndex current_device() const override { return 0; }
-  c10::DeviceIndex getCurrentDevice() const override { return 0; }
-  c10::DeviceIndex exchangeDevice(c10::DeviceIndex) const override { return 0; }
-  c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex) const override { return 0; }
-  void setCurrentDevice(c10::DeviceIndex) const override {}
-  c10::Device getDeviceFromPtr(void*) const override { return kDevice; }
+  c10::DeviceIndex deviceCount() const override { return devices(); }
+  int getNumGPUs() const override { return devices(); }
+  c10::DeviceIndex current_device() const override { return current; }
+  c10::DeviceIndex getCurrentDevice() const override { return current; }
+  c10::DeviceIndex exchangeDevice(c10::DeviceIndex index) const override {
+    return make_current(index);
+  }
+  c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex index) const override {
+    return make_current(index);
+  }
+  void setCurrentDevice(c10::DeviceIndex index) const override { make_current(index); }
+  c10::Device getDeviceFromPtr(void*) const override { return device_now(); }
   void deviceSynchronize(c10::DeviceIndex) const override { waits("the device's end"); }
   bool isPinnedPtr(const void* data) const override { return is_pinned(data); }
   c10::Allocator* getPinnedMemoryAllocator() const override { return &Pinned::instance(); }
@@ -176,19 +196,29 @@ void waits(const char* what) {
 }
 
 c10::Storage on_device(const c10::Storage& host) {
+  ++allocated;
   const auto bytes = static_cast<std::int64_t>(host.nbytes());
   for (std::int64_t now = live += bytes, seen = peak; now > seen;) {
     if (peak.compare_exchange_weak(seen, now)) break;
   }
   auto* const data = const_cast<void*>(host.data());
   return {c10::Storage::use_byte_size_t{}, host.nbytes(),
-          c10::DataPtr(data, new Held{host, bytes}, &let_go, kDevice),
+          c10::DataPtr(data, new Held{host, bytes}, &let_go, device_now()),
           c10::GetAllocator(c10::kCUDA), /*resizable=*/true};
 }
 
 bool is_pinned(const void* data) { return Pinned::instance().holds(data); }
 
 }  // namespace attnlab::pretended
+
+extern "C" {
+__attribute__((visibility("default"))) int attnlab_pretended_current_device() {
+  return attnlab::pretended::current;
+}
+__attribute__((visibility("default"))) std::int64_t attnlab_pretended_allocations() {
+  return attnlab::pretended::allocated;
+}
+}
 
 namespace at {
 using CUDAHooks = attnlab::pretended::Hooks;  // the name that LibTorch asks for

@@ -8,17 +8,14 @@ constexpr int kIllegalAddress = 700;
 
 extern "C" {
 const char* attnlab_cuda_error(int) { return "an illegal memory access was encountered"; }
-int attnlab_cuda_hash(const attnlab::cuda::HashParams<void, void>*, AttnlabElement, AttnlabKey,
-                      void*) {
+int attnlab_cuda_hash(const attnlab::cuda::HashParams*, AttnlabElement, AttnlabKey, void*) {
   return kIllegalAddress;
 }
-int attnlab_cuda_sort(const attnlab::cuda::SortParams<void>*, AttnlabKey, void*) {
+int attnlab_cuda_sort(const attnlab::cuda::SortParams*, AttnlabKey, void*) {
   return kIllegalAddress;
 }
-int attnlab_cuda_list_tiles(const attnlab::cuda::TileListParams*,
-                            const attnlab::cuda::SortParams<void>*, int, void*) {
-  return kIllegalAddress;
-}
+int attnlab_cuda_check_plan(const attnlab::cuda::CheckParams*, void*) { return kIllegalAddress; }
+int attnlab_cuda_list_tiles(const attnlab::cuda::TileListParams*, void*) { return kIllegalAddress; }
 int attnlab_cuda_attention_forward(const attnlab::cuda::ForwardParams*, AttnlabElement, void*) {
   return kIllegalAddress;
 }

@@ -2,11 +2,13 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/native/transformers/attention.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/library.h>
 
 #include <atomic>
 #include <climits>
 #include <cstdlib>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -135,12 +137,37 @@ void may_be_lost() {
   TORCH_CHECK(done++ < most, "CUDA error: an illegal memory access was encountered");
 }
 
+/// That of the first device tensor or device named; results are made there.
+std::optional<c10::Device> device_of(const Stack& stack, std::size_t arguments) {
+  std::optional<c10::Device> found;
+  for (auto at = stack.end() - static_cast<std::ptrdiff_t>(arguments); at != stack.end(); ++at) {
+    (void)changed(*at, [&](const at::Tensor& x) {
+      if (!found && x.defined() && x.is_cuda()) found = x.device();
+      return x;
+    });
+    if (!found && at->isDevice() && at->toDevice().is_cuda() && at->toDevice().has_index()) {
+      found = at->toDevice();
+    }
+  }
+  return found;
+}
+
+std::atomic<std::int64_t> computed{0};  // operators that would start a kernel
+
+bool starts_kernel(const c10::FunctionSchema& schema) {
+  if (schema.name().starts_with("aten::empty")) return false;
+  const auto* const alias = schema.returns().empty() ? nullptr : schema.returns()[0].alias_info();
+  return alias == nullptr || alias->isWrite();  // the others are views
+}
+
 void on_host(const c10::OperatorHandle& op, c10::DispatchKeySet, Stack* stack) {
   may_be_lost();
+  computed += starts_kernel(op.schema());
   const auto& name = op.schema().name();
   if (kWaiting.contains(name)) waits(name.c_str());
   Call call(name);
   const std::size_t arguments = op.schema().arguments().size();
+  const c10::OptionalDeviceGuard guard(device_of(*stack, arguments));
   for (auto at = stack->end() - static_cast<std::ptrdiff_t>(arguments); at != stack->end(); ++at) {
     if (at->isDevice()) {
       *at = c10::Device(c10::kCPU);
@@ -166,6 +193,7 @@ at::Tensor& copy(at::Tensor& self, const at::Tensor& source, bool non_blocking) 
   if (between && (!non_blocking || is_pageable(self) || is_pageable(source))) {
     waits("a copy between host and device");
   }
+  ++computed;
   Call call("copy_");
   const auto host = [&](const at::Tensor& x) { return x.is_cuda() ? call.on_host(x) : x; };
   auto to = host(self);
@@ -185,6 +213,10 @@ std::int64_t plain_attention(const at::Tensor&, const at::Tensor&, const at::Ten
 }();
 
 }  // namespace
+
+extern "C" __attribute__((visibility("default"))) std::int64_t attnlab_pretended_operators() {
+  return computed;
+}
 
 TORCH_LIBRARY_IMPL(_, CUDA, m) {
   m.fallback(torch::CppFunction::makeFromBoxedFunction<&on_host>());

@@ -2,7 +2,9 @@
 ///   Every operator runs as LibTorch's CPU kernel on the same bytes, but devices are told apart as
 ///   strictly as CUDA tells them apart, and what would make the host wait for the device is known.
 ///   With libattnlab_cuda_emulated.so all code for GPUs runs on machines that have none.
-/// Preload it (LD_PRELOAD): its soname is libtorch_cuda.so, so it is found where that is loaded.
+/// Preload it (LD_PRELOAD): its soname is libtorch_cuda.so, so it is found where that is loaded. Or
+/// preload libattnlab_pretended_late.so instead: then it is there from that moment on only, as on a
+/// GPU, and who asks LibTorch for CUDA before that is told there is none, for ever.
 #pragma once
 
 #include <ATen/core/Tensor.h>
