@@ -14,14 +14,15 @@ namespace {
 
 using config::Device;
 
-// Read by LibTorch, MKL, oneDNN and cuBLAS: each chooses among kernels that add in another order or
-// with fewer digits.
+// Read by LibTorch, MKL, oneDNN, OpenMP and cuBLAS: each chooses among kernels that add in another
+// order or with fewer digits, or how many threads add.
 constexpr std::array kOfTorch{
     "ATEN_CPU_CAPABILITY",          "MKL_CBWR",
     "MKL_ENABLE_INSTRUCTIONS",      "ONEDNN_MAX_CPU_ISA",
     "DNNL_MAX_CPU_ISA",             "ONEDNN_DEFAULT_FPMATH_MODE",
     "DNNL_DEFAULT_FPMATH_MODE",     "TORCH_MKLDNN_MATMUL_MIN_DIM",
-    "TORCH_MKLDNN_MATMUL_MIN_SIZE",
+    "TORCH_MKLDNN_MATMUL_MIN_SIZE", "MKL_DYNAMIC",
+    "OMP_DYNAMIC",                  "OMP_THREAD_LIMIT",
 };
 constexpr std::array kOfTorchOnGpu{
     "NVIDIA_TF32_OVERRIDE",

@@ -15,6 +15,7 @@
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
+#include "framework/launch/environment.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/parameters.h"
 #include "framework/report/table.h"
@@ -157,8 +158,9 @@ std::string summary_of(const std::filesystem::path& file) {
   return line.starts_with(name) ? line.substr(name.size()) : line;
 }
 
-// Files of values that a command names: models, recipes, experiments, benchmarks.
+// Files of values and properties that a command names: models, recipes, experiments, benchmarks.
 void add_files(Table& table) {
+  table.rows.push_back({{.value = "check"}, {.value = "properties that `attnlab plugin check` looks at"}});
   for (const std::string group : {"model", "train", "experiment", "bench"}) {
     std::vector<std::filesystem::path> files;
     std::error_code failed;
@@ -173,6 +175,24 @@ void add_files(Table& table) {
           {{.value = how + file.stem().string()}, {.value = summary_of(file)}});
     }
   }
+}
+
+// The worker knows them: they are checked with LibTorch.
+void describe_properties(bool json) {
+  const auto printed = launch::output_of({paths::worker().string(), "properties"});
+  if (!printed) {
+    throw Error(paths::worker().string() + " does not answer, which knows the properties. Is it there?");
+  }
+  Table table{{{.name = "property", .align = Align::left}, {.name = "promise", .align = Align::left}},
+              {}};
+  for (const auto& line : split(*printed, '\n')) {
+    const auto equals = line.find('=');
+    if (equals == std::string::npos) continue;
+    table.rows.push_back({{.value = line.substr(0, equals)}, {.value = line.substr(equals + 1)}});
+  }
+  print(json ? report::to_json(table)
+             : report::to_text(table, 100) +
+                   "\nchecked by attnlab plugin check, one of them with --property NAME\n");
 }
 
 // "hash_sparse" alone means "attention/hash_sparse", and "data" is short for "dataset".
@@ -218,7 +238,8 @@ int describe(Arguments arguments) {
           "examples\n"
           "  attnlab describe                        what there is\n"
           "  attnlab describe attention/hash_sparse\n"
-          "  attnlab describe train --json");
+          "  attnlab describe train --json\n"
+          "  attnlab describe check                  the properties that plugin check looks at");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   if (parsed->words().size() > 1) {
@@ -231,6 +252,10 @@ int describe(Arguments arguments) {
   const auto sections = all_sections(catalog);
   const bool json = parsed->has("json");
   if (!parsed->words().empty()) {
+    if (parsed->words()[0] == "check") {
+      describe_properties(json);
+      return kExitOk;
+    }
     describe_section(find_section(sections, parsed->words()[0]), json);
     return kExitOk;
   }

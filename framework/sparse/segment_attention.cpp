@@ -96,7 +96,7 @@ InputGradients backward_pass(const ResultGradients& grads, const at::Tensor& que
   const auto rows = readable(query, key, value);
   return run_backward(grads, rows.query, rows.key, rows.value,
                       {forward.out.contiguous(), forward.lse.contiguous(),
-                       forward.largest.contiguous(), forward.total.contiguous()},
+                       forward.largest.contiguous(), forward.total.contiguous(), forward.tiles},
                       plan);
 }
 

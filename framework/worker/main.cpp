@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "framework/bench/gpu_state.h"
+#include "framework/conformance/property.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/train/memory.h"
@@ -60,6 +61,14 @@ int device() {
   return attnlab::kExitOk;
 }
 
+// What `plugin check` looks at, for `attnlab describe check`.
+int properties() {
+  for (const auto& property : attnlab::conformance::properties()) {
+    std::printf("%s=%s\n", property.name, property.promise);
+  }
+  return attnlab::kExitOk;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -67,14 +76,15 @@ int main(int argc, char** argv) {
   const std::string job = words.size() == 2 ? words[0] : "";
   try {
     if (words == std::vector<std::string>{"device"}) return device();
+    if (words == std::vector<std::string>{"properties"}) return properties();
     if (job == "run" || job == "check") return work(job, words[1]);
   } catch (const attnlab::Error& error) {
     attnlab::notice(std::string("attnlab-worker: ") + error.what() + "\n");
     return error.exit_code();
   }
   attnlab::notice(
-      "usage: attnlab-worker run|check SPEC.json | device\nIt does one run, one timing or one "
+      "usage: attnlab-worker run|check SPEC.json | device | properties\nIt does one run, one timing or one "
       "check; `attnlab run`, `grid`, `bench` and `plugin check` start it. `device` prints what "
-      "device=cuda would compute on.\n");
+      "device=cuda would compute on, `properties` what a check looks at.\n");
   return attnlab::kExitUsage;
 }

@@ -37,6 +37,7 @@ class Fingerprint(Lab):
                 ("torch", [], {"ATEN_CPU_CAPABILITY": "default"}),
                 ("torch", [], {"MKL_CBWR": "COMPATIBLE"}),
                 ("torch", [], {"ONEDNN_MAX_CPU_ISA": "SSE41"}),
+                ("torch", [], {"OMP_THREAD_LIMIT": "1"}),
         ):
             with self.subTest(words=words, env=env):
                 changed = self.changed(*words, **env) if part != "config" else None

@@ -41,6 +41,11 @@ class PluginLibraries(Lab):
         self.assertEqual(len(plan), 1)
         self.attnlab("run", "--plan", "attention=bad_ends", "dataset=copy", code=1)
 
+    def test_properties_that_a_check_looks_at_are_listed(self):
+        listed = json.loads(self.attnlab("describe", "check", "--json", db=False).stdout)
+        self.assertLessEqual({"causality", "gradients"}, {row["property"] for row in listed})
+        self.assertTrue(all(row["promise"] for row in listed))
+
     def test_show_prints_parameters_with_type_default_range_unit_and_help(self):
         text = self.attnlab("plugins", "show", "hash_sparse", db=False).stdout
         self.assertRegex(text, r"buckets = \d+")
