@@ -64,8 +64,9 @@ int device() {
 // What `plugin check` looks at, for `attnlab describe check`.
 int properties() {
   for (const auto& property : attnlab::conformance::properties()) {
-    std::printf("%s=%s\n", property.name, property.promise);
+    attnlab::print(std::string(property.name) + "=" + property.promise + "\n");
   }
+  attnlab::flush_output();
   return attnlab::kExitOk;
 }
 
