@@ -3,6 +3,7 @@
 ///   Sparse Flash Attention", https://arxiv.org/abs/2306.01160; over the segment engine.
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <tuple>
 
 #include "attention_plugins/hash_sparse/hashing.h"
@@ -20,9 +21,15 @@ using hash_sparse::Keys;
 
 class HashSparse final : public Attention {
  public:
-  HashSparse(const AttentionShape& shape, const HashSparseConfig& config)
+  HashSparse(const AttentionShape& shape, const HashSparseConfig& config, Owner& owner)
       : shape_(shape), config_(config) {
     if (const auto reason = refuses(shape, config); !reason.empty()) throw Error(reason);
+    if (config.hash_space == sparse::HashSpace::raw || config.buckets == 1) return;
+    const auto moments = [&](const char* side) {
+      return sparse::RunningMoments::of(owner, side, shape.heads, shape.head_dim, config.moments());
+    };
+    queries_ = moments("query");
+    if (config.keys == Keys::separate) keys_ = moments("key");
   }
 
   [[nodiscard]] static std::string refuses(const AttentionShape& shape,
@@ -42,8 +49,18 @@ class HashSparse final : public Attention {
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
-    if (!context.training) output.statistics = statistics(plan);
+    if (!context.training) {
+      output.statistics = statistics(plan);
+    } else {
+      if (queries_) queries_->collect(input.query);
+      if (keys_) keys_->collect(input.key);
+    }
     return output;
+  }
+
+  void finish_step() override {
+    if (queries_) queries_->finish_step();
+    if (keys_) keys_->finish_step();
   }
 
   [[nodiscard]] std::string kernel() const override { return kernel_; }
@@ -57,11 +74,12 @@ class HashSparse final : public Attention {
       return sparse::full_plan(query.size(0), query.size(1), query.size(2), include_self,
                                query.device());
     }
-    const auto projections = projections_for(query, context);               // [H, D, buckets/2]
-    const auto query_buckets = hash_sparse::hash_rows(query, projections);  // [B, H, T]
-    const auto key_buckets = config_.keys == Keys::shared
-                                 ? query_buckets
-                                 : hash_sparse::hash_rows(input.key, projections);
+    const auto projections = projections_for(query, context);  // [H, D, buckets/2]
+    const auto hash = [&](const at::Tensor& rows, const auto& moments) {  // [B, H, T]
+      return hash_sparse::hash_rows(rows, projections, moments ? &*moments : nullptr);
+    };
+    const auto query_buckets = hash(query, queries_);
+    const auto key_buckets = config_.keys == Keys::shared ? query_buckets : hash(input.key, keys_);
     return sparse::bucket_plan(query_buckets, key_buckets, config_.buckets, include_self);
   }
 
@@ -73,18 +91,31 @@ class HashSparse final : public Attention {
         [&] { return hash_sparse::draw_projections(config_, shape_, context); });
   }
 
-  [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {
+  /// Entropy of a head's buckets over its queries, in bits; the mean over heads and sequences.
+  [[nodiscard]] static double entropy(const sparse::SegmentPlan& plan) {
+    const auto sizes = plan.query_start.diff().to(at::kDouble);
+    const auto share = sizes / static_cast<double>(plan.query_rows.size(2));
+    return -(share * share.clamp_min(1e-300).log2()).sum(-1).mean().item<double>();
+  }
+
+  [[nodiscard]] std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) const {
     const auto counts = sparse::count(plan);
     const auto T = static_cast<double>(plan.query_rows.size(2));
     const auto rows = static_cast<double>(plan.query_rows.numel());
+    const double pairs = static_cast<double>(counts.pairs) / rows;
+    const double all = (T + (plan.include_self ? 1 : -1)) / 2;  // of dense attention
+    const double even = all / static_cast<double>(config_.buckets);
     return {{"bucket_share_max", "of T", static_cast<double>(counts.largest_segment) / T},
-            {"pairs_per_query", "keys", static_cast<double>(counts.pairs) / rows},
+            {"bucket_entropy", "bits", entropy(plan)},
+            {"pairs_over_even", "", even > 0 ? pairs / even : 1},
+            {"pairs_per_query", "keys", pairs},
             {"rows_without_keys", "share", 1 - static_cast<double>(counts.seeing) / rows}};
   }
 
   AttentionShape shape_;
   HashSparseConfig config_;
   sparse::Remembered<std::tuple<std::uint64_t, std::int64_t, std::int64_t>> projections_;
+  std::optional<sparse::RunningMoments> queries_, keys_;  // none where rows are hashed raw
   std::string kernel_ = "not run yet";
 };
 

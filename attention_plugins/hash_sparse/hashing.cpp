@@ -54,8 +54,11 @@ at::Tensor draw_projections(const HashSparseConfig& config, const AttentionShape
   return projections.expand({shape.heads, D, half});  // [H, D, buckets/2]
 }
 
-at::Tensor hash_rows(const at::Tensor& rows, const at::Tensor& projections) {
-  return sparse::hash_buckets(rows, projections.unsqueeze(0)).squeeze(0);
+at::Tensor hash_rows(const at::Tensor& rows, const at::Tensor& projections,
+                     const sparse::RunningMoments* moments) {
+  if (moments == nullptr) return sparse::hash_buckets(rows, projections.unsqueeze(0)).squeeze(0);
+  const auto hashing = moments->transform(projections.unsqueeze(0));
+  return sparse::hash_buckets(rows, hashing.projections, hashing.offset).squeeze(0);
 }
 
 }  // namespace attnlab::hash_sparse

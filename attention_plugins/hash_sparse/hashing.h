@@ -18,7 +18,9 @@ namespace attnlab::hash_sparse {
 
 /// int32 [B, H, T], values 0..buckets-1, in float32 whatever the rows' dtype. The first bucket wins
 /// ties. Every row is summed in the same order wherever it stands, so a batch may be cut anywhere.
-[[nodiscard]] at::Tensor hash_rows(const at::Tensor& rows,          // [B, H, T, D]
-                                   const at::Tensor& projections);  // [H, D, buckets/2]
+/// `moments` null: the rows are hashed as they are.
+[[nodiscard]] at::Tensor hash_rows(const at::Tensor& rows,         // [B, H, T, D]
+                                   const at::Tensor& projections,  // [H, D, buckets/2]
+                                   const sparse::RunningMoments* moments = nullptr);
 
 }  // namespace attnlab::hash_sparse

@@ -21,8 +21,11 @@ using reformer::ReformerConfig;
 
 class Reformer final : public Attention {
  public:
-  Reformer(const AttentionShape& shape, const ReformerConfig& config)
-      : shape_(shape), config_(config) {}
+  Reformer(const AttentionShape& shape, const ReformerConfig& config, Owner& owner)
+      : shape_(shape), config_(config) {
+    if (config.hash_space == sparse::HashSpace::raw) return;
+    moments_ = sparse::RunningMoments::of(owner, "query", shape.heads, shape.head_dim, config.moments());
+  }
 
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext& context) override {
@@ -32,8 +35,10 @@ class Reformer final : public Attention {
                 ", got ", input.query.sizes());
     const std::int64_t bucket_count = config_.buckets_for(input.query.size(2));
     // One hash for both sides: keys are queries up to a positive factor, which argmax ignores.
-    const at::Tensor buckets = sparse::hash_buckets(
-        input.query, projections_for(input.query, context, bucket_count));  // [R, B, H, T]
+    const auto projections = projections_for(input.query, context, bucket_count);
+    const auto hashing = moments_ ? moments_->transform(projections) : sparse::Hashing{projections, {}};
+    const at::Tensor buckets =
+        sparse::hash_buckets(input.query, hashing.projections, hashing.offset);  // [R, B, H, T]
     const auto rounds = sparse::sort_into_chunks(buckets, bucket_count, config_.chunk);
 
     const sparse::ChunkRules rules{config_.bucket_mask, config_.correct_duplicates};
@@ -45,18 +50,26 @@ class Reformer final : public Attention {
     kernel_ = merged.kernel;
 
     AttentionOutput output{merged.out, std::nullopt, {}};
-    if (!context.training) {
+    if (context.training) {
+      if (moments_) moments_->collect(input.query);
+    } else {
       const auto spread = reformer::spread_of(rounds);
       output.statistics = {
           {"bucket_coverage", "share", spread.coverage},
           {"last_resort_rows", "share", merged.last_resort.to(at::kDouble).mean().item<double>()},
           {"buckets", "per head", static_cast<double>(bucket_count)},
-          {"bucket_load_max", "rows", static_cast<double>(spread.largest)}};
+          {"bucket_load_max", "rows", static_cast<double>(spread.largest)},
+          {"bucket_entropy", "bits", spread.entropy},
+          {"pairs_over_even", "", spread.pairs_over_all * static_cast<double>(bucket_count)}};
     }
     return output;
   }
 
   [[nodiscard]] std::string kernel() const override { return kernel_; }
+
+  void finish_step() override {
+    if (moments_) moments_->finish_step();
+  }
 
  private:
   [[nodiscard]] at::Tensor projections_for(const at::Tensor& query, const AttentionContext& context,
@@ -71,6 +84,7 @@ class Reformer final : public Attention {
   ReformerConfig config_;
   sparse::Remembered<std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t>>
       projections_;
+  std::optional<sparse::RunningMoments> moments_;  // none where rows are hashed raw
   std::string kernel_ = "not run yet";
 };
 

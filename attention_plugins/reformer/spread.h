@@ -12,6 +12,8 @@ struct Spread {
   double coverage = 1;       // share of the pairs (same bucket, key before query) that the chunks
                              // reach: own chunk or the one before; 1 where there is no such pair
   std::int64_t largest = 0;  // rows in the fullest bucket
+  double pairs_over_all = 1;  // pairs of one bucket over all causal pairs: 1 / buckets when even
+  double entropy = 0;         // of a head's buckets, in bits; the mean over rounds, sequences, heads
 };
 
 /// O(R B H T), from the sorted order alone. Waits for the device that it is on.

@@ -1,0 +1,116 @@
+/// moba.cpp: each query attends to its own block of keys and to the blocks that a gate likes best.
+///   Lu et al. 2025 (Moonshot AI), "MoBA: Mixture of Block Attention for Long-Context LLMs",
+///   https://arxiv.org/abs/2502.13189; over the segment engine.
+#include <ATen/ATen.h>
+
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+#include "framework/sparse/merge.h"
+#include "framework/sparse/plans.h"
+
+namespace attnlab {
+namespace {
+
+struct MobaConfig {
+  std::int64_t block = 64;
+  std::int64_t top = 3;
+  static constexpr auto fields() {
+    return std::tuple{
+        config::integer("block", &MobaConfig::block, {.low = 1, .high = 1 << 20}, "tokens",
+                        "tokens in a block of keys"),
+        config::integer("top", &MobaConfig::top, {.low = 1, .high = 64}, "blocks",
+                        "blocks that a query sees: its own and top - 1 earlier ones")};
+  }
+};
+
+class Moba final : public Attention {
+ public:
+  Moba(const AttentionShape& shape, const MobaConfig& config)
+      : include_self_(shape.causality == config::Causality::inclusive), config_(config) {}
+
+  [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
+                                        const AttentionContext& context) override {
+    check_input(input, "moba");
+    const auto plans = plans_for(input.query.detach(), input.key.detach());
+    const auto merged = sparse::attend_in_rounds(input.query, input.key, input.value, plans);
+    kernel_ = merged.kernel;
+    // A strict first token sees nothing; the merge would give it its own value.
+    AttentionOutput output{merged.out.masked_fill(merged.last_resort.unsqueeze(-1), 0), std::nullopt, {}};
+    if (!context.training) output.statistics = statistics(plans, merged.last_resort);
+    return output;
+  }
+
+  [[nodiscard]] std::string kernel() const override { return kernel_; }
+
+ private:
+  /// Round 0: every query and its own block. Round r: every query and the block that its gate likes
+  /// r-th best of those before its own; so no pair stands in two rounds.
+  [[nodiscard]] std::vector<sparse::SegmentPlan> plans_for(const at::Tensor& query,
+                                                           const at::Tensor& key) const {
+    const std::int64_t B = query.size(0), H = query.size(1), T = query.size(2);
+    const std::int64_t blocks = (T + config_.block - 1) / config_.block;
+    const auto own = at::arange(T, query.options().dtype(at::kInt)).floor_divide(config_.block);
+    const auto key_blocks = own.to(at::kInt).expand({B, H, T}).contiguous();
+    std::vector<sparse::SegmentPlan> plans{
+        sparse::bucket_plan(key_blocks, key_blocks, blocks, include_self_)};
+    const std::int64_t others = std::min(config_.top, blocks) - 1;
+    if (others == 0) return plans;
+    const auto chosen = chosen_blocks(query, key, own, blocks, others);  // [B, H, T, others]
+    for (std::int64_t r = 0; r < others; ++r) {
+      // One bucket more than blocks: of queries that have no r-th block. It holds no key.
+      plans.push_back(
+          sparse::bucket_plan(chosen.select(3, r).contiguous(), key_blocks, blocks + 1, include_self_));
+    }
+    return plans;
+  }
+
+  /// int32 [B, H, T, others]: the earlier blocks with the largest query . (mean of the block's keys),
+  /// the earlier block among equals; `blocks` where there are fewer. Blocks before the query's own are
+  /// complete, so their means hold no later token.
+  [[nodiscard]] at::Tensor chosen_blocks(const at::Tensor& query, const at::Tensor& key,
+                                         const at::Tensor& own, std::int64_t blocks,
+                                         std::int64_t others) const {
+    const auto dtype = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    const std::int64_t T = key.size(2), whole = T / config_.block;
+    const auto means = key.narrow(2, 0, whole * config_.block)
+                           .unflatten(2, {whole, config_.block})
+                           .to(dtype)
+                           .mean(3);  // [B, H, whole, D]
+    const auto gate = query.to(dtype).matmul(means.transpose(2, 3));  // [B, H, T, whole]
+    const auto before = at::arange(whole, own.options()) < own.unsqueeze(1);  // [T, whole]
+    constexpr double kLeast = -std::numeric_limits<double>::infinity();
+    const auto order = std::get<1>(gate.masked_fill(before.logical_not(), kLeast)
+                                       .sort(/*stable=*/true, /*dim=*/-1, /*descending=*/true));
+    const auto best = order.narrow(3, 0, std::min(others, whole));
+    const auto allowed = best < own.view({1, 1, T, 1});
+    const auto chosen = at::where(allowed, best, blocks).to(at::kInt);
+    if (whole >= others) return chosen;
+    return at::constant_pad_nd(chosen, {0, others - whole}, blocks);
+  }
+
+  [[nodiscard]] static std::vector<Statistic> statistics(
+      const std::vector<sparse::SegmentPlan>& plans, const at::Tensor& without_keys) {
+    double pairs = 0;
+    for (const auto& plan : plans) pairs += static_cast<double>(sparse::count(plan).pairs);
+    return {{"pairs_per_query", "keys", pairs / static_cast<double>(without_keys.numel())},
+            {"rows_without_keys", "share", without_keys.to(at::kDouble).mean().item<double>()}};
+  }
+
+  bool include_self_;
+  MobaConfig config_;
+  std::string kernel_ = "not run yet";
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{.name = "moba",
+                 .summary = "exact attention to the own block of keys and the best blocks of a gate",
+                 .citation = "Lu et al. 2025, MoBA, arXiv 2502.13189",
+                 .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
+                           plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive,
+                 .dense_when = "block=1048576"}),
+    Moba, MobaConfig)
+
+}  // namespace attnlab

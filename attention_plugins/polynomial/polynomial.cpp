@@ -1,0 +1,113 @@
+/// polynomial.cpp: attention weights (shift + x)^degree in place of exp(x); in time linear in T where
+///   the monomials are fewer than the tokens.
+///   Chu, Alman, Miller, Narayanan, Sellke, Song 2024, "Metric Transforms and Low Rank Representations
+///   of Kernels for Fast Attention", NeurIPS 2024: only polynomials of the scores are of low rank.
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "framework/attention/checks.h"
+#include "framework/attention/plugin.h"
+#include "framework/attention/polynomial.h"
+
+namespace attnlab {
+namespace {
+
+/// automatic: linear where the sequence is at least twice as long as there are features, where its
+/// products are fewer; the numbers are the same but for rounding.
+enum class Form { automatic, linear, quadratic };
+
+struct PowerConfig {
+  std::int64_t degree = 2;
+  double shift = 1;
+  double scale = 1;
+  Form form = Form::automatic;
+  std::int64_t chunk = 128;
+  static constexpr auto fields() {
+    return std::tuple{
+        config::integer("degree", &PowerConfig::degree,
+                        {.low = 2, .high = 8, .rule = config::Rule::even}, "",
+                        "an even power, so that no weight is negative"),
+        config::real("shift", &PowerConfig::shift, {.low = 0, .high = 1024}, "",
+                     "added to x before the power"),
+        config::real("scale", &PowerConfig::scale, {.low = 0, .high = 1024, .low_open = true}, "",
+                     "x is this times the cosine of query and key"),
+        config::choice("form", &PowerConfig::form, {"automatic", "linear", "quadratic"},
+                       "a scan with a state, or all pairs"),
+        config::integer("chunk", &PowerConfig::chunk, {.low = 1, .high = 65536}, "rows",
+                        "rows that are computed together")};
+  }
+};
+
+/// Rows of length sqrt(scale), from each token alone, so that no token looks ahead; a zero row stays
+/// zero.
+at::Tensor normalised(const at::Tensor& x, double scale) {
+  const auto wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+  const auto norm = at::linalg_vector_norm(wide, 2, {-1}, /*keepdim=*/true);
+  return wide * (std::sqrt(scale) / norm.clamp_min(1e-12));
+}
+
+class Power final : public Attention {
+ public:
+  Power(const AttentionShape& shape, const PowerConfig& config)
+      : include_self_(shape.causality == config::Causality::inclusive), config_(config) {
+    if (const auto reason = refuses(shape, config); !reason.empty()) throw Error(reason);
+  }
+
+  [[nodiscard]] static std::string refuses(const AttentionShape& shape, const PowerConfig& config) {
+    constexpr std::int64_t kMost = std::int64_t{1} << 20;
+    const auto features = monomials(shape.head_dim, config.degree);
+    if (config.form != Form::linear || features <= kMost) return {};
+    return "degree=" + std::to_string(config.degree) + " has " + std::to_string(features) +
+           " monomials of " + std::to_string(shape.head_dim) + " numbers, more than form=linear keeps (" +
+           std::to_string(kMost) + "). Set polynomial.form=quadratic, or a lower degree.";
+  }
+
+  [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
+                                        const AttentionContext&) override {
+    check_input(input, "polynomial");
+    const std::int64_t T = input.query.size(2), D = input.query.size(3);
+    const auto polynomial = coefficients(config_);
+    const bool linear = config_.form == Form::automatic
+                            ? T >= 2 * monomials(D, polynomial.degree())
+                            : config_.form == Form::linear;
+    const auto query = normalised(input.query, config_.scale);
+    const auto out = polynomial_attention(
+        query, normalised(input.key, config_.scale), input.value.to(query.scalar_type()), polynomial,
+        include_self_, linear ? PolynomialForm::linear : PolynomialForm::quadratic, config_.chunk);
+    kernel_ = std::string("polynomial_attention ") + (linear ? "linear" : "quadratic");
+    return {out.to(input.query.scalar_type()), std::nullopt, {}};
+  }
+
+  [[nodiscard]] std::string kernel() const override { return kernel_; }
+
+ private:
+  /// Of x^i: C(degree, i) shift^(degree - i).
+  [[nodiscard]] static Polynomial coefficients(const PowerConfig& config) {
+    Polynomial polynomial;
+    double binomial = 1;
+    for (std::int64_t i = 0; i <= config.degree; ++i) {
+      polynomial.coefficients.push_back(
+          binomial * std::pow(config.shift, static_cast<double>(config.degree - i)));
+      binomial *= static_cast<double>(config.degree - i) / static_cast<double>(i + 1);
+    }
+    return polynomial;
+  }
+
+  bool include_self_;
+  PowerConfig config_;
+  std::string kernel_ = "not run yet";
+};
+
+}  // namespace
+
+ATTNLAB_ATTENTION_PLUGIN(
+    (PluginFacts{.name = "polynomial",
+                 .summary = "weights (shift + x)^degree of normalised query and key, in linear time where that pays",
+                 .citation = "Chu, Alman, Miller, Narayanan, Sellke, Song 2024, NeurIPS",
+                 .traits = plugin::kRunsOnCpu | plugin::kRunsOnCuda | plugin::kFloat32 |
+                           plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
+                           plugin::kStrict | plugin::kInclusive}),
+    Power, PowerConfig)
+
+}  // namespace attnlab

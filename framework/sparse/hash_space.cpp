@@ -1,0 +1,79 @@
+#include "framework/sparse/hash_space.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace attnlab::sparse {
+
+RunningMoments::RunningMoments(Settings settings, State state)
+    : settings_(settings), state_(std::move(state)) {}
+
+// Around the mean of before, which is the same for all of a step: numbers of the size of the
+// covariance are added up, not of the much larger mean.
+void RunningMoments::collect(const at::Tensor& rows) {
+  if (settings_.space == HashSpace::raw) return;
+  const at::NoGradGuard no_graph;
+  const std::int64_t T = rows.size(2);
+  const std::int64_t step = settings_.rows == 0 ? 1 : (T + settings_.rows - 1) / settings_.rows;
+  const auto seen = rows.detach().slice(2, 0, T, std::max<std::int64_t>(step, 1));
+  const auto around = (seen.to(at::kFloat) - state_.mean.to(at::kFloat).unsqueeze(1))
+                          .transpose(0, 1)
+                          .flatten(1, 2);  // [H, rows, D]
+  const auto add = [](at::Tensor& total, const at::Tensor& part) {
+    total = total.defined() ? total + part : part;
+  };
+  add(sum_, around.sum(1).to(at::kDouble));
+  if (settings_.space == HashSpace::whitened) {
+    add(products_, at::bmm(around.transpose(1, 2), around).to(at::kDouble));
+  }
+  count_ += around.size(1);
+}
+
+// Two populations become one: those of before with weight decay * weight, the step's with 1.
+void RunningMoments::finish_step() {
+  if (count_ == 0) return;
+  const at::NoGradGuard no_graph;
+  const auto before = state_.weight.to(at::kDouble) * settings_.decay;  // [1]
+  const auto share = 1 / (before + 1);                         // of the step
+  const auto shift = sum_ / static_cast<double>(count_);       // [H, D]
+  if (settings_.space == HashSpace::whitened) {
+    const auto outer = shift.unsqueeze(2) * shift.unsqueeze(1);
+    const auto step = products_ / static_cast<double>(count_) - outer;
+    state_.covariance.copy_((1 - share) * state_.covariance.to(at::kDouble) + share * step +
+                            share * (1 - share) * outer);
+  }
+  state_.mean.add_(share * shift);
+  state_.weight.copy_(before + 1);
+  sum_.reset();
+  products_.reset();
+  count_ = 0;
+}
+
+// Before the first step weight and covariance are 0: the identity takes their place, by arithmetic,
+// since a branch would have to read the weight from the device.
+Hashing RunningMoments::transform(const at::Tensor& projections) const {
+  if (settings_.space == HashSpace::raw) return {projections, {}};
+  const at::NoGradGuard no_graph;
+  const std::int64_t H = state_.mean.size(0), D = state_.mean.size(1);
+  const auto mean = state_.mean.to(at::kDouble);
+  auto turned =
+      projections.to(at::kDouble).expand({projections.size(0), H, D, projections.size(3)});
+  if (settings_.space == HashSpace::whitened) {
+    const auto identity = at::eye(D, mean.options());
+    const auto empty = (state_.weight == 0).to(at::kDouble);
+    const auto covariance = state_.covariance.to(at::kDouble);
+    const auto diagonal = covariance.diagonal(0, 1, 2).mean(1).view({H, 1, 1});
+    // A head whose rows are all equal has no covariance; it is hashed as it is.
+    const auto flat = (diagonal <= 0).to(at::kDouble);
+    const auto factor = std::get<0>(at::linalg_cholesky_ex(
+        covariance + identity * (settings_.regularisation * diagonal + at::maximum(empty, flat))));
+    turned = at::linalg_solve_triangular(factor.transpose(1, 2).unsqueeze(0), turned,
+                                         /*upper=*/true);
+  }
+  const auto offset = at::matmul(mean.view({1, H, 1, D}), turned).squeeze(2);
+  return {turned.to(at::kFloat), offset.to(at::kFloat)};
+}
+
+}  // namespace attnlab::sparse
