@@ -11,7 +11,7 @@ namespace attnlab::kit {
 
 struct TemplateRequest {
   std::string name;              // of the plugin: checked by check_plugin_name
-  std::string kind;              // "plain" or "segment"
+  std::string kind;              // "plain", "segment" or "learned"
   std::filesystem::path parent;  // the new folder is parent/name
 };
 

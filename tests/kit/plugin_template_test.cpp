@@ -73,7 +73,7 @@ class PluginTemplate : public testing::Test {
 };
 
 TEST_F(PluginTemplate, writes_the_files_of_a_plugin_with_its_name_in_them) {
-  for (const char* kind : {"plain", "segment"}) {
+  for (const char* kind : {"plain", "segment", "learned"}) {
     const auto name = std::string("my_") + kind;
     EXPECT_THAT(write(name, kind),
                 ElementsAre("CMakeLists.txt", "README.md", "config.yaml", name + ".cpp"));

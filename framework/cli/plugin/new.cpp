@@ -22,9 +22,11 @@ namespace fs = std::filesystem;
 constexpr char kNotes[] = R"(examples
   attnlab plugin new my_idea
   attnlab plugin new my_pattern --segment --dir ~/plugins
+  attnlab plugin new my_gate --learned
 
 The plain folder begins with softmax attention in ordinary LibTorch operations; --segment with a plan
-for the segment engine, which is fast and needs memory linear in T. Neither needs an edit to work.)";
+for the segment engine, which is fast and needs memory linear in T; --learned with a gate for each
+head that training moves. None needs an edit to work.)";
 
 // A plugin of that name would shadow the other or be shadowed by it.
 void refuse_taken(const std::string& name) {
@@ -71,9 +73,10 @@ void print_next(const std::string& name, const fs::path& folder) {
 }  // namespace
 
 int plugin_new(Arguments arguments) {
-  Options options("plugin new", "NAME [--segment] [--dir PATH]",
+  Options options("plugin new", "NAME [--segment|--learned] [--dir PATH]",
                   "Writes a folder NAME that builds into an attention plugin.");
   options.flag("segment", "begin with a plan for the segment engine")
+      .flag("learned", "begin with a learned gate for each head")
       .value("dir", "PATH", "make the folder there (default: here)")
       .notes(kNotes);
   const auto parsed = options.parse(arguments);
@@ -88,7 +91,12 @@ int plugin_new(Arguments arguments) {
   kit::check_plugin_name(name);
   refuse_taken(name);
   const fs::path parent = parsed->text("dir", "");
-  const kit::TemplateRequest request{name, parsed->has("segment") ? "segment" : "plain",
+  if (parsed->has("segment") && parsed->has("learned")) {
+    throw Error("--segment and --learned are two beginnings; expected one of them.", kExitUsage);
+  }
+  const kit::TemplateRequest request{name, parsed->has("segment")   ? "segment"
+                                           : parsed->has("learned") ? "learned"
+                                                                    : "plain",
                                 parent.empty() ? fs::path(".") : parent};
   const auto files = kit::write_template(request, paths::home());
   const auto folder = parent / name;
