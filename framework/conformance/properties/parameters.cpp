@@ -1,7 +1,7 @@
 // parameters.cpp: a value outside of a declared range is refused by its parameter's name.
-#include "framework/attention/free_owner.h"
 #include "framework/plugin/parameters.h"
 
+#include "framework/attention/free_owner.h"
 #include "framework/config/bind.h"
 #include "framework/config/scalar.h"
 #include "framework/conformance/property.h"
