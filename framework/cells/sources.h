@@ -14,8 +14,8 @@ namespace attnlab::cells {
 
 /// What a command was asked for, as far as its cells depend on it.
 struct Request {
-  std::vector<std::string> overrides;  // --study is among them, as `study=NAME`
-  std::string where;
+  std::vector<std::string> overrides;  // of files, typed, --study as `study=NAME`, in this order
+  std::vector<std::string> where;      // each must hold
   std::filesystem::path database;  // absolute
   std::string data_dir;            // --data, absolute; or empty
   std::vector<std::filesystem::path> plugins;

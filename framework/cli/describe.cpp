@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "framework/cli/options.h"
+#include "framework/config/compose.h"
 #include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -34,9 +35,26 @@ struct Section {
   std::function<std::vector<Parameter>()> parameters;
 };
 
-Section shared_section(const char* name, const char* summary, const char* how,
-                       std::vector<Parameter> (*parameters)()) {
-  return {name, summary, how, parameters};
+// The parameters with what a run has where nothing is overridden: the values of the chosen options'
+// files stand before the defaults of the code.
+std::vector<Parameter> with_values(std::vector<Parameter> parameters, const std::string& section,
+                                   const std::vector<std::string>& plugins,
+                                   const std::string& choice = "") {
+  try {
+    const config::Composer composer({paths::home(), {}, plugins});
+    std::vector<config::Override> overrides;
+    if (!choice.empty()) overrides.push_back(config::parse_override(choice));
+    const config::Node& root = composer.base(overrides).config;
+    const config::Node* values = section.empty() ? &root : root.find(section);
+    for (auto& parameter : parameters) {
+      const config::Node* value = values == nullptr ? nullptr : values->find(parameter.name);
+      if (value == nullptr) continue;
+      const config::Node one(config::Map{{parameter.name, *value}});
+      parameter.default_value = *config::checked(one, {parameter}, section).find(parameter.name);
+    }
+  } catch (const Error&) {  // no home, or a file with a mistake: the defaults of the code are right
+  }
+  return parameters;
 }
 
 Section attention_section(const Catalog& catalog, const std::string& name) {
@@ -45,39 +63,40 @@ Section attention_section(const Catalog& catalog, const std::string& name) {
   return {"attention/" + name,
           readable ? std::string(found->facts->note.summary.view()) : "cannot be loaded",
           "attention." + std::string("KEY=VALUE, or ") + name + ".KEY=VALUE in a grid",
-          [&catalog, name] { return plugin::parameters(catalog.get(name).facts->note); }};
+          [&catalog, name] {
+            return with_values(plugin::parameters(catalog.get(name).facts->note), "attention",
+                               catalog.names(), "attention=" + name);
+          }};
+}
+
+template <class Config>
+Section shared_section(const Catalog& catalog, const std::string& name, const char* summary) {
+  const std::string section = name == "run" ? "" : name;
+  return {name, summary, (section.empty() ? "" : section + ".") + "KEY=VALUE", [&catalog, section] {
+            return with_values(config::parameters_of<Config>(), section, catalog.names());
+          }};
 }
 
 std::vector<Section> all_sections(const Catalog& catalog) {
   std::vector<Section> sections{
-      shared_section("run", "seed, device and other keys of a whole run", "KEY=VALUE",
-                     config::parameters_of<config::RunConfig>),
-      shared_section("model", "the transformer around the attention", "model.KEY=VALUE",
-                     config::parameters_of<config::ModelConfig>),
-      shared_section("train", "steps, optimiser and schedule", "train.KEY=VALUE",
-                     config::parameters_of<config::TrainConfig>)};
+      shared_section<config::RunConfig>(catalog, "run",
+                                        "seed, device and other keys of a whole run"),
+      shared_section<config::ModelConfig>(catalog, "model", "the transformer around the attention"),
+      shared_section<config::TrainConfig>(catalog, "train", "steps, optimiser and schedule")};
   for (const auto& name : catalog.names()) sections.push_back(attention_section(catalog, name));
   for (const auto& entry : data::dataset_table()) {
     sections.push_back(
-        {"dataset/" + entry.name, entry.summary, "dataset.KEY=VALUE", entry.parameters});
+        {"dataset/" + entry.name, entry.summary, "dataset.KEY=VALUE", [&catalog, &entry] {
+           return with_values(entry.parameters(), "dataset", catalog.names(),
+                              "dataset=" + entry.name);
+         }});
   }
   return sections;
 }
 
 std::string type_text(config::Kind kind) {
-  switch (kind) {
-    case config::Kind::boolean:
-      return "boolean";
-    case config::Kind::integer:
-      return "integer";
-    case config::Kind::real:
-      return "real";
-    case config::Kind::text:
-      return "text";
-    case config::Kind::choice:
-      return "choice";
-  }
-  return "";
+  constexpr const char* kNames[]{"boolean", "integer", "real", "text", "choice"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 // expectation() without what the type's column says already.

@@ -14,25 +14,19 @@ namespace attnlab::cli {
 namespace {
 
 template <class Number>
-std::optional<Number> number_from(const std::string& text) {
+Number checked(const std::string& name, const std::string& text, Number low, Number high,
+               const std::string& kind) {
   Number number{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-template <class Number>
-Number checked(const std::string& name, const std::string& text, Number low, const char* kind) {
-  const auto number = number_from<Number>(text);
-  if (!number) {
-    throw Error("--" + name + ": '" + text + "' is not a number; expected " + kind, kExitUsage);
-  }
-  if (*number < low) {
-    throw Error("--" + name + ": " + text + " is too small; expected " + kind + " of at least " +
-                    exact_number(static_cast<double>(low)),
-                kExitUsage);
-  }
-  return *number;
+  const char* const end = text.data() + text.size();
+  const auto [read, problem] = std::from_chars(text.data(), end, number);
+  const bool whole = read == end && !text.empty();
+  if (whole && problem == std::errc{} && number >= low && number <= high) return number;
+  const bool is_number = whole && problem != std::errc::invalid_argument && number == number;
+  throw Error("--" + name + ": '" + text + "' " +
+                  (is_number ? "is out of range" : "is not a number") + "; expected " + kind +
+                  " from " + exact_number(static_cast<double>(low)) + " to " +
+                  exact_number(static_cast<double>(high)),
+              kExitUsage);
 }
 
 }  // namespace
@@ -40,6 +34,12 @@ Number checked(const std::string& name, const std::string& text, Number low, con
 std::optional<std::string> ParsedOptions::text(const std::string& name) const {
   const auto found = given_.find(name);
   if (found == given_.end()) return std::nullopt;
+  for (const auto& value : found->second) {
+    if (value == found->second.back()) continue;
+    throw Error("--" + name + " is given twice, as '" + value + "' and '" + found->second.back() +
+                    "'; expected it once",
+                kExitUsage);
+  }
   return found->second.back();
 }
 
@@ -53,14 +53,15 @@ std::vector<std::string> ParsedOptions::texts(const std::string& name) const {
 }
 
 std::int64_t ParsedOptions::integer(const std::string& name, std::int64_t fallback,
-                                    std::int64_t low) const {
+                                    std::int64_t low, std::int64_t high) const {
   const auto value = text(name);
-  return value ? checked<std::int64_t>(name, *value, low, "an integer") : fallback;
+  return value ? checked<std::int64_t>(name, *value, low, high, "an integer") : fallback;
 }
 
-double ParsedOptions::real(const std::string& name, double fallback, double low) const {
+double ParsedOptions::real(const std::string& name, double fallback, double low,
+                           double high) const {
   const auto value = text(name);
-  return value ? checked<double>(name, *value, low, "a number") : fallback;
+  return value ? checked<double>(name, *value, low, high, "a number") : fallback;
 }
 
 Options::Options(std::string command, std::string usage, std::string purpose)

@@ -17,20 +17,27 @@
 
 namespace attnlab::cli {
 
+/// Ten years: what a time limit can be at most, and more than any other real number here.
+inline constexpr double kMostSeconds = 3.2e8;
+
 /// What stood on the command line.
 class ParsedOptions {
  public:
   /// Whether the option was given at least once.
   [[nodiscard]] bool has(const std::string& name) const { return given_.contains(name); }
-  /// The last value given, or nullopt.
+  /// The value, or nullopt. Throws a usage Error when two different ones were given, since one of
+  /// them would be lost.
   [[nodiscard]] std::optional<std::string> text(const std::string& name) const;
   [[nodiscard]] std::string text(const std::string& name, const std::string& fallback) const;
   /// Every value given, in order.
   [[nodiscard]] std::vector<std::string> texts(const std::string& name) const;
-  /// Throw a usage Error when the value is no such number or lies below `low`.
+  /// Throw a usage Error when the value is no such number or lies outside of low to high; nan and
+  /// inf always do.
   [[nodiscard]] std::int64_t integer(const std::string& name, std::int64_t fallback,
-                                     std::int64_t low = INT64_MIN) const;
-  [[nodiscard]] double real(const std::string& name, double fallback, double low = 0) const;
+                                     std::int64_t low = INT32_MIN,
+                                     std::int64_t high = INT32_MAX) const;
+  [[nodiscard]] double real(const std::string& name, double fallback, double low = 0,
+                            double high = kMostSeconds) const;
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
 
  private:

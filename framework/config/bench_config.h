@@ -41,7 +41,7 @@ struct BenchConfig {
     using C = BenchConfig;
     return std::tuple{
         text("lengths", &C::lengths, "sequence lengths T, with commas"),
-        integer("batch", &C::batch, {.low = 1}, "", "batch size B"),
+        integer("batch", &C::batch, {.low = 1, .high = 1e6}, "", "batch size B"),
         choice("dtype", &C::dtype, {"float32", "bfloat16", "float16", "float64"},
                "of query, key and value"),
         choice("pass", &C::pass, {"forward", "backward", "both"}, "what is timed"),
@@ -51,7 +51,7 @@ struct BenchConfig {
                 "at most so many samples of each side"),
         integer("least_samples", &C::least_samples, {.low = 1, .high = 1e6}, "per length",
                 "at least so many, however long they take"),
-        real("seconds", &C::seconds, {.low = 0}, "s per length",
+        real("seconds", &C::seconds, {.low = 0, .high = 1e9}, "s per length",
              "no new sample is begun after so long"),
         flag("roofline", &C::roofline,
              "measure the machine's rates too, and the time below which nothing can fall")};
@@ -71,15 +71,15 @@ struct TrainTimingConfig {
   static constexpr auto fields() {
     using C = TrainTimingConfig;
     return std::tuple{text("lengths", &C::lengths, "sequence lengths T, with commas"),
-                      integer("vocabulary", &C::vocabulary, {.low = 1}, "tokens",
+                      integer("vocabulary", &C::vocabulary, {.low = 1, .high = 1e9}, "tokens",
                               "different tokens; 50304 is GPT-2's, padded"),
-                      integer("tokens", &C::tokens, {.low = 1}, "per micro-batch",
+                      integer("tokens", &C::tokens, {.low = 1, .high = 1e9}, "per micro-batch",
                               "the batch is as many sequences as make these, one at least"),
                       integer("samples", &C::samples, {.low = 1, .high = 1e6}, "per length",
                               "at most so many steps of each side"),
                       integer("least_samples", &C::least_samples, {.low = 1, .high = 1e6},
                               "per length", "at least so many, however long they take"),
-                      real("seconds", &C::seconds, {.low = 0}, "s per length",
+                      real("seconds", &C::seconds, {.low = 0, .high = 1e9}, "s per length",
                            "no new step is begun after so long")};
   }
   [[nodiscard]] std::string problem() const { return lengths_problem(lengths); }
@@ -112,7 +112,7 @@ struct ReshapeSubject {
   std::int64_t segments = 16;
 
   static constexpr auto fields() {
-    return std::tuple{integer("segments", &ReshapeSubject::segments, {.low = 1}, "",
+    return std::tuple{integer("segments", &ReshapeSubject::segments, {.low = 1, .high = 1e9}, "",
                               "equal contiguous segments; must divide T")};
   }
 };

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cctype>
 #include <cmath>
 
+#include "framework/config/scalar.h"
 #include "framework/core/text.h"
 
 namespace attnlab::config {
@@ -58,27 +60,26 @@ std::string article(const std::string& noun) {
   return (std::string_view("aeiou").find(noun[0]) != std::string_view::npos ? "an " : "a ") + noun;
 }
 
-// "attention_plugins/x/config.yaml:7: attention.buckets: "
-std::string place(const Origin& origin, const std::string& path) {
-  const std::string source = origin.text();
-  return (source.empty() ? "" : source + ": ") + path + ": ";
-}
-
 std::string dotted(const std::string& where, const std::string& name) {
   return where.empty() ? name : where + "." + name;
 }
 
 [[noreturn]] void refuse(const Node& node, const std::string& path, const std::string& wrong,
                          const Parameter& parameter) {
-  throw Error(place(node.origin(), path) + wrong + "; expected " + expectation(parameter) + ".");
+  throw Error(node.origin().place() + path + ": " + wrong + "; expected " + expectation(parameter) +
+              ".");
 }
 
 [[noreturn]] void refuse_type(const Node& node, const std::string& path,
                               const Parameter& parameter) {
-  std::string wrong = node.is_null()
-                          ? "null has no value here"
-                          : node.text() + " is " + article(std::string(node.type_name()));
-  refuse(node, path, wrong, parameter);
+  if (node.is_null()) refuse(node, path, "null has no value here", parameter);
+  const std::string wrong = node.spelling() + " is " + article(std::string(node.type_name()));
+  const std::string* text = node.as_string();
+  const bool sweep = text != nullptr && text->find_first_of(",(") != std::string::npos;
+  if (!sweep || node.origin().line() == 0) refuse(node, path, wrong, parameter);
+  throw Error(node.origin().place() + path + ": " + wrong + "; expected " + expectation(parameter) +
+              ". To sweep it, write '" + path + ": " + *text +
+              "' in the mapping `sweep:` of an experiment file.");
 }
 
 void check_number(const Node& node, double value, const std::string& path,
@@ -89,54 +90,89 @@ void check_number(const Node& node, double value, const std::string& path,
   }
 }
 
-Node checked_value(const Node& node, const std::string& path, const Parameter& parameter) {
-  const auto* integer = std::get_if<std::int64_t>(&node.value());
-  switch (parameter.kind) {
-    case Kind::boolean:
-      if (!std::holds_alternative<bool>(node.value())) refuse_type(node, path, parameter);
-      return node;
-    case Kind::integer: {
-      if (!integer) refuse_type(node, path, parameter);
-      check_number(node, static_cast<double>(*integer), path, parameter);
-      const std::string broken = broken_rule(parameter.range.rule, *integer);
-      if (!broken.empty()) refuse(node, path, node.text() + " " + broken, parameter);
-      return node;
+std::string trimmed_lower(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t\n");
+  if (begin == text.npos) return "";
+  std::string word(text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1));
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return word;
+}
+
+// What the value stands for where a boolean, an integer or a real is wanted; null: nothing.
+Node::Value converted(const Node& node, Kind kind) {
+  const std::string* text = node.as_string();
+  if (text == nullptr && kind != Kind::boolean) return node.value();
+  std::string word = trimmed_lower(text != nullptr ? *text : node.text());
+  if (kind == Kind::boolean) {
+    for (const auto* yes : {"true", "yes", "y", "on", "1"}) {
+      if (word == yes) return true;
     }
-    case Kind::real: {
-      const auto* real = std::get_if<double>(&node.value());
-      if (!integer && !real) refuse_type(node, path, parameter);
-      const double value = integer ? static_cast<double>(*integer) : *real;
-      check_number(node, value, path, parameter);
-      return {value, node.origin()};
+    for (const auto* no : {"false", "no", "n", "off", "0"}) {
+      if (word == no) return false;
     }
-    case Kind::text:
-      if (node.is_null() || node.is_map() || node.is_list()) refuse_type(node, path, parameter);
-      if (std::holds_alternative<std::string>(node.value())) return node;
-      return {node.text(), node.origin()};  // `study=7` means the name "7"
-    case Kind::choice: {
-      // A choice may look like a number or be called nan: what counts is how it is written.
-      const auto* text = std::get_if<std::string>(&node.value());
-      const std::string name = text ? *text : node.text();
-      const auto& names = parameter.choices;
-      if (std::find(names.begin(), names.end(), name) != names.end()) return {name, node.origin()};
-      if (!text) refuse_type(node, path, parameter);
-      const auto near = nearest(name, names);
-      const std::string hint = near.empty() ? "" : did_you_mean(name, names);
-      throw Error(place(node.origin(), path) + "'" + name + "' is not known; expected " +
-                  expectation(parameter) + "." + hint);
-    }
+    return {};
   }
-  return node;
+  // "007" is 7 for Python's int() and float(), and a string in YAML.
+  const std::size_t sign = word.starts_with('-') || word.starts_with('+') ? 1 : 0;
+  while (word.size() > sign + 1 && word[sign] == '0' && std::isdigit(word[sign + 1]) != 0) {
+    word.erase(sign, 1);
+  }
+  try {
+    return typed_scalar(word);
+  } catch (const Error&) {
+    return {};  // an integer beyond 64 bits
+  }
+}
+
+// A choice may look like a number or be called nan: what counts is how it is written.
+Node checked_choice(const Node& node, const std::string& path, const Parameter& parameter) {
+  const std::string name = node.plain_text();
+  const auto& names = parameter.choices;
+  if (std::ranges::find(names, name) != names.end()) return {name, node.origin()};
+  if (!node.as_string()) refuse_type(node, path, parameter);
+  throw Error(node.origin().place() + path + ": '" + name + "' is not known; expected " +
+              expectation(parameter) + "." +
+              (nearest(name, names).empty() ? "" : did_you_mean(name, names)));
+}
+
+Node checked_value(const Node& node, const std::string& path, const Parameter& parameter) {
+  if (node.as_string() && *node.as_string() == "???") {
+    throw Error(node.origin().place() + path + ": the value is still missing; set it with " + path +
+                "=VALUE, expected " + expectation(parameter) + ".");
+  }
+  if (parameter.kind == Kind::choice) return checked_choice(node, path, parameter);
+  if (parameter.kind == Kind::text) {
+    if (node.is_null() || node.is_map() || node.is_list()) refuse_type(node, path, parameter);
+    if (node.as_string()) return node;
+    return {node.spelling(), node.origin()};  // `study=7` means the name "7"
+  }
+  const Node::Value value = converted(node, parameter.kind);
+  if (parameter.kind == Kind::boolean) {
+    if (!std::holds_alternative<bool>(value)) refuse_type(node, path, parameter);
+    return {value, node.origin()};
+  }
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  const auto* real = std::get_if<double>(&value);
+  if (integer == nullptr && (real == nullptr || parameter.kind == Kind::integer)) {
+    refuse_type(node, path, parameter);
+  }
+  check_number(node, integer != nullptr ? static_cast<double>(*integer) : *real, path, parameter);
+  if (parameter.kind == Kind::real) {
+    return {integer != nullptr ? static_cast<double>(*integer) : *real, node.origin()};
+  }
+  const std::string broken = broken_rule(parameter.range.rule, *integer);
+  if (!broken.empty()) refuse(node, path, node.text() + " " + broken, parameter);
+  return {*integer, node.origin()};
 }
 
 void check_keys(const Node& section, const std::vector<Parameter>& parameters,
                 const std::string& where, const std::vector<std::string>& extra_keys) {
-  std::vector<std::string> names = extra_keys;
-  for (const auto& parameter : parameters) names.push_back(parameter.name);
   for (const auto& [key, child] : section.as_map()) {
-    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-    const std::string source = child.origin().text();
-    throw Error((source.empty() ? "" : source + ": ") + "unknown key '" + key + "'" +
+    if (std::ranges::find(parameters, key, &Parameter::name) != parameters.end()) continue;
+    if (std::ranges::find(extra_keys, key) != extra_keys.end()) continue;
+    std::vector<std::string> names = extra_keys;
+    for (const auto& parameter : parameters) names.push_back(parameter.name);
+    throw Error(child.origin().place() + "unknown key '" + key + "'" +
                 (where.empty() ? "" : " in '" + where + "'") + "." + did_you_mean(key, names));
   }
 }
@@ -175,20 +211,22 @@ std::string expectation(const Parameter& parameter) {
 Node checked(const Node& section, const std::vector<Parameter>& parameters,
              const std::string& where, const std::vector<std::string>& extra_keys) {
   if (!section.is_map()) {
-    throw Error(place(section.origin(), where) + section.text() + " is " +
+    throw Error(section.origin().place() + where + ": " + section.text() + " is " +
                 article(std::string(section.type_name())) + "; expected a section of keys.");
   }
   check_keys(section, parameters, where, extra_keys);
-  Node map = Node::map(section.origin());
+  Map map;
+  map.reserve(parameters.size() + extra_keys.size());
   for (const auto& key : extra_keys) {
-    if (const Node* child = section.find(key)) map.set(key, *child);
+    if (const Node* child = section.find(key)) map.emplace_back(key, *child);
   }
   for (const auto& parameter : parameters) {
     const Node* given = section.find(parameter.name);
     const Node& value = given ? *given : parameter.default_value;
-    map.set(parameter.name, checked_value(value, dotted(where, parameter.name), parameter));
+    map.emplace_back(parameter.name,
+                     checked_value(value, dotted(where, parameter.name), parameter));
   }
-  return map;
+  return {std::move(map), section.origin()};
 }
 
 }  // namespace attnlab::config

@@ -24,8 +24,11 @@ struct Parameter {
 /// Checks `section` (a map) against the parameters: unknown keys, types, ranges, rules, choices.
 /// Fills in defaults. Keys in `extra_keys` are passed through unchecked (for instance "name").
 /// `where` names the section in messages ("attention"). Returns the map in the parameters' order.
-/// Throws Error: "FILE:LINE: attention.buckets: 15 is odd; expected 1 or an even integer from 1 to 65536".
-/// Integers are accepted where reals are expected, never the other way round.
+/// Throws Error: "FILE:LINE: attention.buckets: 15 is odd; expected 1 or an even integer from 1 to
+/// 65536". Values are converted as in OmegaConf: '5' is an integer where one is expected, 5 a real;
+/// yes, on, 1 and their like are booleans; numbers are text where text is expected, as they were
+/// written.
+/// "???" is a value that is still missing, and refused.
 [[nodiscard]] Node checked(const Node& section, const std::vector<Parameter>& parameters,
                            const std::string& where,
                            const std::vector<std::string>& extra_keys = {});
@@ -35,12 +38,19 @@ struct Parameter {
 
 template <class Config>
 [[nodiscard]] std::vector<Parameter> parameters_of();
+/// The same, made once.
+template <class Config>
+[[nodiscard]] const std::vector<Parameter>& known_parameters();
 
 /// checked() and then into the struct. Config may have `std::string problem() const` for rules
 /// between fields: a non-empty answer is thrown as an Error with the section's name.
 template <class Config>
 [[nodiscard]] Config read(const Node& section, const std::string& where,
                           const std::vector<std::string>& extra_keys = {});
+
+/// The struct from a map that checked() gave.
+template <class Config>
+[[nodiscard]] Config from_checked(const Node& map, const std::string& where);
 
 /// The struct as a map of all fields, in order.
 template <class Config>

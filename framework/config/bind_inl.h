@@ -34,9 +34,14 @@ std::vector<Parameter> parameters_of() {
   std::vector<Parameter> parameters;
   const Config defaults{};
   for_each_field<Config>([&](const auto& field) {
-    Parameter parameter{std::string(field.name), field.kind,       detail::field_value(defaults, field),
-                        field.range,             std::string(field.unit), std::string(field.help),
-                        {},                      field.cosmetic};
+    Parameter parameter{std::string(field.name),
+                        field.kind,
+                        detail::field_value(defaults, field),
+                        field.range,
+                        std::string(field.unit),
+                        std::string(field.help),
+                        {},
+                        field.cosmetic};
     for (const auto& name : field.choices) {
       if (!name.empty()) parameter.choices.emplace_back(name);
     }
@@ -46,9 +51,13 @@ std::vector<Parameter> parameters_of() {
 }
 
 template <class Config>
-Config read(const Node& section, const std::string& where,
-            const std::vector<std::string>& extra_keys) {
-  const Node map = checked(section, parameters_of<Config>(), where, extra_keys);
+const std::vector<Parameter>& known_parameters() {
+  static const auto parameters = parameters_of<Config>();
+  return parameters;
+}
+
+template <class Config>
+Config from_checked(const Node& map, const std::string& where) {
   Config config{};
   for_each_field<Config>(
       [&](const auto& field) { detail::assign(config, field, *map.find(field.name)); });
@@ -58,6 +67,13 @@ Config read(const Node& section, const std::string& where,
     }
   }
   return config;
+}
+
+template <class Config>
+Config read(const Node& section, const std::string& where,
+            const std::vector<std::string>& extra_keys) {
+  return from_checked<Config>(checked(section, known_parameters<Config>(), where, extra_keys),
+                              where);
 }
 
 template <class Config>

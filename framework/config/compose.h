@@ -40,18 +40,21 @@ struct Choice {
 struct Composed {
   Node config;  // every value with its origin; no ${...} left
   std::vector<Choice> choices;
+  std::vector<Override> sweep;  // the `sweep:` mappings of the files, a later one over an earlier
   /// Option of a group, or "" when it has none.
   [[nodiscard]] std::string option(std::string_view group) const;
 };
 
 /// Adds what a composed tree lacks before overrides apply, so that `train.beta2=0.9` needs no
-/// line in a file: the defaults of the typed structs and of the plugin.
+/// line in a file: the defaults of the typed structs and of what `attention.name` and
+/// `dataset.name` choose, overrides of these names counted.
 using Fill = std::function<void(Node& config)>;
 
-/// Reads each file once; compose() may be called for every cell of a grid.
+/// Reads each file once, and merges them once for all overrides that choose the same options: made
+/// for every cell of a grid. Not for several threads at once.
 class Composer {
  public:
-  explicit Composer(ComposeOptions options);
+  explicit Composer(ComposeOptions options, Fill fill = {});
   ~Composer();
 
   [[nodiscard]] bool is_group(std::string_view name) const;
@@ -61,10 +64,9 @@ class Composer {
   [[nodiscard]] std::string without_alias(const std::string& key) const;
 
   /// `overrides` must be single-valued. Throws Error with file and line, or the override's text.
-  [[nodiscard]] Composed compose(const std::vector<Override>& overrides,
-                                 const Fill& fill = {}) const;
-  /// The defaults list alone: cheap, and independent of values.
-  [[nodiscard]] std::vector<Choice> choices(const std::vector<Override>& overrides) const;
+  [[nodiscard]] Composed compose(const std::vector<Override>& overrides) const;
+  /// The same before overrides of values and `${...}`: independent of values, so cheap.
+  [[nodiscard]] const Composed& base(const std::vector<Override>& overrides) const;
 
  private:
   struct Impl;
@@ -72,8 +74,10 @@ class Composer {
 };
 
 /// Replaces every `${...}`: absolute `${a.b}`, relative `${.x}` and `${..x}`, `${a[0]}`, nested,
-/// `${oc.env:NAME,default}`, `${oc.decode:TEXT}`, `${now:%Y-%m-%d}`; `\${` is literal.
-/// Throws Error for unknown keys, with the nearest, and for cycles, with every step's origin.
+/// `${oc.env:NAME,default}`, `${oc.decode:TEXT}`, `${oc.select:KEY,default}`, `${now:%Y-%m-%d}`,
+/// `${eval:'${a} * 2'}` and the functions of expression.h, as in `${div:8192,${a}}`; `\${` is
+/// literal. Throws Error for unknown keys, with the nearest, for values that are still ???, and for
+/// cycles, with every step's origin.
 void interpolate(Node& config);
 
 /// The tree as YAML, and one line per value with where it came from.

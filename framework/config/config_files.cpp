@@ -80,9 +80,12 @@ bool ConfigFiles::is_plugin(const std::string& group, const std::string& option)
 bool ConfigFiles::is_group(std::string_view name) const {
   if (name.empty() || name.find('.') != std::string_view::npos) return false;
   if (!folder_of(name).empty()) return true;
+  const auto [known, fresh] = groups_.emplace(name, false);  // asked for every cell of a grid
+  if (!fresh) return known->second;
   const auto has_folder = [&](const fs::path& parent) { return fs::is_directory(parent / name); };
-  return std::ranges::any_of(options_.config_dirs, has_folder) ||
-         (name != "studies" && has_folder(options_.home / "experiments"));
+  known->second = std::ranges::any_of(options_.config_dirs, has_folder) ||
+                  (name != "studies" && has_folder(options_.home / "experiments"));
+  return known->second;
 }
 
 std::vector<std::string> ConfigFiles::options(std::string_view group) const {

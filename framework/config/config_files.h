@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +39,7 @@ class ConfigFiles {
 
   ComposeOptions options_;
   std::map<std::string, YamlFile> read_;
+  mutable std::map<std::string, bool, std::less<>> groups_;  // names that were asked for
 };
 
 }  // namespace attnlab::config

@@ -69,7 +69,7 @@ DefaultsEntry read_defaults_entry(const Node& node) {
   }
   const auto& [key, value] = node.as_map().front();
   DefaultsEntry entry;
-  entry.origin = value.origin().source.empty() ? node.origin() : value.origin();
+  entry.origin = value.origin().text().empty() ? node.origin() : value.origin();
   read_key(key, entry);
   entry.options = option_names(value, entry.origin);
   return entry;

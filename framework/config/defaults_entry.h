@@ -16,6 +16,7 @@ struct DefaultsEntry {
   std::string package;               // of "@package", else empty
   std::vector<std::string> options;  // none: null, a slot to be filled; one for Kind::config
   Origin origin;
+  bool appended = false;  // of the override `+GROUP=OPTION`
 };
 
 /// `_self_`, `[GROUP/]NAME[@PACKAGE]` or `[optional|override] GROUP[@PACKAGE]: OPTION`.

@@ -34,12 +34,6 @@ std::string quoted(const Options& options) {
   return options.empty() ? "no option" : "'" + join(options, ",") + "'";
 }
 
-// "experiments/config.yaml:3: ", or nothing where no place is known.
-std::string at(const Origin& origin) {
-  const auto place = origin.text();
-  return place.empty() ? "" : place + ": ";
-}
-
 // A path that would leave its folder, or mean another file on another system.
 bool strays(const std::string& path) {
   if (path.starts_with('/') || path.find('\\') != std::string::npos) return true;
@@ -88,7 +82,7 @@ class Expansion {
       settled = found_ == replacements_;
     }
     if (!settled) {
-      throw Error(at(last_override_) +
+      throw Error(last_override_.place() +
                   "the `override` entries of the defaults lists change each other without end.");
     }
     if (problem_) throw Error(*problem_);
@@ -98,9 +92,9 @@ class Expansion {
 
  private:
   void add_choice(const Override& override) {
-    if (!chooses_option(files_, override)) return;
+    if (!chooses_option(files_, override.key, override)) return;
     const auto name = override.target();
-    Pick pick{{}, override.origin()};
+    Pick pick{{}, override.origin};
     if (!override.values.empty()) pick.options = option_names(override.values[0], pick.origin);
     switch (override.sign) {
       case Override::Sign::set:
@@ -110,7 +104,7 @@ class Expansion {
         removed_[name] = pick;
         return;
       case Override::Sign::force:
-        throw Error(at(pick.origin) + "a group has no '++'. Use " + override.text.substr(2) +
+        throw Error(pick.origin.place() + "a group has no '++'. Use " + override.text.substr(2) +
                     ", or " + override.text.substr(1) +
                     " where the defaults list lacks the group.");
       case Override::Sign::add:
@@ -118,7 +112,8 @@ class Expansion {
                              .group = override.key,
                              .package = override.package,
                              .options = pick.options,
-                             .origin = pick.origin});
+                             .origin = pick.origin,
+                             .appended = true});
     }
   }
 
@@ -137,7 +132,7 @@ class Expansion {
     const Node* defaults = file.content.find("defaults");
     bool placed = false;
     if (defaults != nullptr && !defaults->is_list()) {
-      throw Error(at(defaults->origin()) + "defaults must be a list.");
+      throw Error(defaults->origin().place() + "defaults must be a list.");
     }
     for (const auto& node : defaults != nullptr ? defaults->as_list() : List{}) {
       const auto entry = read_defaults_entry(node);
@@ -170,21 +165,27 @@ class Expansion {
     auto chosen = entry;
     if (entry.kind == DefaultsEntry::Kind::group && !choose(chosen, slot_of(entry, path, package)))
       return;
+    if (chosen.options.size() > 1 && (path == "attention" || path == "dataset")) {
+      note(chosen.origin, "a run has one " + path + ", found the list [" +
+                              join(chosen.options, ",") + "]. To run each of them: attnlab grid " +
+                              path + "=" + join(chosen.options, ","));
+      return;
+    }
     for (const auto& option : chosen.options) include(path, option, chosen, package, depth);
   }
 
   // Puts in what overrides say of the slot. False where it is removed or has an option already.
   bool choose(DefaultsEntry& entry, const std::string& slot) {
-    const bool appended = entry.origin.line == 0;  // `+group=option`; entries of files have a line
-    if (const auto found = replacements_.find(slot); found != replacements_.end() && !appended) {
+    const auto found = replacements_.find(slot);
+    if (found != replacements_.end() && !entry.appended) {
       entry.options = found->second.options;
       entry.origin = found->second.origin;
     }
     auto& use = in_use_[slot];
     if (!use.options.empty() && !entry.options.empty()) {
-      const auto remedy = appended ? "To use " + quoted(entry.options) + " instead: " + slot + "=" +
-                                         join(entry.options, ",")
-                                   : "Keep one of the two entries.";
+      const auto remedy = entry.appended ? "To use " + quoted(entry.options) + " instead: " + slot +
+                                               "=" + join(entry.options, ",")
+                                         : "Keep one of the two entries.";
       note(entry.origin, "group '" + slot + "' already uses " + quoted(use.options) + " (" +
                              use.origin.text() + "). " + remedy);
       return false;
@@ -229,20 +230,20 @@ class Expansion {
 
   // The first problem of a walk is the one to report, if it is still there in the last walk.
   void note(const Origin& origin, const std::string& message) {
-    if (!problem_) problem_ = at(origin) + message;
+    if (!problem_) problem_ = origin.place() + message;
   }
 
   void require_targets() const {
     for (const auto& [slot, removed] : removed_) {
       if (in_use_.contains(slot)) continue;
-      throw Error(at(removed.origin) + "could not delete '" + slot +
+      throw Error(removed.origin.place() + "could not delete '" + slot +
                   "': the group is not in the defaults list.");
     }
     for (const auto& [slot, pick] : replacements_) {
       if (in_use_.contains(slot)) continue;
       const auto value = pick.options.empty() ? "null" : join(pick.options, ",");
-      const bool typed = pick.origin.line == 0;
-      throw Error(at(pick.origin) + "nothing to override: group '" + slot +
+      const bool typed = pick.origin.line() == 0;
+      throw Error(pick.origin.place() + "nothing to override: group '" + slot +
                   "' is not in the defaults list." + elsewhere(slot) +
                   (typed ? " To add it use +" + slot + "=" + value
                          : " Add the entry `" + slot + ": " + value + "` to it."));
@@ -273,9 +274,9 @@ class Expansion {
 
 }  // namespace
 
-bool chooses_option(const ConfigFiles& files, const Override& override) {
+bool chooses_option(const ConfigFiles& files, const std::string& key, const Override& override) {
   const bool dict = !override.values.empty() && override.values[0].is_map();
-  return files.is_group(override.key) && !dict;
+  return !dict && files.is_group(key);
 }
 
 DefaultsList expand_defaults(ConfigFiles& files, const std::vector<Override>& overrides) {

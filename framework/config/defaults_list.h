@@ -22,8 +22,10 @@ struct DefaultsList {
   std::vector<Choice> choices;
 };
 
-/// Whether the override picks an option of a group; `model={width:8}` changes values instead.
-[[nodiscard]] bool chooses_option(const ConfigFiles& files, const Override& override);
+/// Whether the override, whose key without aliases is `key`, picks an option of a group;
+/// `model={width:8}` changes values instead.
+[[nodiscard]] bool chooses_option(const ConfigFiles& files, const std::string& key,
+                                  const Override& override);
 
 /// Expands the root's defaults list with the group choices among `overrides` (set: replaces the
 /// option, add: appends one, remove: leaves the group out). Throws Error: unknown options, `???`,

@@ -1,9 +1,10 @@
 // interpolate.cpp: `${...}` after OmegaConf's rules.
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 
 #include "framework/config/compose.h"
-#include "framework/config/scalar.h"
+#include "framework/config/expression.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -14,6 +15,10 @@ constexpr int kMaxDepth = 100;
 constexpr std::size_t kMaxValues = 100000;
 
 bool has_reference(const std::string& text) { return text.find("${") != std::string::npos; }
+
+bool refers(const Node& node) {
+  return node.is_map() || node.is_list() || (node.as_string() && has_reference(*node.as_string()));
+}
 
 std::string child_path(const std::string& parent, const std::string& key) {
   return parent.empty() ? key : parent + "." + key;
@@ -40,40 +45,66 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-// 'a b' and "7" are text without the quotes; a plain word is typed.
-Node::Value typed_word(const std::string& word) {
-  const bool quoted =
-      word.size() >= 2 && (word[0] == '\'' || word[0] == '"') && word.back() == word[0];
-  return quoted ? Node::Value(word.substr(1, word.size() - 2)) : typed_scalar(word);
+constexpr auto kNone = std::string::npos;
+
+// Where the first of `marks` stands outside of quotes, brackets and nested references, from
+// `begin`.
+std::size_t find_outside(const std::string& text, std::string_view marks, std::size_t begin = 0) {
+  int depth = 0;
+  char quote = 0;
+  for (std::size_t i = begin; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote != 0) {
+      if (c == '\\') ++i;
+      if (c == quote) quote = 0;
+    } else if (depth == 0 && marks.find(c) != marks.npos) {
+      return i;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+    } else if (c == '{' || c == '[' || c == '(') {
+      ++depth;
+    } else if (c == '}' || c == ']' || c == ')') {
+      --depth;
+    }
+  }
+  return kNone;
+}
+
+std::string unquoted(const std::string& text) {
+  const bool quoted = text.size() > 1 && (text[0] == '\'' || text[0] == '"') &&
+                      text.find(text[0], 1) == text.size() - 1;
+  return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
 class Interpolation {
  public:
   explicit Interpolation(const Node& root) : root_(root) {}
 
+  // What has no reference in it is shared, not copied.
   Node resolved(const Node& node, const std::string& path) {
-    if (++values_ > kMaxValues) fail(multiplied());
+    if (++values_ > kMaxValues) {
+      fail("references multiply to more than " + std::to_string(kMaxValues) + " values.");
+    }
     if (node.is_map()) {
-      Node copy = Node::map(node.origin());
+      Node copy = node;
       for (const auto& [key, child] : node.as_map()) {
-        copy.set(key, resolved(child, child_path(path, key)));
+        if (refers(child)) copy.set(key, resolved(child, child_path(path, key)));
       }
       return copy;
     }
     if (node.is_list()) {
-      List items;
+      Node copy = node;
       for (std::size_t i = 0; i < node.as_list().size(); ++i) {
-        items.push_back(resolved(node.as_list()[i], child_path(path, std::to_string(i))));
+        copy.as_list()[i] = resolved(node.as_list()[i], child_path(path, std::to_string(i)));
       }
-      return {std::move(items), node.origin()};
+      return copy;
     }
-    const auto* text = std::get_if<std::string>(&node.value());
-    if (text == nullptr || !has_reference(*text)) return node;
+    if (!refers(node)) return node;
     const Step step{path, &node};
     forbid_cycle(step);
     forbid_depth();
     steps_.push_back(step);
-    Node value = expand(*text);
+    Node value = expand(*node.as_string());
     steps_.pop_back();
     value.set_origin(node.origin());
     return value;
@@ -85,15 +116,10 @@ class Interpolation {
     const Node* node;
   };
 
-  static std::string multiplied() {
-    return "references multiply to more than " + std::to_string(kMaxValues) + " values.";
-  }
-
   [[noreturn]] void fail(const std::string& message) const {
     if (steps_.empty()) throw Error("the config: " + message);
     const auto& [path, node] = steps_.back();
-    const auto place = node->origin().text();
-    throw Error((place.empty() ? "" : place + ": ") + path + ": " + message);
+    throw Error(node->origin().place() + path + ": " + message);
   }
 
   void forbid_depth() const {
@@ -125,44 +151,41 @@ class Interpolation {
     return value;
   }
 
+  // Of the backslashes before a reference two make one, and one more takes its meaning away.
   Node expand_parts(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size();) {
-      if (text.compare(i, 3, "\\${") == 0) {
-        out += "${";
-        i += 3;
-      } else if (text.compare(i, 2, "${") == 0) {
-        const auto end = closing_brace(text, i + 2);
-        Node value = evaluate(text.substr(i + 2, end - i - 2));
-        if (i == 0 && end + 1 == text.size()) return value;
-        out += plain_text(value);
-        i = end + 1;
-      } else {
+      if (text.compare(i, 2, "${") != 0) {
         out += text[i++];
+        continue;
       }
+      const auto kept = out.find_last_not_of('\\') + 1;  // of `out`, before the backslashes
+      const auto run = i - (text.find_last_not_of('\\', i - 1) + 1);
+      const std::size_t backslashes = i == 0 ? 0 : std::min(run, out.size() - kept);
+      out.resize(out.size() - (backslashes + 1) / 2);
+      if (backslashes % 2 == 1) {
+        out += "${";
+        i += 2;
+        continue;
+      }
+      const auto end = find_outside(text, "}", i + 2);
+      if (end == kNone) fail("'${' without its '}' in \"" + text + "\"");
+      Node value = evaluate(text.substr(i + 2, end - i - 2));
+      if (i == 0 && end + 1 == text.size()) return value;
+      out += value.plain_text();
+      i = end + 1;
     }
     return Node(std::move(out));
   }
 
-  std::size_t closing_brace(const std::string& text, std::size_t begin) const {
-    int depth = 1;
-    for (std::size_t i = begin; i < text.size(); ++i) {
-      if (text.compare(i, 2, "${") == 0) ++depth;
-      if (text[i] == '}' && --depth == 0) return i;
-    }
-    fail("'${' without its '}' in \"" + text + "\"");
-  }
-
-  static std::string plain_text(const Node& value) {
-    if (const auto* text = std::get_if<std::string>(&value.value())) return *text;
-    return value.text();
-  }
-
   Node evaluate(const std::string& inner) {
-    const std::string text = has_reference(inner) ? plain_text(expand(inner)) : inner;
-    const auto colon = text.find(':');
-    return colon == std::string::npos ? reference(text)
-                                      : call(text.substr(0, colon), text.substr(colon + 1));
+    const auto colon = find_outside(inner, ":");
+    if (colon == kNone) return reference(expanded(inner));
+    return call(expanded(inner.substr(0, colon)), inner.substr(colon + 1));
+  }
+
+  std::string expanded(const std::string& text) {
+    return has_reference(text) ? expand(text).plain_text() : text;
   }
 
   Node reference(const std::string& text) {
@@ -186,26 +209,70 @@ class Interpolation {
       fail("${" + text + "} refers to '" + path + "', which is not in the config." +
            did_you_mean(path, siblings));
     }
+    if (target->as_string() && *target->as_string() == "???") {
+      fail("${" + text + "} refers to '" + path + "', which is still ?\?\?.");
+    }
     return resolved(*target, path);
   }
 
-  Node call(const std::string& name, const std::string& argument) const {
-    if (name == "oc.env") return environment(argument);
-    if (name == "oc.decode") return Node(typed_word(trimmed(argument)));
-    if (name == "now") return now(argument);
-    const std::vector<std::string> known{"oc.env", "oc.decode", "now"};
+  Node call(const std::string& name, const std::string& text) {
+    const std::string shown = "${" + name + ":" + text + "}: ";
+    if (name == "now") return now(expanded(trimmed(text)));
+    if (name == "eval") {
+      const std::string formula = expanded(unquoted(trimmed(text)));
+      return told(shown, [&] { return evaluate_expression(formula, {}).value(); });
+    }
+    const auto given = arguments(text, shown);
+    if (name == "oc.env") return environment(given);
+    if (name == "oc.select") return selected(given);
+    if (name == "oc.decode") {
+      const std::string* word = given[0].as_string();
+      return word == nullptr ? given[0] : told(shown, [&] { return parse_value(*word); });
+    }
+    auto known = function_names();
+    if (std::ranges::find(known, name) != known.end()) {
+      return told(shown, [&] { return apply_function(name, given); });
+    }
+    known.insert(known.end(), {"oc.env", "oc.decode", "oc.select", "now", "eval"});
     fail("unknown resolver '" + name + "'." + did_you_mean(name, known));
   }
 
-  Node environment(const std::string& argument) const {
-    const auto comma = argument.find(',');
-    const std::string name = argument.substr(0, comma);
-    if (const char* value = std::getenv(name.c_str())) return Node(std::string(value));
-    if (comma == std::string::npos) {
-      fail("the environment variable '" + name +
-           "' is not set; set it, or give a default: ${oc.env:" + name + ",VALUE}");
+  // With the place of the value where `compute` throws.
+  template <class Compute>
+  Node told(const std::string& what, const Compute& compute) const {
+    try {
+      return compute();
+    } catch (const Error& error) {
+      fail(what + error.what());
     }
-    return Node(typed_word(trimmed(argument.substr(comma + 1))));
+  }
+
+  // One at least.
+  std::vector<Node> arguments(const std::string& text, const std::string& shown) {
+    std::vector<Node> given;
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const auto end = std::min(find_outside(text, ",", begin), text.size());
+      const Node node = told(shown, [&] { return parse_value(text.substr(begin, end - begin)); });
+      given.push_back(resolved(node, steps_.back().path + "$"));
+      begin = end + 1;
+    }
+    return given;
+  }
+
+  Node environment(const std::vector<Node>& given) const {
+    const std::string name = given[0].plain_text();
+    if (const char* value = std::getenv(name.c_str())) return Node(std::string(value));
+    if (given.size() > 1) return given[1];
+    fail("the environment variable '" + name +
+         "' is not set; set it, or give a default: ${oc.env:" + name + ",VALUE}");
+  }
+
+  // A key that may be absent, and then its default.
+  Node selected(const std::vector<Node>& given) {
+    const std::string path = without_brackets(given[0].plain_text());
+    const Node* target = root_.find_path(path);
+    if (target != nullptr) return resolved(*target, path);
+    return given.size() > 1 ? given[1] : Node();
   }
 
   static Node now(const std::string& format) {
@@ -224,9 +291,6 @@ class Interpolation {
 
 }  // namespace
 
-void interpolate(Node& config) {
-  const Node original = config;
-  config = Interpolation(original).resolved(original, "");
-}
+void interpolate(Node& config) { config = Interpolation(config).resolved(config, ""); }
 
 }  // namespace attnlab::config

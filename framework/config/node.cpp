@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
-
-#include "framework/config/scalar.h"
-#include "framework/core/text.h"
+#include <unordered_map>
 
 namespace attnlab::config {
 namespace {
+
+constexpr std::size_t kMostShown = 200;   // letters of a source
+constexpr std::size_t kIndexedFrom = 32;  // entries; fewer are found faster without an index
+
+const Map kNone;
 
 // Position of a list index, or the list's size when `word` is none.
 std::size_t list_index(const List& list, std::string_view word) {
@@ -18,71 +20,91 @@ std::size_t list_index(const List& list, std::string_view word) {
   return error == std::errc() && end == word.data() + word.size() ? index : list.size();
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  std::size_t backslashes = 0;  // a run of them before a quote is doubled, elsewhere kept
-  for (const char letter : text) {
-    if (letter == '"') out.append(backslashes + 1, '\\');
-    out += letter;
-    backslashes = letter == '\\' ? backslashes + 1 : 0;
-  }
-  return out.append(backslashes, '\\') + '"';
+}  // namespace
+
+Origin::Origin(std::string source, int line) : line_(line) {
+  if (source.size() > kMostShown) source = source.substr(0, kMostShown) + "...'";
+  if (!source.empty()) source_ = std::make_shared<const std::string>(std::move(source));
 }
 
-bool has_plain_letters(std::string_view text) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) || c >= 128 ||
-           std::string_view("_-./+%@*?").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), plain);
+Origin Origin::at(int line) const {
+  Origin other = *this;
+  other.line_ = line;
+  return other;
 }
 
-bool is_plain_word(std::string_view text) { return has_plain_letters(text) && is_string(text); }
+std::string Origin::text() const {
+  if (!source_) return "";
+  return line_ > 0 ? *source_ + ":" + std::to_string(line_) : *source_;
+}
 
-struct Text {
-  std::string operator()(std::monostate) const { return "null"; }
-  std::string operator()(bool value) const { return value ? "true" : "false"; }
-  std::string operator()(std::int64_t value) const { return std::to_string(value); }
-  std::string operator()(double value) const {
-    const std::string text = exact_number(value);
-    const bool reads_as_integer = text.find_first_not_of("-0123456789") == text.npos;
-    return reads_as_integer ? text + ".0" : text;
-  }
-  std::string operator()(const std::string& value) const {
-    return is_plain_word(value) ? value : quoted(value);
-  }
-  std::string operator()(const List& list) const {
-    std::string text = "[";
-    for (const auto& item : list) text += (text.size() > 1 ? "," : "") + item.text();
-    return text + "]";
-  }
-  std::string operator()(const Map& map) const {
-    std::string text = "{";
-    for (const auto& [key, child] : map) {
-      text += (text.size() > 1 ? "," : "") + (has_plain_letters(key) ? key : quoted(key)) + ":" +
-              child.text();
+std::string Origin::place() const { return source_ ? text() + ": " : ""; }
+
+struct SharedMap::Body {
+  Map entries;
+  std::unordered_map<std::string, std::size_t> index;  // of all entries, or empty
+
+  [[nodiscard]] std::size_t position(std::string_view key) const {
+    if (!index.empty()) {
+      const auto found = index.find(std::string(key));
+      return found == index.end() ? entries.size() : found->second;
     }
-    return text + "}";
+    const auto found = std::ranges::find(entries, key, &Map::value_type::first);
+    return static_cast<std::size_t>(found - entries.begin());
+  }
+  void append(std::string_view key, Node child) {
+    entries.emplace_back(key, std::move(child));
+    if (entries.size() < kIndexedFrom) return;
+    for (std::size_t i = index.size(); i < entries.size(); ++i) index.emplace(entries[i].first, i);
   }
 };
 
-}  // namespace
+SharedMap::SharedMap(Map entries) : body_(std::make_shared<Body>(Body{std::move(entries), {}})) {}
 
-std::string Origin::text() const { return line > 0 ? source + ":" + std::to_string(line) : source; }
-
-const Node* Node::find(std::string_view key) const {
-  if (!is_map()) return nullptr;
-  for (const auto& [name, child] : as_map()) {
-    if (name == key) return &child;
+SharedMap::Body& SharedMap::own() {
+  if (!body_) {
+    body_ = std::make_shared<Body>();
+  } else if (body_.use_count() > 1) {
+    body_ = std::make_shared<Body>(*body_);
   }
-  return nullptr;
+  return *body_;
 }
 
-Node* Node::find(std::string_view key) { return const_cast<Node*>(std::as_const(*this).find(key)); }
+const Map& Node::as_map() const {
+  const auto& body = std::get<SharedMap>(value_).body_;
+  return body ? body->entries : kNone;
+}
+
+Map& Node::as_map() {
+  auto& body = std::get<SharedMap>(value_).own();
+  body.index.clear();  // whoever has the entries may change keys
+  return body.entries;
+}
+
+bool Node::shares_entries(const Node& other) const {
+  return is_map() && other.is_map() && std::get<SharedMap>(value_).body_ &&
+         std::get<SharedMap>(value_).body_ == std::get<SharedMap>(other.value_).body_;
+}
+
+const Node* Node::find(std::string_view key) const {
+  const auto* map = std::get_if<SharedMap>(&value_);
+  if (map == nullptr || !map->body_) return nullptr;
+  const auto at = map->body_->position(key);
+  return at < map->body_->entries.size() ? &map->body_->entries[at].second : nullptr;
+}
+
+Node* Node::find(std::string_view key) {
+  if (std::as_const(*this).find(key) == nullptr) return nullptr;
+  auto& body = std::get<SharedMap>(value_).own();
+  return &body.entries[body.position(key)].second;
+}
 
 const Node* Node::find_path(std::string_view path) const {
   const Node* node = this;
-  for (const auto& word : split(path, '.')) {
+  for (std::size_t begin = 0; node != nullptr && begin <= path.size();) {
+    const auto end = std::min(path.find('.', begin), path.size());
+    const auto word = path.substr(begin, end - begin);
+    begin = end + 1;
     if (node->is_list()) {
       const auto& list = node->as_list();
       const std::size_t index = list_index(list, word);
@@ -90,21 +112,43 @@ const Node* Node::find_path(std::string_view path) const {
     } else {
       node = node->find(word);
     }
-    if (!node) return nullptr;
   }
   return node;
 }
 
 Node* Node::find_path(std::string_view path) {
-  return const_cast<Node*>(std::as_const(*this).find_path(path));
+  if (std::as_const(*this).find_path(path) == nullptr) return nullptr;
+  Node* node = this;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const auto end = std::min(path.find('.', begin), path.size());
+    const auto word = path.substr(begin, end - begin);
+    begin = end + 1;
+    node = node->is_list() ? &node->as_list()[list_index(node->as_list(), word)] : node->find(word);
+  }
+  return node;
 }
 
 void Node::set(std::string_view key, Node child) {
-  if (Node* old = find(key)) {
-    *old = std::move(child);
+  auto& body = std::get<SharedMap>(value_).own();
+  if (const auto at = body.position(key); at < body.entries.size()) {
+    body.entries[at].second = std::move(child);
   } else {
-    as_map().emplace_back(std::string(key), std::move(child));
+    body.append(key, std::move(child));
   }
+}
+
+void Node::erase(std::string_view key) {
+  std::erase_if(as_map(), [&](const auto& entry) { return entry.first == key; });
+}
+
+std::vector<std::string> Node::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [key, child] : is_map() ? as_map() : kNone) names.push_back(key);
+  return names;
+}
+
+void Node::set_spelling(std::string_view written) {
+  if (as_string() == nullptr && written != text()) spelling_ = written;
 }
 
 std::string_view Node::type_name() const {
@@ -112,7 +156,5 @@ std::string_view Node::type_name() const {
                                                    "string", "list",    "map"};
   return kNames.at(value_.index());
 }
-
-std::string Node::text() const { return std::visit(Text{}, value_); }
 
 }  // namespace attnlab::config

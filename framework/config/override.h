@@ -1,6 +1,6 @@
 /// override.h: what a user types after the options: `train.steps=100`, `attention=dense,none`.
-///   Hydra 1.4's grammar. Values are typed like YAML; `a,b`, choice() and range() are sweeps.
-///   https://hydra.cc/docs/advanced/override_grammar/basic/
+///   Hydra 1.4's grammar. Values are typed like YAML; `a,b`, choice(), range() and logspace() are
+///   sweeps. https://hydra.cc/docs/advanced/override_grammar/basic/
 /// Non-goals: tag(), and interval() as a search space (an optimiser's, not a grid's).
 #pragma once
 
@@ -34,14 +34,24 @@ struct Override {
   Glob glob;
   std::vector<Override> zipped;  // zip(a=..., b=...): sweeps of equal length, advanced together
   std::string text;              // as typed
+  std::string variant;           // the attention variant that it is for; empty: for all
+  Origin origin;                 // "override 'train.steps=100'", or a line of a file
 
   /// "model@left" or "train.steps": what makes two overrides the same one.
   [[nodiscard]] std::string target() const;
-  [[nodiscard]] Origin origin() const;  // "override 'train.steps=100'"
 };
 
 /// Throws Error that shows the text with a caret below the column at fault.
 [[nodiscard]] Override parse_override(std::string_view text);
+
+/// The same for a line of a file: values and errors name it.
+[[nodiscard]] Override parse_override(const std::string& text, const Origin& origin);
+
+/// One value alone, as it may stand behind '=': a word, a quoted string, a list, a dict.
+[[nodiscard]] Node parse_value(std::string_view text);
+
+/// `text` as a value that is taken as it stands: quoted, and `${` no reference.
+[[nodiscard]] std::string as_literal(std::string_view text);
 
 /// The same override with a single value, its text written anew ("train.steps=100").
 [[nodiscard]] Override with_value(const Override& sweep, Node value);

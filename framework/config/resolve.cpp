@@ -1,8 +1,10 @@
 #include "framework/config/resolve.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::config {
 namespace {
@@ -14,77 +16,21 @@ const Origin kDefault{"default"};
 void add_missing(Node& section, const std::vector<Parameter>& parameters) {
   if (!section.is_map()) return;  // resolve() says what is wrong with it
   for (const auto& parameter : parameters) {
-    if (section.find(parameter.name) != nullptr) continue;
+    if (std::as_const(section).find(parameter.name) != nullptr) continue;
     section.set(parameter.name, Node(parameter.default_value.value(), kDefault));
   }
 }
 
 Node& section_of(Node& composed, const std::string& name) {
-  if (composed.find(name) == nullptr) composed.set(name, Node::map(kDefault));
+  if (std::as_const(composed).find(name) == nullptr) composed.set(name, Node::map(kDefault));
   return *composed.find(name);
-}
-
-// The section's `name` when it is a string.
-const std::string* name_in(const Node& section) {
-  const Node* name = section.find("name");
-  return name == nullptr ? nullptr : std::get_if<std::string>(&name->value());
-}
-
-std::vector<Parameter> dataset_parameters(const std::string& name, const Schemas& schemas) {
-  auto parameters = parameters_of<DatasetConfig>();
-  if (!schemas.dataset) return parameters;
-  for (auto& own : schemas.dataset(name)) parameters.push_back(std::move(own));
-  return parameters;
-}
-
-std::vector<Parameter> attention_parameters(const std::string& name, const Schemas& schemas) {
-  return schemas.attention ? schemas.attention(name) : std::vector<Parameter>{};
-}
-
-using ParametersOf = std::vector<Parameter> (*)(const std::string&, const Schemas&);
-
-// A name that is not known, or not yet because it is still `${...}`, leaves the section as it is.
-void add_missing_by_name(Node& section, const Schemas& schemas, ParametersOf parameters) {
-  const std::string* name = name_in(section);
-  if (name == nullptr) return;
-  try {
-    add_missing(section, parameters(*name, schemas));
-  } catch (const Error&) {
-    return;
-  }
-}
-
-/// `auto` becomes what it means here, so that the run is stored and named as what it is.
-void settle_device(Node& composed, const Schemas& schemas) {
-  Node* const device = composed.find("device");
-  const auto* const name = device == nullptr ? nullptr : std::get_if<std::string>(&device->value());
-  if (name == nullptr || *name != "auto" || !schemas.automatic_device) return;
-  const bool cuda = schemas.automatic_device() == Device::cuda;
-  device->value() = std::string(cuda ? "cuda" : "cpu");
-}
-
-/// What nobody chose: on a GPU bfloat16. Where the device is only found at run time, as on a CPU.
-void add_gpu_precision(Node& composed) {
-  Node& train = section_of(composed, "train");
-  const Node* const device = composed.find("device");
-  if (!train.is_map() || train.find("precision") != nullptr) return;
-  const auto* const name = device == nullptr ? nullptr : std::get_if<std::string>(&device->value());
-  if (name != nullptr && *name == "cuda") {
-    train.set("precision", Node(std::string("bfloat16"), kDefault));
-  }
 }
 
 void add_cosmetic(const std::vector<Parameter>& parameters, const std::string& prefix,
                   std::vector<std::string>& paths) {
   for (const auto& parameter : parameters) {
-    const auto path = prefix + parameter.name;
-    if (parameter.cosmetic && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
+    if (parameter.cosmetic) paths.push_back(prefix + parameter.name);
   }
-}
-
-std::string place(const Node& node) {
-  const std::string source = node.origin().text();
-  return source.empty() ? "" : source + ": ";
 }
 
 // The name that a section must have, or an Error that says how to choose one.
@@ -96,64 +42,39 @@ std::string required_name(const Node& section, const std::string& group,
       throw Error("no " + group + " is chosen; expected " + group + "=NAME, for instance " + group +
                   "=" + example + ".");
     }
-    if (const auto* text = std::get_if<std::string>(&name->value())) return *text;
-    throw Error(place(*name) + group + ".name: " + name->text() +
-                " is no name; expected one, for " + "instance " + group + "=" + example + ".");
+    if (name->as_string()) return *name->as_string();
+    throw Error(name->origin().place() + group + ".name: " + name->text() +
+                " is no name; expected one, for instance " + group + "=" + example + ".");
   }
-  throw Error(place(section) + group + ": " + section.text() + " is no section of keys; expected " +
-              group + "=NAME, for instance " + group + "=" + example + ".");
+  throw Error(section.origin().place() + group + ": " + section.text() +
+              " is no section of keys; expected " + group + "=NAME, for instance " + group + "=" +
+              example + ".");
 }
 
-template <class Config>
-Config resolve_section(const Node& filled, const std::string& name, Resolved& resolved) {
-  const auto config = read<Config>(*filled.find(name), name);
-  resolved.config.set(name, checked(*filled.find(name), parameters_of<Config>(), name));
-  return config;
+// Bytes that no run of this shape can do without: weights with gradient and two moments, and of
+// every block its input and the MLP's hidden layer for backward.
+double least_memory(const Resolved& resolved) {
+  const auto& [model, train] = std::tie(resolved.model, resolved.train);
+  const double layers = static_cast<double>(model.layers), width = static_cast<double>(model.width);
+  const double wide = static_cast<double>(model.mlp_ratio);
+  const double tokens =
+      static_cast<double>(train.batch_size) * static_cast<double>(resolved.dataset.length);
+  const double number = train.precision == Precision::bfloat16 ? 2 : 4;
+  return layers * width * (width * (3 + 2 * wide) * 16 + tokens * (1 + wide) * number);
 }
 
-void resolve_dataset(const Node& section, const Schemas& schemas, Resolved& resolved) {
-  const auto parameters = dataset_parameters(required_name(section, "dataset", "mnist"), schemas);
-  const Node whole = checked(section, parameters, "dataset");
-  Node shared = Node::map(whole.origin());
-  for (const auto& parameter : parameters_of<DatasetConfig>()) {
-    shared.set(parameter.name, *whole.find(parameter.name));
-  }
-  resolved.dataset = read<DatasetConfig>(shared, "dataset");
-  add_cosmetic(parameters, "dataset.", resolved.cosmetic);
-  resolved.config.set("dataset", whole);
-}
-
-void resolve_attention(const Node& section, const Schemas& schemas, Resolved& resolved) {
-  resolved.attention = required_name(section, "attention", "dense");
-  const auto parameters = [&] {
-    try {
-      return attention_parameters(resolved.attention, schemas);
-    } catch (const Error& error) {
-      const auto& origin = section.find("name")->origin();
-      if (origin.line == 0) throw;  // as typed
-      throw Error(error.what() + ("\nThe name stands in " + origin.text() + "."), error.exit_code());
-    }
-  }();
-  resolved.config.set("attention", checked(section, parameters, "attention", {"name"}));
-  add_cosmetic(parameters, "attention.", resolved.cosmetic);
-}
-
-void require_length(const Node& dataset, const Schemas& schemas, const Resolved& resolved) {
-  const std::int64_t limit = schemas.max_length ? schemas.max_length(dataset) : 0;
-  if (limit == 0 || resolved.dataset.length <= limit) return;
-  throw Error(place(*dataset.find("length")) +
-              "dataset.length: " + std::to_string(resolved.dataset.length) +
-              " is beyond the data; expected 1 to " + std::to_string(limit) + " for " +
-              resolved.dataset.name + ". Lower dataset.length or choose a longer data set.");
-}
-
-void erase_path(Node& node, std::string_view path) {
-  const auto dot = path.find('.');
-  if (dot != std::string_view::npos) {
-    if (Node* child = node.find(path.substr(0, dot))) erase_path(*child, path.substr(dot + 1));
-    return;
-  }
-  std::erase_if(node.as_map(), [&](const auto& entry) { return entry.first == path; });
+void require_memory(const Resolved& resolved, double limit) {
+  constexpr double kLargestGpu = 1e12;  // bytes; none has as many
+  if (resolved.run.device != Device::cpu) limit = kLargestGpu;
+  const double least = least_memory(resolved);
+  if (limit == 0 || least <= limit) return;
+  throw Error("this run needs more than " + human_bytes(least) + " for " +
+              std::to_string(resolved.model.layers) + " layers of model.width " +
+              std::to_string(resolved.model.width) + " on train.batch_size " +
+              std::to_string(resolved.train.batch_size) + " x dataset.length " +
+              std::to_string(resolved.dataset.length) + " tokens; expected at most " +
+              human_bytes(limit) +
+              ". Lower one of them; train.accumulation keeps the size of a step.");
 }
 
 void sort_keys(Node& node) {
@@ -167,51 +88,127 @@ void sort_keys(Node& node) {
 
 }  // namespace
 
-void fill_defaults(Node& composed, const Schemas& schemas) {
-  add_missing(composed, parameters_of<RunConfig>());
-  settle_device(composed, schemas);
-  add_missing(section_of(composed, "model"), parameters_of<ModelConfig>());
-  add_gpu_precision(composed);
-  add_missing(section_of(composed, "train"), parameters_of<TrainConfig>());
-  add_missing(section_of(composed, "dataset"), parameters_of<DatasetConfig>());
-  add_missing_by_name(section_of(composed, "dataset"), schemas, dataset_parameters);
-  add_missing_by_name(section_of(composed, "attention"), schemas, attention_parameters);
+const std::vector<Parameter>& Resolver::parameters(const std::string& section,
+                                                   const std::string& name) {
+  const std::string key = section + "/" + name;
+  if (const auto found = parameters_.find(key); found != parameters_.end()) return found->second;
+  std::vector<Parameter> all;
+  const auto& own = section == "dataset" ? schemas_.dataset : schemas_.attention;
+  if (section == "dataset") all = known_parameters<DatasetConfig>();
+  for (auto& each : own ? own(name) : std::vector<Parameter>{}) all.push_back(std::move(each));
+  return parameters_.emplace(key, std::move(all)).first->second;
 }
 
-Resolved resolve(const Node& composed, const Schemas& schemas) {
-  Node filled = composed;
-  fill_defaults(filled, schemas);
-
-  Resolved resolved;
-  const Node root = checked(filled, parameters_of<RunConfig>(), "", kSections);
-  Node root_keys = Node::map(filled.origin());
-  for (const auto& [key, child] : root.as_map()) {
-    if (std::ranges::find(kSections, key) == kSections.end()) root_keys.set(key, child);
+void Resolver::fill(Node& composed) {
+  add_missing(composed, known_parameters<RunConfig>());
+  add_missing(section_of(composed, "model"), known_parameters<ModelConfig>());
+  add_missing(section_of(composed, "train"), known_parameters<TrainConfig>());
+  for (const std::string group : {"dataset", "attention"}) {
+    Node& section = section_of(composed, group);
+    const Node* name = std::as_const(section).find("name");
+    if (name == nullptr || !name->as_string()) continue;
+    try {
+      add_missing(section, parameters(group, *name->as_string()));
+    } catch (const Error&) {
+      continue;  // a name that is not known, or not yet because it is still `${...}`
+    }
   }
-  resolved.run = read<RunConfig>(root_keys, "");
-  resolved.cosmetic = cosmetic_keys();
-  resolved.config = std::move(root_keys);
+}
 
-  resolved.model = resolve_section<ModelConfig>(filled, "model", resolved);
-  resolved.train = resolve_section<TrainConfig>(filled, "train", resolved);
-  resolve_dataset(*filled.find("dataset"), schemas, resolved);
-  resolve_attention(*filled.find("attention"), schemas, resolved);
-  require_length(*resolved.config.find("dataset"), schemas, resolved);
+const Node& Resolver::checked_section(const std::string& name, const Node& section,
+                                      const std::vector<Parameter>& parameters,
+                                      const std::vector<std::string>& extra_keys) {
+  auto& last = sections_[name];
+  if (!section.is_map() || !section.shares_entries(last.given)) {
+    last.checked = checked(section, parameters, name, extra_keys);
+    last.given = section;
+  }
+  return last.checked;
+}
+
+void Resolver::require_length(const Resolved& resolved) {
+  const Node& section = *resolved.config.find("dataset");
+  if (!section.shares_entries(measured_)) {
+    longest_ = schemas_.max_length ? schemas_.max_length(section) : 0;
+    measured_ = section;
+  }
+  if (longest_ == 0 || resolved.dataset.length <= longest_) return;
+  throw Error(section.find("length")->origin().place() +
+              "dataset.length: " + std::to_string(resolved.dataset.length) +
+              " is beyond the data; expected 1 to " + std::to_string(longest_) + " for " +
+              resolved.dataset.name + ". Lower dataset.length or choose a longer data set.");
+}
+
+Resolved Resolver::resolve(const Node& composed) {
+  Node filled = composed;
+  fill(filled);
+  Resolved resolved;
+  Node root = filled;
+  for (const auto& section : kSections) root.erase(section);
+  const Node* device = root.find("device");
+  if (schemas_.automatic_device && device->as_string() && *device->as_string() == "auto") {
+    const bool cuda = schemas_.automatic_device() == Device::cuda;
+    root.set("device", Node(std::string(cuda ? "cuda" : "cpu"), device->origin()));
+  }
+  root = checked(root, known_parameters<RunConfig>(), "", kSections);
+  resolved.run = from_checked<RunConfig>(root, "");
+  add_cosmetic(known_parameters<RunConfig>(), "", resolved.cosmetic);
+
+  Node train = *filled.find("train");
+  const Node* precision = std::as_const(train).find("precision");
+  if (resolved.run.device == Device::cuda && precision != nullptr &&
+      precision->origin().text() == kDefault.text()) {
+    train.set("precision", Node(std::string("bfloat16"), kDefault));
+  }
+  const auto take = [&](const std::string& name, const Node& section,
+                        const std::vector<Parameter>& known, std::vector<std::string> extra = {}) {
+    root.set(name, checked_section(name, section, known, extra));
+    add_cosmetic(known, name + ".", resolved.cosmetic);
+    return root.find(name);
+  };
+  resolved.model = from_checked<ModelConfig>(
+      *take("model", *filled.find("model"), known_parameters<ModelConfig>()), "model");
+  resolved.train =
+      from_checked<TrainConfig>(*take("train", train, known_parameters<TrainConfig>()), "train");
+  const Node& dataset = *filled.find("dataset");
+  const auto data_name = required_name(dataset, "dataset", "mnist");
+  resolved.dataset = from_checked<DatasetConfig>(
+      *take("dataset", dataset, parameters("dataset", data_name)), "dataset");
+  const Node& attention = *filled.find("attention");
+  resolved.attention = required_name(attention, "attention", "dense");
+  try {
+    take("attention", attention, parameters("attention", resolved.attention), {"name"});
+  } catch (const Error& error) {
+    const auto& origin = attention.find("name")->origin();
+    const bool named = parameters_.contains("attention/" + resolved.attention);
+    if (named || origin.line() == 0) throw;  // its parameters, or as typed
+    throw Error(error.what() + ("\nThe name stands in " + origin.text() + "."), error.exit_code());
+  }
+  resolved.config = std::move(root);
+  require_memory(resolved, schemas_.memory);
+  require_length(resolved);
   return resolved;
 }
 
-std::vector<std::string> cosmetic_keys() {
-  std::vector<std::string> keys;
-  add_cosmetic(parameters_of<RunConfig>(), "", keys);
-  add_cosmetic(parameters_of<ModelConfig>(), "model.", keys);
-  add_cosmetic(parameters_of<TrainConfig>(), "train.", keys);
-  add_cosmetic(parameters_of<DatasetConfig>(), "dataset.", keys);
+const std::vector<std::string>& cosmetic_keys() {
+  static const auto keys = [] {
+    std::vector<std::string> all;
+    add_cosmetic(known_parameters<RunConfig>(), "", all);
+    add_cosmetic(known_parameters<ModelConfig>(), "model.", all);
+    add_cosmetic(known_parameters<TrainConfig>(), "train.", all);
+    add_cosmetic(known_parameters<DatasetConfig>(), "dataset.", all);
+    return all;
+  }();
   return keys;
 }
 
 std::string canonical_json(const Resolved& resolved) {
   Node config = resolved.config;
-  for (const auto& path : resolved.cosmetic) erase_path(config, path);
+  for (const auto& path : resolved.cosmetic) {
+    const auto dot = path.find('.');
+    Node* section = dot == path.npos ? &config : config.find(path.substr(0, dot));
+    if (section != nullptr) section->erase(path.substr(dot == path.npos ? 0 : dot + 1));
+  }
   sort_keys(config);
   return to_json(config);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Schemas {
   std::function<std::int64_t(const Node& dataset)> max_length;
   /// What device=auto is on this machine; where it is empty, `auto` stays for the worker to decide.
   std::function<Device()> automatic_device;
+  /// Bytes that a run on the CPU may hope for; 0: not known.
+  double memory = 0;
 };
 
 struct Resolved {
@@ -34,17 +37,49 @@ struct Resolved {
   std::vector<std::string> cosmetic;  // dotted paths that change no result
 };
 
-/// Adds the defaults that `composed` lacks, with origin "default". Unknown names are left for
-/// resolve(), so that an override of them can still be reported.
-void fill_defaults(Node& composed, const Schemas& schemas);
+/// Fills and checks the configs of one grid: what two of them share is asked for and checked once.
+/// Not for several threads at once.
+class Resolver {
+ public:
+  explicit Resolver(Schemas schemas) : schemas_(std::move(schemas)) {}
 
-/// Checks every section. Throws Error: unknown key with the nearest names, wrong type, out of
-/// range, a broken rule, heads that do not divide the width, a length beyond the data.
-[[nodiscard]] Resolved resolve(const Node& composed, const Schemas& schemas);
+  /// Adds the defaults that `composed` lacks, with origin "default". Unknown names are left for
+  /// resolve(), so that an override of them can still be reported.
+  void fill(Node& composed);
 
-/// Those of the sections that every run has, the root keys among them; a data set's and a plugin's
-/// own come with Resolved.
-[[nodiscard]] std::vector<std::string> cosmetic_keys();
+  /// Checks every section. Throws Error: unknown key with the nearest names, wrong type, out of
+  /// range, a broken rule, heads that do not divide the width, a length beyond the data, a model or
+  /// batch that cannot fit the memory. A default that depends on another key is taken here, when
+  /// all keys are known: on a GPU train.precision is bfloat16.
+  [[nodiscard]] Resolved resolve(const Node& composed);
+
+  /// Of the attention or dataset of that name. Throws what the schemas throw.
+  [[nodiscard]] const std::vector<Parameter>& parameters(const std::string& section,
+                                                         const std::string& name);
+
+ private:
+  struct Section {
+    Node given, checked;  // the last one
+  };
+  const Node& checked_section(const std::string& name, const Node& section,
+                              const std::vector<Parameter>& parameters,
+                              const std::vector<std::string>& extra_keys = {});
+  void require_length(const Resolved& resolved);
+
+  Schemas schemas_;
+  std::map<std::string, std::vector<Parameter>> parameters_;  // by "section/name"
+  std::map<std::string, Section> sections_;
+  Node measured_;  // the dataset section that longest_ is of
+  std::int64_t longest_ = 0;
+};
+
+[[nodiscard]] inline Resolved resolve(const Node& composed, const Schemas& schemas) {
+  return Resolver(schemas).resolve(composed);
+}
+
+/// Dotted paths of the keys that change no result, of the sections that every run has, the root keys
+/// among them; a data set's and a plugin's own come with Resolved.
+[[nodiscard]] const std::vector<std::string>& cosmetic_keys();
 
 /// JSON of the config without cosmetic keys, keys sorted, numbers exact: equal text, equal run.
 [[nodiscard]] std::string canonical_json(const Resolved& resolved);

@@ -17,6 +17,10 @@ enum class KeyNorm { per_head, whole, none };
 enum class Device { cpu, cuda, automatic };
 enum class Precision { float32, bfloat16 };
 
+/// More steps, sequences or tokens than anybody means; what fits a machine is less, and checked by
+/// resolve().
+inline constexpr double kMostOfAnything = 1'000'000'000;
+
 /// Root keys.
 struct RunConfig {
   std::int64_t seed = 0;
@@ -102,11 +106,12 @@ struct TrainConfig {
 
   static constexpr auto fields() {
     return std::tuple{
-        integer("steps", &TrainConfig::steps, {.low = 1}, "steps", "optimiser steps"),
-        integer("batch_size", &TrainConfig::batch_size, {.low = 1}, "sequences",
-                "sequences in one micro-batch"),
-        integer("accumulation", &TrainConfig::accumulation, {.low = 1}, "micro-batches",
-                "micro-batches in one step"),
+        integer("steps", &TrainConfig::steps, {.low = 1, .high = kMostOfAnything}, "steps",
+                "optimiser steps"),
+        integer("batch_size", &TrainConfig::batch_size, {.low = 1, .high = kMostOfAnything},
+                "sequences", "sequences in one micro-batch"),
+        integer("accumulation", &TrainConfig::accumulation, {.low = 1, .high = kMostOfAnything},
+                "micro-batches", "micro-batches in one step"),
         real("learning_rate", &TrainConfig::learning_rate, {.low = 0, .low_open = true}, "",
              "peak of the one-cycle schedule"),
         real("warmup_share", &TrainConfig::warmup_share, {.low = 0, .high = 1}, "of steps",
@@ -121,14 +126,14 @@ struct TrainConfig {
         real("beta2", &TrainConfig::beta2, {.low = 0, .high = 1, .high_open = true}, "", "AdamW"),
         real("grad_clip", &TrainConfig::grad_clip, {.low = 0}, "L2 norm", "0: off"),
         choice("precision", &TrainConfig::precision, {"float32", "bfloat16"}, "bfloat16: autocast"),
-        integer("loss_slice", &TrainConfig::loss_slice, {.low = 1}, "tokens",
-                "rows of logits that stand in memory at once"),
-        cosmetic(
-            integer("log_every", &TrainConfig::log_every, {.low = 1}, "steps", "training metrics")),
-        integer("eval_every", &TrainConfig::eval_every, {.low = 0}, "steps",
-                "validation; 0: only at the end"),
-        integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0}, "sequences",
-                "validate on the first N; 0: all")};
+        integer("loss_slice", &TrainConfig::loss_slice, {.low = 1, .high = kMostOfAnything},
+                "tokens", "rows of logits that stand in memory at once"),
+        cosmetic(integer("log_every", &TrainConfig::log_every, {.low = 1, .high = kMostOfAnything},
+                         "steps", "training metrics")),
+        integer("eval_every", &TrainConfig::eval_every, {.low = 0, .high = kMostOfAnything},
+                "steps", "validation; 0: only at the end"),
+        integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0, .high = kMostOfAnything},
+                "sequences", "validate on the first N; 0: all")};
   }
 };
 
@@ -144,7 +149,7 @@ struct DatasetConfig {
         text("name", &DatasetConfig::name, "data set; `attnlab data list` shows them"),
         cosmetic(text("path", &DatasetConfig::path,
                       "folder or file; empty: searched in --data, ATTNLAB_DATA, ~/.cache/attnlab")),
-        integer("length", &DatasetConfig::length, {.low = 1}, "tokens",
+        integer("length", &DatasetConfig::length, {.low = 1, .high = kMostOfAnything}, "tokens",
                 "predictions in one sequence, T"),
         flag("prefix", &DatasetConfig::prefix,
              "accept a shorter prefix of the official file; marked in the results")};

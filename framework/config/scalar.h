@@ -2,6 +2,7 @@
 ///   After YAML 1.2 and Hydra: `yes`, `on` and `007` are strings, `1_000` and `1e-3` are numbers.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "framework/config/node.h"
@@ -15,5 +16,8 @@ namespace attnlab::config {
 
 /// Whether typed_scalar() leaves the word a string.
 [[nodiscard]] bool is_string(std::string_view word);
+
+/// Shortest text that reads back as the same real, as Python prints it: "0.0003", "1e-05", "1.0".
+[[nodiscard]] std::string real_text(double value);
 
 }  // namespace attnlab::config

@@ -3,7 +3,9 @@
 #include <array>
 #include <cmath>
 
-#include "framework/config/override_value.h"
+#include "framework/config/override_parser.h"
+#include "framework/config/scalar.h"
+#include "framework/core/error.h"
 #include "framework/core/random.h"
 #include "framework/core/text.h"
 
@@ -32,11 +34,10 @@ void check_names(const Call& call, std::string_view known = {}) {
   for (const auto& argument : call.arguments) {
     if (argument.name.empty()) continue;
     if (argument.name != known || named(call, known) != &argument) {
-      const std::string hint = known.empty() ? "takes no named arguments"
-                                             : "knows only the named "
-                                               "argument '" +
-                                                   std::string(known) + "', once";
-      call.fail(hint + "; found '" + argument.name + "='.", argument.column);
+      const std::string knows =
+          known.empty() ? "takes no named arguments"
+                        : "knows only the named argument '" + std::string(known) + "', once";
+      call.fail(knows + "; found '" + argument.name + "='.", argument.column);
     }
   }
 }
@@ -97,7 +98,7 @@ bool is_number(const Node& node) {
   return real && !std::isnan(*real);
 }
 
-bool is_text(const Node& node) { return std::holds_alternative<std::string>(node.value()); }
+bool is_text(const Node& node) { return node.as_string() != nullptr; }
 
 bool before(const Node& a, const Node& b) {
   if (is_text(a)) return std::get<std::string>(a.value()) < std::get<std::string>(b.value());
@@ -173,10 +174,68 @@ Element extend_list(const Call& call) {
   return element;
 }
 
+// A string counts as what it would be without quotes; null where even that fails.
+Node::Value unquoted(const Node& node) {
+  if (!node.as_string()) return node.value();
+  try {
+    return typed_scalar(*node.as_string());
+  } catch (const Error&) {
+    return std::monostate{};
+  }
+}
+
+// int, float or bool of a scalar, as in Hydra: strings only in the form of what is asked for.
+Node::Value converted(const std::string& to, const Node& node) {
+  const Node::Value value = unquoted(node);
+  const auto* boolean = std::get_if<bool>(&value);
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  const auto* real = std::get_if<double>(&value);
+  const bool typed = !node.as_string();
+  if (to == "bool") {
+    if (boolean) return *boolean;
+    if (typed && integer) return *integer != 0;
+    if (typed && real) return *real != 0;
+  } else if (to == "int") {
+    if (integer) return *integer;
+    if (typed && boolean) return std::int64_t{*boolean};
+    if (typed && real && std::abs(*real) < 0x1p63) return static_cast<std::int64_t>(*real);
+  } else {
+    if (real) return *real;
+    if (integer) return static_cast<double>(*integer);
+    if (typed && boolean) return static_cast<double>(*boolean);
+  }
+  return {};
+}
+
+Node cast(const Call& call, const Node& node, std::size_t column) {
+  if (call.name == "json_str") return Node(to_json(node));
+  if (node.is_list()) {
+    List list;
+    for (const auto& item : node.as_list()) list.push_back(cast(call, item, column));
+    return Node(std::move(list));
+  }
+  if (node.is_map()) {
+    Node map = Node::map();
+    for (const auto& [key, child] : node.as_map()) map.set(key, cast(call, child, column));
+    return map;
+  }
+  if (call.name == "str") return Node(node.plain_text());
+  Node::Value result = converted(call.name, node);
+  if (!std::holds_alternative<std::monostate>(result)) return result;
+  const bool flag = call.name == "bool";
+  call.fail("cannot read " + node.text() + "; expected " +
+                (flag                 ? "true, false or a number"
+                 : call.name == "int" ? "an integer"
+                                      : "a number") +
+                ".",
+            column);
+}
+
 Element cast_argument(const Call& call) {
   check_names(call);
-  if (call.arguments.size() != 1)
+  if (call.arguments.size() != 1) {
     call.fail("takes one argument; to cast several, cast choice(...).");
+  }
   Element element = call.arguments[0].element;
   if (element.kind != Kind::value && element.kind != Kind::sweep) {
     call.fail("takes a value or a sweep of values.", element.column);
@@ -186,6 +245,7 @@ Element cast_argument(const Call& call) {
 }
 
 Element range(const Call& call) { return sweep(decimal_range(call)); }
+Element spaced(const Call& call) { return sweep(spaced_values(call)); }
 
 Element interval(const Call& call) {
   call.fail("is a search space for an optimiser; a grid needs values: choice(...) or range(...).");
@@ -200,6 +260,8 @@ struct Function {
 
 constexpr std::array kFunctions{Function{"choice", choice},
                                 Function{"range", range},
+                                Function{"logspace", spaced},
+                                Function{"linspace", spaced},
                                 Function{"glob", glob},
                                 Function{"sort", sort},
                                 Function{"shuffle", shuffle},
@@ -220,7 +282,7 @@ Element evaluate(const Call& call) {
     if (function.name == call.name) return function.evaluate(call);
     names.emplace_back(function.name);
   }
-  call.cursor.fail("unknown function '" + call.name + "'." + did_you_mean(call.name, names) +
+  call.parser.fail("unknown function '" + call.name + "'." + did_you_mean(call.name, names) +
                        " A value with brackets goes in quotes.",
                    call.column);
 }

@@ -17,13 +17,14 @@ namespace {
 // Deeper trees, and aliases of aliases that blow up, are mistakes or attacks.
 constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxNodes = 100000;
+constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // of a file
 
 class Reader {
  public:
-  explicit Reader(std::string source) : source_(std::move(source)) {}
+  explicit Reader(const std::string& source) : source_(source) {}
 
   Node read(const YAML::Node& yaml, int depth = 0) {
-    const Origin origin{source_, yaml.Mark().line + 1};
+    const Origin origin = source_.at(yaml.Mark().line + 1);
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes) {
       throw Error(origin.text() + ": nested too deeply, or aliases that expand without end.");
     }
@@ -32,8 +33,11 @@ class Reader {
         return read_list(yaml, origin, depth);
       case YAML::NodeType::Map:
         return read_map(yaml, origin, depth);
-      case YAML::NodeType::Scalar:
-        return {scalar(yaml, origin), origin};
+      case YAML::NodeType::Scalar: {
+        Node node(scalar(yaml, origin), origin);
+        node.set_spelling(yaml.Scalar());
+        return node;
+      }
       default:
         return {std::monostate{}, origin};
     }
@@ -75,7 +79,7 @@ class Reader {
       const YAML::Node& value = entry.second;
       const int line = key.Mark().line + 1;
       if (!key.IsScalar()) {
-        throw Error(Origin{source_, line}.text() + ": a key must be a word; found a list or map.");
+        throw Error(source_.at(line).text() + ": a key must be a word; found a list or map.");
       }
       const std::string& name = key.Scalar();
       if (name == "<<" && key.Tag() != "!") {
@@ -84,13 +88,13 @@ class Reader {
       }
       const auto [first, fresh] = lines.emplace(name, line);
       if (!fresh) {
-        throw Error(Origin{source_, line}.text() + ": duplicate key '" + name +
+        throw Error(source_.at(line).text() + ": duplicate key '" + name +
                     "'; it is first set in line " + std::to_string(first->second) +
                     ". Keep one of the two.");
       }
       Node child = read(value, depth + 1);
       // An empty value carries no place of its own, or that of what follows.
-      if (child.is_null()) child.set_origin({source_, line});
+      if (child.is_null()) child.set_origin(source_.at(line));
       map.set(name, std::move(child));
     }
     for (const auto& value : merged) merge_under(map, value, depth);
@@ -110,7 +114,7 @@ class Reader {
     }
   }
 
-  std::string source_;
+  Origin source_;
   std::size_t nodes_ = 0;
 };
 
@@ -161,17 +165,30 @@ YamlFile parse_yaml(std::string_view text, const std::string& source) {
   }
 }
 
-YamlFile load_yaml(const std::filesystem::path& path, const std::string& source) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    // An empty file also fails the insertion, and is fine.
-    std::error_code error;
-    if (!file || std::filesystem::file_size(path, error) != 0 || error) {
-      throw Error("cannot read '" + source + "'. Is it a file, and may you read it?");
-    }
+std::string read_config_file(const std::filesystem::path& path, const std::string& source) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    throw Error(
+        "cannot read '" + source + "': " +
+        (std::filesystem::exists(path, error) ? "it is no regular file" : "it is not there") +
+        "; expected a text file.");
   }
-  return parse_yaml(text.str(), source);
+  const auto size = std::filesystem::file_size(path, error);
+  if (!error && size > kMostBytes) {
+    throw Error("'" + source + "' has " + human_bytes(static_cast<double>(size)) +
+                "; expected a config file of at most " +
+                human_bytes(static_cast<double>(kMostBytes)) + ".");
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string text(error ? 0 : size, '\0');
+  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
+    throw Error("cannot read '" + source + "'; may you read it?");
+  }
+  return text;
+}
+
+YamlFile load_yaml(const std::filesystem::path& path, const std::string& source) {
+  return parse_yaml(read_config_file(path, source), source);
 }
 
 }  // namespace attnlab::config

@@ -18,7 +18,12 @@ struct YamlFile {
 /// Throws Error with file and line: syntax, a duplicate key (both lines), content that is no map.
 [[nodiscard]] YamlFile parse_yaml(std::string_view text, const std::string& source);
 
-/// As parse_yaml(); messages name the file as `source`. Throws Error when it cannot be read.
+/// The text of a config file, which messages name as `source`. Throws Error for what is no regular
+/// file (a FIFO or device would never end), cannot be read, or is larger than 4 MiB.
+[[nodiscard]] std::string read_config_file(const std::filesystem::path& path,
+                                           const std::string& source);
+
+/// As parse_yaml() and read_config_file(); messages name the file as `source`.
 [[nodiscard]] YamlFile load_yaml(const std::filesystem::path& path, const std::string& source);
 
 }  // namespace attnlab::config

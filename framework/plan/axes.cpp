@@ -4,7 +4,6 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/plan/words.h"
 
 namespace attnlab::plan {
 namespace {
@@ -19,71 +18,47 @@ struct Swept {
   bool repeatable = false;           // adds to what is there, so that two of them both count
 };
 
-Change scope(const Override& override, const Words& words) {
-  const bool introduces =
-      override.sign == Override::Sign::add || override.sign == Override::Sign::force;
-  if (!introduces) words.require_known(override.key, override.text);
-  auto scoped = words.scoped(override.key);
-  Change change{override, scoped.variant};
-  if (!change.variant.empty()) change.what.key = scoped.key;
-  return change;
+Override scoped(Override override, const Words& words) {
+  const auto [key, variant] = words.scoped(override.key);
+  if (variant.empty()) return override;
+  override.key = key;
+  override.variant = variant;
+  return override;
 }
 
 // What it sets: with its sign, as `~train.steps train.steps=3` are two changes.
 std::string target_of(const Override& override, const Words& words) {
-  const auto scoped = words.scoped(override.key);
-  return scoped.variant + ":" + scoped.key + "@" + override.package + ":" +
+  const auto [key, variant] = words.scoped(override.key);
+  return variant + ":" + key + "@" + override.package + ":" +
          std::to_string(static_cast<int>(override.sign));
 }
 
-std::vector<Node> glob_values(const Override& override, const Composer& composer) {
-  const auto options = composer.options(composer.without_alias(override.key));
+std::vector<Node> glob_values(const Override& override, const Composer& composer,
+                              const Words& words) {
+  const auto options = composer.options(words.scoped(override.key).key);
   std::vector<Node> values;
   for (const auto& option : options) {
     if (override.glob.matches(option)) values.emplace_back(option);
   }
   if (!values.empty()) return values;
-  throw Error("override '" + override.text + "' matches no option; expected a pattern for " +
+  throw Error(override.origin.text() + " matches no option; expected a pattern for " +
               (options.empty() ? "a group; '" + override.key + "' is none."
                                : "one of " + join(options, ", ") + "."));
 }
 
-std::vector<Override> single_valued(const Override& override, const Composer& composer) {
-  if (override.form == Override::Form::single) return {override};
-  const auto values =
-      override.form == Override::Form::glob ? glob_values(override, composer) : override.values;
-  if (values.empty()) {
-    throw Error("override '" + override.text + "' is an empty sweep; expected at least one value.");
-  }
-  std::vector<Override> all;
-  for (const auto& value : values) all.push_back(with_value(override, value));
-  return all;
-}
-
-Swept zipped(const Override& override, const Composer& composer, const Words& words) {
-  Swept swept;
-  for (const auto& part : override.zipped) {
-    const auto points = single_valued(part, composer);
-    if (swept.targets.empty()) swept.axis.resize(points.size());
-    if (points.size() != swept.axis.size()) {
-      throw Error("override '" + override.text + "': '" + part.key + "' has " +
-                  std::to_string(points.size()) + " values and '" + override.zipped[0].key +
-                  "' has " + std::to_string(swept.axis.size()) +
-                  "; expected sweeps of equal length.");
-    }
+Swept swept_by(const Override& override, const Composer& composer, const Words& words) {
+  const bool introduces =
+      override.sign == Override::Sign::add || override.sign == Override::Sign::force;
+  Swept swept{{}, {}, override.extends_list};
+  const bool zip = override.form == Override::Form::zip;
+  for (const auto& part : zip ? override.zipped : std::vector{override}) {
+    if (!introduces) words.require_known(part.key, part.origin.text());
+    const auto points = single_valued(part, composer, words);
+    if (swept.targets.empty()) swept.axis.resize(points.size());  // the parser saw to equal lengths
     for (std::size_t i = 0; i < points.size(); ++i) {
-      swept.axis[i].push_back(scope(points[i], words));
+      swept.axis[i].push_back(scoped(points[i], words));
     }
     swept.targets.push_back(target_of(part, words));
-  }
-  return swept;
-}
-
-Swept swept_by(const Override& override, const Composer& composer, const Words& words) {
-  if (override.form == Override::Form::zip) return zipped(override, composer, words);
-  Swept swept{{}, {target_of(override, words)}, override.extends_list};
-  for (const auto& point : single_valued(override, composer)) {
-    swept.axis.push_back({scope(point, words)});
   }
   return swept;
 }
@@ -98,9 +73,9 @@ void add(std::vector<Swept>& all, Swept swept, const std::string& shown) {
     }
     for (const auto& target : swept.targets) {
       if (std::ranges::find(earlier.targets, target) == earlier.targets.end()) continue;
-      throw Error("override '" + shown +
-                  "' sets a key that zip() sets as well; expected each key " +
-                  "either in one zip() or outside it.");
+      throw Error(shown +
+                  " sets a key that zip() sets as well; expected each key either in one "
+                  "zip() or outside it.");
     }
   }
   all.push_back(std::move(swept));
@@ -108,15 +83,53 @@ void add(std::vector<Swept>& all, Swept swept, const std::string& shown) {
 
 }  // namespace
 
-std::vector<Axis> make_axes(const std::vector<Override>& overrides, const Composer& composer) {
-  const Words words(composer);
+std::vector<Override> single_valued(const Override& override, const Composer& composer,
+                                    const Words& words) {
+  if (override.form == Override::Form::single) return {override};
+  const bool glob = override.form == Override::Form::glob;
+  std::vector<Override> all;
+  for (const auto& value : glob ? glob_values(override, composer, words) : override.values) {
+    all.push_back(with_value(override, value));
+  }
+  return all;
+}
+
+std::vector<Axis> make_axes(const std::vector<Override>& overrides, const Composer& composer,
+                            const Words& words) {
   std::vector<Swept> all;
   for (const auto& override : overrides) {
-    add(all, swept_by(override, composer, words), override.text);
+    add(all, swept_by(override, composer, words), override.origin.text());
   }
   std::vector<Axis> axes;
-  for (auto& swept : all) axes.push_back(std::move(swept.axis));
+  std::size_t product = 1;
+  for (auto& swept : all) {
+    product *= swept.axis.size();
+    if (product > kMostCombinations) {
+      throw Error("the sweeps have more than " + std::to_string(kMostCombinations) +
+                  " combinations; expected fewer. Make several grids of it.");
+    }
+    axes.push_back(std::move(swept.axis));
+  }
   return axes;
+}
+
+std::size_t product_of(const std::vector<Axis>& axes) {
+  std::size_t product = 1;
+  for (const auto& axis : axes) product *= axis.size();
+  return product;
+}
+
+std::vector<const Override*> combination(const std::vector<Axis>& axes, std::size_t index) {
+  std::vector<const Step*> steps;
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+    steps.push_back(&(*axis)[index % axis->size()]);
+    index /= axis->size();
+  }
+  std::vector<const Override*> changes;
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    for (const auto& override : **step) changes.push_back(&override);
+  }
+  return changes;
 }
 
 }  // namespace attnlab::plan

@@ -1,103 +1,247 @@
 #include "framework/plan/plan.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <unordered_set>
 
+#include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/plan/axes.h"
 #include "framework/plan/cell_errors.h"
-#include "framework/plan/combinations.h"
 #include "framework/plan/where.h"
-#include "framework/plan/words.h"
 
 namespace attnlab::plan {
 namespace {
 
 using config::Override;
 
-std::vector<Override> parse_all(const std::vector<std::string>& texts) {
-  std::vector<Override> overrides;
-  for (const auto& text : texts) overrides.push_back(config::parse_override(text));
-  return overrides;
+// The names by which overrides may mean a combination: the option of the group attention, and the
+// plugin where the option is a config file of another name.
+struct Variant {
+  std::string option;
+  std::set<std::string> names;
+  bool known = false;
+};
+
+double physical_memory() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-std::string name_of(const config::Node& config) {
-  const config::Node* name = config.find_path("attention.name");
-  return name == nullptr ? "" : name->text();
+config::Schemas with_memory(config::Schemas schemas) {
+  if (schemas.memory == 0) schemas.memory = physical_memory();
+  return schemas;
 }
 
-// An override 'attention.KEY' that only some of the grid's variants know: how to limit it to them.
-std::string limit_hint(const Combination& failed, const std::vector<Combination>& all,
-                       const config::Schemas& schemas) {
-  const auto knows = [&schemas](const std::string& variant, const std::string& key) {
-    if (!schemas.attention) return false;
-    try {
-      const auto parameters = schemas.attention(variant);
-      return std::ranges::find(parameters, key, &config::Parameter::name) != parameters.end();
-    } catch (const Error&) {
-      return false;  // of a plugin that cannot be read; its own cell says so
-    }
-  };
-  for (const auto& override : failed.overrides) {
-    if (!override.key.starts_with("attention.")) continue;
-    const std::string key = override.key.substr(std::string("attention.").size());
-    if (knows(failed.variant, key)) continue;
-    for (const auto& other : all) {
-      if (!knows(other.variant, key)) continue;
-      return " '" + key + "' is a parameter of " + other.variant +
-             ": to set it there alone, write " + other.variant + "." + key + "=...";
-    }
-  }
-  return "";
-}
-
-// Composes combinations of one request to cells.
+// Composes the combinations of one request to cells.
 class Planner {
  public:
   explicit Planner(const PlanRequest& request)
-      : request_(request),
-        composer_(request.compose),
-        words_(composer_),
-        where_(request.where, words_),
-        fill_([&request](config::Node& config) { fill_defaults(config, request.schemas); }) {}
-
-  [[nodiscard]] Combinations combinations(const std::vector<Override>& overrides) const {
-    return combine(make_axes(overrides, composer_), composer_, fill_);
+      : resolver_(with_memory(request.schemas)),
+        composer_(request.compose, [this](config::Node& config) { resolver_.fill(config); }),
+        words_(composer_, resolver_),
+        where_(request.where, words_) {
+    for (const auto& text : request.overrides) overrides_.push_back(config::parse_override(text));
   }
 
-  // nullopt: --where leaves it out. That is asked first, so that it can spare a cell its refusal.
-  [[nodiscard]] std::optional<Cell> cell(const Combination& combination) const {
-    const auto composed = composer_.compose(combination.overrides, fill_);
-    if (!where_.holds(composed.config, name_of(composed.config))) return std::nullopt;
-    Cell cell{0, combination.text, "", resolve(composed.config, request_.schemas)};
+  [[nodiscard]] const std::vector<Override>& overrides() const { return overrides_; }
+  [[nodiscard]] bool is_group(const Override& override) const {
+    return composer_.is_group(words_.scoped(override.key).key);
+  }
+
+  // The axes of what was typed, with those of the files' `sweep:` before them: one set, or one for
+  // each option of a swept group `experiment` whose files have such a mapping.
+  [[nodiscard]] std::vector<std::vector<Axis>> all_axes() const {
+    std::vector<std::vector<Axis>> all;
+    const auto swept = std::ranges::find_if(overrides_, [](const Override& override) {
+      return override.key == "experiment" && override.form != Override::Form::single &&
+             override.form != Override::Form::zip;
+    });
+    bool in_files = false;
+    if (swept != overrides_.end()) {
+      for (const auto& single : single_valued(*swept, composer_, words_)) {
+        auto one = overrides_;
+        one[static_cast<std::size_t>(swept - overrides_.begin())] = single;
+        const auto sweep = sweep_of(one);
+        in_files = in_files || !sweep.empty();
+        one.insert(one.begin(), sweep.begin(), sweep.end());
+        all.push_back(make_axes(one, composer_, words_));
+      }
+      if (in_files) return all;
+    }
+    auto whole = overrides_;
+    const auto sweep = sweep_of(whole);
+    whole.insert(whole.begin(), sweep.begin(), sweep.end());
+    return {make_axes(whole, composer_, words_)};
+  }
+
+  // Adds the cells of these axes, or keeps what is wrong with them for throw_errors().
+  void add_cells(const std::vector<Axis>& axes, Plan& plan) {
+    const std::size_t product = product_of(axes);
+    plan.product += product;
+    const bool scoped = std::ranges::any_of(axes, [](const Axis& axis) {
+      return std::ranges::any_of(axis.front(), [](const auto& o) { return !o.variant.empty(); });
+    });
+    bool all_known = true;
+    std::set<std::string> names;
+    for (std::size_t index = 0; index < product; ++index) {
+      const auto changes = combination(axes, index);
+      std::vector<Override> overrides;
+      for (const auto* change : changes) {
+        if (change->variant.empty()) overrides.push_back(*change);
+      }
+      const Variant variant = variant_of(overrides);
+      names.insert(variant.names.begin(), variant.names.end());
+      options_.insert(variant.option);
+      all_known = all_known && variant.known;
+      if (scoped) {
+        overrides.clear();
+        for (const auto* change : changes) {
+          if (change->variant.empty() || variant.names.contains(change->variant)) {
+            overrides.push_back(*change);
+          }
+        }
+      }
+      add_cell(overrides, variant.option, plan);
+    }
+    if (all_known) require_all_used(axes, names);
+  }
+
+  void throw_errors(bool numbered) const {
+    errors_.throw_if_any(numbered, [&](const std::string& key) -> std::string {
+      for (const auto& other : options_) {
+        if (!knows(other, key)) continue;
+        return " '" + key + "' is a parameter of " + other + ": to set it there alone, write " +
+               other + "." + key + "=...";
+      }
+      return "";
+    });
+  }
+
+  void require_cells(const Plan& plan) const {
+    if (!plan.cells.empty()) return;
+    throw Error("no cell is left: --where " + where_.text() + " holds for none of " +
+                std::to_string(plan.product) +
+                ". `attnlab grid ... --plan` without it lists them.");
+  }
+
+ private:
+  // Throws Error; nullopt: --where leaves it out. That is asked first, so that it can spare a cell
+  // its refusal.
+  [[nodiscard]] std::optional<Cell> cell(const std::vector<Override>& overrides,
+                                         const std::string& text) {
+    const auto composed = composer_.compose(overrides);
+    const config::Node* name = composed.config.find_path("attention.name");
+    if (!where_.holds(composed.config, name == nullptr ? "" : name->plain_text())) return {};
+    Cell cell{0, text, "", resolver_.resolve(composed.config)};
     cell.variant = cell.resolved.attention;
     return cell;
   }
 
- private:
-  const PlanRequest& request_;
+  std::vector<Override> sweep_of(const std::vector<Override>& overrides) const {
+    std::vector<Override> single;
+    for (const auto& override : overrides) {
+      const auto [key, variant] = words_.scoped(override.key);
+      if (override.form == Override::Form::single && variant.empty()) single.push_back(override);
+    }
+    try {
+      return composer_.base(single).sweep;
+    } catch (const Error&) {
+      return {};  // said when the cells are composed
+    }
+  }
+
+  [[nodiscard]] Variant variant_of(const std::vector<Override>& overrides) const {
+    Variant variant;
+    try {
+      const auto& base = composer_.base(overrides);
+      variant.option = base.option(kAttention);
+      const config::Node* name = base.config.find_path("attention.name");
+      if (name != nullptr && name->plain_text().find("${") != std::string::npos) {
+        variant.names.insert(
+            composer_.compose(overrides).config.find_path("attention.name")->plain_text());
+      } else if (name != nullptr) {
+        variant.names.insert(name->plain_text());
+      }
+      variant.known = true;
+    } catch (const Error&) {  // said again, with its number, when the cell is composed
+      for (const auto& override : overrides) {
+        if (override.key != kAttention || override.values.empty()) continue;
+        variant.option = override.values.front().text();
+      }
+    }
+    variant.names.insert(variant.option);
+    return variant;
+  }
+
+  void add_cell(const std::vector<Override>& overrides, const std::string& option, Plan& plan) {
+    std::string text;
+    for (const auto& override : overrides) text += (text.empty() ? "" : " ") + override.text;
+    if (!texts_.insert(text).second) return;
+    try {
+      auto made = cell(overrides, text);
+      if (!made || !configs_.insert(sha256_hex(made->resolved.config.text())).second) return;
+      made->index = static_cast<int>(number_);
+      plan.cells.push_back(std::move(*made));
+    } catch (const Error& error) {
+      std::vector<std::string> keys;
+      for (const auto& override : overrides) {
+        if (!override.key.starts_with("attention.")) continue;
+        const std::string key = override.key.substr(std::string("attention.").size());
+        if (key != "name" && !knows(option, key)) keys.push_back(key);
+      }
+      errors_.add(number_, option, error.what(), std::move(keys));
+    }
+    ++number_;
+  }
+
+  // An override that no cell takes is a mistake that would go unnoticed; of a file's sweep some
+  // lines may well have been replaced.
+  static void require_all_used(const std::vector<Axis>& axes, const std::set<std::string>& names) {
+    for (const auto& axis : axes) {
+      for (const auto& change : axis.front()) {
+        if (change.variant.empty() || names.contains(change.variant)) continue;
+        if (change.origin.line() > 0) continue;
+        const std::vector<std::string> chosen(names.begin(), names.end());
+        throw Error(change.origin.text() + " is for the attention " + change.variant +
+                    ", which no cell has; expected one of " + join(chosen, ", ") +
+                    ". Add it with attention=..., or leave the override out.");
+      }
+    }
+  }
+
+  [[nodiscard]] bool knows(const std::string& variant, const std::string& key) const {
+    try {
+      const auto& parameters = resolver_.parameters(kAttention, variant);
+      return std::ranges::find(parameters, key, &config::Parameter::name) != parameters.end();
+    } catch (const Error&) {
+      return false;  // of a plugin that cannot be read; its own cell says so
+    }
+  }
+
+  mutable config::Resolver resolver_;
   config::Composer composer_;
   Words words_;
   Where where_;
-  config::Fill fill_;
+  std::vector<Override> overrides_;
+  std::unordered_set<std::string> texts_, configs_;  // of cells so far
+  std::set<std::string> options_;                    // of attention, of cells so far
+  CellErrors errors_;
+  std::size_t number_ = 1;  // of the next cell, those with errors counted
 };
 
-void require_cells(const Plan& plan, const PlanRequest& request) {
-  if (!plan.cells.empty()) return;
-  throw Error("no cell is left: --where '" + request.where + "' holds for none of " +
-              std::to_string(plan.product) + ". `attnlab grid ... --plan` without it lists them.");
-}
-
-[[noreturn]] void refuse_sweep(const Override& override) {
+[[noreturn]] void refuse_sweep(const Override& override, bool is_group) {
   const auto equals = override.text.find('=');
   const std::string key = override.text.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : override.text.substr(equals + 1);
-  std::string message = "override '" + override.text +
-                        "' is a sweep, and attnlab run does one run; expected a single value.\n"
+  std::string message = override.origin.text() +
+                        " is a sweep, and attnlab run does one run; expected a single value.\n"
                         "  all of them:    attnlab grid with the same words";
   const bool plain = override.form == Override::Form::sweep && value.find('(') == value.npos;
-  if (plain) {
+  if (plain && !is_group) {
     message += "\n  one list:       '" + key + "=[" + value + "]'\n  one string:     \"" + key +
                "='" + value + "'\"";
   }
@@ -107,39 +251,33 @@ void require_cells(const Plan& plan, const PlanRequest& request) {
 }  // namespace
 
 Plan make_plan(const PlanRequest& request) {
-  const Planner planner(request);
-  const auto combinations = planner.combinations(parse_all(request.overrides));
-  Plan plan{{}, combinations.product};
-  CellErrors errors;
-  std::set<std::string> seen;
-  std::size_t number = 1;  // of the next cell, those with errors counted
-  for (const auto& combination : combinations.distinct) {
-    try {
-      auto cell = planner.cell(combination);
-      if (!cell || !seen.insert(config::to_json(cell->resolved.config)).second) continue;
-      cell->index = static_cast<int>(number);
-      plan.cells.push_back(std::move(*cell));
-    } catch (const Error& error) {
-      const auto hint = limit_hint(combination, combinations.distinct, request.schemas);
-      errors.add(number, combination.variant, error.what() + hint);
-    }
-    ++number;
-  }
-  errors.throw_if_any();
-  require_cells(plan, request);
+  Planner planner(request);
+  Plan plan;
+  for (const auto& axes : planner.all_axes()) planner.add_cells(axes, plan);
+  planner.throw_errors(true);
+  planner.require_cells(plan);
   return plan;
 }
 
 Cell make_run(const PlanRequest& request) {
-  const auto overrides = parse_all(request.overrides);
-  for (const auto& override : overrides) {
-    if (override.form != Override::Form::single) refuse_sweep(override);
+  Planner planner(request);
+  for (const auto& override : planner.overrides()) {
+    if (override.form != Override::Form::single) refuse_sweep(override, planner.is_group(override));
   }
-  const Planner planner(request);
-  auto cell = planner.cell(planner.combinations(overrides).distinct.at(0));
-  if (!cell) require_cells({{}, 1}, request);
-  cell->index = 1;
-  return std::move(*cell);
+  const auto axes = planner.all_axes().at(0);
+  for (const auto& axis : axes) {
+    const Override& first = axis.at(0).at(0);
+    if (axis.size() == 1) continue;
+    throw Error(first.origin.text() + ": '" + first.key +
+                "' is swept here, and attnlab run does one run. All of them: attnlab grid with the "
+                "same words; one of them: give " +
+                first.key + "=VALUE.");
+  }
+  Plan plan;
+  planner.add_cells(axes, plan);
+  planner.throw_errors(false);
+  planner.require_cells(plan);
+  return std::move(plan.cells[0]);
 }
 
 std::string config_text(const Cell& cell) { return config::render_yaml(cell.resolved.config); }

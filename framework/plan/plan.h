@@ -3,6 +3,8 @@
 ///   Cells come in Hydra's order: axes in order of first appearance, the last varies fastest.
 ///   An override whose first word is a variant's name (`hash_sparse.buckets=8,16`) applies to the
 ///   cells of that variant only; cells that come out identical collapse into the first.
+///   The `sweep:` mappings of the files that are chosen stand before what was typed, which replaces
+///   their keys.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +25,8 @@ namespace attnlab::plan {
 ///     for (const Cell& cell : make_plan(request).cells) ...
 struct PlanRequest {
   std::vector<std::string> overrides;
-  /// Keeps the cells for which it holds: "train.steps<=100 && model.width==dataset.length".
-  /// Comparisons == != < <= > >= of a key with a value or another key, joined by &&. A key that
-  /// begins with a variant's name limits that variant only. Empty: keeps all.
-  std::string where;
+  /// Each keeps the cells for which it holds: "train.steps<=100 and model.width==dataset.length".
+  std::vector<std::string> where;
   config::ComposeOptions compose;
   config::Schemas schemas;
 };
@@ -46,7 +46,8 @@ struct Plan {
 /// `attnlab grid`. Throws Error that lists every cell at fault by number and variant.
 [[nodiscard]] Plan make_plan(const PlanRequest& request);
 
-/// `attnlab run`: one cell. A sweep is an Error that offers quotes, a list, or `attnlab grid`.
+/// `attnlab run`: one cell. A sweep, of a file too, is an Error that offers quotes, a list, or
+/// `attnlab grid`.
 [[nodiscard]] Cell make_run(const PlanRequest& request);
 
 /// For --cfg: the cell's whole config as YAML. For --origin: one line per value and its source.

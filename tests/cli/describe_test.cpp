@@ -47,12 +47,13 @@ TEST_F(Describe, without_a_name_lists_what_there_is) {
 }
 
 TEST_F(Describe, a_section_has_type_default_range_unit_and_help) {
-  EXPECT_THAT(output({"train"}),
-              AllOf(HasSubstr("train: steps, optimiser and schedule\n"),
-                    ContainsRegex("name +type +default +range +unit +help"),
-                    ContainsRegex("\nsteps +integer +200 +at least 1 +steps +optimiser steps"),
-                    ContainsRegex("\nprecision +choice +float32 +float32, bfloat16 "),
-                    HasSubstr("\nset as train.KEY=VALUE\n")));
+  EXPECT_THAT(
+      output({"train"}),
+      AllOf(HasSubstr("train: steps, optimiser and schedule\n"),
+            ContainsRegex("name +type +default +range +unit +help"),
+            ContainsRegex("\nsteps +integer +200 +from 1 to 1000000000 +steps +optimiser steps"),
+            ContainsRegex("\nprecision +choice +float32 +float32, bfloat16 "),
+            HasSubstr("\nset as train.KEY=VALUE\n")));
   EXPECT_THAT(output({"run"}), ContainsRegex("\nseed +integer +0 +at least 0 "));
   EXPECT_THAT(output({"model"}), ContainsRegex("\nshared_keys +boolean +true +true or false "));
 }
@@ -66,7 +67,15 @@ TEST_F(Describe, a_variant_is_known_from_its_note) {
 
 TEST_F(Describe, a_data_set_has_the_shared_keys_and_its_own) {
   EXPECT_THAT(output({"dataset/mnist"}), ContainsRegex("\nlength +integer +784 "));
-  EXPECT_THAT(output({"dataset/copy"}), ContainsRegex("\nlength +integer "));
+  for (const auto& [name, length] : {std::pair{"copy", "64"},
+                                     {"enwik8", "256"},
+                                     {"digits", "784"},
+                                     {"openwebtext2", "512"},
+                                     {"text", "256"}}) {
+    const auto text = output({std::string("dataset/") + name});
+    EXPECT_THAT(text, ContainsRegex(std::string("\nname +text +") + name + " ")) << name;
+    EXPECT_THAT(text, ContainsRegex(std::string("\nlength +integer +") + length + " ")) << name;
+  }
 }
 
 TEST_F(Describe, short_names_mean_the_same) {

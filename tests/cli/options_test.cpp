@@ -82,9 +82,37 @@ TEST(Options, numbers_are_checked) {
     }
     return std::string();
   };
-  EXPECT_EQ(told({"--jobs", "many"}), "--jobs: 'many' is not a number; expected an integer");
-  EXPECT_EQ(told({"--jobs", "2.5"}), "--jobs: '2.5' is not a number; expected an integer");
-  EXPECT_EQ(told({"--jobs", "0"}), "--jobs: 0 is too small; expected an integer of at least 1");
+  const std::string expected = "; expected an integer from 1 to 2147483647";
+  EXPECT_EQ(told({"--jobs", "many"}), "--jobs: 'many' is not a number" + expected);
+  EXPECT_EQ(told({"--jobs", "0"}), "--jobs: '0' is out of range" + expected);
+  for (const std::string bad : {"2.5", "", " 3", "3 ", "0x3", "1e3", "nan", "+3", "--3"}) {
+    EXPECT_THAT(told({"--jobs=" + bad}), HasSubstr("is not a number" + expected)) << bad;
+  }
+  for (const std::string bad :
+       {"-1", "2147483648", "99999999999999999999", "-99999999999999999999"}) {
+    EXPECT_THAT(told({"--jobs=" + bad}), HasSubstr("is out of range" + expected)) << bad;
+  }
+  for (const std::string bad : {"nan", "-nan", "inf", "-inf", "-1", "1e300", "1e999", "x", ""}) {
+    try {
+      (void)parse({"--jobs=" + bad}).real("jobs", 1);
+      ADD_FAILURE() << bad;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("expected a number from 0 to 3")) << bad;
+      EXPECT_EQ(error.exit_code(), kExitUsage);
+    }
+  }
+  EXPECT_EQ(parse({"--jobs=0.5"}).real("jobs", 1), 0.5);
+}
+
+TEST(Options, of_two_values_none_is_lost_without_a_word) {
+  EXPECT_EQ(parse({"--jobs", "3", "--jobs=3"}).text("jobs"), "3");
+  try {
+    (void)parse({"--jobs", "3", "-j", "4"}).text("jobs");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "--jobs is given twice, as '3' and '4'; expected it once");
+    EXPECT_EQ(error.exit_code(), kExitUsage);
+  }
 }
 
 TEST(Options, help_lists_every_option) {

@@ -94,8 +94,8 @@ TEST(Bind, a_wrong_type_is_refused) {
       "to 65536.");
   EXPECT_EQ(refusal("rate: [1]\n"),
             "x.yaml:1: attention.rate: [1] is a list; expected a number from 0 to below 1.");
-  EXPECT_EQ(refusal("fixed: 1\n"),
-            "x.yaml:1: attention.fixed: 1 is an integer; expected true or false.");
+  EXPECT_EQ(refusal("fixed: 2\n"),
+            "x.yaml:1: attention.fixed: 2 is an integer; expected true or false.");
   EXPECT_EQ(refusal("label: {a: 1}\n"),
             "x.yaml:1: attention.label: {a:1} is a map; expected a string.");
   EXPECT_EQ(refusal("keys: 1\n"),
@@ -113,6 +113,72 @@ TEST(Bind, a_value_out_of_range_is_refused) {
             "x.yaml:1: attention.scale: 0 is out of range; expected a number above 0.");
   EXPECT_EQ(refusal("scale: nan\n"),
             "x.yaml:1: attention.scale: nan is not finite; expected a number above 0.");
+}
+
+TEST(Bind, values_are_converted_to_the_type_of_their_key_as_in_omegaconf) {
+  const std::vector<std::tuple<std::string, std::string, std::string>> table{
+      {"buckets", "'8'", "8"},
+      {"buckets", "' 8 '", "8"},
+      {"buckets", "'+8'", "8"},
+      {"buckets", "'1_000'", "1000"},
+      {"buckets", "008", "8"},
+      {"buckets", "'-8'", "refused"},
+      {"buckets", "8.0", "refused"},
+      {"buckets", "'8.0'", "refused"},
+      {"buckets", "1e3", "refused"},
+      {"buckets", "true", "refused"},
+      {"buckets", "''", "refused"},
+      {"buckets", "'8a'", "refused"},
+      {"buckets", "'99999999999999999999'", "refused"},
+      {"rate", "'0.5'", "0.5"},
+      {"rate", "'5e-1'", "0.5"},
+      {"rate", "'0'", "0.0"},
+      {"rate", "0", "0.0"},
+      {"rate", "'nan'", "refused"},
+      {"rate", "true", "refused"},
+      {"rate", "'1/2'", "refused"},
+      {"fixed", "yes", "true"},
+      {"fixed", "'yes'", "true"},
+      {"fixed", "On", "true"},
+      {"fixed", "y", "true"},
+      {"fixed", "1", "true"},
+      {"fixed", "'1'", "true"},
+      {"fixed", "'TRUE'", "true"},
+      {"fixed", "no", "false"},
+      {"fixed", "off", "false"},
+      {"fixed", "N", "false"},
+      {"fixed", "0", "false"},
+      {"fixed", "0.0", "refused"},
+      {"fixed", "maybe", "refused"},
+      {"fixed", "null", "refused"},
+      {"label", "0.0003", "\"0.0003\""},
+      {"label", "1e5", "\"1e5\""},
+      {"label", "TRUE", "\"TRUE\""},
+      {"label", "1_000", "\"1_000\""},
+      {"label", "+5", "\"+5\""},
+      {"label", "007", "007"},
+      {"label", ".5", "\".5\""},
+      {"label", "1.50", "\"1.50\""},
+      {"label", "[a]", "refused"},
+      {"label", "'\?\?\?'", "refused"},
+      {"buckets", "???", "refused"},
+      {"keys", "???", "refused"}};
+  for (const auto& [key, typed, expected] : table) {
+    std::string found = "refused";
+    try {
+      found = write(read_sample(key + ": " + typed + "\n")).find(key)->text();
+    } catch (const Error&) {
+    }
+    EXPECT_EQ(found, expected) << key << ": " << typed;
+  }
+  EXPECT_EQ(refusal("label: ???\n"),
+            "x.yaml:1: attention.label: the value is still missing; set it with "
+            "attention.label=VALUE, expected a string.");
+  EXPECT_EQ(
+      refusal("pairs: 2,4\n"),
+      "x.yaml:1: attention.pairs: \"2,4\" is a string; expected an even integer of at most 8. "
+      "To sweep it, write 'attention.pairs: 2,4' in the mapping `sweep:` of an experiment "
+      "file.");
 }
 
 TEST(Bind, a_broken_rule_is_refused) {

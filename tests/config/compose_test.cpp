@@ -1,66 +1,9 @@
-#include "framework/config/compose.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include "framework/core/error.h"
+#include "tests/config/compose_support.h"
 
 namespace attnlab::config {
 namespace {
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-class Compose : public testing::Test {
- protected:
-  Compose() {
-    std::string pattern = (fs::temp_directory_path() / "attnlab-compose-XXXXXX").string();
-    home_ = mkdtemp(pattern.data());
-    write("experiments/config.yaml",
-          "defaults:\n  - model: tiny\n  - dataset: mnist\n  - attention: dense\n  - _self_\n"
-          "  - experiment: null\nseed: 0\naliases:\n  data: dataset\n");
-    write("experiments/model/tiny.yaml", "layers: 2\nwidth: 64\n");
-    write("experiments/model/small.yaml", "defaults: [tiny]\nlayers: 6\n");
-    write("attention_plugins/dense/config.yaml", "name: dense\n");
-    write("attention_plugins/hash_sparse/config.yaml", "name: hash_sparse\nbuckets: 16\n");
-    write("datasets/mnist/config.yaml", "name: mnist\nlength: 784\n");
-    write("datasets/enwik8/config.yaml", "name: enwik8\nlength: 512\nlist: [1, 2]\n");
-    write("experiments/experiment/long.yaml",
-          "# @package _global_\ndefaults:\n  - override /dataset: enwik8\n"
-          "seed: 7\nmodel:\n  width: 32\ndataset:\n  length: 1024\n");
-  }
-  ~Compose() override { fs::remove_all(home_); }
-
-  void write(const std::string& file, const std::string& text) {
-    fs::create_directories((home_ / file).parent_path());
-    std::ofstream(home_ / file) << text;
-  }
-  Composed compose(const std::vector<std::string>& words, const Fill& fill = {}) {
-    std::vector<Override> overrides;
-    for (const auto& word : words) overrides.push_back(parse_override(word));
-    return Composer({home_, dirs_, {"window"}, plugin_configs_}).compose(overrides, fill);
-  }
-  std::string value(const std::vector<std::string>& words, const std::string& path) {
-    const auto composed = compose(words);
-    const Node* node = composed.config.find_path(path);
-    return node == nullptr ? "(none)" : node->text();
-  }
-  std::string error(const std::vector<std::string>& words) {
-    try {
-      (void)compose(words);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "(no error)";
-  }
-  fs::path home_;
-  std::vector<fs::path> dirs_;
-  std::map<std::string, fs::path> plugin_configs_;
-};
 
 TEST_F(Compose, merges_the_defaults_into_their_sections) {
   EXPECT_EQ(compose({}).config.text(),

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cmath>
+
 #include "framework/config/compose.h"
 #include "framework/config/yaml.h"
 #include "framework/core/error.h"
@@ -127,9 +129,146 @@ TEST(Interpolation, says_what_is_malformed) {
               HasSubstr("unknown resolver 'oc.evn'. Did you mean 'oc.env'"));
 }
 
+TEST(Interpolation, backslashes_before_a_reference_are_those_of_omegaconf) {
+  EXPECT_EQ(value("x: 1\na: '\\\\${x}'\n", "a"), R"("\1")");
+  EXPECT_EQ(value("x: 1\na: '\\\\\\${x}'\n", "a"), R"("\${x}")");
+  EXPECT_EQ(value("x: 1\na: 'C:\\\\d-${x}'\n", "a"), R"("C:\\d-1")");
+}
+
+TEST(Interpolation, refuses_a_value_that_is_still_missing) {
+  EXPECT_THAT(error("x: ???\na: ${x}\n"), HasSubstr("x.yaml:2: a: ${x} refers to 'x'"));
+  EXPECT_THAT(error("x: ???\na: run-${x}\n"), HasSubstr("refers to 'x'"));
+}
+
+// Names and values as people register them with OmegaConf; in brackets what Python's lambda gives.
+TEST(Interpolation, computes) {
+  const std::vector<std::pair<std::string, std::string>> table{
+      {"div:8192,${n}", "128"},
+      {"div:7,2", "3.5"},
+      {"div:8,2", "4"},
+      {"div:-7,2", "-3.5"},
+      {"div:1.0,4", "0.25"},
+      {"floordiv:-7,2", "-4"},
+      {"floordiv:7,2", "3"},
+      {"mod:-7,3", "2"},
+      {"mod:7,-3", "-2"},
+      {"add:1,2,3", "6"},
+      {"add:1,0.5", "1.5"},
+      {"sub:5,8", "-3"},
+      {"mul:${n},${n}", "4096"},
+      {"mul:2,0.5", "1.0"},
+      {"pow:2,10", "1024"},
+      {"pow:2,-1", "0.5"},
+      {"neg:3", "-3"},
+      {"abs:-3", "3"},
+      {"int:3.9", "3"},
+      {"int:'12'", "12"},
+      {"float:3", "3.0"},
+      {"round:2.6", "3"},
+      {"floor:-2.5", "-3"},
+      {"ceil:2.1", "3"},
+      {"sqrt:16", "4.0"},
+      {"log2:8", "3.0"},
+      {"min:3,1,2", "1"},
+      {"max:[3,9,2]", "9"},
+      {"sum:[1,2,3]", "6"},
+      {"len:[1,2]", "2"},
+      {"eq:${n},64", "true"},
+      {"lt:${n},64", "false"},
+      {"not:true", "false"},
+      {"if:true,a,b", "a"},
+      {"if:${gt:${n},9},1,2", "1"},
+      {"mul:${add:1,2},${sub:9,5}", "12"},
+      {"eval:'${n} * 2'", "128"},
+      {"eval:${n}*2", "128"},
+      {"eval:'(1+2)*3'", "9"},
+      {"eval:'2**3**2'", "512"},
+      {"eval:'-2**2'", "-4"},
+      {"eval:'7 // 2 * 2'", "6"},
+      {"eval:'8 / 4 / 2'", "1"},
+      {"eval:'1e-3 * 2'", "0.002"},
+      {"eval:'max(1, ${n} // 3)'", "21"},
+      {"eval:'1 < 2 <= 2'", "true"},
+      {"eval:'not 1 > 2 and 3 in [1, 3]'", "true"},
+      {"eval:'\"a\" == \"a\"'", "true"},
+      {"eval:'${n} if'", "refused"},
+      {"eval:'n*2'", "refused"},
+      {"div:1,0", "refused"},
+      {"mod:1,0", "refused"},
+      {"div:a,2", "refused"},
+      {"div:1", "refused"},
+      {"div:1,2,3", "refused"},
+      {"sqrt:-1", "refused"},
+      {"mul:9223372036854775807,2", "refused"},
+      {"pow:10,40", "refused"},
+      {"if:1,2,3", "refused"},
+      {"dvi:1,2", "refused"},
+      {"oc.decode:'10'", "10"},
+      {"oc.decode:10", "10"},
+      {"oc.decode:'1e3'", "1000.0"},
+      {"oc.decode:'[1,2]'", "[1,2]"},
+      {"oc.decode:'{a: 1}'", "{a:1}"},
+      {"oc.decode:'true'", "true"},
+      {"oc.decode:null", "null"},
+      {"oc.decode:'a b'", "\"a b\""},
+      {"oc.decode:\"'10'\"", "\"10\""},
+      {"oc.decode:${t}", "7"},
+      {"oc.select:n,3", "64"},
+      {"oc.select:absent,3", "3"},
+      {"oc.env:ATTNLAB_NONE,'a,b'", "\"a,b\""}};
+  for (const auto& [call, expected] : table) {
+    Node config = parse_yaml("n: 64\nt: '7'\n", "x.yaml").content;
+    config.set("a", Node("${" + call + "}"));
+    std::string found = "refused";
+    try {
+      interpolate(config);
+      found = config.find("a")->text();
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("a: ")) << call;
+    }
+    EXPECT_EQ(found, expected) << call;
+  }
+}
+
 TEST(Render, shows_yaml_and_origins) {
   const Node node = parse_yaml("a: 1\ns:\n  t: x\n", "x.yaml").content;
   EXPECT_EQ(render_yaml(node), "a: 1\ns:\n  t: x\n");
+  for (const auto& [text, shown] :
+       std::vector<std::pair<std::string, std::string>>{{"x", "x"},
+                                                        {"a/b-c.d", "a/b-c.d"},
+                                                        {"C:\\x", R"("C:\\x")"},
+                                                        {"*a", "\"*a\""},
+                                                        {"yes", "\"yes\""},
+                                                        {"Off", "\"Off\""},
+                                                        {"n", "\"n\""},
+                                                        {"null", "\"null\""},
+                                                        {"1:30", "\"1:30\""},
+                                                        {"007", "\"007\""},
+                                                        {"1_000", "\"1_000\""},
+                                                        {"", "\"\""},
+                                                        {"2026-11-26", "\"2026-11-26\""},
+                                                        {"a: b", "\"a: b\""},
+                                                        {"a #b", "\"a #b\""},
+                                                        {"- a", "\"- a\""},
+                                                        {"a\nb", "\"a\\nb\""},
+                                                        {"\x7f", "\"\\x7f\""},
+                                                        {"ü", "\"ü\""},
+                                                        {"\xc2\x85", "\"\\x85\""},
+                                                        {"\xe2\x80\xa8", "\"\\u2028\""},
+                                                        {"~", "\"~\""},
+                                                        {".inf", "\".inf\""},
+                                                        {"<<", "\"<<\""},
+                                                        {"=", "\"=\""},
+                                                        {"0x1f", "\"0x1f\""}}) {
+    EXPECT_EQ(render_yaml(Node(Map{{"k", Node(text)}})), "k: " + shown + "\n");  // PyYAML reads all
+    EXPECT_EQ(parse_yaml("k: " + shown + "\n", "x").content.find("k")->plain_text(), text);
+  }
+  EXPECT_EQ(render_yaml(Node(Map{{"a", Node(1e-5)},
+                                 {"b", Node(-INFINITY)},
+                                 {"c", Node(1e16)},
+                                 {"d", Node(List{Node(0.0003), Node()})},
+                                 {"no", Node(Map{})}})),
+            "a: 1.0e-05\nb: -.inf\nc: 1.0e+16\nd: [0.0003, null]\n\"no\": {}\n");
   EXPECT_EQ(render_origins(node), "a = 1     # x.yaml:1\ns.t = x   # x.yaml:3\n");
 }
 

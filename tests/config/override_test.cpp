@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "framework/config/compose.h"
 #include "framework/core/error.h"
 
 namespace attnlab::config {
@@ -110,9 +111,9 @@ TEST(Override, lists_and_dicts_nest) {
 
 TEST(Override, values_know_the_override_that_set_them) {
   const Override override = parse_override("train={steps:[100]}");
-  EXPECT_EQ(override.origin().text(), "override 'train={steps:[100]}'");
-  EXPECT_EQ(override.values[0].origin().text(), override.origin().text());
-  EXPECT_EQ(override.values[0].find_path("steps.0")->origin().text(), override.origin().text());
+  EXPECT_EQ(override.origin.text(), "override 'train={steps:[100]}'");
+  EXPECT_EQ(override.values[0].origin().text(), override.origin.text());
+  EXPECT_EQ(override.values[0].find_path("steps.0")->origin().text(), override.origin.text());
   EXPECT_EQ(parse_override("z=zip(a=choice(1,2))").zipped[0].values[1].origin().text(),
             "override 'a=choice(1,2)'");
 }
@@ -187,6 +188,29 @@ TEST(Override, an_error_shows_the_text_and_a_caret_below_the_fault) {
       const std::string last = message.substr(message.rfind('\n') + 1);
       EXPECT_EQ(last, "  " + std::string(refusal.caret, ' ') + "^") << message;
     }
+  }
+}
+
+TEST(Override, a_function_without_a_name_in_front_is_explained) {
+  for (const std::string call : {"zip(a=choice(1,2),b=choice(3,4))", "choice(1,2)", "range(3)"}) {
+    try {
+      static_cast<void>(parse_override(call));
+      ADD_FAILURE() << call;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(),
+                  testing::HasSubstr("is a function here; it needs a name in front, "));
+    }
+  }
+}
+
+TEST(Override, a_literal_is_taken_as_it_stands) {
+  for (const std::string text :
+       {"plain", "a b", "a\\b", "a\\", "it's", "say \"x\"", "\\\"", "x ${y}", "\\${y}", "\\\\${y}",
+        "a,b", "7", "1e5", "null", "", "C:\\x\\${z}\\", "${", "\t"}) {
+    Node config = Node::map();
+    config.set("k", parse_override("k=" + as_literal(text)).values.at(0));
+    interpolate(config);
+    EXPECT_EQ(*config.find("k")->as_string(), text);
   }
 }
 

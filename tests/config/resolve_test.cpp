@@ -33,8 +33,11 @@ Schemas fake_schemas() {
   return schemas;
 }
 
+const std::string kData = "dataset: {name: mnist}\n";  // where the test names none
+
 Resolved resolved(const std::string& yaml) {
-  return resolve(parse_yaml(yaml, "run.yaml").content, fake_schemas());
+  const bool has_data = yaml.find("dataset:") != std::string::npos;
+  return resolve(parse_yaml(has_data ? yaml : yaml + kData, "run.yaml").content, fake_schemas());
 }
 
 std::string refusal(const std::string& yaml) {
@@ -70,6 +73,7 @@ TEST(Resolve, precision_is_bfloat16_on_a_gpu_unless_somebody_chose) {
   };
   EXPECT_EQ(precision("device: cuda\n"), "bfloat16");
   EXPECT_EQ(precision("device: cuda\ntrain: {precision: float32}\n"), "float32");
+  EXPECT_EQ(precision("device: 'cuda'\n"), "bfloat16");
   EXPECT_EQ(precision("device: cpu\n"), "float32");
   EXPECT_EQ(precision("device: auto\n"), "float32");
   EXPECT_EQ(precision(""), "float32");
@@ -104,9 +108,11 @@ TEST(Resolve, a_length_beyond_the_data_is_refused) {
 
 TEST(Resolve, wrong_type_and_out_of_range_name_file_and_line) {
   EXPECT_EQ(refusal("train:\n  steps: many\n" + kDense),
-            "run.yaml:2: train.steps: many is a string; expected an integer of at least 1.");
+            "run.yaml:2: train.steps: many is a string; expected an integer from 1 to "
+            "1000000000.");
   EXPECT_EQ(refusal("train:\n  steps: 0\n" + kDense),
-            "run.yaml:2: train.steps: 0 is out of range; expected an integer of at least 1.");
+            "run.yaml:2: train.steps: 0 is out of range; expected an integer from 1 to "
+            "1000000000.");
 }
 
 TEST(Resolve, a_section_that_is_a_number_is_refused) {
@@ -132,10 +138,41 @@ TEST(Resolve, what_the_catalog_says_of_an_unknown_variant_is_passed_on) {
               HasSubstr("no attention is named 'fast'"));
 }
 
+TEST(Resolve, a_data_set_must_be_chosen) {
+  EXPECT_EQ(refusal("dataset: {length: 8}\n" + kDense),
+            "no dataset is chosen; expected dataset=NAME, for instance dataset=mnist.");
+}
+
+TEST(Resolve, what_no_machine_can_hold_is_refused_at_once) {
+  auto schemas = fake_schemas();
+  schemas.memory = 1e9;
+  const auto refused = [&](const std::string& yaml) {
+    try {
+      (void)resolve(parse_yaml(yaml + kDense + kData, "run.yaml").content, schemas);
+      return std::string("accepted");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  EXPECT_EQ(refused("train: {batch_size: 64}\n"), "accepted");
+  EXPECT_THAT(refused("train: {batch_size: 100000}\n"),
+              HasSubstr("train.batch_size 100000 x dataset.length 784 tokens; expected at most "));
+  EXPECT_THAT(refused("model: {layers: 1000, width: 65536, heads: 1}\n"),
+              HasSubstr("this run needs more than 695.0 TiB for 1000 layers of model.width 65536"));
+  EXPECT_EQ(refused("device: cuda\ntrain: {batch_size: 100000}\n"), "accepted");
+  for (const std::string key : {"batch_size", "steps", "accumulation", "loss_slice", "log_every",
+                                "eval_every", "eval_sequences"}) {
+    EXPECT_THAT(refused("train: {" + key + ": 1000000000000}\n"), HasSubstr("is out of range"))
+        << key;
+    EXPECT_THAT(refused("train: {" + key + ": 1e12}\n"),
+                HasSubstr("is a real; expected an integer"));
+  }
+}
+
 TEST(FillDefaults, leaves_values_and_sections_of_unknown_names) {
   Node config = parse_yaml("train: {steps: 7}\nattention: {name: fast, x: 1}\n", "f").content;
   config.set("dataset", parse_yaml("name: copy\n", "f").content);
-  fill_defaults(config, fake_schemas());
+  Resolver(fake_schemas()).fill(config);
   EXPECT_EQ(config.find_path("train.steps")->text(), "7");
   EXPECT_EQ(config.find_path("train.beta2")->text(), "0.95");
   EXPECT_EQ(config.find("attention")->as_map().size(), 2U);

@@ -59,6 +59,11 @@ TEST(Range, counts_integers) {
   EXPECT_THAT(values("range(0,200,100)"), ElementsAre("0", "100"));
   EXPECT_THAT(values("range(stop=3,start=1)"), ElementsAre("1", "2"));
   EXPECT_THAT(values("range(1,9,step=4)"), ElementsAre("1", "5"));
+  EXPECT_THAT(values("range(10,step=4)"), ElementsAre("0", "4", "8"));
+  EXPECT_THAT(values("range(start=2)"), ElementsAre("0", "1"));
+  EXPECT_THAT(values("range(step=2,start=5)"), ElementsAre("0", "2", "4"));
+  EXPECT_THAT(values("range(2.5,step=0.5)"), ElementsAre("0.0", "0.5", "1.0", "1.5", "2.0"));
+  EXPECT_THAT(values("range(-4,step=-2)"), ElementsAre("0", "-2"));
   EXPECT_THAT(values("range(9223372036854775805,9223372036854775807)"),
               ElementsAre("9223372036854775805", "9223372036854775806"));
 }
@@ -87,13 +92,37 @@ TEST(Range, refuses_what_is_empty_endless_or_no_number) {
   EXPECT_REFUSED("range(true)", numbers);
   EXPECT_REFUSED("range(choice(1,2))", numbers);
   EXPECT_REFUSED("range()", "range() needs a stop: range(5) or range(1,10,2).");
-  EXPECT_REFUSED("range(start=1)", "range() needs a stop");
+  EXPECT_REFUSED("range(step=2)", "range() needs a stop");
+  EXPECT_REFUSED("range(0,step=2)", empty);
   EXPECT_REFUSED("range(1,2,3,4)", "range() takes start, stop and step, each once.");
   EXPECT_REFUSED("range(1,start=2)", "range() takes start, stop and step, each once.");
   EXPECT_REFUSED("range(end=2)", "range() takes start, stop and step, each once.");
   EXPECT_REFUSED("range(1000000)", "range() makes more than 100000 values; expected fewer.");
   EXPECT_REFUSED("range(0,1e30,1e-30)",
                  "range() cannot step exactly between numbers of so different size.");
+}
+
+TEST(Spaced, has_both_ends_and_equal_ratios_or_steps) {
+  EXPECT_THAT(values("logspace(1e-4,1e-2,3)"), ElementsAre("0.0001", "0.001", "0.01"));
+  EXPECT_THAT(
+      values("logspace(1e-4,1e-2,5)"),
+      ElementsAre("0.0001", "0.00031622776601683794", "0.001", "0.0031622776601683794", "0.01"));
+  EXPECT_THAT(values("logspace(64,1,4)"), ElementsAre("64.0", "16.0", "4.0", "1.0"));
+  EXPECT_THAT(values("int(logspace(1,1000,4))"), ElementsAre("1", "10", "100", "1000"));
+  EXPECT_THAT(values("linspace(0,1,5)"), ElementsAre("0.0", "0.25", "0.5", "0.75", "1.0"));
+  EXPECT_THAT(values("linspace(-1,1,3)"), ElementsAre("-1.0", "0.0", "1.0"));
+  EXPECT_THAT(values("logspace(3,5,1)"), ElementsAre("3.0"));
+  for (const std::string bad : {"logspace(1,2)", "logspace(1,2,3,4)", "logspace(a,2,3)",
+                                "linspace(1,inf,3)", "linspace(1,2,stop=3)", "logspace(1,2,[3])"}) {
+    EXPECT_REFUSED(bad, "takes three numbers") << bad;
+  }
+  for (const std::string bad :
+       {"linspace(1,2,0)", "linspace(1,2,-1)", "linspace(1,2,2.5)", "logspace(1,2,1000000)"}) {
+    EXPECT_REFUSED(bad, "takes a whole count from 1 to 100000") << bad;
+  }
+  for (const std::string bad : {"logspace(0,1,3)", "logspace(1,0,3)", "logspace(-1,1,3)"}) {
+    EXPECT_REFUSED(bad, "takes the first and the last value, both above 0") << bad;
+  }
 }
 
 TEST(Glob, keeps_patterns_for_the_composer) {
@@ -176,6 +205,8 @@ TEST(Cast, changes_the_type_and_recurses) {
   EXPECT_EQ(single("bool(0)"), "false");
   EXPECT_EQ(single("bool('TRUE')"), "true");
   EXPECT_EQ(single("str(10)"), "\"10\"");
+  EXPECT_EQ(single("str(0.0003)"), "\"0.0003\"");
+  EXPECT_EQ(single("str(1e5)"), "\"100000.0\"");
   EXPECT_EQ(single("str(null)"), "\"null\"");
   EXPECT_EQ(single("str([1,{a:2}])"), "[\"1\",{a:\"2\"}]");
   EXPECT_EQ(single("json_str({a:[1,x]})"), R"("{\"a\":[1,\"x\"]}")");

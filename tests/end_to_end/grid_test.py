@@ -57,7 +57,7 @@ class Grid(Lab):
         self.assertRegex(text, r"(?m)^ *dense ")
         self.assertRegex(text, r"(?m)^ *none ")
         self.assertIn("2 cells: 2 done", text)
-        self.assertIn("attnlab compare --study 'mine'", text)
+        self.assertIn("attnlab compare --study mine", text)
 
     def test_progress_without_a_terminal_is_one_line_per_event(self):
         text = self.attnlab("grid", "attention=none", "seed=0,1", *TINY).stderr

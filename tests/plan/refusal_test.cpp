@@ -48,6 +48,22 @@ TEST_F(Plans, an_unknown_first_word_names_the_nearest) {
             "no section, group or attention variant. Did you mean 'hash_sparse'? `attnlab "
             "describe` lists them.");
   EXPECT_THAT(refusal({"sed=1,2"}), HasSubstr("Did you mean 'seed'?"));
+  for (const auto& [typed, meant] : {std::pair{"steps=5", "'train.steps'"},
+                                     {"stpes=5", "'train.steps'"},
+                                     {"heads=2", "'model.heads'"},
+                                     {"length=8", "'dataset.length'"},
+                                     {"buckets=8", "'hash_sparse.buckets'"},
+                                     {"train.stpes=5", "'steps'"},
+                                     {"model.length=3", "'dataset.length'"},
+                                     {"hash_sparse.bukets=8", "'buckets'"},
+                                     {"+train.stpes=5", "'steps'"},
+                                     {"++train.stpes=5", "'steps'"},
+                                     {"modle.width=3", "'model'"}}) {
+    const auto text = refusal({typed, "attention=hash_sparse"});
+    EXPECT_THAT(text, HasSubstr(std::string("Did you mean ") + meant)) << typed;
+    EXPECT_THAT(text, testing::Not(HasSubstr("To add it use"))) << typed;  // nothing can be added
+  }
+  EXPECT_THAT(refusal({"hydra.sweeper.params=1"}), HasSubstr("mapping `sweep:`"));
 }
 
 TEST_F(Plans, a_variant_that_is_set_like_a_key_is_explained) {
@@ -61,6 +77,18 @@ TEST_F(Plans, an_unknown_variant_names_the_nearest_and_the_cell) {
   const auto text = refusal({"attention=dense,hash_sparce"});
   EXPECT_THAT(text, StartsWith("cell 2 (hash_sparce): "));
   EXPECT_THAT(text, HasSubstr("hash_sparse"));
+}
+
+TEST_F(Plans, what_a_run_needs_must_be_there) {
+  EXPECT_THAT(refusal({"~dataset"}), HasSubstr("no dataset is chosen; expected dataset=NAME"));
+  EXPECT_THAT(refusal({"~attention"}), HasSubstr("no attention is chosen"));
+  EXPECT_THAT(refusal({"study=???"}),
+              HasSubstr("study: the value is still missing; set it with study=VALUE"));
+  EXPECT_THAT(refusal({"seed=???", "study=s${seed}"}), HasSubstr("still ???"));
+  EXPECT_THAT(refusal({"hash_sparse.attention=dense"}),
+              HasSubstr("is an attention variant; expected"));
+  EXPECT_THAT(refusal({"attention=[dense,hash_sparse]"}), HasSubstr("a run has one attention"));
+  EXPECT_THAT(refusal({"train.batch_size=1000000000"}), HasSubstr("this run needs more than"));
 }
 
 TEST_F(Plans, an_empty_sweep_is_refused) {
@@ -93,13 +121,19 @@ TEST_F(Plans, where_that_leaves_nothing_is_refused) {
 }
 
 TEST_F(Plans, where_that_cannot_be_read_is_refused) {
-  for (const std::string bad : {"seed", "seed=1", "seed<", "<3", "seed<3 &&", "seed<3 || seed>5",
-                                "seed === 3", "seed<'3"}) {
+  for (const std::string bad :
+       {"seed=1", "seed<", "<3", "seed<3 &&", "seed<3 or", "seed === 3", "seed<'3", "(seed<3",
+        "seed<3)", "seed in", "seed in [1", "seed seed", "not", "seed<3 seed>1", "f(seed"}) {
     EXPECT_THAT(refusal({"seed=0,1"}, bad), StartsWith("--where: cannot read '")) << bad;
   }
-  EXPECT_EQ(refusal({"seed=0,1"}, "seed=1"),
-            "--where: cannot read 'seed=1'; expected KEY SIGN VALUE with one of == != < <= > >=, "
-            "joined by &&, for instance 'train.steps<=100 && attention!=none'.");
+  EXPECT_EQ(
+      refusal({"seed=0,1"}, "seed=1"),
+      "--where: cannot read 'seed=1': unexpected '=' at letter 5. Expected KEY SIGN VALUE with "
+      "one of == != < <= > >= in, joined by and, or, not, for instance 'train.steps<=100 and "
+      "attention!=none'.");
+  EXPECT_THAT(refusal({"seed=0,1"}, "seed"),
+              HasSubstr("--where 'seed': 0 is neither true nor false; expected a comparison."));
+  EXPECT_THAT(refusal({"seed=0,1"}, "seed in 3"), HasSubstr("'in' takes a list"));
 }
 
 TEST_F(Plans, where_with_an_unknown_key_names_the_nearest) {
@@ -110,7 +144,7 @@ TEST_F(Plans, where_with_an_unknown_key_names_the_nearest) {
 
 TEST_F(Plans, where_compares_like_with_like) {
   EXPECT_THAT(refusal({"seed=0"}, "train.steps<many"),
-              HasSubstr("cannot compare 200 (integer) with many (string) by <; expected two "
+              HasSubstr("cannot compare 200 (integer) with many (string); expected two "
                         "numbers, or equal types and == or !=."));
   EXPECT_THAT(refusal({"seed=0"}, "device<cpu"), HasSubstr("cannot compare cpu (string)"));
 }
@@ -128,9 +162,16 @@ TEST_F(Plans, a_single_run_refuses_a_sweep_and_offers_what_may_be_meant) {
   EXPECT_EQ(run_refusal(request({"attention=dense,hash_sparse"})),
             "override 'attention=dense,hash_sparse' is a sweep, and attnlab run does one run; "
             "expected a single value.\n"
-            "  all of them:    attnlab grid with the same words\n"
-            "  one list:       'attention=[dense,hash_sparse]'\n"
-            "  one string:     \"attention='dense,hash_sparse'\"");
+            "  all of them:    attnlab grid with the same words");  // a run has one attention
+  EXPECT_THAT(
+      run_refusal(request({"study=a,b"})),
+      testing::EndsWith("one list:       'study=[a,b]'\n  one string:     \"study='a,b'\""));
+  write("experiments/experiment/seeds.yaml", "# @package _global_\nsweep: {seed: 'range(4)'}\n");
+  EXPECT_THAT(
+      run_refusal(request({"experiment=seeds"})),
+      StartsWith("experiments/experiment/seeds.yaml:2: 'seed' is swept here, and attnlab run"));
+  EXPECT_EQ(run_refusal(request({"experiment=seeds", "seed=3"})),
+            "accepted seed=3 experiment=seeds");
   EXPECT_THAT(run_refusal(request({"seed=range(3)"})), HasSubstr("attnlab grid"));
   EXPECT_EQ(run_refusal(request({"seed=3"})), "accepted seed=3");
 }

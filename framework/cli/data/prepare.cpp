@@ -118,11 +118,11 @@ PrepareRequest request_of(const ParsedOptions& parsed, const std::string& name) 
                     " is out of range; expected more than 0 and less than 1.",
                 kExitUsage);
   }
-  request.seed = parsed.integer("seed", request.seed, 0);
+  request.seed = parsed.integer("seed", request.seed, 0, INT64_MAX);
   request.most_bad = parsed.integer("max-bad", request.most_bad, 0);
   request.checkpoint_seconds = parsed.real("checkpoint", request.checkpoint_seconds);
   request.restart = parsed.has("restart");
-  request.threads = static_cast<int>(parsed.integer("threads", processors().threads(), 1));
+  request.threads = static_cast<int>(parsed.integer("threads", processors().threads(), 1, 1024));
   return request;
 }
 

@@ -11,11 +11,7 @@ int grid(Arguments arguments) {
   if (!parsed) return kExitOk;
   const auto request = read_launch_request(LaunchKind::grid, *parsed, arguments);
   cells::Sources sources(request);
-  plan::Plan plan = plan::make_plan(sources.plan_request());
-  if (plan.cells.empty()) {
-    throw Error("no cell is left: --where '" + request.where + "' holds for none of " +
-                std::to_string(plan.product) + ". Loosen it, or widen the sweep.");
-  }
+  plan::Plan plan = plan::make_plan(plan_request(sources, request));
   if (plan.cells.size() < plan.product && !request.quiet) {
     notice(std::to_string(plan.product) + " combinations, " + std::to_string(plan.cells.size()) +
            " cells: the rest are identical or left out by --where\n");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "framework/cells/prepare.h"
 #include "framework/core/error.h"
@@ -15,9 +16,15 @@
 namespace attnlab::cli {
 namespace {
 
+// Several configs are several YAML documents.
 void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
   for (const auto& cell : cells) {
-    if (cells.size() > 1) print(fmt::format("# cell {}: {}\n", cell.index, cell.overrides));
+    if (cells.size() > 1) {
+      std::string title = cell.overrides;
+      std::ranges::replace_if(
+          title, [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
+      print(fmt::format("{}# cell {}: {}\n", origins ? "" : "---\n", cell.index, title));
+    }
     print(origins ? plan::origin_text(cell) : plan::config_text(cell));
     if (cells.size() > 1) print("\n");
   }
@@ -40,6 +47,12 @@ int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
 }
 
 }  // namespace
+
+plan::PlanRequest plan_request(cells::Sources& sources, const LaunchRequest& request) {
+  auto planned = sources.plan_request();
+  if (request.show_config || request.show_origin) planned.schemas.max_length = {};
+  return planned;
+}
 
 int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources& sources,
                  const LaunchRequest& request) {

@@ -11,6 +11,9 @@
 
 namespace attnlab::cli {
 
+/// What to plan. For --cfg and --origin no data is looked for.
+[[nodiscard]] plan::PlanRequest plan_request(cells::Sources& sources, const LaunchRequest& request);
+
 /// --cfg, --origin or --plan where asked for; else runs the cells and prints the summary.
 /// Returns the exit code.
 int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources& sources,

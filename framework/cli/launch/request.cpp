@@ -1,5 +1,7 @@
 #include "framework/cli/launch/request.h"
 
+#include "framework/config/override.h"
+#include "framework/config/yaml.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/process.h"
@@ -22,19 +24,30 @@ constexpr char kRunNotes[] = R"(examples
 A finished run of the same config, data and code is not repeated. `attnlab describe GROUP/NAME`
 lists the keys of a config section. Ctrl-C lets the run finish its step; the next start begins anew.)";
 
-constexpr char kGridNotes[] = R"(examples
+constexpr char kGridNotes[] = R"text(examples
   attnlab grid attention=dense,hash_sparse,none dataset=mnist seed=0,1
   attnlab grid attention=dense,hash_sparse hash_sparse.buckets=8,16      three cells
   attnlab grid 'seed=range(5)' 'train.learning_rate=choice(1e-3,3e-4)' --study rates --jobs 2
   attnlab grid attention=dense,none dataset.length=256,1024 --where 'dataset.length<=256' --plan
+  attnlab grid 'train.learning_rate=logspace(1e-4,1e-2,5)' --where 'seed in [0,1] or attention==none'
+  attnlab grid 'sizes=zip(model.width=choice(64,128),model.heads=choice(4,8))'     two cells, not four
+  attnlab grid 'train.batch_size=${div:8192,${dataset.length}}' dataset.length=256,512
+
+Values: a,b,c  choice()  range(start,stop,step)  linspace() and logspace(first,last,count)  glob()
+zip(KEY=sweep,...), under any name. A file in experiments/ has its own in a mapping, which typed
+values replace:
+  sweep: {attention: "dense,none", seed: [0, 1], train.learning_rate: "logspace(1e-4,1e-2,5)"}
+--where: == != < <= > >= in [..], and or not, + - * / // % and brackets.
+${KEY}, ${oc.env:NAME,default}, ${add|sub|mul|div|floordiv|mod|pow|min|max|...:a,b}, ${eval:'a*(b+1)'}.
 
 The cells are the product of all swept values; the last axis varies fastest. An override that begins
-with a variant's name applies to that variant only, and cells that come out identical become one.
+with a variant's name applies to that variant only (hash_sparse.buckets, hash_sparse.train.steps,
+hash_sparse.seed, hash_sparse.model), and cells that come out identical become one.
 All cells are checked before the first one runs. Started again, a grid runs what is missing; two
 grids on one database share the work. With --jobs above 1 speeds are marked `shared`: runs beside
 each other slow each other down.
 
-exit codes: 0 all done, 3 runs failed, 130 interrupted, 1 nothing could be started, 2 usage)";
+exit codes: 0 all done, 3 runs failed, 130 interrupted, 1 nothing could be started, 2 usage)text";
 
 fs::path absolute(const std::string& path) { return fs::absolute(path).lexically_normal(); }
 
@@ -44,12 +57,13 @@ std::vector<fs::path> absolute_all(const std::vector<std::string>& paths) {
   return result;
 }
 
-// As an override's value: quoted, so that any name passes the grammar.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text)
-    result += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string{c};
-  return result + "'";
+// One override a line; blank lines and those that begin with # are left out.
+void add_overrides(const std::string& file, std::vector<std::string>& overrides) {
+  for (const auto& line : split(config::read_config_file(file, file), '\n')) {
+    const auto begin = line.find_first_not_of(" \t\r");
+    if (begin == line.npos || line[begin] == '#') continue;
+    overrides.push_back(line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1));
+  }
 }
 
 // So that it can be pasted into a shell.
@@ -70,6 +84,7 @@ Options launch_options(LaunchKind kind) {
       .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)")
       .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
       .value("config-dir", "DIR", "folder with more config groups; may be repeated")
+      .value("overrides", "FILE", "one override a line, before those typed; may be repeated")
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
       .value("hang-limit", "SECONDS",
@@ -83,7 +98,7 @@ Options launch_options(LaunchKind kind) {
       .flag("json", "print what came of it as JSON");
   if (grid) {
     options.value("j,jobs", "N", "runs at a time (default: 1)")
-        .value("where", "CONDITION", "keep the cells for which it holds: 'train.steps<=100'")
+        .value("where", "CONDITION", "keep the cells for which it holds; several must all hold")
         .flag("fail-fast", "the first failure stops the rest");
   }
   options.notes(grid ? kGridNotes : kRunNotes);
@@ -93,18 +108,19 @@ Options launch_options(LaunchKind kind) {
 LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
                                   Arguments arguments) {
   LaunchRequest request;
-  request.overrides = parsed.words();
+  for (const auto& file : parsed.texts("overrides")) add_overrides(file, request.overrides);
+  request.overrides.insert(request.overrides.end(), parsed.words().begin(), parsed.words().end());
   if (const auto study = parsed.text("study")) {
-    request.overrides.push_back("study=" + quoted(*study));
+    request.overrides.push_back("study=" + config::as_literal(*study));
   }
-  request.where = parsed.text("where", "");
+  request.where = parsed.texts("where");
   request.database = absolute(parsed.text("db", paths::default_database().string()));
   if (const auto data = parsed.text("data")) request.data_dir = absolute(*data).string();
   request.plugins = absolute_all(parsed.texts("plugin"));
   request.config_dirs = absolute_all(parsed.texts("config-dir"));
   request.command = command_line(kCommandNames[static_cast<std::size_t>(kind)], arguments);
-  request.jobs = static_cast<int>(parsed.integer("jobs", 1, 1));
-  request.retries = static_cast<int>(parsed.integer("retries", 0, 0));
+  request.jobs = static_cast<int>(parsed.integer("jobs", 1, 1, 4096));
+  request.retries = static_cast<int>(parsed.integer("retries", 0, 0, 1000));
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");
   if (const auto reuse = parsed.text("reuse"); reuse && *reuse != "config") {

@@ -10,7 +10,8 @@ int run(Arguments arguments) {
   if (!parsed) return kExitOk;
   const auto request = read_launch_request(LaunchKind::run, *parsed, arguments);
   cells::Sources sources(request);
-  return launch_cells(LaunchKind::run, {plan::make_run(sources.plan_request())}, sources, request);
+  return launch_cells(LaunchKind::run, {plan::make_run(plan_request(sources, request))}, sources,
+                      request);
 }
 
 }  // namespace attnlab::cli

@@ -87,7 +87,7 @@ launch::CheckRequest read_request(const ParsedOptions& parsed) {
   launch::CheckRequest request;
   request.plugin_path = library_of(words[0]).string();
   request.properties = parsed.texts("property");
-  request.seed = static_cast<std::uint64_t>(parsed.integer("seed", 0, 0));
+  request.seed = static_cast<std::uint64_t>(parsed.integer("seed", 0, 0, INT64_MAX));
   request.cases = parsed.integer("cases", request.cases, 0);
   request.shrink = parsed.integer("shrink", request.shrink, 0);
   request.memory_limit = parsed.integer("memory-limit", 4096, 1) << 20;

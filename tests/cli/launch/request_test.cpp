@@ -25,7 +25,47 @@ TEST(LaunchRequest, words_that_are_no_options_are_overrides_in_order_with_their_
 
 TEST(LaunchRequest, the_study_is_an_override_that_any_name_survives) {
   EXPECT_THAT(read(LaunchKind::run, {"--study", "it's, mine"}).overrides,
-              ElementsAre(R"(study='it\'s, mine')"));
+              ElementsAre(R"(study="it's, mine")"));
+}
+
+TEST(LaunchRequest, overrides_of_a_file_stand_before_those_typed) {
+  const TempFolder folder;
+  const auto file = folder.path() / "o.txt";
+  std::ofstream(file) << "# a grid\n\n  seed=0,1  \r\nstudy='a # b'\n";
+  EXPECT_THAT(read(LaunchKind::grid, {"seed=5", "--overrides", file.string()}).overrides,
+              ElementsAre("seed=0,1", "study='a # b'", "seed=5"));
+  EXPECT_THAT(
+      [] {
+        (void)read(LaunchKind::run, {"--overrides", "/dev/zero"});
+      },
+      ThrowsMessage<Error>(HasSubstr("cannot read '/dev/zero': it is no regular file")));
+}
+
+TEST(LaunchRequest, several_conditions_are_kept) {
+  EXPECT_THAT(read(LaunchKind::grid, {"--where", "seed>1", "--where=seed<5"}).where,
+              ElementsAre("seed>1", "seed<5"));
+}
+
+TEST(LaunchRequest, numbers_have_ranges) {
+  for (const auto& [option, value] :
+       std::vector<std::pair<std::string, std::string>>{{"--jobs", "2147483648"},
+                                                        {"--jobs", "4097"},
+                                                        {"--jobs", "0"},
+                                                        {"--retries", "-1"},
+                                                        {"--retries", "4294967296"},
+                                                        {"--hang-limit", "nan"},
+                                                        {"--hang-limit", "inf"},
+                                                        {"--hang-limit", "-1"},
+                                                        {"--hang-limit", "1e300"},
+                                                        {"--hang-limit", "soon"}}) {
+    try {
+      (void)read(LaunchKind::grid, {option, value});
+      ADD_FAILURE() << option << " " << value;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code(), kExitUsage) << option << " " << value;
+    }
+  }
+  EXPECT_EQ(read(LaunchKind::grid, {"--hang-limit", "0"}).silence_limit, 0);
 }
 
 TEST(LaunchRequest, paths_become_absolute) {
