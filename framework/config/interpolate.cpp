@@ -271,7 +271,8 @@ class Interpolation {
   Node selected(const std::vector<Node>& given) {
     const std::string path = without_brackets(given[0].plain_text());
     const Node* target = root_.find_path(path);
-    if (target != nullptr) return resolved(*target, path);
+    const bool missing = target == nullptr || target->plain_text() == "???";
+    if (!missing) return resolved(*target, path);
     return given.size() > 1 ? given[1] : Node();
   }
 
