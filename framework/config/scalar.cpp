@@ -1,14 +1,13 @@
 #include "framework/config/scalar.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
-#include <cmath>
 #include <cstdlib>
 #include <limits>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::config {
 namespace {
@@ -113,18 +112,8 @@ bool is_string(std::string_view word) {
 }
 
 std::string real_text(double value) {
-  std::array<char, 40> buffer{};
-  const auto written = [&](std::chars_format format) {
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format).ptr;
-    return std::string(buffer.data(), end);
-  };
-  if (std::isnan(value)) return "nan";
-  std::string text = written(std::chars_format::scientific);
-  if (!std::isfinite(value)) return text;
-  const int exponent = std::atoi(text.c_str() + text.find('e') + 1);
-  if (exponent < -4 || exponent >= 16) return text;
-  text = written(std::chars_format::fixed);
-  return text.find('.') == text.npos ? text + ".0" : text;
+  const std::string text = exact_number(value);
+  return text.find_first_not_of("-0123456789") == text.npos ? text + ".0" : text;
 }
 
 }  // namespace attnlab::config
