@@ -77,8 +77,9 @@ int query(Arguments arguments) {
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);
+  const double timeout = parsed->real("timeout", kTimeout);  // a usage error before anything else
   auto reader = open_reader(*parsed);
-  reader.set_timeout(parsed->real("timeout", kTimeout));
+  reader.set_timeout(timeout);
   if (parsed->has("schema") || parsed->words().empty()) {
     print((parsed->has("schema") ? "" : options.help() + "\n") + schema_text(reader));
     return parsed->has("schema") ? kExitOk : kExitUsage;
