@@ -69,7 +69,8 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
   }
   if (!request.quiet) warn_of_crowding(cells, request);
   store::Store results(request.database.string());  // refuses before anything else is done
-  const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
+  const auto prepared =
+      cells::prepare(std::move(cells), sources, cells::History(request.database), request);
   const auto progress = launch::make_progress(STDERR_FILENO, request.quiet);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.database.parent_path(),
