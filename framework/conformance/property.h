@@ -28,7 +28,9 @@ struct Property {
   bool gate = false;
 };
 
-/// In properties/, in files named after them.
+/// All of them, in the order in which they are checked. They stand in properties/, in files named
+/// after them.
+[[nodiscard]] std::vector<Property> properties();
 extern const Property kParameters, kGenerator, kOutput, kUnwritten, kBounds, kInputs, kLayout;
 extern const Property kCausality, kSoftmax, kFutureValues, kFuturePattern, kPoison;
 extern const Property kGradients, kFiniteDifferences, kDense;

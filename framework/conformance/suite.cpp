@@ -11,16 +11,20 @@
 #include "framework/core/text.h"
 
 namespace attnlab::conformance {
+
+std::vector<Property> properties() {
+  return {kParameters,    kGenerator, kOutput,    kUnwritten,         kBounds,
+          kInputs,        kLayout,    kCausality, kSoftmax,           kFutureValues,
+          kFuturePattern, kPoison,    kGradients, kFiniteDifferences, kDense,
+          kDeterminism,   kSeed,      kBatch,     kEvaluation,        kMemory};
+}
+
 namespace {
 
 using plugin::CheckCase;
 
 std::vector<Property> chosen(const std::vector<std::string>& names) {
-  // In the order in which they are checked.
-  const std::vector all{kParameters,    kGenerator, kOutput,    kUnwritten,         kBounds,
-                        kInputs,        kLayout,    kCausality, kSoftmax,           kFutureValues,
-                        kFuturePattern, kPoison,    kGradients, kFiniteDifferences, kDense,
-                        kDeterminism,   kSeed,      kBatch,     kEvaluation,        kMemory};
+  const auto all = properties();
   if (names.empty()) return all;
   std::vector<std::string> known;
   for (const auto& property : all) known.emplace_back(property.name);

@@ -80,7 +80,7 @@ std::string Trial::refusal() const { return subject_->plugin.refuses(shape(), se
 
 std::unique_ptr<Attention> Trial::build() const {
   auto attention = guarded("the plugin", "create", [&] {
-    FreeOwner owner(check_.seed, device_);
+    FreeOwner owner(check_.seed, device());
     return subject_->plugin.descriptor().create(shape(), section(), owner);
   });
   if (attention == nullptr) throw Violation("create returned nothing");

@@ -11,7 +11,7 @@
 #include <optional>
 #include <thread>
 
-#include "framework/store/run_writer.h"
+#include "framework/store/store.h"
 #include "tests/store/writing.h"
 
 namespace attnlab::store {

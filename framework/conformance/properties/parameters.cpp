@@ -1,6 +1,7 @@
 // parameters.cpp: a value outside of a declared range is refused by its parameter's name.
 #include "framework/plugin/parameters.h"
 
+#include "framework/attention/free_owner.h"
 #include "framework/config/bind.h"
 #include "framework/config/scalar.h"
 #include "framework/conformance/property.h"
@@ -49,7 +50,8 @@ std::string answer(const Trial& trial, const std::string& name, const Node& valu
     }
   };
   ask(answers[0], [&] { (void)plugin.refuses(trial.shape(), section); });
-  ask(answers[1], [&] { (void)plugin.create(trial.shape(), section); });
+  FreeOwner owner(0, trial.device());
+  ask(answers[1], [&] { (void)plugin.create(trial.shape(), section, owner); });
   if (answers[0].empty() || answers[1].empty()) return {};
   return answers[0] + answers[1];
 }
@@ -72,7 +74,10 @@ void try_limit(const Trial& trial, const config::Parameter& parameter, double va
               config::typed_scalar(std::to_string(static_cast<std::int64_t>(value))));
   try {
     const auto& plugin = trial.subject().plugin.descriptor();
-    if (plugin.refuses(trial.shape(), section).empty()) (void)plugin.create(trial.shape(), section);
+    FreeOwner owner(0, trial.device());
+    if (plugin.refuses(trial.shape(), section).empty()) {
+      (void)plugin.create(trial.shape(), section, owner);
+    }
   } catch (const Error&) {
   }
 }
