@@ -2,9 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "attention_plugins/hash_sparse/hashing.h"
-#include "framework/config/bind.h"
-#include "tests/sparse/plugin_checks.h"
+#include "attention_plugins/hash_sparse/test/harness.h"
 
 namespace attnlab::hash_sparse {
 namespace {
@@ -14,31 +12,6 @@ using test::ContextCase;
 using test::PluginUnderTest;
 using test::RandomInput;
 using testing::HasSubstr;
-
-PluginUnderTest hash_sparse(std::int64_t buckets, Causality causality = Causality::strict,
-                            bool separate = false) {
-  PluginUnderTest plugin{"hash_sparse", {{"buckets", buckets}}, causality, !separate};
-  if (separate) plugin.values.emplace_back("keys", std::string("separate"));
-  return plugin;
-}
-
-at::Tensor causal(std::int64_t T, Causality causality) {
-  return causal_mask(T, causality == Causality::strict);
-}
-
-/// bool [B, H, T, T]: causal pairs of equal buckets.
-at::Tensor mask(const at::Tensor& query_buckets, const at::Tensor& key_buckets,
-                Causality causality) {
-  const auto same = query_buckets.unsqueeze(-1).eq(key_buckets.unsqueeze(-2));
-  return same.logical_and(causal(query_buckets.size(2), causality));
-}
-
-at::Tensor projections(const PluginUnderTest& plugin, const at::Tensor& query,
-                       const AttentionContext& context) {
-  const auto section = test::section(plugin.name, plugin.values);
-  return draw_projections(config::read<HashSparseConfig>(section, "attention", {"name"}),
-                          plugin.shape(query), context);
-}
 
 void expect_exact(const PluginUnderTest& plugin, const RandomInput& in) {
   const ContextCase batch(in.query.size(0));
@@ -213,74 +186,6 @@ TEST(HashSparseStatistics, count_what_the_mask_says_and_only_in_evaluation) {
   EXPECT_NEAR(test::statistic(output, "rows_without_keys"), 1 - mean(pairs.any(-1)), 1e-9);
   EXPECT_NEAR(test::statistic(output, "bucket_share_max"),
               at::one_hot(buckets.to(at::kLong), 8).sum(2).max().item<double>() / 80, 1e-9);
-}
-
-/// Rows that share a large common part, as a trained layer's queries do: [B, H, T, D].
-RandomInput crowded(std::int64_t B, std::int64_t T) {
-  RandomInput in({B, 2, T, 16}, at::kFloat);
-  in.query = in.query + 8;
-  in.key = in.query / in.query.norm(2, -1, true);
-  return in;
-}
-
-PluginUnderTest in_space(const char* space, bool separate = false) {
-  auto plugin = hash_sparse(16, Causality::strict, separate);
-  plugin.values.emplace_back("hash_space", std::string(space));
-  return plugin;
-}
-
-/// A layer after one training step on `in`.
-std::unique_ptr<Attention> after_a_step(const PluginUnderTest& plugin, const RandomInput& in,
-                                        const ContextCase& batch) {
-  auto layer = plugin.build(in.query);
-  (void)layer->forward(in.input(), batch.context);
-  layer->finish_step();
-  return layer;
-}
-
-TEST(HashSparseSpace, evens_buckets_that_a_common_part_fills) {
-  const auto in = crowded(2, 600);
-  ContextCase batch(2);
-  const auto over_even = [&](const char* space, bool separate) {
-    const auto layer = after_a_step(in_space(space, separate), in, batch);
-    auto context = batch.context;
-    context.training = false;
-    return test::statistic(layer->forward(in.input(), context), "pairs_over_even");
-  };
-  EXPECT_GT(over_even("raw", false), 4);
-  EXPECT_LT(over_even("centred", false), 1.5);
-  EXPECT_LT(over_even("whitened", false), 1.5);
-}
-
-TEST(HashSparseSpace, is_raw_before_the_first_step_and_moves_at_its_end_alone) {
-  const auto in = crowded(1, 90);
-  ContextCase batch(1);
-  const auto raw = in_space("raw").run(in.input(), batch.context).output;
-  for (const bool separate : {false, true}) {
-    const auto layer = in_space("whitened", separate).build(in.query);
-    EXPECT_TRUE(layer->forward(in.input(), batch.context).output.equal(raw));
-    auto evaluation = batch.context;
-    evaluation.training = false;
-    (void)layer->forward(in.input(), evaluation);
-    EXPECT_TRUE(layer->forward(in.input(), batch.context).output.equal(raw));
-    layer->finish_step();
-    EXPECT_FALSE(layer->forward(in.input(), batch.context).output.equal(raw));
-  }
-}
-
-TEST(HashSparseSpace, computes_exact_attention_over_its_buckets) {
-  const auto in = crowded(1, 80);
-  const ContextCase batch(1);
-  const auto layer = after_a_step(in_space("whitened"), in, batch);
-  const auto out = layer->forward(in.input(), batch.context).output;
-  sparse::RunningMoments::State state{at::zeros({2, 16}), at::zeros({2, 16, 16}), at::zeros({1})};
-  sparse::RunningMoments moments({sparse::HashSpace::whitened}, state);
-  moments.collect(in.query);
-  moments.finish_step();
-  const auto buckets = hash_rows(in.query, projections(in_space("whitened"), in.query, batch.context), &moments);
-  test::expect_matches_reference([&](const auto& q, const auto& k, const auto& v) {
-    return layer->forward({q, k, v, {}}, batch.context).output;
-  }, in.query, in.key, in.value, in.grad_out, mask(buckets, buckets, Causality::strict));
 }
 
 TEST(HashSparseKernel, names_what_ran) {
