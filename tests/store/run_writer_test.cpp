@@ -17,6 +17,7 @@
 namespace attnlab::store {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::HasSubstr;
 
 TEST_F(Writing, finish_saves_everything_and_the_status) {
