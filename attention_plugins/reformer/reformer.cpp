@@ -51,7 +51,8 @@ class Reformer final : public Attention {
           {"bucket_coverage", "share", spread.coverage},
           {"last_resort_rows", "share", merged.last_resort.to(at::kDouble).mean().item<double>()},
           {"buckets", "per head", static_cast<double>(bucket_count)},
-          {"bucket_load_max", "rows", static_cast<double>(spread.largest)}};
+          {"bucket_load_max", "rows", static_cast<double>(spread.largest)},
+          {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)}};
     }
     return output;
   }
