@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "framework/model/transformer.h"
-#include "framework/train/autocast.h"
+#include "framework/train/step.h"
 #include "framework/train/optimizer.h"
 #include "tests/gpu/device.h"
 #include "tests/gpu/graph.h"
