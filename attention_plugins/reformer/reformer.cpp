@@ -59,6 +59,8 @@ class Reformer final : public Attention {
           {"last_resort_rows", "share", merged.last_resort.to(at::kDouble).mean().item<double>()},
           {"buckets", "per head", static_cast<double>(bucket_count)},
           {"bucket_load_max", "rows", static_cast<double>(spread.largest)},
+          {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)},
+
           {"bucket_entropy", "bits", spread.entropy},
           {"pairs_over_even", "", spread.pairs_over_all * static_cast<double>(bucket_count)}};
     }

@@ -19,4 +19,8 @@ struct Spread {
 /// O(R B H T), from the sorted order alone. Waits for the device that it is on.
 [[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds);
 
+/// Different keys that a query sees in any round, or itself where it sees none: the mean over all
+/// queries. O(R^2 B H T chunk). Waits for the device that it is on.
+[[nodiscard]] double pairs_per_query(const sparse::ChunkedRounds& rounds, bool bucket_mask);
+
 }  // namespace attnlab::reformer

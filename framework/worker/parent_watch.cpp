@@ -1,6 +1,5 @@
 #include "framework/worker/parent_watch.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 
 #include "framework/core/error.h"
 #include "framework/launch/stop_signals.h"
-#include "framework/launch/worker_protocol.h"
 
 namespace attnlab::worker {
 namespace {
@@ -56,17 +54,6 @@ void install_stop_signals() {
   for (const int number : launch::stop_signals()) sigaction(number, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a report to a dead parent is not worth dying for
   signal(SIGXFSZ, SIG_IGN);  // past a file size limit the store says so itself
-}
-
-int report_fd() {
-  static const int moved = [] {
-    constexpr int kOutOfTheWay = 200;
-    const int fd = fcntl(launch::kReportFd, F_DUPFD_CLOEXEC, kOutOfTheWay);
-    const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (fd != -1 && nothing != -1) dup2(nothing, launch::kReportFd);
-    return fd;
-  }();
-  return moved;
 }
 
 ParentWatch::ParentWatch(int fd) {

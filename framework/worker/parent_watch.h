@@ -6,12 +6,9 @@
 
 namespace attnlab::worker {
 
-/// The pipe to the launcher, -1 without one. The first call, before any plugin is loaded, takes it
-/// away from launch::kReportFd: what a plugin writes to that number goes nowhere.
-[[nodiscard]] int report_fd();
-
-/// True once a stop signal (launch/stop_signals.h) arrived, or the parent is gone: the current step is finished, its
-/// metrics are written, and the run ends as interrupted. install_stop_signals() makes it so.
+/// True once a stop signal (launch/stop_signals.h) arrived, or the parent is gone: the current step
+/// is finished, its metrics are written, and the run ends as interrupted. install_stop_signals()
+/// makes it so.
 extern std::atomic<bool> stop_requested;
 void install_stop_signals();
 

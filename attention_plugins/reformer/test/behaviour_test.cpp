@@ -67,7 +67,7 @@ TEST(Reformer, statistics_agree_with_a_count_over_all_pairs) {
   const auto statistics = run(problem, config, context).statistics;
   const Reference pattern = reference(problem.query, config, context);
   ASSERT_LT(pattern.covered, pattern.same_bucket);
-  ASSERT_EQ(statistics.size(), 6u);
+  ASSERT_EQ(statistics.size(), 7u);
   EXPECT_EQ(statistics[0].name, "bucket_coverage");
   EXPECT_DOUBLE_EQ(statistics[0].value, pattern.covered / pattern.same_bucket);
   EXPECT_EQ(statistics[1].name, "last_resort_rows");
@@ -76,11 +76,14 @@ TEST(Reformer, statistics_agree_with_a_count_over_all_pairs) {
   EXPECT_EQ(statistics[2].value, 4);
   EXPECT_EQ(statistics[3].name, "bucket_load_max");
   EXPECT_EQ(statistics[3].value, pattern.largest_bucket);
-  EXPECT_EQ(statistics[4].name, "bucket_entropy");
-  EXPECT_GT(statistics[4].value, 0);
-  EXPECT_LE(statistics[4].value, 2);  // of four even buckets
-  EXPECT_EQ(statistics[5].name, "pairs_over_even");
-  EXPECT_DOUBLE_EQ(statistics[5].value,
+  EXPECT_EQ(statistics[4].name, "pairs_per_query");
+  EXPECT_DOUBLE_EQ(statistics[4].value,
+                   (pattern.multiplicity > 0).sum().item<double>() / (2 * 3 * 53));
+  EXPECT_EQ(statistics[5].name, "bucket_entropy");
+  EXPECT_GT(statistics[5].value, 0);
+  EXPECT_LE(statistics[5].value, 2);  // of four even buckets
+  EXPECT_EQ(statistics[6].name, "pairs_over_even");
+  EXPECT_DOUBLE_EQ(statistics[6].value,
                    4.0 * static_cast<double>(pattern.same_bucket) / (2 * 2 * 3 * 53 * 52 / 2));
 }
 
