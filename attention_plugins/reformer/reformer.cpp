@@ -60,7 +60,6 @@ class Reformer final : public Attention {
           {"buckets", "per head", static_cast<double>(bucket_count)},
           {"bucket_load_max", "rows", static_cast<double>(spread.largest)},
           {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)},
-
           {"bucket_entropy", "bits", spread.entropy},
           {"pairs_over_even", "", spread.pairs_over_all * static_cast<double>(bucket_count)}};
     }
