@@ -93,22 +93,39 @@ void hash_packed(const float* packed, const float* blocks, const float* offsets,
   }
 }
 
+/// Rows as columns of kTile, by way of `packed` where their elements have to be widened.
+template <class E>
+inline void turn_rows(const E* rows, std::int64_t row_stride, std::int64_t count, std::int64_t D,
+                      float* packed, float* columns) {
+  if constexpr (std::is_same_v<E, float>) {
+    if (count == kTile && D % kLanes == 0) {
+      for (std::int64_t i = 0; i < kTile; i += kLanes) {
+        for (std::int64_t d = 0; d < D; d += kLanes) {
+          turn_block(rows + i * row_stride + d, row_stride, columns + d * kTile + i, kLanes);
+        }
+      }
+      return;
+    }
+  }
+  const std::int64_t width = row_units<float>(D);
+  Floats poison{};
+  for (std::int64_t i = 0; i < count; ++i) {
+    pack_row(rows + i * row_stride, D, 1.0F, packed + i * width, poison);
+  }
+  clear(packed + count * width, (kTile - count) * width);
+  turn(packed, kTile, D, columns);
+}
+
 template <class E>
 void hash_rows(const HashParams& p, std::int64_t group, std::int64_t begin, std::int64_t end,
                float* scratch) {
   const std::int64_t batch = group / p.heads, head = group % p.heads, D = p.head_dim;
   const E* rows = static_cast<const E*>(p.rows) + batch * p.batch_stride + head * p.head_stride;
   const std::int64_t blocks = (p.half + kHashColumns - 1) / kHashColumns;
-  const std::int64_t width = row_units<float>(D);
-  float* const columns = scratch + kTile * width;
+  float* const columns = scratch + kTile * row_units<float>(D);
   for (std::int64_t t = begin; t < end; t += kTile) {
     const std::int64_t count = end - t < kTile ? end - t : kTile;
-    Floats poison{};
-    for (std::int64_t i = 0; i < count; ++i) {
-      pack_row(rows + (t + i) * p.row_stride, D, 1.0F, scratch + i * width, poison);
-    }
-    clear(scratch + count * width, (kTile - count) * width);
-    turn(scratch, kTile, D, columns);
+    turn_rows(rows + t * p.row_stride, p.row_stride, count, D, scratch, columns);
     for (std::int64_t round = 0; round < p.rounds; ++round) {
       const std::int64_t matrix = round * p.heads + head;
       const float* offsets = p.offsets == nullptr ? nullptr : p.offsets + matrix * p.half;

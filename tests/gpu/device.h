@@ -8,6 +8,7 @@
 #include <string>
 
 #include "framework/attention/attention.h"
+#include "framework/core/error.h"
 #include "framework/worker/devices.h"
 #include "tests/support/plugin_case.h"
 
@@ -19,9 +20,16 @@ inline bool emulated() {
   return file != nullptr && std::string(file).ends_with("_emulated.so");
 }
 
-/// The CPU where there is no GPU.
+/// The CPU where there is no GPU; a GPU that LibTorch cannot use is an error.
 inline at::Device device() {
-  static const at::Device found = worker::begin_on(config::Device::automatic, 1).device;
+  static const at::Device found = [] {
+    try {
+      return worker::begin_on(config::Device::cuda, 1).device;
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("no CUDA device was found") == std::string::npos) throw;
+      return at::Device(at::kCPU);
+    }
+  }();
   return found;
 }
 
