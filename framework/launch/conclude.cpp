@@ -30,6 +30,18 @@ std::string allocation_failure(const std::string& log_end) {
   return {};
 }
 
+// What the dynamic loader says when it gives up; 127 is its exit code.
+std::string loader_failure(const Evidence& evidence) {
+  if (evidence.end.exit_code != 127 && evidence.began) return {};
+  for (const auto& line : split(evidence.log_end, '\n')) {
+    for (const char* sign : {"error while loading shared libraries", "symbol lookup error",
+                             "relocation error", "version `", "ELF load command"}) {
+      if (line.find(sign) != std::string::npos) return line;
+    }
+  }
+  return {};
+}
+
 std::string with_log(const std::string& reason, const std::string& log_end) {
   return log_end.empty() ? reason : reason + ". The log ends:\n" + log_end;
 }
@@ -43,17 +55,6 @@ std::string killed_text(const Evidence& evidence) {
                      unsure ? "; perhaps for memory, which the kernel does not count here" : "");
 }
 
-// What the dynamic loader says about a program or library that it cannot load.
-std::string loader_failure(const std::string& log_end) {
-  for (const auto& line : split(log_end, '\n')) {
-    for (const char* sign : {"error while loading shared libraries", "symbol lookup error",
-                             "relocation error", "version `", "ELF load command"}) {
-      if (line.find(sign) != std::string::npos) return line;
-    }
-  }
-  return {};
-}
-
 std::string ended_text(const Evidence& evidence) {
   if (evidence.end.signal == SIGKILL) return killed_text(evidence);
   if (const auto line = allocation_failure(evidence.log_end); !line.empty()) {
@@ -62,8 +63,10 @@ std::string ended_text(const Evidence& evidence) {
   if (evidence.end.signal != 0) {
     return with_log("ended by " + signal_text(evidence.end.signal), evidence.log_end);
   }
-  if (const auto line = loader_failure(evidence.log_end); !line.empty()) {
-    return "the worker could not be loaded: " + line;
+  if (const auto line = loader_failure(evidence); !line.empty()) {
+    return fmt::format(
+        "the worker could not start: {}. Its libraries are expected where they were at its build; "
+        "build attnlab again, or put them back", line);
   }
   return with_log(
       fmt::format("the worker exited with code {} before its run had {}", evidence.end.exit_code,

@@ -8,8 +8,6 @@
 
 #include "framework/core/text.h"
 
-#include "framework/core/output.h"
-
 namespace attnlab::launch {
 namespace {
 
@@ -28,8 +26,7 @@ constexpr double kPlainEvery = 10;  // seconds
 
 class LiveProgress : public Progress {
  public:
-  LiveProgress(int fd, StatusLines::Kind kind)
-      : lines_(fd, kPlainEvery, kind) {}
+  LiveProgress(int fd, StatusLines::Kind kind) : lines_(fd, kPlainEvery, kind) {}
   void note(const std::string& line) override { lines_.note(line); }
   void draw(const Board& board, double now) override {
     if (!lines_.due(now)) return;

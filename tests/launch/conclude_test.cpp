@@ -73,7 +73,9 @@ TEST(Conclude, what_the_loader_could_not_load_is_the_reason) {
         "w: /lib/libstdc++.so.6: version `GLIBCXX_3.4.99' not found",
         "w: error while loading shared libraries: libx.so: ELF load command past end of file"}) {
     EXPECT_EQ(conclude({.end = {.exit_code = 127}, .began = false, .log_end = "x\n" + line}).reason,
-              "the worker could not be loaded: " + line);
+              "the worker could not start: " + line +
+                  ". Its libraries are expected where they were at its build; build attnlab again, or "
+                  "put them back");
   }
 }
 
