@@ -101,7 +101,8 @@ class Surface(unittest.TestCase):
         options = ["runs --db", "show 1 --db", "query 'SELECT 1' --db", "compare --db", "run attention=none --plan --db",
                    "grid attention=none --plan --db", "plugins --plugin", "describe --plugin", "run attention=none --cfg --plugin",
                    "run attention=none --cfg --config-dir", "run --cfg attention=none --data", "plugin check",
-                   "bench attention attention=none --db", "bench attention --plot", "data list --data", "compare --db a.db --plot",
+                   "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --db",
+                   "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --plot", "data list --data", "compare --db a.db --plot",
                    "bench attention --preset"]
         for option in options:
             for path in paths:

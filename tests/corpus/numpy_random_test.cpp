@@ -56,7 +56,7 @@ TEST(Split, holds_out_as_many_documents_as_train_test_split) {
 
 TEST(Split, refuses_to_leave_nothing_to_train_on) {
   EXPECT_EQ(message_of([] { static_cast<void>(validation_documents(1, 0.0005, 2357)); }),
-            "of 1 documents, --test-size 5e-04 leaves none to train on. Cut plain text into more "
+            "of 1 documents, --test-size 0.0005 leaves none to train on. Cut plain text into more "
             "documents with --split-at blank or line.");
   EXPECT_EQ(message_of([] { static_cast<void>(validation_documents(3, 0.9, 2357)); }),
             "of 3 documents, --test-size 0.9 leaves none to train on. Lower --test-size.");

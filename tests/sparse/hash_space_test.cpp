@@ -91,8 +91,9 @@ TEST(HashSpace, a_step_may_be_cut_anywhere_and_changes_nothing_before_it_ends) {
     cut.running.finish_step();
   }
   EXPECT_LT((whole.state.mean - cut.state.mean).abs().max().item<double>(), 1e-5);
-  const double largest = whole.state.covariance.abs().max().item<double>();
-  EXPECT_LT((whole.state.covariance - cut.state.covariance).abs().max().item<double>(), 1e-5 * largest);
+  // The first step's products are float32 sums around 0, of the size of the squared mean.
+  const double largest = whole.state.mean.square().max().item<double>();
+  EXPECT_LT((whole.state.covariance - cut.state.covariance).abs().max().item<double>(), 2e-6 * largest);
 }
 
 TEST(HashSpace, sampled_rows_do_not_depend_on_how_the_batch_was_cut) {

@@ -146,7 +146,7 @@ TEST(Train, is_refused_at_the_length_that_it_will_see) {
 TEST(Train, fails_before_anything_is_allocated_where_it_cannot_fit) {
   for (const char* key : {"batch_size", "accumulation"}) {
     auto spec = training();
-    set(spec, "train", key, std::int64_t{1'000'000'000'000});
+    set(spec, "train", key, std::int64_t{1'000'000'000});
     const auto outcome = outcome_of(spec);
     EXPECT_EQ(outcome.ending.status, Status::failed);
     EXPECT_THAT(outcome.ending.reason, HasSubstr("out of memory: the run needs an estimated")) << key;
