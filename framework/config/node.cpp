@@ -8,7 +8,7 @@
 namespace attnlab::config {
 namespace {
 
-constexpr std::size_t kMostShown = 200;   // letters of a source
+constexpr std::size_t kMostShown = 200;   // letters of an override
 constexpr std::size_t kIndexedFrom = 32;  // entries; fewer are found faster without an index
 
 const Map kNone;
@@ -23,7 +23,8 @@ std::size_t list_index(const List& list, std::string_view word) {
 }  // namespace
 
 Origin::Origin(std::string source, int line) : line_(line) {
-  if (source.size() > kMostShown) source = source.substr(0, kMostShown) + "...'";
+  const bool override = source.ends_with('\'');  // a path is told whole
+  if (override && source.size() > kMostShown) source = source.substr(0, kMostShown) + "...'";
   if (!source.empty()) source_ = std::make_shared<const std::string>(std::move(source));
 }
 
