@@ -91,7 +91,9 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "Gerami, Hoover, Dulepet, Duraiswami 2024, FAST, arXiv 2402.07901",
                  .traits = plugin::kRunsOnCpu | plugin::kRunsOnCuda | plugin::kFloat32 |
                            plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive}),
+                           plugin::kStrict | plugin::kInclusive,
+                 // A normalised number is a sign: gradients of few channels are differences that vanish.
+                 .min_head_dim = 8}),
     Fastmax, FastmaxConfig)
 
 }  // namespace attnlab

@@ -41,7 +41,7 @@ TEST(Fastmax, equals_its_definition_in_both_forms) {
                         Case{16, 2, 1, at::kDouble, Causality::strict, 1e-12}, Case{67, 1, 0.9, at::kDouble, Causality::inclusive, 1e-11},
                         Case{67, 2, 3, at::kDouble, Causality::strict, 1e-11}, Case{90, 2, 1, at::kFloat, Causality::strict, 1e-4},
                         Case{50, 2, 1, at::kBFloat16, Causality::inclusive, 5e-2}, Case{50, 1, 1, at::kHalf, Causality::strict, 1e-2}}) {
-    const RandomInput in({2, 2, c.T, 6}, c.dtype, false);
+    const RandomInput in({2, 2, c.T, 8}, c.dtype, false);
     const ContextCase batch(2);
     for (const char* form : {"linear", "quadratic"}) {
       const auto plugin = subject(c.degree, form, c.causality, c.scale);
@@ -62,7 +62,7 @@ TEST(Fastmax, equals_its_definition_in_both_forms) {
 }
 
 TEST(Fastmax, a_row_without_keys_is_zero) {
-  const RandomInput in({1, 2, 40, 6}, at::kFloat);
+  const RandomInput in({1, 2, 40, 8}, at::kFloat);
   const ContextCase batch(1);
   for (const char* form : {"linear", "quadratic"}) {
     EXPECT_TRUE(subject(2, form).run(in.input(), batch.context).output.select(2, 0).eq(0).all().item<bool>());
@@ -76,7 +76,7 @@ TEST(Fastmax, no_token_looks_ahead) {
 
 // LibTorch's products round by where a row stands in the batch.
 TEST(Fastmax, rows_do_not_depend_on_their_place_in_the_batch) {
-  const RandomInput in({4, 2, 60, 6}, at::kDouble);
+  const RandomInput in({4, 2, 60, 8}, at::kDouble);
   const ContextCase all(4), one(1);
   for (const char* form : {"linear", "quadratic"}) {
     const auto whole = subject(2, form).run(in.input(), all.context).output;
@@ -95,8 +95,8 @@ TEST(FastmaxRefuses, negative_weights) {
 
 TEST(FastmaxForm, is_chosen_by_the_length) {
   const ContextCase batch(1);
-  for (const auto& [T, expected] : {std::pair{40, "quadratic"}, std::pair{80, "linear"}}) {  // 28 monomials
-    const RandomInput in({1, 1, T, 6}, at::kFloat);
+  for (const auto& [T, expected] : {std::pair{80, "quadratic"}, std::pair{100, "linear"}}) {  // 45 monomials
+    const RandomInput in({1, 1, T, 8}, at::kFloat);
     const auto layer = subject(2, "automatic").build(in.query);
     (void)layer->forward(in.input(), batch.context);
     EXPECT_THAT(layer->kernel(), HasSubstr(expected)) << T;

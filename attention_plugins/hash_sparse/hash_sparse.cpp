@@ -107,7 +107,7 @@ class HashSparse final : public Attention {
     const double even = all / static_cast<double>(config_.buckets);
     return {{"bucket_share_max", "of T", static_cast<double>(counts.largest_segment) / T},
             {"bucket_entropy", "bits", entropy(plan)},
-            {"pairs_over_even", "", even > 0 ? pairs / even : 1},
+            {"pairs_over_even", "of even", even > 0 ? pairs / even : 1},
             {"pairs_per_query", "keys", pairs},
             {"rows_without_keys", "share", 1 - static_cast<double>(counts.seeing) / rows}};
   }

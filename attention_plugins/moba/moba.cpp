@@ -55,7 +55,16 @@ class Moba final : public Attention {
         sparse::bucket_plan(key_blocks, key_blocks, blocks, include_self_)};
     const std::int64_t others = std::min(config_.top, blocks) - 1;
     if (others == 0) return plans;
-    const auto chosen = chosen_blocks(query, key, own, blocks, others);  // [B, H, T, others]
+    // Some rows at a time, so that no array of T rows and all blocks exists.
+    constexpr std::int64_t kRows = 512;
+    std::vector<at::Tensor> parts;
+    const auto means = means_of(key);
+    for (std::int64_t begin = 0; begin < T; begin += kRows) {
+      const auto rows = std::min(kRows, T - begin);
+      parts.push_back(
+          chosen_blocks(query.narrow(2, begin, rows), means, own.narrow(0, begin, rows), blocks, others));
+    }
+    const auto chosen = at::cat(parts, 2);  // [B, H, T, others]
     for (std::int64_t r = 0; r < others; ++r) {
       // One bucket more than blocks: of queries that have no r-th block. It holds no key.
       plans.push_back(
@@ -64,25 +73,30 @@ class Moba final : public Attention {
     return plans;
   }
 
-  /// int32 [B, H, T, others]: the earlier blocks with the largest query . (mean of the block's keys),
+  /// [B, H, whole blocks, D], float32 or float64.
+  [[nodiscard]] at::Tensor means_of(const at::Tensor& key) const {
+    const auto dtype = key.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    const std::int64_t whole = key.size(2) / config_.block;
+    return key.narrow(2, 0, whole * config_.block)
+        .unflatten(2, {whole, config_.block})
+        .to(dtype)
+        .mean(3);
+  }
+
+  /// int32 [B, H, rows, others]: the earlier blocks with the largest query . (mean of the block's keys),
   /// the earlier block among equals; `blocks` where there are fewer. Blocks before the query's own are
   /// complete, so their means hold no later token.
-  [[nodiscard]] at::Tensor chosen_blocks(const at::Tensor& query, const at::Tensor& key,
-                                         const at::Tensor& own, std::int64_t blocks,
-                                         std::int64_t others) const {
-    const auto dtype = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    const std::int64_t T = key.size(2), whole = T / config_.block;
-    const auto means = key.narrow(2, 0, whole * config_.block)
-                           .unflatten(2, {whole, config_.block})
-                           .to(dtype)
-                           .mean(3);  // [B, H, whole, D]
-    const auto gate = query.to(dtype).matmul(means.transpose(2, 3));  // [B, H, T, whole]
-    const auto before = at::arange(whole, own.options()) < own.unsqueeze(1);  // [T, whole]
+  [[nodiscard]] static at::Tensor chosen_blocks(const at::Tensor& query, const at::Tensor& means,
+                                                const at::Tensor& own, std::int64_t blocks,
+                                                std::int64_t others) {
+    const std::int64_t rows = query.size(2), whole = means.size(2);
+    const auto gate = query.to(means.scalar_type()).matmul(means.transpose(2, 3));
+    const auto before = at::arange(whole, own.options()) < own.unsqueeze(1);  // [rows, whole]
     constexpr double kLeast = -std::numeric_limits<double>::infinity();
     const auto order = std::get<1>(gate.masked_fill(before.logical_not(), kLeast)
                                        .sort(/*stable=*/true, /*dim=*/-1, /*descending=*/true));
     const auto best = order.narrow(3, 0, std::min(others, whole));
-    const auto allowed = best < own.view({1, 1, T, 1});
+    const auto allowed = best < own.view({1, 1, rows, 1});
     const auto chosen = at::where(allowed, best, blocks).to(at::kInt);
     if (whole >= others) return chosen;
     return at::constant_pad_nd(chosen, {0, others - whole}, blocks);

@@ -107,7 +107,9 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "Chu, Alman, Miller, Narayanan, Sellke, Song 2024, NeurIPS",
                  .traits = plugin::kRunsOnCpu | plugin::kRunsOnCuda | plugin::kFloat32 |
                            plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive}),
+                           plugin::kStrict | plugin::kInclusive,
+                 // A normalised number is a sign: gradients of few channels are differences that vanish.
+                 .min_head_dim = 8}),
     Power, PowerConfig)
 
 }  // namespace attnlab

@@ -61,7 +61,7 @@ class Reformer final : public Attention {
           {"bucket_load_max", "rows", static_cast<double>(spread.largest)},
           {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)},
           {"bucket_entropy", "bits", spread.entropy},
-          {"pairs_over_even", "", spread.pairs_over_all * static_cast<double>(bucket_count)}};
+          {"pairs_over_even", "of even", spread.pairs_over_all * static_cast<double>(bucket_count)}};
     }
     return output;
   }
