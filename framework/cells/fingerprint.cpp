@@ -40,10 +40,17 @@ std::string set_of(const std::array<const char*, N>& names) {
   return text;
 }
 
+std::string digest_of_library(const char* file) try {
+  return sha256_file(file);
+} catch (const Error& error) {
+  throw Error("ATTNLAB_CUDA_LIBRARY: our kernels for GPUs cannot be loaded: " +
+              std::string(error.what()) + " Unset it, or name the libattnlab_cuda.so of this build.");
+}
+
 std::string kernels(bool cuda) {
   std::string text = machine::instruction_set();
   const char* const library = std::getenv("ATTNLAB_CUDA_LIBRARY");
-  if (library != nullptr) text += "; " + sha256_file(library);  // an emulated one serves the CPU too
+  if (library != nullptr) text += "; " + digest_of_library(library);  // an emulated one serves the CPU too
   if (!cuda) return text;
   const auto& build = build_info();
   if (library == nullptr) text += "; " + build.nvcc + " " + build.cuda_digest;

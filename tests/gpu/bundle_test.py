@@ -91,8 +91,8 @@ class Bundle(unittest.TestCase):
         self.assertEqual(len(self.results("out")), 2)
 
     def test_a_limit_of_time_leaves_parts_for_the_next_call(self):
-        told = self.run_it("gpu-test", "--minutes", "1", "check_none", code=USAGE)
-        self.assertIn("left for the next call: check_none", told)
+        told = self.run_it("gpu-test", "--minutes", "1", "training", code=USAGE)
+        self.assertIn("left for the next call: training", told)
         self.assertIn("--minutes 1 is too short for any of these", told)
         told = self.run_it("gpu-test", "--minutes", "3", "check_none", "training", code=LEFT)
         self.assertRegex(told, "left for the next call: training")
@@ -135,7 +135,7 @@ class Bundle(unittest.TestCase):
         # Its own rows, because a roofline of a GPU is measured by products that take a CPU minutes.
         self.write("tiny.yaml", "title: A tiny one\nbench: {lengths: '32', samples: 2, seconds: 0}\n"
                                 "overrides: [model.heads=1, model.width=16]\nrows: [{label: none, overrides: [attention=none]}]\n")
-        self.run_it("gpu-bench", "--into", "out", "goals_gpu", code=0, ATTNLAB_BENCH="--preset tiny.yaml --quiet")
+        self.run_it("gpu-bench", "--into", "out", "goals_gpu", code=0, ATTNLAB_BENCH_PRESET="tiny.yaml", ATTNLAB_BENCH="--quiet")
         result, = self.results("out")
         self.assertEqual((result["part"], result["status"]), ("goals_gpu", "passed"))
         self.assertIn("A tiny one", self.read("out", "goals_gpu.log"))

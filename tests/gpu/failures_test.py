@@ -81,8 +81,10 @@ class Failures(Gpu):
         self.assert_failed(["attention=hash_sparse"], "libattnlab_pretended_driver.so has no 'attnlab_cuda_error': it is of another build",
                            launchers=library("driver"))
         os.remove(self.db)
-        self.assert_failed(["attention=hash_sparse"], "our kernels for GPUs cannot be loaded", "device=cpu",
-                           launchers=os.path.join(self.folder, "libnone.so"))
+        none = os.path.join(self.folder, "libnone.so")
+        done = self.on_gpu("run", "device=cuda", *lab.TINY, "attention=hash_sparse", code=1, launchers=none)
+        for part in ("ATTNLAB_CUDA_LIBRARY", none, "our kernels for GPUs cannot be loaded", "Unset it"):
+            self.assertIn(part, done.stderr)
 
     def test_a_driver_without_libtorchs_cuda_libraries_says_what_to_install(self):
         beside = os.path.join(os.environ["ATTNLAB_LIBTORCH"], "..", "nvidia", "cusparselt")
