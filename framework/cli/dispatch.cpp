@@ -20,7 +20,7 @@ int dispatch(const Menu& menu, Arguments arguments) {
       text += fmt::format("  {:<10} {}\n", action.name, action.summary);
     }
     print(text + menu.below);
-    return arguments.empty() ? kExitUsage : kExitOk;
+    return first.empty() ? kExitUsage : kExitOk;
   }
   std::vector<std::string> names;
   for (const auto& action : menu.actions) {

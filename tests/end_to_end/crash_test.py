@@ -20,7 +20,7 @@ class Crash(Lab):
     def assert_readers_see_no_running_run(self):
         self.assertEqual(self.values("SELECT count(*) FROM run_attempts WHERE status = 'running'"), [1])
         for command in (["runs", "--status", "running", "--csv"], ["query", "--csv", "SELECT id FROM runs WHERE status = 'running'"]):
-            self.assertEqual(len(self.attnlab(*command).stdout.split()), 1, "the header alone")
+            self.assertEqual(len(self.attnlab(*command).stdout.splitlines()), 1, "the header alone")
         self.assertIn("ended without a word", self.attnlab("runs", "--csv").stdout)
 
     def finished(self):

@@ -176,7 +176,7 @@ class Prepare(Lab):
         pack(self.archive, {"2011-01.jsonl.gz": bomb})
         terminal, far_end = pty.openpty()
         process = subprocess.Popen(self.command("out"), stdout=subprocess.PIPE, stderr=far_end, text=True,
-                                   env=self.environment())
+                                   env=self.environment(TERM="xterm"))
         os.close(far_end)
         said = process.stdout.read()
         process.stdout.close()

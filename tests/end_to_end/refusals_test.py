@@ -155,7 +155,7 @@ class Store(Refusals):
 
     def test_names_that_no_database_can_have_are_refused_by_whoever_writes_or_reads(self):
         os.makedirs(os.path.dirname(self.db))
-        for name, told in (("", "is empty"), (self.folder, "it is a folder"), ("/dev/null", "it is a device"),
+        for name, told in (("", "found nothing"), (self.folder, "it is a folder"), ("/dev/null", "it is a device"),
                            ("x" * 300, "too long"), (b"p/\xff/a.db", "no valid UTF-8")):
             for command in (["run", "attention=none", *TINY], ["runs"], ["query", "SELECT 1"], ["compare"], ["show", "1"]):
                 done = subprocess.run([ATTNLAB, command[0], "--db", name, *command[1:]], capture_output=True,
