@@ -91,11 +91,18 @@ class Bundle(unittest.TestCase):
         self.assertEqual(len(self.results("out")), 2)
 
     def test_a_limit_of_time_leaves_parts_for_the_next_call(self):
-        told = self.run_it("gpu-test", "--minutes", "1", "training", code=USAGE)
-        self.assertIn("left for the next call: training", told)
+        told = self.run_it("gpu-bench", "--minutes", "1", "goals_gpu", code=USAGE)
+        self.assertIn("left for the next call: goals_gpu", told)
         self.assertIn("--minutes 1 is too short for any of these", told)
-        told = self.run_it("gpu-test", "--minutes", "3", "check_none", "training", code=LEFT)
-        self.assertRegex(told, "left for the next call: training")
+        self.write_tiny_preset()
+        told = self.run_it("gpu-bench", "--minutes", "4", "goals_gpu", "goals_train", code=LEFT,
+                           ATTNLAB_BENCH_PRESET="tiny.yaml", ATTNLAB_BENCH="--quiet")
+        self.assertRegex(told, "left for the next call: goals_train")
+
+    def write_tiny_preset(self):
+        # Its own rows, because a roofline of a GPU is measured by products that take a CPU minutes.
+        self.write("tiny.yaml", "title: A tiny one\nbench: {lengths: '32', samples: 2, seconds: 0}\n"
+                                "overrides: [model.heads=1, model.width=16]\nrows: [{label: none, overrides: [attention=none]}]\n")
 
     def test_what_is_cut_off_by_the_time_limit_is_left_and_not_failed(self):
         os.makedirs(os.path.join(self.folder, "tests"))
@@ -132,9 +139,7 @@ class Bundle(unittest.TestCase):
         self.assertEqual(len(day(NO_GPU)[1]), 1)
 
     def test_a_benchmark_runs_to_its_end(self):
-        # Its own rows, because a roofline of a GPU is measured by products that take a CPU minutes.
-        self.write("tiny.yaml", "title: A tiny one\nbench: {lengths: '32', samples: 2, seconds: 0}\n"
-                                "overrides: [model.heads=1, model.width=16]\nrows: [{label: none, overrides: [attention=none]}]\n")
+        self.write_tiny_preset()
         self.run_it("gpu-bench", "--into", "out", "goals_gpu", code=0, ATTNLAB_BENCH_PRESET="tiny.yaml", ATTNLAB_BENCH="--quiet")
         result, = self.results("out")
         self.assertEqual((result["part"], result["status"]), ("goals_gpu", "passed"))
