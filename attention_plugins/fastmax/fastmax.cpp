@@ -3,8 +3,6 @@
 ///   Transformers", https://arxiv.org/abs/2402.07901
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
 #include "framework/attention/polynomial.h"
@@ -12,14 +10,10 @@
 namespace attnlab {
 namespace {
 
-/// automatic: linear where the sequence is at least twice as long as there are features, where its
-/// products are fewer; the numbers are the same but for rounding.
-enum class Form { automatic, linear, quadratic };
-
 struct FastmaxConfig {
   std::int64_t degree = 2;
   double scale = 1;
-  Form form = Form::automatic;
+  PolynomialChoice form = PolynomialChoice::automatic;
   std::int64_t chunk = 128;
   static constexpr auto fields() {
     return std::tuple{
@@ -33,14 +27,6 @@ struct FastmaxConfig {
                         "rows that are computed together")};
   }
 };
-
-/// Rows of length sqrt(scale), from each token alone, so that no token looks ahead; a zero row stays
-/// zero.
-at::Tensor normalised(const at::Tensor& x, double scale) {
-  const auto wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
-  const auto norm = at::linalg_vector_norm(wide, 2, {-1}, /*keepdim=*/true);
-  return wide * (std::sqrt(scale) / norm.clamp_min(1e-12));
-}
 
 class Fastmax final : public Attention {
  public:
@@ -58,17 +44,10 @@ class Fastmax final : public Attention {
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext&) override {
     check_input(input, "fastmax");
-    const std::int64_t T = input.query.size(2), D = input.query.size(3);
-    const auto polynomial = coefficients(config_);
-    const bool linear = config_.form == Form::automatic
-                            ? T >= 2 * monomials(D, polynomial.degree())
-                            : config_.form == Form::linear;
-    const auto query = normalised(input.query, config_.scale);
-    const auto out = polynomial_attention(
-        query, normalised(input.key, config_.scale), input.value.to(query.scalar_type()), polynomial,
-        include_self_, linear ? PolynomialForm::linear : PolynomialForm::quadratic, config_.chunk);
-    kernel_ = std::string("polynomial_attention ") + (linear ? "linear" : "quadratic");
-    return {out.to(input.query.scalar_type()), std::nullopt, {}};
+    auto result = cosine_attention(input.query, input.key, input.value, coefficients(config_),
+                                   config_.scale, include_self_, config_.form, config_.chunk);
+    kernel_ = std::move(result.kernel);
+    return {std::move(result.out), std::nullopt, {}};
   }
 
   [[nodiscard]] std::string kernel() const override { return kernel_; }

@@ -26,7 +26,7 @@ class HashSparse final : public Attention {
     if (const auto reason = refuses(shape, config); !reason.empty()) throw Error(reason);
     if (config.hash_space == sparse::HashSpace::raw || config.buckets == 1) return;
     const auto moments = [&](const char* side) {
-      return sparse::RunningMoments::of(owner, side, shape.heads, shape.head_dim, config.moments());
+      return sparse::RunningMoments::of(owner, side, shape.heads, shape.head_dim, sparse::moments_of(config));
     };
     queries_ = moments("query");
     if (config.keys == Keys::separate) keys_ = moments("key");

@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "framework/config/field.h"
-#include "framework/sparse/hash_space.h"
+#include "framework/sparse/hash_space_config.h"
 
 namespace attnlab::hash_sparse {
 
@@ -24,13 +24,9 @@ struct HashSparseConfig {
   double space_regularisation = 1e-3;
   std::int64_t space_rows = 0;
 
-  [[nodiscard]] sparse::RunningMoments::Settings moments() const {
-    return {hash_space, space_decay, space_regularisation, space_rows};
-  }
-
   static constexpr auto fields() {
     using C = HashSparseConfig;
-    return std::tuple{
+    return std::tuple_cat(std::tuple{
         config::integer("buckets", &C::buckets,
                         {.low = 1, .high = 65536, .rule = config::Rule::one_or_even}, "per head",
                         "hash buckets; 1: no hashing, dense attention"),
@@ -40,16 +36,8 @@ struct HashSparseConfig {
             "keys", &C::keys, {"shared", "separate"},
             "shared: a key has its query's bucket; separate: keys are hashed themselves"),
         config::choice("projections", &C::projections, {"redrawn", "fixed"},
-                       "redrawn in every forward of every layer, or fixed for the run"),
-        config::choice("hash_space", &C::hash_space, {"raw", "centred", "whitened"},
-                       "rows are hashed as they are, minus their running mean, or whitened by their "
-                       "running mean and covariance"),
-        config::real("space_decay", &C::space_decay, {.low = 0, .high = 1, .high_open = true}, "a step",
-                     "what is left of a step's weight in the moments at the next step"),
-        config::real("space_regularisation", &C::space_regularisation, {.low = 1e-9, .high = 1}, "share",
-                     "added to the covariance's diagonal, of the diagonal's mean"),
-        config::integer("space_rows", &C::space_rows, {.low = 0, .high = 1 << 30}, "rows",
-                        "of a sequence that the moments look at in a step; 0: all")};
+                       "redrawn in every forward of every layer, or fixed for the run")},
+        sparse::hash_space_fields<HashSparseConfig>());
   }
 };
 

@@ -13,15 +13,11 @@
 namespace attnlab {
 namespace {
 
-/// automatic: linear where the sequence is at least twice as long as there are features, where its
-/// products are fewer; the numbers are the same but for rounding.
-enum class Form { automatic, linear, quadratic };
-
 struct PowerConfig {
   std::int64_t degree = 2;
   double shift = 1;
   double scale = 1;
-  Form form = Form::automatic;
+  PolynomialChoice form = PolynomialChoice::automatic;
   std::int64_t chunk = 128;
   static constexpr auto fields() {
     return std::tuple{
@@ -39,14 +35,6 @@ struct PowerConfig {
   }
 };
 
-/// Rows of length sqrt(scale), from each token alone, so that no token looks ahead; a zero row stays
-/// zero.
-at::Tensor normalised(const at::Tensor& x, double scale) {
-  const auto wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
-  const auto norm = at::linalg_vector_norm(wide, 2, {-1}, /*keepdim=*/true);
-  return wide * (std::sqrt(scale) / norm.clamp_min(1e-12));
-}
-
 class Power final : public Attention {
  public:
   Power(const AttentionShape& shape, const PowerConfig& config)
@@ -57,7 +45,7 @@ class Power final : public Attention {
   [[nodiscard]] static std::string refuses(const AttentionShape& shape, const PowerConfig& config) {
     constexpr std::int64_t kMost = std::int64_t{1} << 20;
     const auto features = monomials(shape.head_dim, config.degree);
-    if (config.form != Form::linear || features <= kMost) return {};
+    if (config.form != PolynomialChoice::linear || features <= kMost) return {};
     return "degree=" + std::to_string(config.degree) + " has " + std::to_string(features) +
            " monomials of " + std::to_string(shape.head_dim) + " numbers, more than form=linear keeps (" +
            std::to_string(kMost) + "). Set polynomial.form=quadratic, or a lower degree.";
@@ -66,17 +54,10 @@ class Power final : public Attention {
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext&) override {
     check_input(input, "polynomial");
-    const std::int64_t T = input.query.size(2), D = input.query.size(3);
-    const auto polynomial = coefficients(config_);
-    const bool linear = config_.form == Form::automatic
-                            ? T >= 2 * monomials(D, polynomial.degree())
-                            : config_.form == Form::linear;
-    const auto query = normalised(input.query, config_.scale);
-    const auto out = polynomial_attention(
-        query, normalised(input.key, config_.scale), input.value.to(query.scalar_type()), polynomial,
-        include_self_, linear ? PolynomialForm::linear : PolynomialForm::quadratic, config_.chunk);
-    kernel_ = std::string("polynomial_attention ") + (linear ? "linear" : "quadratic");
-    return {out.to(input.query.scalar_type()), std::nullopt, {}};
+    auto result = cosine_attention(input.query, input.key, input.value, coefficients(config_),
+                                   config_.scale, include_self_, config_.form, config_.chunk);
+    kernel_ = std::move(result.kernel);
+    return {std::move(result.out), std::nullopt, {}};
   }
 
   [[nodiscard]] std::string kernel() const override { return kernel_; }

@@ -24,7 +24,7 @@ class Reformer final : public Attention {
   Reformer(const AttentionShape& shape, const ReformerConfig& config, Owner& owner)
       : shape_(shape), config_(config) {
     if (config.hash_space == sparse::HashSpace::raw) return;
-    moments_ = sparse::RunningMoments::of(owner, "query", shape.heads, shape.head_dim, config.moments());
+    moments_ = sparse::RunningMoments::of(owner, "query", shape.heads, shape.head_dim, sparse::moments_of(config));
   }
 
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,

@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "framework/config/field.h"
-#include "framework/sparse/hash_space.h"
+#include "framework/sparse/hash_space_config.h"
 
 namespace attnlab::reformer {
 
@@ -25,13 +25,9 @@ struct ReformerConfig {
   double space_regularisation = 1e-3;
   std::int64_t space_rows = 0;
 
-  [[nodiscard]] sparse::RunningMoments::Settings moments() const {
-    return {hash_space, space_decay, space_regularisation, space_rows};
-  }
-
   static constexpr auto fields() {
     using config::Rule;
-    return std::tuple{
+    return std::tuple_cat(std::tuple{
         config::integer("rounds", &ReformerConfig::rounds, {.low = 1, .high = 16}, "",
                         "independent hashes, merged by log-sum-exp"),
         config::integer("buckets", &ReformerConfig::buckets,
@@ -46,16 +42,8 @@ struct ReformerConfig {
         config::flag("projection_per_head", &ReformerConfig::projection_per_head,
                      "every head has projections of its own"),
         config::choice("projections", &ReformerConfig::projections, {"redrawn", "fixed"},
-                       "redrawn in every step of every layer, or fixed for the run"),
-        config::choice("hash_space", &ReformerConfig::hash_space, {"raw", "centred", "whitened"},
-                       "rows are hashed as they are, minus their running mean, or whitened by their "
-                       "running mean and covariance"),
-        config::real("space_decay", &ReformerConfig::space_decay, {.low = 0, .high = 1, .high_open = true}, "a step",
-                     "what is left of a step's weight in the moments at the next step"),
-        config::real("space_regularisation", &ReformerConfig::space_regularisation, {.low = 1e-9, .high = 1}, "share",
-                     "added to the covariance's diagonal, of the diagonal's mean"),
-        config::integer("space_rows", &ReformerConfig::space_rows, {.low = 0, .high = 1 << 30}, "rows",
-                        "of a sequence that the moments look at in a step; 0: all")};
+                       "redrawn in every step of every layer, or fixed for the run")},
+        sparse::hash_space_fields<ReformerConfig>());
   }
 
   /// Half as many rows in an average bucket as in a chunk, as in the paper (m = 2 T / buckets).

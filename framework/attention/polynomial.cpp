@@ -212,4 +212,24 @@ at::Tensor polynomial_attention(const at::Tensor& query, const at::Tensor& key,
   return Operator::apply(query, key, value, a, include_self, static_cast<std::int64_t>(form), chunk);
 }
 
+CosineAttention cosine_attention(const at::Tensor& query, const at::Tensor& key,
+                                 const at::Tensor& value, const Polynomial& polynomial,
+                                 double scale, bool include_self, PolynomialChoice choice,
+                                 std::int64_t chunk) {
+  const bool linear = choice == PolynomialChoice::automatic
+                          ? query.size(2) >= 2 * monomials(query.size(3), polynomial.degree())
+                          : choice == PolynomialChoice::linear;
+  const auto normalised = [&](const at::Tensor& x) {  // rows of length sqrt(scale)
+    const auto rows = x.to(wide(x.scalar_type()));
+    const auto norm = at::linalg_vector_norm(rows, 2, {-1}, /*keepdim=*/true);
+    return rows * (std::sqrt(scale) / norm.clamp_min(1e-12));
+  };
+  const auto q = normalised(query);
+  const auto out = polynomial_attention(
+      q, normalised(key), value.to(q.scalar_type()), polynomial, include_self,
+      linear ? PolynomialForm::linear : PolynomialForm::quadratic, chunk);
+  return {out.to(query.scalar_type()),
+          std::string("polynomial_attention ") + (linear ? "linear" : "quadratic")};
+}
+
 }  // namespace attnlab

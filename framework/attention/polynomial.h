@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace attnlab {
@@ -35,5 +36,21 @@ enum class PolynomialForm { linear, quadratic };
                                               const at::Tensor& value, const Polynomial& polynomial,
                                               bool include_self, PolynomialForm form,
                                               std::int64_t chunk);
+
+/// Which form a user asks for. automatic: linear from T = 2 F on, where its products are fewer; the
+/// numbers are the same but for rounding.
+enum class PolynomialChoice { automatic, linear, quadratic };
+
+struct CosineAttention {
+  at::Tensor out;      // [B, H, T, D] in the query's dtype
+  std::string kernel;  // "polynomial_attention linear"
+};
+
+/// The same with x_ts = scale * cosine of query_t and key_s, each row normalised by itself, so that no
+/// token looks ahead; a zero row stays zero. Throws as polynomial_attention does.
+[[nodiscard]] CosineAttention cosine_attention(const at::Tensor& query, const at::Tensor& key,
+                                               const at::Tensor& value, const Polynomial& polynomial,
+                                               double scale, bool include_self,
+                                               PolynomialChoice choice, std::int64_t chunk);
 
 }  // namespace attnlab
