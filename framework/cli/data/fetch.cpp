@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <cstdio>
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/data/fetch.h"
 #include "framework/data/vocabulary.h"
@@ -15,51 +14,37 @@
 namespace attnlab::cli {
 namespace {
 
-/// One line on a terminal, rewritten a few times a second; silent elsewhere.
-class ProgressLine {
+/// How far a file is: on a terminal; silent elsewhere.
+class FetchProgress {
  public:
-  ~ProgressLine() { clear(); }
-
   void show(const data::RemoteFile& file, std::int64_t bytes) {
-    const auto now = Clock::now();
-    if (file.name != name_) {
-      clear();
-      name_ = file.name, first_bytes_ = bytes, start_ = now, drawn_ = {};
-    }
-    if (!terminal_ || now - drawn_ < std::chrono::milliseconds(200)) return;
-    drawn_ = now;
-    const double seconds = std::chrono::duration<double>(now - start_).count();
+    if (file.name != name_) name_ = file.name, first_bytes_ = bytes, start_ = clock_seconds();
+    if (!lines_.due()) return;
+    const double seconds = clock_seconds() - start_;
     const double rate = seconds > 0 ? static_cast<double>(bytes - first_bytes_) / seconds : 0;
-    std::fputs(kErase, stderr);
     const auto done = static_cast<double>(bytes), all = static_cast<double>(file.bytes);
-    notice(fmt::format("{}  {} of {}  {:3.0f}%  {}/s", name_, human_bytes(done), human_bytes(all),
-                       100 * done / all, human_bytes(rate)));
+    lines_.show(fmt::format("{}  {} of {}  {:3.0f}%  {}/s", name_, human_bytes(done), human_bytes(all),
+                            100 * done / all, human_bytes(rate)));
   }
-
-  /// Takes the line off the terminal, before other output.
-  void clear() {
-    if (drawn_ != Clock::time_point{}) std::fputs(kErase, stderr);
-    drawn_ = {};
+  void note(const std::string& sentence) {
+    lines_.clear();
+    notice(sentence + "\n");
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr char kErase[] = "\r\033[K";
-  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  StatusLines lines_{STDERR_FILENO, 60,
+                     ::isatty(STDERR_FILENO) == 1 ? StatusLines::Kind::detect : StatusLines::Kind::quiet};
   std::string name_;
   std::int64_t first_bytes_ = 0;
-  Clock::time_point start_, drawn_;
+  double start_ = 0;
 };
 
 /// The line is gone from the terminal when this returns or throws.
 std::vector<data::FetchedFile> fetch_with_progress(const data::DatasetEntry& entry,
                                                    data::FetchOptions options) {
-  ProgressLine line;
-  options.progress = [&line](const auto& file, std::int64_t bytes) { line.show(file, bytes); };
-  options.notice = [&line](const std::string& sentence) {
-    line.clear();
-    notice(sentence + "\n");
-  };
+  FetchProgress progress;
+  options.progress = [&](const auto& file, std::int64_t bytes) { progress.show(file, bytes); };
+  options.notice = [&](const std::string& sentence) { progress.note(sentence); };
   return data::fetch_dataset(entry, options);
 }
 
