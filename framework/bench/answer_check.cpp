@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kMostWeights = std::int64_t{1} << 21;  // over B, H, rows, T: 16 MiB each
 
-struct Result {
+struct Answer {
   at::Tensor out{}, dq{}, dk{}, dv{};
 };
 
@@ -25,7 +25,7 @@ struct Result {
   throw Error("the answer is wrong, so nothing was timed: " + what);
 }
 
-Result run(const at::Tensor& out, const Inputs& in, const at::Tensor& grad_out) {
+Answer run(const at::Tensor& out, const Inputs& in, const at::Tensor& grad_out) {
   if (!out.requires_grad()) return {out};
   const auto grads = torch::autograd::grad({out}, {in.query, in.key, in.value}, {grad_out}, false,
                                            false, /*allow_unused=*/true);
@@ -80,7 +80,7 @@ void compare(const char* name, const at::Tensor& actual, const at::Tensor& libto
         ", and 4 ulp)");
 }
 
-Result detached(const at::Tensor& out, const std::vector<at::Tensor>& leaves,
+Answer detached(const at::Tensor& out, const std::vector<at::Tensor>& leaves,
                 const at::Tensor& grad_out) {
   const auto grads = torch::autograd::grad({out}, leaves, {grad_out});
   return {out.detach(), grads[0], grads[1], grads[2]};

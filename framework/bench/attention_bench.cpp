@@ -23,9 +23,9 @@ std::string list_of(const std::vector<double>& seconds) {
   return "[" + join(words, ",") + "]";
 }
 
-class Run {
+class AttentionTiming {
  public:
-  Run(const Setting& setting, const config::BenchConfig& bench)
+  AttentionTiming(const Setting& setting, const config::BenchConfig& bench)
       : setting_(setting), bench_(bench), seed_(static_cast<std::uint64_t>(setting.run.seed)) {}
 
   Result go() {
@@ -220,7 +220,7 @@ class Run {
 }  // namespace
 
 Result time_attention(const Setting& setting, const config::BenchConfig& bench) {
-  return Run(setting, bench).go();
+  return AttentionTiming(setting, bench).go();
 }
 
 Result over_lengths(const std::string& lengths, MetricSink& sink,

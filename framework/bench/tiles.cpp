@@ -29,7 +29,7 @@ double tiles_of(const Segment& s, bool causal, bool include_self, std::int64_t m
   return static_cast<double>(tiles * kTileRows * kTileRows);
 }
 
-double count(const sparse::SegmentPlan& plan) {
+double pairs_of(const sparse::SegmentPlan& plan) {
   const auto rows_of = [](const at::Tensor& t) {
     return t.to(at::kCPU).contiguous().view({-1, t.size(-1)});
   };
@@ -56,7 +56,7 @@ double count(const sparse::SegmentPlan& plan) {
 std::optional<double> pairs_in_tiles(Subject& subject, const Inputs& in) {
   std::optional<double> pairs;
   const sparse::PlanListener listener(
-      [&](const sparse::SegmentPlan& plan) { pairs = pairs.value_or(0) + count(plan); });
+      [&](const sparse::SegmentPlan& plan) { pairs = pairs.value_or(0) + pairs_of(plan); });
   const at::NoGradGuard no_graph;
   static_cast<void>(subject.forward(in));
   return pairs;

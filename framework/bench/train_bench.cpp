@@ -80,10 +80,10 @@ class TrainSide {
   std::int64_t step_ = 0;
 };
 
-class Run {
+class TrainTiming {
  public:
-  Run(const Setting& setting, const config::TrainConfig& train,
-      const config::TrainTimingConfig& bench, const Variant* peer)
+  TrainTiming(const Setting& setting, const config::TrainConfig& train,
+              const config::TrainTimingConfig& bench, const Variant* peer)
       : setting_(setting), train_(train), bench_(bench), peer_(peer) {}
 
   Result go() {
@@ -236,7 +236,7 @@ class Run {
 
 Result time_training(const Setting& setting, const config::TrainConfig& train,
                      const config::TrainTimingConfig& bench, const Variant* peer) {
-  return Run(setting, train, bench, peer).go();
+  return TrainTiming(setting, train, bench, peer).go();
 }
 
 double flop_per_token(const config::ModelConfig& model, std::int64_t vocabulary,

@@ -11,7 +11,7 @@
 namespace attnlab::config {
 namespace {
 
-constexpr int kMaxDepth = 32;
+constexpr int kDeepestDefaults = 32;
 using Options = std::vector<std::string>;
 
 // Which options a group uses, and what said so.
@@ -76,7 +76,7 @@ class Expansion {
     // last one found until nothing changes; only then do missing options count.
     found_ = chosen_by_user_;
     bool settled = false;
-    for (int round = 0; round < kMaxDepth && !settled; ++round) {
+    for (int round = 0; round < kDeepestDefaults && !settled; ++round) {
       replacements_ = found_;
       walk_all();
       settled = found_ == replacements_;
@@ -127,7 +127,7 @@ class Expansion {
   }
 
   void walk(const YamlFile& file, const std::string& group, const std::string& package, int depth) {
-    if (depth > kMaxDepth)
+    if (depth > kDeepestDefaults)
       throw Error("the defaults lists include each other without end (group '" + group + "')");
     const Node* defaults = file.content.find("defaults");
     bool placed = false;

@@ -11,9 +11,9 @@
 namespace attnlab::config {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kDeepestExpression = 100;
 
-bool is_word_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_name_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 struct Sign {
   std::string_view text;
@@ -167,7 +167,7 @@ class Expression {
   // Letters, digits and _; a sign within a number's exponent; with dotted names also . / and -.
   [[nodiscard]] bool is_name_letter(std::size_t begin) const {
     const char c = text_[at_];
-    if (is_word_letter(c) || c == '.') return true;
+    if (is_name_letter(c) || c == '.') return true;
     if (options_.dotted_names && (c == '/' || c == '-')) return at_ > begin || c == '/';
     const bool exponent = at_ > begin && (text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E');
     const bool number =
@@ -249,7 +249,7 @@ class Expression {
   }
   bool word(std::string_view expected) {
     skip_blanks();
-    if (!text_.substr(at_).starts_with(expected) || is_word_letter(peek(expected.size())))
+    if (!text_.substr(at_).starts_with(expected) || is_name_letter(peek(expected.size())))
       return false;
     at_ += expected.size();
     return true;
@@ -269,7 +269,7 @@ class Expression {
 
   struct Guard {
     explicit Guard(Expression& expression) : depth(expression.depth_) {
-      if (++depth > kMaxDepth) expression.fail("nested too deeply");
+      if (++depth > kDeepestExpression) expression.fail("nested too deeply");
     }
     ~Guard() { --depth; }
     int& depth;

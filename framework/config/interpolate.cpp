@@ -11,8 +11,8 @@
 namespace attnlab::config {
 namespace {
 
-constexpr int kMaxDepth = 100;
-constexpr std::size_t kMaxValues = 100000;
+constexpr int kDeepestReference = 100;
+constexpr std::size_t kMostReferenced = 100000;
 
 bool has_reference(const std::string& text) { return text.find("${") != std::string::npos; }
 
@@ -45,7 +45,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-constexpr auto kNone = std::string::npos;
+constexpr auto kNowhere = std::string::npos;
 
 // Where the first of `marks` stands outside of quotes, brackets and nested references, from
 // `begin`.
@@ -67,7 +67,7 @@ std::size_t find_outside(const std::string& text, std::string_view marks, std::s
       --depth;
     }
   }
-  return kNone;
+  return kNowhere;
 }
 
 std::string unquoted(const std::string& text) {
@@ -82,8 +82,8 @@ class Interpolation {
 
   // What has no reference in it is shared, not copied.
   Node resolved(const Node& node, const std::string& path) {
-    if (++values_ > kMaxValues) {
-      fail("references multiply to more than " + std::to_string(kMaxValues) + " values.");
+    if (++values_ > kMostReferenced) {
+      fail("references multiply to more than " + std::to_string(kMostReferenced) + " values.");
     }
     if (node.is_map()) {
       Node copy = node;
@@ -123,8 +123,8 @@ class Interpolation {
   }
 
   void forbid_depth() const {
-    if (depth_ == kMaxDepth) {
-      fail("references nested more than " + std::to_string(kMaxDepth) + " deep.");
+    if (depth_ == kDeepestReference) {
+      fail("references nested more than " + std::to_string(kDeepestReference) + " deep.");
     }
   }
 
@@ -169,7 +169,7 @@ class Interpolation {
         continue;
       }
       const auto end = find_outside(text, "}", i + 2);
-      if (end == kNone) fail("'${' without its '}' in \"" + text + "\"");
+      if (end == kNowhere) fail("'${' without its '}' in \"" + text + "\"");
       Node value = evaluate(text.substr(i + 2, end - i - 2));
       if (i == 0 && end + 1 == text.size()) return value;
       out += value.plain_text();
@@ -180,7 +180,7 @@ class Interpolation {
 
   Node evaluate(const std::string& inner) {
     const auto colon = find_outside(inner, ":");
-    if (colon == kNone) return reference(expanded(inner));
+    if (colon == kNowhere) return reference(expanded(inner));
     return call(expanded(inner.substr(0, colon)), inner.substr(colon + 1));
   }
 

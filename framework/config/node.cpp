@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMostShown = 200;   // letters of an override
 constexpr std::size_t kIndexedFrom = 32;  // entries; fewer are found faster without an index
 
-const Map kNone;
+const Map kNoEntries;
 
 // Position of a list index, or the list's size when `word` is none.
 std::size_t list_index(const List& list, std::string_view word) {
@@ -73,7 +73,7 @@ SharedMap::Body& SharedMap::own() {
 
 const Map& Node::as_map() const {
   const auto& body = std::get<SharedMap>(value_).body_;
-  return body ? body->entries : kNone;
+  return body ? body->entries : kNoEntries;
 }
 
 Map& Node::as_map() {
@@ -144,7 +144,7 @@ void Node::erase(std::string_view key) {
 
 std::vector<std::string> Node::keys() const {
   std::vector<std::string> names;
-  for (const auto& [key, child] : is_map() ? as_map() : kNone) names.push_back(key);
+  for (const auto& [key, child] : is_map() ? as_map() : kNoEntries) names.push_back(key);
   return names;
 }
 

@@ -8,7 +8,7 @@
 namespace attnlab::config {
 namespace {
 
-constexpr int kMaxDepth = 64;  // of brackets
+constexpr int kDeepestBrackets = 64;  // of brackets
 
 std::string_view sign_text(Override::Sign sign) {
   constexpr std::string_view kTexts[]{"", "+", "++", "~"};
@@ -159,7 +159,7 @@ Element OverrideParser::read_call(std::size_t name_length, int depth) {
 
 // One element up to ',' or a closing bracket. Blanks around it are skipped.
 Element OverrideParser::read_element(int depth) {
-  if (depth > kMaxDepth) fail("brackets are nested too deeply.");
+  if (depth > kDeepestBrackets) fail("brackets are nested too deeply.");
   skip_blanks();
   const std::size_t column = at_;
   Element element;

@@ -8,7 +8,6 @@ namespace {
 
 // ASCII only, whatever the locale.
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }
 bool is_any_of(std::string_view letters, char c) { return letters.find(c) != letters.npos; }
 bool is_word_letter(char c) {

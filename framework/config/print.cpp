@@ -103,7 +103,7 @@ std::string yaml_real(double value) {
   return text;
 }
 
-struct Form {
+struct Notation {
   std::string (*key)(const std::string&);
   std::string (*string)(const std::string&);
   std::string (*real)(double);
@@ -111,12 +111,12 @@ struct Form {
   int indent = -1;
 };
 
-constexpr Form kTyped{typed_key, typed_string, typed_real, ",", ":"};
-constexpr Form kYaml{yaml_string, yaml_string, yaml_real, ", ", ": "};
+constexpr Notation kTyped{typed_key, typed_string, typed_real, ",", ":"};
+constexpr Notation kYaml{yaml_string, yaml_string, yaml_real, ", ", ": "};
 
 class Printer {
  public:
-  Printer(const Form& form, std::string& out) : form_(form), out_(out) {}
+  Printer(const Notation& notation, std::string& out) : notation_(notation), out_(out) {}
 
   void add(const Node& node) {
     std::visit([&](const auto& value) { put(node, value); }, node.value());
@@ -126,14 +126,14 @@ class Printer {
   void put(const Node&, std::monostate) { out_ += "null"; }
   void put(const Node&, bool value) { out_ += value ? "true" : "false"; }
   void put(const Node&, std::int64_t value) { out_ += std::to_string(value); }
-  void put(const Node&, double value) { out_ += form_.real(value); }
-  void put(const Node&, const std::string& value) { out_ += form_.string(value); }
+  void put(const Node&, double value) { out_ += notation_.real(value); }
+  void put(const Node&, const std::string& value) { out_ += notation_.string(value); }
   void put(const Node&, const List& list) {
     put_items('[', list, ']', [&](const Node& item) { add(item); });
   }
   void put(const Node& node, const SharedMap&) {
     put_items('{', node.as_map(), '}', [&](const auto& entry) {
-      out_.append(form_.key(entry.first)).append(form_.colon);
+      out_.append(notation_.key(entry.first)).append(notation_.colon);
       add(entry.second);
     });
   }
@@ -144,7 +144,7 @@ class Printer {
     ++depth_;
     bool first = true;
     for (const auto& item : items) {
-      if (!first) out_ += form_.comma;
+      if (!first) out_ += notation_.comma;
       first = false;
       break_line();
       put_item(item);
@@ -154,19 +154,19 @@ class Printer {
     out_ += close;
   }
   void break_line() {
-    if (form_.indent < 0) return;
+    if (notation_.indent < 0) return;
     out_ += '\n';
-    out_.append(static_cast<std::size_t>(form_.indent * depth_), ' ');
+    out_.append(static_cast<std::size_t>(notation_.indent * depth_), ' ');
   }
 
-  const Form& form_;
+  const Notation& notation_;
   std::string& out_;
   int depth_ = 0;
 };
 
-std::string printed(const Node& node, const Form& form) {
+std::string printed(const Node& node, const Notation& notation) {
   std::string out;
-  Printer(form, out).add(node);
+  Printer(notation, out).add(node);
   return out;
 }
 

@@ -12,9 +12,7 @@
 namespace attnlab::config {
 namespace {
 
-enum class Form { other, integer, real };
-
-bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+enum class Spelling { other, integer, real };
 
 // Digits with single underscores between them, from `at` on; returns where they end.
 std::size_t skip_digits(std::string_view word, std::size_t at) {
@@ -26,12 +24,12 @@ std::size_t skip_digits(std::string_view word, std::size_t at) {
   return at;
 }
 
-Form form_of(std::string_view word) {
+Spelling spelling_of(std::string_view word) {
   const std::size_t begin = !word.empty() && (word[0] == '+' || word[0] == '-') ? 1 : 0;
   const std::size_t whole_end = skip_digits(word, begin);
   const std::size_t whole = whole_end - begin;
   if (whole_end == word.size()) {
-    return whole > 0 && (whole == 1 || word[begin] != '0') ? Form::integer : Form::other;
+    return whole > 0 && (whole == 1 || word[begin] != '0') ? Spelling::integer : Spelling::other;
   }
   std::size_t at = whole_end;
   std::size_t fraction = 0;
@@ -40,14 +38,14 @@ Form form_of(std::string_view word) {
     fraction = end - at - 1;
     at = end;
   }
-  if (whole + fraction == 0) return Form::other;
+  if (whole + fraction == 0) return Spelling::other;
   if (at < word.size() && (word[at] == 'e' || word[at] == 'E')) {
     const std::size_t sign = at + 1 < word.size() && (word[at + 1] == '+' || word[at + 1] == '-');
     const std::size_t end = skip_digits(word, at + 1 + sign);
-    if (end == at + 1 + sign) return Form::other;
+    if (end == at + 1 + sign) return Spelling::other;
     at = end;
   }
-  return at == word.size() ? Form::real : Form::other;
+  return at == word.size() ? Spelling::real : Spelling::other;
 }
 
 std::string plain_digits(std::string_view word) {
@@ -87,12 +85,12 @@ std::string lower(std::string_view word) {
 }  // namespace
 
 Node::Value typed_scalar(std::string_view word) {
-  switch (form_of(word)) {
-    case Form::integer:
+  switch (spelling_of(word)) {
+    case Spelling::integer:
       return integer_of(word);
-    case Form::real:
+    case Spelling::real:
       return real_of(word);
-    case Form::other:
+    case Spelling::other:
       break;
   }
   if (word.empty() || word.size() > 5) return std::string(word);
@@ -107,7 +105,7 @@ Node::Value typed_scalar(std::string_view word) {
 }
 
 bool is_string(std::string_view word) {
-  if (form_of(word) != Form::other) return false;
+  if (spelling_of(word) != Spelling::other) return false;
   return std::holds_alternative<std::string>(typed_scalar(word));
 }
 

@@ -14,6 +14,9 @@ namespace attnlab::config {
 /// Throws Error for an integer beyond 64 bits.
 [[nodiscard]] Node::Value typed_scalar(std::string_view word);
 
+/// 0 to 9, whatever the locale.
+[[nodiscard]] constexpr bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+
 /// Whether typed_scalar() leaves the word a string.
 [[nodiscard]] bool is_string(std::string_view word);
 

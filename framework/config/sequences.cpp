@@ -14,7 +14,7 @@ namespace {
 __extension__ using Wide = __int128;
 
 constexpr int kMaxShift = 18;  // digits that a number may be moved by; 19 + 18 fit in Wide
-constexpr int kMaxValues = 100000;
+constexpr int kLongestSequence = 100000;
 
 // digits * 10^exponent
 struct Decimal {
@@ -117,8 +117,8 @@ std::vector<Node> decimal_range(const Call& call) {
   const Wide start = all[0].digits, span = all[1].digits - start, step = all[2].digits;
   if (step == 0) call.fail("has step 0 and would never end; expected another step.");
   const Wide count = span / step + (span % step != 0 && (span < 0) == (step < 0) ? 1 : 0);
-  if (count > kMaxValues) {
-    call.fail("makes more than " + std::to_string(kMaxValues) + " values; expected fewer.");
+  if (count > kLongestSequence) {
+    call.fail("makes more than " + std::to_string(kLongestSequence) + " values; expected fewer.");
   }
   std::vector<Node> values;
   for (Wide i = 0; i < count; ++i) values.push_back(number(start + i * step, exponent, real));
@@ -139,8 +139,8 @@ std::vector<Node> spaced_values(const Call& call) {
     const auto* integer = std::get_if<std::int64_t>(&node.value());
     given.at(i) = integer != nullptr ? static_cast<long double>(*integer)
                                      : static_cast<long double>(std::get<double>(node.value()));
-    if (i == 2 && (integer == nullptr || *integer < 1 || *integer > kMaxValues)) {
-      call.fail("takes a whole count from 1 to " + std::to_string(kMaxValues) + ": " + form,
+    if (i == 2 && (integer == nullptr || *integer < 1 || *integer > kLongestSequence)) {
+      call.fail("takes a whole count from 1 to " + std::to_string(kLongestSequence) + ": " + form,
                 argument.column);
     }
   }

@@ -87,12 +87,12 @@ Element reordered(const Call& call, const Reorder& reorder) {
 }
 
 // Exact for 64-bit integers and doubles alike, so that the order is a total one.
-long double number(const Node& node) {
+long double comparable(const Node& node) {
   const auto* integer = std::get_if<std::int64_t>(&node.value());
   return integer ? static_cast<long double>(*integer) : std::get<double>(node.value());
 }
 
-bool is_number(const Node& node) {
+bool is_comparable(const Node& node) {
   if (std::holds_alternative<std::int64_t>(node.value())) return true;
   const auto* real = std::get_if<double>(&node.value());
   return real && !std::isnan(*real);
@@ -102,7 +102,7 @@ bool is_text(const Node& node) { return node.as_string() != nullptr; }
 
 bool before(const Node& a, const Node& b) {
   if (is_text(a)) return std::get<std::string>(a.value()) < std::get<std::string>(b.value());
-  return number(a) < number(b);
+  return comparable(a) < comparable(b);
 }
 
 Element sort(const Call& call) {
@@ -114,7 +114,7 @@ Element sort(const Call& call) {
     reverse = *flag;
   }
   return reordered(call, [&](std::vector<Node>& values) {
-    if (!std::all_of(values.begin(), values.end(), is_number) &&
+    if (!std::all_of(values.begin(), values.end(), is_comparable) &&
         !std::all_of(values.begin(), values.end(), is_text)) {
       call.fail("can only order numbers or strings, not a mixture or other types.");
     }
@@ -258,7 +258,7 @@ struct Function {
   Element (*evaluate)(const Call&);
 };
 
-constexpr std::array kFunctions{Function{"choice", choice},
+constexpr std::array kSweepFunctions{Function{"choice", choice},
                                 Function{"range", range},
                                 Function{"logspace", spaced},
                                 Function{"linspace", spaced},
@@ -278,7 +278,7 @@ constexpr std::array kFunctions{Function{"choice", choice},
 
 Element evaluate(const Call& call) {
   std::vector<std::string> names{"zip"};
-  for (const auto& function : kFunctions) {
+  for (const auto& function : kSweepFunctions) {
     if (function.name == call.name) return function.evaluate(call);
     names.emplace_back(function.name);
   }

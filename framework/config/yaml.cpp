@@ -15,7 +15,7 @@ namespace attnlab::config {
 namespace {
 
 // Deeper trees, and aliases of aliases that blow up, are mistakes or attacks.
-constexpr int kMaxDepth = 64;
+constexpr int kDeepestYaml = 64;
 constexpr std::size_t kMaxNodes = 100000;
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // of a file
 
@@ -25,7 +25,7 @@ class Reader {
 
   Node read(const YAML::Node& yaml, int depth = 0) {
     const Origin origin = source_.at(yaml.Mark().line + 1);
-    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) {
+    if (depth > kDeepestYaml || ++nodes_ > kMaxNodes) {
       throw Error(origin.text() + ": nested too deeply, or aliases that expand without end.");
     }
     switch (yaml.Type()) {

@@ -10,7 +10,7 @@ namespace attnlab::corpus {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 20;  // bytes that one thread tokenises at a time
-constexpr std::size_t kPiece = std::size_t{1} << 18;
+constexpr std::size_t kReadBytes = std::size_t{1} << 18;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::span<std::uint8_t> as_bytes(char* at, std::size_t count) {
@@ -94,9 +94,9 @@ bool BlockReader::open_member(const std::string& name) {
 }
 
 void BlockReader::pass_over(std::int64_t bytes) {
-  std::vector<std::uint8_t> piece(kPiece);
+  std::vector<std::uint8_t> piece(kReadBytes);
   while (bytes > 0) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(bytes, kPiece));
+    const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(bytes, kReadBytes));
     const auto got = member_->read(std::span(piece).first(wanted));
     if (got == 0) throw Error("the file is shorter than before. Begin anew.");
     bytes -= static_cast<std::int64_t>(got);
@@ -112,8 +112,8 @@ void BlockReader::end_file() {
 
 void BlockReader::fill() {
   const auto before = pending_.size();
-  pending_.resize(before + kPiece);
-  const auto got = member_->read(as_bytes(pending_.data() + before, kPiece));
+  pending_.resize(before + kReadBytes);
+  const auto got = member_->read(as_bytes(pending_.data() + before, kReadBytes));
   pending_.resize(before + got);
   member_ended_ = got == 0;
 }

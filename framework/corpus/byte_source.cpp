@@ -14,8 +14,8 @@
 namespace attnlab::corpus {
 
 namespace {
-constexpr std::size_t kPiece = std::size_t{1} << 18;
-constexpr std::size_t kAhead = 8 * kPiece;
+constexpr std::size_t kSourcePiece = std::size_t{1} << 18;
+constexpr std::size_t kSourceAhead = 8 * kSourcePiece;
 
 int open_for_reading(const std::filesystem::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -34,10 +34,10 @@ RawFile::RawFile(const std::filesystem::path& file)
     : name_("'" + file.string() + "'"),
       descriptor_{open_for_reading(file)},
       pieces_([this] { return read_piece(); }, [](const Piece& piece) { return piece.size(); },
-              kAhead) {}
+              kSourceAhead) {}
 
 std::optional<RawFile::Piece> RawFile::read_piece() {
-  Piece piece(kPiece);
+  Piece piece(kSourcePiece);
   while (true) {
     const auto count = ::read(descriptor_.number, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
@@ -73,7 +73,7 @@ std::string RawFile::place_at(std::int64_t position) const {
 std::string RawFile::place() const { return place_at(position_); }
 
 void RawFile::drain() {
-  std::vector<std::uint8_t> piece(kPiece);
+  std::vector<std::uint8_t> piece(kSourcePiece);
   while (read(piece) > 0) {
   }
 }

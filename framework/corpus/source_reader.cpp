@@ -12,7 +12,7 @@
 namespace attnlab::corpus {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 17;
+constexpr std::size_t kUnpackedBytes = std::size_t{1} << 17;
 constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kSniffed = std::size_t{1} << 16;
 
@@ -78,7 +78,7 @@ class SourceReader::TarMember {
 SourceReader::SourceReader(const std::filesystem::path& file, bool is_tar)
     : raw_(file), packed_(raw_), content_(unpack(packed_)), peekable_(*content_) {
   if (!is_tar && !begins_as_tar(peekable_.peek(kTarBlock))) return;
-  piece_.resize(kPiece);
+  piece_.resize(kUnpackedBytes);
   tar_ = data::open_tar([this] { return pull(); });
 }
 

@@ -11,7 +11,7 @@
 namespace attnlab::corpus {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 17;
+constexpr std::size_t kPackedBytes = std::size_t{1} << 17;
 
 [[noreturn]] void damaged(const ByteSource& packed, const char* kind, const std::string& reason) {
   throw Error(packed.place() + ": damaged " + kind + " data: " + reason +
@@ -26,7 +26,7 @@ constexpr std::size_t kPiece = std::size_t{1} << 17;
 /// Packed bytes, a piece at a time.
 class Input {
  public:
-  explicit Input(Peekable& packed) : packed_(packed), piece_(kPiece) {}
+  explicit Input(Peekable& packed) : packed_(packed), piece_(kPackedBytes) {}
   /// False at the end of the packed bytes.
   bool fill() {
     if (begin_ < end_) return true;

@@ -150,10 +150,10 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
   return {grad_query, of_keys.key.to(dtype), of_keys.value.to(dtype)};
 }
 
-at::Tensor readable(const at::Tensor& rows) { return rows.contiguous(); }
+at::Tensor cpu_readable(const at::Tensor& rows) { return rows.contiguous(); }
 
-ForwardPass forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                    const SegmentPlan& plan) {
+ForwardPass cpu_forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                        const SegmentPlan& plan) {
   const auto none = at::full(query.sizes().slice(0, 3), -std::numeric_limits<double>::infinity(),
                              query.options().dtype(sum_type(query.scalar_type())));
   ForwardPass pass{at::zeros_like(query), none, none.clone(), at::zeros_like(none)};
@@ -162,15 +162,16 @@ ForwardPass forward(const at::Tensor& query, const at::Tensor& key, const at::Te
   return pass;
 }
 
-InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
-                        const at::Tensor& key, const at::Tensor& value, const ForwardPass& forward,
-                        const SegmentPlan& plan, bool unique_keys) {
+InputGradients cpu_backward(const ResultGradients& grads, const at::Tensor& query,
+                            const at::Tensor& key, const at::Tensor& value,
+                            const ForwardPass& forward, const SegmentPlan& plan,
+                            bool unique_keys) {
   return with_element(query.scalar_type(), [&](auto element) {
     return backward_of<decltype(element)>(plan, grads, query, key, value, forward, unique_keys);
   });
 }
 
-std::string kernel_name(at::ScalarType dtype) {
+std::string cpu_kernel_name(at::ScalarType dtype) {
   const char* name = dtype == at::kDouble     ? "float64"
                      : dtype == at::kBFloat16 ? "bfloat16"
                      : dtype == at::kHalf     ? "float16"
@@ -207,7 +208,7 @@ void cpu::sort(const at::Tensor& keys, std::int64_t N, std::int64_t part, const 
               buckets.max().item<std::int32_t>(), "; expected 0 to ", N - 1);
 }
 
-const Passes cpu_passes{readable,  forward,   backward,   kernel_name,
-                        cpu::hash, cpu::sort, cpu::merge, cpu::merge_backward};
+const Passes cpu_passes{cpu_readable, cpu_forward, cpu_backward, cpu_kernel_name,
+                        cpu::hash,    cpu::sort,   cpu::merge,   cpu::merge_backward};
 
 }  // namespace attnlab::sparse

@@ -36,7 +36,7 @@ at::ScalarType smallest_type(std::int64_t buckets) {
 }
 
 /// The kernel loads 16 bytes at a time.
-at::Tensor readable(const at::Tensor& rows) {
+at::Tensor aligned_rows(const at::Tensor& rows) {
   const auto type = rows.scalar_type();
   const bool half = type == at::kBFloat16 || type == at::kHalf;
   auto read = half ? rows : rows.to(at::kFloat);
@@ -73,7 +73,7 @@ void cuda::sort(const at::Tensor& keys, std::int64_t N, std::int64_t part, const
 at::Tensor cuda::hash(const at::Tensor& rows, const at::Tensor& projections,
                       const at::Tensor& offset) {
   const std::int64_t padding = (8 - rows.size(3) % 8) % 8;  // the kernel adds nothing for them
-  const auto x = readable(padding == 0 ? rows : at::constant_pad_nd(rows, {0, padding}));
+  const auto x = aligned_rows(padding == 0 ? rows : at::constant_pad_nd(rows, {0, padding}));
   const auto matrices = projections.contiguous();
   const auto subtracted = offset.defined() ? offset.contiguous() : at::Tensor();
   const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2);

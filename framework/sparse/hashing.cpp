@@ -15,15 +15,15 @@
 namespace attnlab::sparse {
 namespace {
 
-constexpr std::int64_t kBlockRows = 512;
+constexpr std::int64_t kHashedRows = 512;
 
 /// The kernel reads float32 and 16 bits with any strides, as long as a row is contiguous.
-at::Tensor readable(const at::Tensor& rows) {
+at::Tensor kernel_rows(const at::Tensor& rows) {
   const auto read = rows.scalar_type() == at::kDouble ? rows.to(at::kFloat) : rows;
   return read.stride(3) == 1 ? read : read.contiguous();
 }
 
-HashElement element_of(at::ScalarType dtype) {
+HashElement hash_element(at::ScalarType dtype) {
   if (dtype == at::kBFloat16) return HashElement::bfloat16;
   return dtype == at::kHalf ? HashElement::float16 : HashElement::float32;
 }
@@ -43,13 +43,13 @@ at::Tensor in_blocks(const at::Tensor& projections, std::int64_t heads) {
 
 at::Tensor cpu::hash(const at::Tensor& rows, const at::Tensor& projections,
                      const at::Tensor& offset) {
-  const auto x = readable(rows);  // [B, H, T, D]
+  const auto x = kernel_rows(rows);  // [B, H, T, D]
   const std::int64_t B = x.size(0), H = x.size(1), T = x.size(2), D = x.size(3);
   const auto columns = in_blocks(projections, H);  // [R, H, blocks, D, kHashColumns]
   const auto offsets = offset.defined() ? offset.contiguous() : offset;  // [R, H, half]
   auto buckets = at::empty({projections.size(0), B, H, T}, at::kInt);
   const HashParams params{.rows = x.const_data_ptr(),
-                          .element = element_of(x.scalar_type()),
+                          .element = hash_element(x.scalar_type()),
                           .batch_stride = x.stride(0),
                           .head_stride = x.stride(1),
                           .row_stride = x.stride(2),
@@ -62,12 +62,12 @@ at::Tensor cpu::hash(const at::Tensor& rows, const at::Tensor& projections,
                           .projections = columns.const_data_ptr<float>(),
                           .offsets = offsets.defined() ? offsets.const_data_ptr<float>() : nullptr,
                           .buckets = buckets.mutable_data_ptr<std::int32_t>()};
-  const std::int64_t blocks = (T + kBlockRows - 1) / kBlockRows;
+  const std::int64_t blocks = (T + kHashedRows - 1) / kHashedRows;
   share(B * H * blocks, [&](const auto& next) {
     std::vector<float> scratch(static_cast<std::size_t>(hash_scratch(D)));
     for (std::int64_t i = next(); i >= 0; i = next()) {
-      const std::int64_t begin = i % blocks * kBlockRows;
-      kernel_table().rows.hash(params, i / blocks, begin, std::min(begin + kBlockRows, T),
+      const std::int64_t begin = i % blocks * kHashedRows;
+      kernel_table().rows.hash(params, i / blocks, begin, std::min(begin + kHashedRows, T),
                                scratch.data());
     }
   });

@@ -13,7 +13,7 @@
 namespace attnlab::sparse {
 namespace {
 
-constexpr const char* kName = "merge_rounds";
+constexpr const char* kMergeRounds = "merge_rounds";
 
 /// Where the rows may have 16 bits: GPUs, which round once, after the sums.
 bool takes_half(const at::Tensor& value) {
@@ -21,20 +21,20 @@ bool takes_half(const at::Tensor& value) {
 }
 
 void check_rows(const char* name, const at::Tensor& rows, const at::Tensor& value) {
-  check_tensor(kName, name, rows, value.sym_sizes(), {value.scalar_type()}, value.device());
+  check_tensor(kMergeRounds, name, rows, value.sym_sizes(), {value.scalar_type()}, value.device());
 }
 
 void check_rounds(at::TensorList out, at::TensorList lse, const at::Tensor& value) {
   TORCH_CHECK(!out.empty() && out.size() == lse.size(), "[merge_rounds] ", out.size(),
               " outputs and ", lse.size(), " lse; expected one of each per round");
   if (takes_half(value)) {
-    check_tensor(kName, "value", value, {-1, -1, -1, -1}, kComputed);
+    check_tensor(kMergeRounds, "value", value, {-1, -1, -1, -1}, kComputed);
   } else {
-    check_tensor(kName, "value", value, {-1, -1, -1, -1}, {at::kFloat, at::kDouble});
+    check_tensor(kMergeRounds, "value", value, {-1, -1, -1, -1}, {at::kFloat, at::kDouble});
   }
   for (const auto& round : out) check_rows("out", round, value);
   for (const auto& round : lse) {
-    check_tensor(kName, "lse", round, value.sym_sizes().slice(0, 3),
+    check_tensor(kMergeRounds, "lse", round, value.sym_sizes().slice(0, 3),
                  {sum_type(value.scalar_type())}, value.device());
   }
 }
@@ -169,7 +169,7 @@ void record_merge(at::TensorList out, at::TensorList lse, const at::Tensor& valu
   Tensors saved(inputs);
   inputs.push_back(value);
   saved.push_back(merged);
-  record(kName, inputs, {merged}, saved, refused,
+  record(kMergeRounds, inputs, {merged}, saved, refused,
          [rounds = out.size(), run = std::move(backward)](const Tensors& grads,
                                                           const Tensors& kept) -> Tensors {
            const at::TensorList all(kept);

@@ -14,15 +14,13 @@
 namespace attnlab::sparse {
 namespace {
 
-constexpr const char* kName = "segment_attention";
-
 const std::int32_t* pointer(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<std::int32_t>() : nullptr;
 }
 
 void check_ints(const char* name, const at::Tensor& tensor, at::SymIntArrayRef shape,
                 const at::Tensor& query) {
-  check_tensor(kName, name, tensor, shape, {at::kInt}, query.device());
+  check_tensor(kSegmentAttention, name, tensor, shape, {at::kInt}, query.device());
   TORCH_CHECK(tensor.is_contiguous(), "[segment_attention] ", name, " has strides ",
               tensor.sym_strides(), "; expected a contiguous tensor");
 }
@@ -37,12 +35,13 @@ void check_scale(double scale, at::ScalarType dtype) {
 }  // namespace
 
 void check_inputs(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
-  check_tensor(kName, "query", query, {-1, -1, -1, -1}, kComputed);
+  check_tensor(kSegmentAttention, "query", query, {-1, -1, -1, -1}, kComputed);
   for (const auto& [name, rows] : {std::pair{"key", &key}, {"value", &value}}) {
-    check_tensor(kName, name, *rows, query.sym_sizes(), {query.scalar_type()}, query.device());
+    check_tensor(kSegmentAttention, name, *rows, query.sym_sizes(), {query.scalar_type()},
+                 query.device());
   }
   TORCH_CHECK(query.sym_size(3) > 0, "[segment_attention] head_dim is 0; expected at least 1");
-  check_length(kName, query.sym_size(2));
+  check_length(kSegmentAttention, query.sym_size(2));
 }
 
 void check_shapes(const SegmentPlan& plan, const at::Tensor& query) {

@@ -6,6 +6,8 @@
 
 namespace attnlab::sparse {
 
+inline constexpr const char* kSegmentAttention = "segment_attention";  // the operator, in messages
+
 /// Shapes, dtypes, devices and memory of the inputs alone. Throws c10::Error.
 void check_inputs(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value);
 

@@ -59,10 +59,10 @@ bool is_sealed(const SegmentPlan& plan, std::int64_t T) { return PlanSeal::holds
 
 namespace {
 
-constexpr const char* kName = "plans";
+constexpr const char* kPlans = "plans";
 
 void check_buckets(const at::Tensor& buckets, at::SymIntArrayRef shape, const c10::SymInt& N) {
-  check_tensor(kName, "buckets", buckets, shape, {at::kInt, at::kUInt16, at::kByte});
+  check_tensor(kPlans, "buckets", buckets, shape, {at::kInt, at::kUInt16, at::kByte});
   TORCH_CHECK(N >= 1 && N <= kMostBuckets, "[plans] ", N, " buckets; expected 1 to ", kMostBuckets);
 }
 
@@ -87,7 +87,7 @@ void count_segment(const std::int32_t* queries, std::int64_t query_count, const 
 GroupedRows grouped(const at::Tensor& keys, const c10::SymInt& N) {
   const auto options = keys.options().dtype(at::kInt);
   const auto B = keys.sym_size(0), H = keys.sym_size(1), T = keys.sym_size(2);
-  check_length(kName, T);
+  check_length(kPlans, T);
   // A GPU's sort writes every row.
   const auto rows = keys.is_cuda() ? at::empty_symint({B, H, T}, options)
                                    : at::zeros_symint({B, H, T}, options);
@@ -99,7 +99,7 @@ GroupedRows grouped(const at::Tensor& keys, const c10::SymInt& N) {
 
 /// The groups of both sides, bucket by bucket.
 SegmentPlan join_sides(const GroupedRows& queries, const GroupedRows& keys, bool include_self) {
-  check_tensor(kName, "the key side's groups", keys.rows, queries.rows.sym_sizes(), {at::kInt},
+  check_tensor(kPlans, "the key side's groups", keys.rows, queries.rows.sym_sizes(), {at::kInt},
                queries.rows.device());
   const std::int64_t N = queries.start.size(2) - 1;
   SegmentPlan plan;
@@ -122,7 +122,7 @@ GroupedRows sort_by_bucket(const at::Tensor& buckets, const c10::SymInt& N) {
 }
 
 GroupedRows compact(const at::Tensor& keep) {
-  check_tensor(kName, "keep", keep, {-1, -1, -1}, {at::kBool});
+  check_tensor(kPlans, "keep", keep, {-1, -1, -1}, {at::kBool});
   return grouped(keep, 1);
 }
 
@@ -175,7 +175,7 @@ ChunkedRounds sort_into_chunks(const at::Tensor& buckets, const c10::SymInt& N,
   check_buckets(buckets, {-1, -1, -1, -1}, N);
   TORCH_CHECK(chunk >= 1 && buckets.sym_size(0) >= 1, "[plans] ", buckets.sym_size(0),
               " rounds in chunks of ", chunk, " rows; expected at least 1 of each");
-  check_length(kName, buckets.sym_size(3));
+  check_length(kPlans, buckets.sym_size(3));
   const auto options = buckets.options().dtype(at::kInt);
   const auto like = [&] { return at::empty_symint(buckets.sym_sizes(), options); };
   ChunkedRounds rounds;

@@ -11,8 +11,6 @@
 namespace attnlab::sparse {
 namespace {
 
-constexpr const char* kName = "segment_attention";
-
 thread_local PlanListener* innermost = nullptr;
 
 struct Rows {
@@ -104,7 +102,7 @@ void record_attention(const at::Tensor& query, const at::Tensor& key, const at::
                       const ForwardPass& forward, const SegmentPlan& plan, Refused refused,
                       AttentionBackward backward) {
   // The plan's tensors are saved too, so that writing one before the backward pass is noticed.
-  record(kName, {query, key, value}, {forward.out, forward.lse},
+  record(kSegmentAttention, {query, key, value}, {forward.out, forward.lse},
          {query, key, value, forward.out, forward.lse, forward.largest, forward.total,
           plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end,
           plan.query_labels, plan.key_labels, plan.chunks, plan.round_labels, forward.tiles},

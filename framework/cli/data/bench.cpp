@@ -15,7 +15,7 @@
 namespace attnlab::cli {
 namespace {
 
-Options make_options() {
+Options bench_options() {
   Options options("data bench",
                   "NAME [--path DIR] [--length T] [--batch B] [--seconds S] [options]",
                   "Tokens per second of the loader that training uses: drawing, reading, "
@@ -66,7 +66,7 @@ Measured measure(const data::Dataset& dataset, std::int64_t batch, int loaders, 
 }  // namespace
 
 int data_bench(Arguments arguments) {
-  const auto parsed = make_options().parse(arguments);
+  const auto parsed = bench_options().parse(arguments);
   if (!parsed) return kExitOk;
   const std::string name = only_word(*parsed, "data bench NAME");
   const auto length = parsed->integer("length", 1024, 1), batch = parsed->integer("batch", 16, 1);

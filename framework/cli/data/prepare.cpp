@@ -26,7 +26,7 @@ using corpus::SplitAt;
 
 constexpr std::int64_t kMiB = 1 << 20;
 
-Options make_options() {
+Options prepare_options() {
   Options options("data prepare", "openwebtext2|text [--source PATH] [--out DIR] [options]",
                   "Turns documents into tokens to train on: train.bin, val.bin, their indices and "
                   "manifest.json.");
@@ -212,7 +212,7 @@ void print_result(const corpus::Prepared& prepared, const PrepareRequest& reques
 }  // namespace
 
 int data_prepare(Arguments arguments) {
-  const auto parsed = make_options().parse(arguments);
+  const auto parsed = prepare_options().parse(arguments);
   if (!parsed) return kExitOk;
   const std::vector<std::string> kNames{"openwebtext2", "text"};
   if (parsed->words().size() != 1) {

@@ -22,7 +22,7 @@ namespace {
 
 constexpr const char* kBorder = "\u2502";  // between two tokens
 
-Options make_options() {
+Options tokenize_options() {
   Options options("tokenize",
                   "FILE | - | --text \"...\" [--pieces] [--ids] [--count] [--decode] [options]",
                   "The tokens of a text, GPT-2's unless --vocab names others.");
@@ -142,7 +142,7 @@ void refuse_together(const ParsedOptions& parsed) {
 }  // namespace
 
 int tokenize(Arguments arguments) {
-  const auto parsed = make_options().parse(arguments);
+  const auto parsed = tokenize_options().parse(arguments);
   if (!parsed) return kExitOk;
   const bool decode = parsed->has("decode");
   if (decode) refuse_together(*parsed);

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kNotes[] =
+constexpr char kCheckNotes[] =
     R"(It reads the attention weights itself, on shapes, dtypes and parameters from a fixed list and drawn from
 the plugin's own declared ranges, at lengths from 1 to 2051 and at --length, which is the run's own.
 KEY=VALUE fixes a parameter. What fails is printed with the smallest case that fails and the command that
@@ -47,7 +47,7 @@ Options check_options() {
       .value("time-limit", "SECONDS", "a case that takes longer hangs (default: 120)")
       .value("memory-limit", "MIB", "what the plugin's process may use (default: 4096)")
       .value("device", "cpu|cuda", "where tensors are (default: cpu)")
-      .notes(kNotes);
+      .notes(kCheckNotes);
   return options;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kNotes[] = R"(examples
+constexpr char kNewNotes[] = R"(examples
   attnlab plugin new my_idea
   attnlab plugin new my_pattern --segment --dir ~/plugins
   attnlab plugin new my_gate --learned
@@ -78,7 +78,7 @@ int plugin_new(Arguments arguments) {
   options.flag("segment", "begin with a plan for the segment engine")
       .flag("learned", "begin with a learned gate for each head")
       .value("dir", "PATH", "make the folder there (default: here)")
-      .notes(kNotes);
+      .notes(kNewNotes);
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   if (parsed->words().size() != 1) {

@@ -9,7 +9,7 @@
 namespace attnlab::cli {
 namespace {
 
-Options make_options() {
+Options compare_options() {
   Options options("compare", "[options]",
                   "The attention variants of a study beside each other, the floor `none` last.");
   add_reading_options(options);
@@ -41,7 +41,7 @@ std::string printed(const std::vector<report::Comparison>& comparisons, Form for
 }  // namespace
 
 int compare(Arguments arguments) {
-  const auto parsed = make_options().parse(arguments);
+  const auto parsed = compare_options().parse(arguments);
   if (!parsed) return kExitOk;
   if (!parsed->words().empty()) {
     throw Error("unexpected word '" + parsed->words()[0] + "'; name a study with --study NAME",

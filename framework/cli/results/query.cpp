@@ -10,7 +10,7 @@
 namespace attnlab::cli {
 namespace {
 
-Options make_options() {
+Options query_options() {
   Options options("query", "\"SELECT ...\" [options]",
                   "Read-only SQL on the results. '-' reads the statement from standard input.");
   add_reading_options(options);
@@ -71,7 +71,7 @@ std::string statement_from(const std::vector<std::string>& words) {
 }  // namespace
 
 int query(Arguments arguments) {
-  const auto options = make_options();
+  const auto options = query_options();
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const auto form = form_of(*parsed);

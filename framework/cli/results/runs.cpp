@@ -16,7 +16,7 @@ constexpr char kShownColumns[] =
     "id,study,status,attention,attention_parameters,dataset,seed,metric,score,train_loss,"
     "tokens_per_second,process_peak_bytes,started,seconds,reason";
 
-Options make_options() {
+Options runs_options() {
   Options options("runs", "[options]", "Runs in the database, filtered and sorted.");
   add_reading_options(options);
   options.value("study", "NAME", "runs of this study")
@@ -74,7 +74,7 @@ std::string chosen_columns(const ParsedOptions& parsed, const std::vector<std::s
 }  // namespace
 
 int runs(Arguments arguments) {
-  const auto parsed = make_options().parse(arguments);
+  const auto parsed = runs_options().parse(arguments);
   if (!parsed) return kExitOk;
   if (!parsed->words().empty()) {
     throw Error("unexpected word '" + parsed->words()[0] + "'. attnlab show RUN tells about one " +

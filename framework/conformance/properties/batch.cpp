@@ -25,7 +25,7 @@ Attended rows_of(const Attended& whole, const std::vector<std::int64_t>& rows) {
   return {pick(whole.out), pick(whole.dq), pick(whole.dk), pick(whole.dv), pick(whole.dh)};
 }
 
-void check(const Trial& drawn) {
+void check_batch(const Trial& drawn) {
   auto check = drawn.check();
   check.batch = std::max<std::int64_t>(check.batch, 2);
   const Trial trial(drawn.subject(), check);
@@ -48,6 +48,6 @@ const Property kBatch{.name = "batch",
                       .promise =
                           "permuting the batch with its sequence ids permutes the output, and a "
                           "sequence alone is what it is in a batch",
-                      .check = check};
+                      .check = check_batch};
 
 }  // namespace attnlab::conformance

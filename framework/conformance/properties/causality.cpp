@@ -28,7 +28,7 @@ void check_columns(const Trial& trial, const at::Tensor& weights, const at::Tens
                   (trial.strict() ? "strict causality allows s < t" : "causality allows s <= t"));
 }
 
-void check(const Trial& trial) {
+void check_causality(const Trial& trial) {
   const std::int64_t T = trial.check().length;
   if (T <= kReadAll) return check_columns(trial, trial.weights(), at::arange(T));
   const RandomStream stream(trial.check().seed, "conformance.keys");
@@ -48,6 +48,6 @@ void check(const Trial& trial) {
 const Property kCausality{
     .name = "causality",
     .promise = "the attention weights that were read obey the causality asked for",
-    .check = check};
+    .check = check_causality};
 
 }  // namespace attnlab::conformance

@@ -18,7 +18,7 @@ std::string whole(const plugin::PluginNote& note, const std::string& words) {
   return all;
 }
 
-void check(const Trial& drawn) {
+void check_dense(const Trial& drawn) {
   const std::string words(drawn.note().dense_when.view());
   const auto trial = drawn.plain().with(words);  // parameters that were drawn do not count
   const auto fixed = plugin::unmet(drawn.note(), whole(drawn.note(), words), trial.section());
@@ -38,7 +38,7 @@ void check(const Trial& drawn) {
 const Property kDense{
     .name = "dense",
     .promise = "with the declared parameters it equals dense attention in float64",
-    .check = check,
+    .check = check_dense,
     .not_applicable = [](const plugin::PluginNote& note) -> std::string {
       if (!note.dense_when.view().empty()) return {};
       return "the plugin names no parameters that switch its sparsity off";

@@ -66,7 +66,7 @@ void check_call_order(const Trial& trial, const at::Tensor& expected) {
   expect_equal_bits("a call after one of another step", ask(trial.call()), expected);
 }
 
-void check(const Trial& trial) {
+void check_determinism(const Trial& trial) {
   const auto expected = trial.attend(trial.input(), trial.call());
   expect_equal_bits("asked a second time", trial.attend(trial.input(), trial.call()), expected);
   check_call_order(trial, expected.out);
@@ -121,7 +121,7 @@ const Property kDeterminism{.name = "determinism",
                             .promise =
                                 "the same input and context give the same result: again, in any "
                                 "order of calls, on any number of threads",
-                            .check = check};
+                            .check = check_determinism};
 
 const Property kSeed{
     .name = "seed",

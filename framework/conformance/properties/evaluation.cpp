@@ -35,7 +35,7 @@ AttentionOutput evaluate(const Trial& trial, Attention& attention) {
                  [&] { return attention.forward(trial.input(), call.context()); });
 }
 
-void check(const Trial& trial) {
+void check_evaluation(const Trial& trial) {
   const at::NoGradGuard no_grad;
   const auto attention = trial.build();
   const auto call = trial.call();
@@ -62,6 +62,6 @@ const Property kEvaluation{.name = "evaluation",
                            .promise =
                                "evaluation needs no gradients, repeats itself, and its "
                                "statistics are finite and well named",
-                           .check = check};
+                           .check = check_evaluation};
 
 }  // namespace attnlab::conformance

@@ -10,7 +10,7 @@ namespace attnlab::conformance {
 
 namespace {
 
-void check(const Trial& drawn) {
+void check_gradients(const Trial& drawn) {
   const auto trial = drawn.exact();
   trial.expect_room(6);
   const auto input = trial.input();
@@ -188,7 +188,7 @@ void check_dtypes(const Trial& trial) {
 const Property kGradients{
     .name = "gradients",
     .promise = "gradients are those of the float64 softmax over the keys seen",
-    .check = check,
+    .check = check_gradients,
     .not_applicable = [](const plugin::PluginNote& note) -> std::string {
       if (note.traits & plugin::kOwnScores) return "the plugin's scores are its own";
       return note.traits & plugin::kExactSoftmax ? "" : "the plugin does not declare kExactSoftmax";

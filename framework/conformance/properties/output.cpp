@@ -40,7 +40,7 @@ void check_auxiliary_loss(const AttentionOutput& result) {
   }
 }
 
-void check(const Trial& trial) {
+void check_output(const Trial& trial) {
   const auto input = trial.input();
   const auto attention = trial.build();
   const auto result = guarded("the plugin", "forward", [&] {
@@ -66,7 +66,7 @@ const Property kOutput{.name = "output",
                        .promise =
                            "output and gradients have the query's shape, dtype and device, "
                            "and are finite",
-                       .check = check,
+                       .check = check_output,
                        .gate = true};
 
 }  // namespace attnlab::conformance

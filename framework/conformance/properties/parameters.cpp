@@ -82,7 +82,7 @@ void try_limit(const Trial& trial, const config::Parameter& parameter, double va
   }
 }
 
-void check(const Trial& trial) {
+void check_parameters(const Trial& trial) {
   (void)trial.build();
   for (const auto& parameter : plugin::parameters(trial.note())) {
     for (const auto& value : bad_values(parameter)) expect_refused(trial, parameter.name, value);
@@ -104,7 +104,7 @@ void check(const Trial& trial) {
 
 const Property kParameters{.name = "parameters",
                            .promise = "values outside of the declared ranges are refused by name",
-                           .check = check,
+                           .check = check_parameters,
                            .lengths = {8}};
 
 }  // namespace attnlab::conformance

@@ -40,7 +40,7 @@ void check_average(const Trial& trial, const at::Tensor& weights, const Attended
                attended.dv, like(weights.transpose(2, 3).matmul(wide(trial.grad_out()))));
 }
 
-void check(const Trial& drawn) {
+void check_softmax(const Trial& drawn) {
   const auto trial = drawn.exact();
   trial.expect_room(6);
   const auto weights = trial.weights().to(at::kDouble);
@@ -66,7 +66,7 @@ const Property kSoftmax{
     .promise =
         "each row of weights is the softmax of q k / sqrt(D), or of the plugin's own "
         "scores, over the keys it sees, or exactly 0",
-    .check = check,
+    .check = check_softmax,
     .not_applicable = [](const plugin::PluginNote& note) -> std::string {
       if ((note.traits & (plugin::kExactSoftmax | plugin::kOwnScores)) != 0) return {};
       return "the plugin declares neither kExactSoftmax nor kOwnScores";
