@@ -1,13 +1,23 @@
-// dense.cpp: exact attention over all earlier tokens, by LibTorch's scaled_dot_product_attention.
+// dense.cpp: exact attention over all earlier tokens, by the fastest of two exact kernels.
 #include "attention_plugins/dense/observer.h"
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
+#include "framework/sparse/plans.h"
+#include "framework/sparse/segment_plan.h"
 
 namespace attnlab {
 namespace {
 
+enum class Kernel { automatic, libtorch, engine };
+
 struct DenseConfig {
-  static constexpr auto fields() { return std::tuple{}; }
+  Kernel kernel = Kernel::automatic;
+  static constexpr auto fields() {
+    return std::tuple{config::choice("kernel", &DenseConfig::kernel,
+                                     {"automatic", "libtorch", "engine"},
+                                     "automatic: the segment engine for float32 and bfloat16 on "
+                                     "a CPU, where it is the faster one, LibTorch's elsewhere")};
+  }
 };
 
 at::Tensor inclusive(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
@@ -28,26 +38,50 @@ at::Tensor strict(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
 
 class Dense final : public Attention {
  public:
-  Dense(const AttentionShape& shape, const DenseConfig&)
-      : strict_(shape.causality == config::Causality::strict) {}
+  Dense(const AttentionShape& shape, const DenseConfig& config)
+      : strict_(shape.causality == config::Causality::strict), choice_(config.kernel) {}
 
   AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
     check_input(input, "dense");
-    const auto compute = [&] {
-      return strict_ ? strict(input.query, input.key, input.value)
-                     : inclusive(input.query, input.key, input.value);
-    };
-    AttentionOutput output{kernels_.observe(input, compute), std::nullopt, {}};
+    AttentionOutput output{by_engine(input.query) ? segments(input) : libtorch(input),
+                           std::nullopt, {}};
     if (!context.training) {
       const auto length = static_cast<double>(input.query.size(2));
       output.statistics = {{"pairs_per_query", "keys", (length + (strict_ ? -1 : 1)) / 2}};
     }
     return output;
   }
-  std::string kernel() const override { return kernels_.last(); }
+  std::string kernel() const override { return kernel_; }
 
  private:
+  [[nodiscard]] bool by_engine(const at::Tensor& query) const {
+    if (choice_ != Kernel::automatic) return choice_ == Kernel::engine;
+    const auto dtype = query.scalar_type();
+    return query.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16);
+  }
+
+  at::Tensor segments(const AttentionInput& input) {
+    const auto& query = input.query;
+    const auto plan = sparse::full_plan(query.size(0), query.size(1), query.size(2), !strict_,
+                                        query.device());
+    auto result = sparse::segment_attention(query, input.key, input.value, plan);
+    kernel_ = sparse::kernel_name(query);
+    return result.out;
+  }
+
+  at::Tensor libtorch(const AttentionInput& input) {
+    const auto compute = [&] {
+      return strict_ ? strict(input.query, input.key, input.value)
+                     : inclusive(input.query, input.key, input.value);
+    };
+    auto output = kernels_.observe(input, compute);
+    kernel_ = kernels_.last();
+    return output;
+  }
+
   bool strict_;
+  Kernel choice_;
+  std::string kernel_ = "not run yet";
   dense::KernelObserver kernels_;
 };
 
@@ -56,7 +90,7 @@ class Dense final : public Attention {
 ATTNLAB_ATTENTION_PLUGIN(
     (PluginFacts{
         .name = "dense",
-        .summary = "exact softmax attention over all earlier tokens, LibTorch's fused kernels",
+        .summary = "exact softmax attention over all earlier tokens",
         .citation = "Vaswani et al. 2017, arXiv 1706.03762; kernel: Dao 2023, arXiv 2307.08691",
         .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
                   plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/support/plugin_case.h"
 #include "tests/support/tolerance.h"
 
@@ -8,15 +10,19 @@ namespace {
 
 using config::Causality;
 
-std::unique_ptr<Attention> dense(Causality causality) {
+constexpr std::array kKernels{"libtorch", "engine", "automatic"};
+
+std::unique_ptr<Attention> dense(Causality causality, const char* kernel = "automatic") {
   const AttentionShape shape{.heads = 2, .head_dim = 16, .max_length = 64, .causality = causality};
-  return load_plugin(built_plugin("dense")).create(shape, section("dense"));
+  return load_plugin(built_plugin("dense")).create(shape, section("dense", {{"kernel", kernel}}));
 }
 
-void expect_exact(Causality causality, std::int64_t length, at::ScalarType dtype) {
+void expect_exact(const char* kernel, Causality causality, std::int64_t length,
+                  at::ScalarType dtype) {
+  SCOPED_TRACE(kernel);
   const RandomInput random({2, 2, length, 16}, dtype);
   const ContextCase context(2);
-  const auto plugin = dense(causality);
+  const auto plugin = dense(causality, kernel);
   const auto mask =
       causal_mask(length, causality == Causality::strict).expand({2, 2, length, length});
   expect_matches_reference(
@@ -24,6 +30,10 @@ void expect_exact(Causality causality, std::int64_t length, at::ScalarType dtype
         return plugin->forward({q, k, v, {}}, context.context).output;
       },
       random.query, random.key, random.value, random.grad_out, mask);
+}
+
+void expect_exact(Causality causality, std::int64_t length, at::ScalarType dtype) {
+  for (const auto* kernel : kKernels) expect_exact(kernel, causality, length, dtype);
 }
 
 TEST(Dense, strict_is_exact_in_float32) { expect_exact(Causality::strict, 37, at::kFloat); }
@@ -43,11 +53,11 @@ TEST(Dense, two_tokens_are_exact) {
 }
 
 TEST(Dense, a_single_key_has_no_gradient_in_query_and_key) {
-  for (const auto& [causality, length] :
-       {std::pair{Causality::strict, 2}, std::pair{Causality::inclusive, 1}}) {
+  const auto check = [](const char* kernel, Causality causality, std::int64_t length) {
+    SCOPED_TRACE(kernel);
     const RandomInput random({2, 2, length, 16}, at::kFloat);
     const ContextCase context(2);
-    const auto plugin = dense(causality);
+    const auto plugin = dense(causality, kernel);
     const auto got = attend(
         [&](const auto& q, const auto& k, const auto& v) {
           return plugin->forward({q, k, v, {}}, context.context).output;
@@ -56,8 +66,13 @@ TEST(Dense, a_single_key_has_no_gradient_in_query_and_key) {
     EXPECT_EQ(largest(got.dq), 0.0);
     EXPECT_EQ(largest(got.dk), 0.0);
     EXPECT_GT(largest(got.dv), 0.0);
-    EXPECT_EQ(plugin->kernel(), "_scaled_dot_product_attention_math");
+    return plugin->kernel();
+  };
+  for (const auto* kernel : kKernels) {
+    check(kernel, Causality::strict, 2);
+    check(kernel, Causality::inclusive, 1);
   }
+  EXPECT_EQ(check("libtorch", Causality::strict, 2), "_scaled_dot_product_attention_math");
 }
 
 TEST(Dense, three_tokens_are_exact) { expect_exact(Causality::strict, 3, at::kFloat); }
@@ -101,9 +116,23 @@ TEST(Dense, the_future_does_not_reach_the_past) {
   EXPECT_TRUE(at::equal(before, after));
 }
 
+TEST(Dense, the_engine_computes_what_it_is_faster_at) {
+  const ContextCase context(2);
+  const auto kernel = [&](const char* choice, at::ScalarType dtype) {
+    const auto plugin = dense(Causality::strict, choice);
+    (void)plugin->forward(RandomInput({2, 2, 32, 16}, dtype).input(), context.context);
+    return plugin->kernel();
+  };
+  EXPECT_THAT(kernel("automatic", at::kFloat), ::testing::StartsWith("segment_attention cpu"));
+  EXPECT_THAT(kernel("automatic", at::kBFloat16), ::testing::StartsWith("segment_attention cpu"));
+  EXPECT_THAT(kernel("automatic", at::kDouble), ::testing::StartsWith("_scaled_dot_product"));
+  EXPECT_THAT(kernel("engine", at::kDouble), ::testing::StartsWith("segment_attention cpu"));
+  EXPECT_THAT(kernel("libtorch", at::kFloat), ::testing::StartsWith("_scaled_dot_product"));
+}
+
 TEST(Dense, kernel_is_the_operator_that_ran) {
   const ContextCase context(2);
-  const auto plugin = dense(Causality::strict);
+  const auto plugin = dense(Causality::strict, "libtorch");
   EXPECT_EQ(plugin->kernel(), "not run yet");
   (void)plugin->forward(RandomInput({2, 2, 32, 16}, at::kFloat).input(), context.context);
   EXPECT_EQ(plugin->kernel(), "_scaled_dot_product_flash_attention_for_cpu");
@@ -113,7 +142,7 @@ TEST(Dense, kernel_is_the_operator_that_ran) {
 
 TEST(Dense, another_operator_is_noticed) {
   const ContextCase context(2);
-  const auto plugin = dense(Causality::strict);
+  const auto plugin = dense(Causality::strict, "libtorch");
   (void)plugin->forward(RandomInput({2, 2, 32, 16}, at::kFloat).input(), context.context);
   at::globalContext().setSDPUseFlash(false);
   (void)plugin->forward(RandomInput({2, 2, 31, 16}, at::kFloat).input(), context.context);

@@ -15,7 +15,7 @@ cmake --install "$build" --prefix "$root" --strip >/dev/null
 mkdir -p "$root/lib/deps" "$root/tests"
 for name in attnlab gpu-test gpu-bench gpu-day; do install -m 755 "$here/$name" "$root/$name"; done
 install -m 644 "$here/environment" "$here/parts" "$root/"
-install -m 644 "$here/../../framework/bench/python/peers.py" "$root/share/attnlab/"
+install -m 644 "$here/../../framework/bench/python/"*.py "$root/share/attnlab/"
 sed -n 's/^set(ATTNLAB_TORCH_VERSION \(.*\))/\1/p' "$here/../attnlab_torch.cmake" >"$root/libtorch.version"
 for test in "$build"/bin/test_gpu "$build"/bin/test_gpu_graph.so "$build"/bin/test_cuda_gpu; do
   [ ! -e "$test" ] || install -s -m 755 "$test" "$root/tests/"

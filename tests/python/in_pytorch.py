@@ -1,4 +1,4 @@
-"""operators_test.py: runs operators.py in an environment with a stock PyTorch, which it makes on first use.
+"""in_pytorch.py SCRIPT ARGUMENTS...: runs a script of this folder in an environment with a stock PyTorch, which it makes on first use.
 
 Exits with 77, which CTest counts as skipped, where there is no disk or network for that.
 """
@@ -15,7 +15,7 @@ def main():
         return made.returncode
     python = made.stdout.strip()
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
-    return subprocess.run([python, os.path.join(HERE, "operators.py")] + sys.argv[1:], env=environment).returncode
+    return subprocess.run([python, os.path.join(HERE, sys.argv[1])] + sys.argv[2:], env=environment).returncode
 
 
 sys.exit(main())
