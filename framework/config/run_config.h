@@ -14,6 +14,9 @@ namespace attnlab::config {
 enum class Causality { strict, inclusive };
 /// per_head: k / |k| over head_dim. whole: k / |k| over width, before the head split. none: raw.
 enum class KeyNorm { per_head, whole, none };
+/// learned: a vector per position, added to the token's. rope: queries and keys are turned by their
+/// position (Su et al. 2021, arXiv 2104.09864). none: only causality tells tokens apart.
+enum class Positions { learned, rope, none };
 enum class Device { cpu, cuda, automatic };
 enum class Precision { float32, bfloat16 };
 
@@ -45,7 +48,7 @@ struct RunConfig {
   }
 };
 
-/// Section `model`: a pre-LN GPT-2 without biases, learned positions, tied embeddings, GELU MLP.
+/// Section `model`: a pre-LN GPT-2 without biases, tied embeddings, GELU MLP.
 struct ModelConfig {
   std::int64_t layers = 2;
   std::int64_t width = 64;
@@ -54,6 +57,8 @@ struct ModelConfig {
   bool shared_keys = true;
   KeyNorm key_norm = KeyNorm::per_head;
   Causality causality = Causality::strict;
+  Positions positions = Positions::learned;
+  double rope_base = 10000;
   double init_std = 0.02;
   double norm_eps = 1e-5;
 
@@ -71,6 +76,11 @@ struct ModelConfig {
                "how keys are normalised to unit length"),
         choice("causality", &ModelConfig::causality, {"strict", "inclusive"},
                "strict: a token does not see itself"),
+        choice("positions", &ModelConfig::positions, {"learned", "rope", "none"},
+               "learned: a vector per position; rope: queries and keys are turned by their position; "
+               "none"),
+        real("rope_base", &ModelConfig::rope_base, {.low = 1, .low_open = true}, "",
+             "positions=rope: channels 2i and 2i+1 turn by t * base^(-2i/head_dim)"),
         real("init_std", &ModelConfig::init_std, {.low = 0, .low_open = true}, "",
              "standard deviation of initial weights"),
         real("norm_eps", &ModelConfig::norm_eps, {.low = 0, .low_open = true}, "",
@@ -78,6 +88,11 @@ struct ModelConfig {
   }
   [[nodiscard]] std::int64_t head_dim() const { return width / heads; }
   [[nodiscard]] std::string problem() const {
+    if (width % heads == 0 && positions == Positions::rope && head_dim() % 2 != 0) {
+      return "positions=rope turns pairs of channels, and width / heads = head_dim " +
+             std::to_string(head_dim()) +
+             " is odd; expected an even one. Change model.width or model.heads.";
+    }
     if (width % heads == 0) return {};
     return "width " + std::to_string(width) + " is not divisible by heads " +
            std::to_string(heads) +

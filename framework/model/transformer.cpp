@@ -94,11 +94,15 @@ AttentionShape attention_shape(const config::ModelConfig& config, std::int64_t l
 
 Transformer::Transformer(const config::ModelConfig& config, TokenShape shape, std::uint64_t seed,
                          at::Device device, const AttentionFactory& attention)
-    : config_(config), parameters_(seed, device) {
+    : config_(config), parameters_(seed, device), length_(shape.length) {
   token_embedding_ = parameters_.add_normal("token_embedding", Role::embedding,
                                             {shape.vocabulary, config.width}, config.init_std);
-  position_embedding_ = parameters_.add_normal("position_embedding", Role::embedding,
-                                               {shape.length, config.width}, config.init_std);
+  if (config.positions == config::Positions::learned) {
+    position_embedding_ = parameters_.add_normal("position_embedding", Role::embedding,
+                                                 {shape.length, config.width}, config.init_std);
+  } else if (config.positions == config::Positions::rope) {
+    rotary_.emplace(shape.length, config.heads, config.head_dim(), config.rope_base, device);
+  }
   for (std::int64_t layer = 0; layer < config.layers; ++layer) add_block(layer, attention);
   final_norm_ = parameters_.add_ones("final_norm", Role::norm, {config.width});
   note_versions();
@@ -177,10 +181,11 @@ void Transformer::expect_declared(const AttentionOutput& output, const Attention
 
 ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContext& context) {
   const auto length = tokens.size(1);
-  TORCH_CHECK(length <= position_embedding_.size(0), "a sequence of ", length,
-              " tokens; the model has positions for ", position_embedding_.size(0));
+  TORCH_CHECK(length <= length_, "a sequence of ", length, " tokens; the model has positions for ",
+              length_);
   ModelOutput result;
-  auto x = at::embedding(token_embedding_, tokens) + position_embedding_.narrow(0, 0, length);
+  auto x = at::embedding(token_embedding_, tokens);
+  if (position_embedding_.defined()) x = x + position_embedding_.narrow(0, 0, length);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     auto& block = blocks_[layer];
     auto here = context;
@@ -210,9 +215,17 @@ AttentionInput Transformer::project(const Block& block, const at::Tensor& normal
   const auto heads = [&](const at::Tensor& x) {  // [B, T, C] -> [B, H, T, D]
     return x.view({x.size(0), x.size(1), config_.heads, config_.head_dim()}).transpose(1, 2);
   };
+  // Before keys are normalised: a turn keeps lengths, so unit keys stay unit keys, and shared keys are
+  // still the query up to a positive factor and turned once with it.
+  const auto placed = [&](const at::Tensor& x) {
+    if (!rotary_) return x;
+    return rotary_->turn(x.view({x.size(0), x.size(1), config_.heads, config_.head_dim()}))
+        .view(x.sizes());
+  };
   const auto parts = at::linear(normalised, block.attention_in).split(config_.width, -1);
-  const auto& key = config_.shared_keys ? parts[0] : parts[2];
-  AttentionInput input{heads(parts[0]), {}, heads(parts[1]), normalised};
+  const auto query = placed(parts[0]);
+  const auto key = config_.shared_keys ? query : placed(parts[2]);
+  AttentionInput input{heads(query), {}, heads(parts[1]), normalised};
   switch (config_.key_norm) {
     case config::KeyNorm::per_head:
       input.key = to_unit_length(heads(key));

@@ -1,5 +1,6 @@
 /// transformer.h: the one model: a pre-LN GPT-2 without biases in which only the attention varies.
-///   Learned positions, embedding tied with the output head, GELU MLP (paper.md section 4).
+///   Embedding tied with the output head, GELU MLP (paper.md section 4). Positions are learned, as in
+///   the paper, or turn queries and keys (rotary.h), or there are none.
 ///   Axes: B batch, T length, C width, H heads, D head_dim, W vocabulary.
 /// Non-goal: a module system. Weights are an ordered list, the forward pass is plain ATen.
 #pragma once
@@ -18,6 +19,7 @@
 #include "framework/attention/attention.h"
 #include "framework/config/run_config.h"
 #include "framework/model/parameters.h"
+#include "framework/model/rotary.h"
 
 namespace attnlab::model {
 
@@ -65,7 +67,8 @@ struct ModelOutput {
 
 class Transformer {
  public:
-  /// Initial weights are a pure function of (config, shape, seed): equal bits for every attention.
+  /// Initial weights are a pure function of (config, shape, seed): equal bits for every attention, and
+  /// but for `position_embedding`, which is there or not, for every choice of positions.
   Transformer(const config::ModelConfig& config, TokenShape shape, std::uint64_t seed,
               at::Device device, const AttentionFactory& attention);
 
@@ -118,7 +121,9 @@ class Transformer {
   config::ModelConfig config_;
   ParameterList parameters_;
   at::Tensor token_embedding_;     // [W, C], also the output head
-  at::Tensor position_embedding_;  // [length, C]
+  at::Tensor position_embedding_;  // [length, C]; undefined unless positions are learned
+  std::optional<Rotary> rotary_;   // with positions=rope
+  std::int64_t length_;            // longest T
   std::vector<Block> blocks_;
   at::Tensor final_norm_;  // [C]
   std::vector<std::uint32_t> versions_;  // of the buffers, when they were last written to

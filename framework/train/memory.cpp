@@ -117,7 +117,8 @@ double least_step_bytes(const config::ModelConfig& model, const config::TrainCon
   const auto L = static_cast<double>(model.layers), T = static_cast<double>(tokens.length);
   const auto W = static_cast<double>(tokens.vocabulary), B = static_cast<double>(rows);
   const double element = train.precision == config::Precision::bfloat16 ? 2 : 4;
-  const double weights = (W + T) * C + L * ((model.shared_keys ? 3 : 4) + 2 * R) * C * C;
+  const bool learned = model.positions == config::Positions::learned;
+  const double weights = (W + (learned ? T : 0)) * C + L * ((model.shared_keys ? 3 : 4) + 2 * R) * C * C;
   // Kept of each block: both inputs and outputs of the norms, the attention's input and output, the
   // MLP before and after GELU.
   const double kept = B * T * L * (model.shared_keys ? 7 + 2 * R : 8 + 2 * R) * C * element;

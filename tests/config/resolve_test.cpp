@@ -94,6 +94,17 @@ TEST(Resolve, odd_buckets_are_refused) {
             "65536.");
 }
 
+TEST(Resolve, positions_that_cannot_be_are_refused) {
+  EXPECT_EQ(refusal("model: {width: 66, heads: 2, positions: rope}\n" + kDense),
+            "model: positions=rope turns pairs of channels, and width / heads = head_dim 33 is odd; "
+            "expected an even one. Change model.width or model.heads.");
+  EXPECT_EQ(refusal("model: {positions: sinus}\n" + kDense),
+            "run.yaml:1: model.positions: 'sinus' is not known; expected one of learned, "
+            "rope, none.");
+  EXPECT_EQ(refusal("model: {rope_base: 1}\n" + kDense),
+            "run.yaml:1: model.rope_base: 1 is out of range; expected a number above 1.");
+}
+
 TEST(Resolve, heads_that_do_not_divide_the_width_are_refused) {
   EXPECT_EQ(refusal("model: {width: 64, heads: 3}\n" + kDense),
             "model: width 64 is not divisible by heads 3; expected a whole head_dim. Change "

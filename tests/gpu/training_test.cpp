@@ -20,9 +20,11 @@ using config::Precision;
 struct Case {
   PluginUnderTest plugin;
   Precision precision;
+  config::Positions positions = config::Positions::learned;
 };
 void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.plugin.name << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32");
+  *out << c.plugin.name << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32")
+       << (c.positions == config::Positions::rope ? " rope" : "");
 }
 
 /// A model and its optimiser on the GPU, at the same batch of random tokens again and again.
@@ -31,6 +33,7 @@ class Steps {
   explicit Steps(const Case& c) : precision_(c.precision), plugin_(c.plugin) {
     config_.layers = 2;
     config_.heads = 2;
+    config_.positions = c.positions;
     config_.width = emulated() ? 32 : 128;
     const std::int64_t T = emulated() ? 24 : 512, B = 2, vocabulary = 19;
     at::manual_seed(3);
@@ -125,6 +128,8 @@ std::vector<Case> cases() {
       all.push_back({plugin, precision});
     }
   }
+  all.push_back({plugins[0], Precision::float32, config::Positions::rope});
+  all.push_back({plugins[3], Precision::bfloat16, config::Positions::rope});
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(plugins, Training, testing::ValuesIn(cases()));

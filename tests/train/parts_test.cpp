@@ -184,7 +184,7 @@ TEST(Memory, does_not_count_pages_of_files) {
 }
 
 TEST(LeastStepBytes, never_exceeds_what_a_step_takes_and_refuses_what_cannot_be) {
-  const config::ModelConfig model;  // 2 layers of width 64
+  config::ModelConfig model;  // 2 layers of width 64
   config::TrainConfig train;
   const auto bytes = [&](std::int64_t rows, std::int64_t length, std::int64_t squares) {
     return least_step_bytes(model, train, {.vocabulary = 100, .length = length}, rows, squares);
@@ -192,6 +192,9 @@ TEST(LeastStepBytes, never_exceeds_what_a_step_takes_and_refuses_what_cannot_be)
   EXPECT_LT(bytes(1, 8, 0), 4e6);
   EXPECT_GT(bytes(1, 8, 0), 1e6);  // four copies of 88,000 weights
   EXPECT_GT(bytes(1'000'000'000'000, 32, 0), 1e16);
+  const auto learned = bytes(1, 1000, 0);
+  model.positions = config::Positions::rope;
+  EXPECT_EQ(learned - bytes(1, 1000, 0), 4 * 4 * 1000 * 64) << "no table of positions to train";
   EXPECT_GT(bytes(1, 1 << 20, 1) - bytes(1, 1 << 20, 0), 4.0 * (1LL << 40) * 4 * 0.99);
   train.accumulation = 1'000'000'000'000;
   EXPECT_GT(bytes(8, 32, 0), 1e15);
