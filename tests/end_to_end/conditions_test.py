@@ -33,7 +33,7 @@ class Conditions(Lab):
             data = ["dataset=digits"] if experiment == "demo" else ["dataset=copy", "dataset.length=64"]
             self.attnlab("grid", "--study", experiment, "--jobs", "2", f"experiment={experiment}", *data,
                          "attention=" + ",".join(VARIANTS), "train.steps=2", "train.batch_size=1",
-                         "train.eval_sequences=2")
+                         "train.eval_sequences=2", "seed=0", "hash_sparse.hash_space=raw")  # some sweep these
             self.assert_equal_but_for_the_attention(experiment)
             self.assertEqual(self.sql("SELECT DISTINCT causality, key_norm FROM runs WHERE study = ?", experiment),
                              [("strict", "per_head")])
