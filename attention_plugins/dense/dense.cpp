@@ -45,7 +45,7 @@ class Dense final : public Attention {
     check_input(input, "dense");
     AttentionOutput output{by_engine(input.query) ? segments(input) : libtorch(input),
                            std::nullopt, {}};
-    if (!context.training) {
+    if (context.wants_statistics()) {
       const auto length = static_cast<double>(input.query.size(2));
       output.statistics = {{"pairs_per_query", "keys", (length + (strict_ ? -1 : 1)) / 2}};
     }

@@ -49,9 +49,8 @@ class HashSparse final : public Attention {
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
-    if (!context.training) {
-      output.statistics = statistics(plan);
-    } else {
+    if (context.wants_statistics()) output.statistics = statistics(plan);
+    if (context.training) {
       if (queries_) queries_->collect(input.query);
       if (keys_) keys_->collect(input.key);
     }
@@ -92,24 +91,25 @@ class HashSparse final : public Attention {
   }
 
   /// Entropy of a head's buckets over its queries, in bits; the mean over heads and sequences.
-  [[nodiscard]] static double entropy(const sparse::SegmentPlan& plan) {
+  [[nodiscard]] static at::Tensor entropy(const sparse::SegmentPlan& plan) {
     const auto sizes = plan.query_start.diff().to(at::kDouble);
     const auto share = sizes / static_cast<double>(plan.query_rows.size(2));
-    return -(share * share.clamp_min(1e-300).log2()).sum(-1).mean().item<double>();
+    return -(share * share.clamp_min(1e-300).log2()).sum(-1).mean();
   }
 
   [[nodiscard]] std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) const {
-    const auto counts = sparse::count(plan);
+    const at::NoGradGuard no_graph;
+    const auto counts = sparse::tally(plan);
     const auto T = static_cast<double>(plan.query_rows.size(2));
     const auto rows = static_cast<double>(plan.query_rows.numel());
-    const double pairs = static_cast<double>(counts.pairs) / rows;
+    const auto pairs = counts.pairs / rows;
     const double all = (T + (plan.include_self ? 1 : -1)) / 2;  // of dense attention
     const double even = all / static_cast<double>(config_.buckets);
-    return {{"bucket_share_max", "of T", static_cast<double>(counts.largest_segment) / T},
+    return {{"bucket_share_max", "of T", counts.largest_segment / T},
             {"bucket_entropy", "bits", entropy(plan)},
-            {"pairs_over_even", "of even", even > 0 ? pairs / even : 1},
+            {"pairs_over_even", "of even", even > 0 ? pairs / even : at::ones_like(pairs)},
             {"pairs_per_query", "keys", pairs},
-            {"rows_without_keys", "share", 1 - static_cast<double>(counts.seeing) / rows}};
+            {"rows_without_keys", "share", 1 - counts.seeing / rows}};
   }
 
   AttentionShape shape_;

@@ -172,11 +172,15 @@ TEST(HashSparseProjections, spread_rows_over_all_buckets) {
   EXPECT_LT(share.max().item<double>(), 0.3);
 }
 
-TEST(HashSparseStatistics, count_what_the_mask_says_and_only_in_evaluation) {
+TEST(HashSparseStatistics, count_what_the_mask_says_and_only_where_asked) {
   const RandomInput in({2, 3, 80, 16}, at::kFloat);
   ContextCase batch(2);
   const auto plugin = hash_sparse(8);
   EXPECT_TRUE(plugin.run(in.input(), batch.context).statistics.empty());
+  batch.context.statistics = true;
+  const auto training = plugin.run(in.input(), batch.context).statistics;
+  ASSERT_FALSE(training.empty());
+  batch.context.statistics = false;
   batch.context.training = false;
   const auto output = plugin.run(in.input(), batch.context);
   const auto buckets = hash_rows(in.query, projections(plugin, in.query, batch.context));
@@ -186,6 +190,9 @@ TEST(HashSparseStatistics, count_what_the_mask_says_and_only_in_evaluation) {
   EXPECT_NEAR(test::statistic(output, "rows_without_keys"), 1 - mean(pairs.any(-1)), 1e-9);
   EXPECT_NEAR(test::statistic(output, "bucket_share_max"),
               at::one_hot(buckets.to(at::kLong), 8).sum(2).max().item<double>() / 80, 1e-9);
+  for (const auto& told : training) {
+    EXPECT_EQ(told.value.read(), test::statistic(output, told.name)) << told.name;
+  }
 }
 
 TEST(HashSparseKernel, names_what_ran) {

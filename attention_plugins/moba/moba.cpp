@@ -36,7 +36,7 @@ class Moba final : public Attention {
     kernel_ = merged.kernel;
     // A strict first token sees nothing; the merge would give it its own value.
     AttentionOutput output{merged.out.masked_fill(merged.last_resort.unsqueeze(-1), 0), std::nullopt, {}};
-    if (!context.training) output.statistics = statistics(plans, merged.last_resort);
+    if (context.wants_statistics()) output.statistics = statistics(plans, merged.last_resort);
     return output;
   }
 
@@ -104,10 +104,10 @@ class Moba final : public Attention {
 
   [[nodiscard]] static std::vector<Statistic> statistics(
       const std::vector<sparse::SegmentPlan>& plans, const at::Tensor& without_keys) {
-    double pairs = 0;
-    for (const auto& plan : plans) pairs += static_cast<double>(sparse::count(plan).pairs);
+    auto pairs = sparse::tally(plans[0]).pairs;
+    for (std::size_t r = 1; r < plans.size(); ++r) pairs = pairs + sparse::tally(plans[r]).pairs;
     return {{"pairs_per_query", "keys", pairs / static_cast<double>(without_keys.numel())},
-            {"rows_without_keys", "share", without_keys.to(at::kDouble).mean().item<double>()}};
+            {"rows_without_keys", "share", without_keys.to(at::kDouble).mean()}};
   }
 
   bool include_self_;

@@ -29,7 +29,7 @@ class None final : public Attention {
   AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
     check_input(input, "none");
     AttentionOutput output{Zero::apply(input.query, input.key, input.value), std::nullopt, {}};
-    if (!context.training) output.statistics = {{"pairs_per_query", "keys", 0}};
+    if (context.wants_statistics()) output.statistics = {{"pairs_per_query", "keys", 0}};
     return output;
   }
   std::string kernel() const override { return "none"; }

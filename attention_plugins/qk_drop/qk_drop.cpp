@@ -61,7 +61,7 @@ class QkDrop final : public Attention {
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
-    if (!context.training) output.statistics = statistics(plan);
+    if (context.wants_statistics()) output.statistics = statistics(plan);
     return output;
   }
 
@@ -89,11 +89,11 @@ class QkDrop final : public Attention {
   }
 
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) {
-    const auto counts = sparse::count(plan);
+    const auto counts = sparse::tally(plan);
     const auto rows = static_cast<double>(plan.query_rows.numel());
-    return {{"queries_kept", "share", static_cast<double>(counts.queries) / rows},
-            {"pairs_per_query", "keys", static_cast<double>(counts.pairs) / rows},
-            {"rows_without_keys", "share", 1 - static_cast<double>(counts.seeing) / rows}};
+    return {{"queries_kept", "share", counts.queries / rows},
+            {"pairs_per_query", "keys", counts.pairs / rows},
+            {"rows_without_keys", "share", 1 - counts.seeing / rows}};
   }
 
   bool include_self_;

@@ -50,18 +50,13 @@ class Reformer final : public Attention {
     kernel_ = merged.kernel;
 
     AttentionOutput output{merged.out, std::nullopt, {}};
-    if (context.training) {
-      if (moments_) moments_->collect(input.query);
-    } else {
-      const auto spread = reformer::spread_of(rounds);
-      output.statistics = {
-          {"bucket_coverage", "share", spread.coverage},
-          {"last_resort_rows", "share", merged.last_resort.to(at::kDouble).mean().item<double>()},
-          {"buckets", "per head", static_cast<double>(bucket_count)},
-          {"bucket_load_max", "rows", static_cast<double>(spread.largest)},
-          {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)},
-          {"bucket_entropy", "bits", spread.entropy},
-          {"pairs_over_even", "of even", spread.pairs_over_all * static_cast<double>(bucket_count)}};
+    if (context.training && moments_) moments_->collect(input.query);
+    if (context.wants_statistics()) {
+      output.statistics = statistics(rounds, merged.last_resort, bucket_count);
+    }
+    if (!context.training) {  // this one waits for the device
+      output.statistics.push_back(
+          {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)});
     }
     return output;
   }
@@ -73,6 +68,19 @@ class Reformer final : public Attention {
   }
 
  private:
+  [[nodiscard]] static std::vector<Statistic> statistics(const sparse::ChunkedRounds& rounds,
+                                                         const at::Tensor& last_resort,
+                                                         std::int64_t buckets) {
+    const auto spread = reformer::spread_of(rounds);
+    const auto N = static_cast<double>(buckets);
+    return {{"bucket_coverage", "share", spread.coverage},
+            {"last_resort_rows", "share", last_resort.to(at::kDouble).mean()},
+            {"buckets", "per head", N},
+            {"bucket_load_max", "rows", spread.largest},
+            {"bucket_entropy", "bits", spread.entropy},
+            {"pairs_over_even", "of even", spread.pairs_over_all * N}};
+  }
+
   [[nodiscard]] at::Tensor projections_for(const at::Tensor& query, const AttentionContext& context,
                                            std::int64_t buckets) {
     const bool fixed = config_.projections == reformer::Projections::fixed;

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 namespace attnlab::reformer {
@@ -13,36 +12,23 @@ const std::int32_t* data(const at::Tensor& host) { return host.const_data_ptr<st
 
 }  // namespace
 
+// Sorted by bucket, and in a bucket by position: a row's causal keys are those between the begin of
+// its bucket and its own place.
 Spread spread_of(const sparse::ChunkedRounds& rounds) {
-  const std::int64_t T = rounds.order.size(-1);
-  const std::int64_t chunk = rounds.chunk;
-  const auto host_buckets = rounds.buckets.cpu(), host_order = rounds.order.cpu();
-  std::int64_t pairs = 0, reached = 0, largest = 0;
-  double entropy = 0;
-  const auto close = [&](std::int64_t rows) {  // a bucket that the walk has left
-    const double share = static_cast<double>(rows) / static_cast<double>(T);
-    if (rows > 0) entropy -= share * std::log2(share);
-  };
-  for (std::int64_t offset = 0; offset < rounds.order.numel(); offset += T) {
-    const std::int32_t* bucket = data(host_buckets) + offset;
-    const std::int32_t* order = data(host_order) + offset;
-    std::int64_t begin = 0;  // of the bucket that the walk is in
-    for (std::int64_t place = 0; place < T; ++place) {
-      if (bucket[order[place]] != bucket[order[begin]]) {
-        close(place - begin);
-        begin = place;
-      }
-      // Rows of a bucket stand by position: those between begin and place are the causal keys.
-      pairs += place - begin;
-      reached += place - std::max(begin, (place / chunk - 1) * chunk);
-      largest = std::max(largest, place - begin + 1);
-    }
-    close(T - begin);
-  }
-  const double coverage = pairs > 0 ? static_cast<double>(reached) / static_cast<double>(pairs) : 1;
-  const auto heads = static_cast<double>(rounds.order.numel() / T);
-  const double all = heads * static_cast<double>(T) * static_cast<double>(T - 1) / 2;
-  return {coverage, largest, all > 0 ? static_cast<double>(pairs) / all : 1, entropy / heads};
+  const at::NoGradGuard no_graph;
+  const auto T = rounds.order.size(-1);
+  const auto sorted = rounds.buckets.gather(-1, rounds.order.to(at::kLong));  // [R, B, H, T]
+  const auto begin = at::searchsorted(sorted, sorted);
+  const auto size = at::searchsorted(sorted, sorted, /*out_int32=*/false, /*right=*/true) - begin;
+  const auto place = at::arange(T, begin.options());
+  const auto reach = (place.floor_divide(rounds.chunk) - 1) * rounds.chunk;
+  const auto sum = [](const at::Tensor& numbers) { return numbers.sum().to(at::kDouble); };
+  const auto pairs = sum(place - begin), reached = sum(place - at::maximum(begin, reach));
+  const auto share = size.to(at::kDouble) / static_cast<double>(T);
+  const double all = static_cast<double>(rounds.order.numel()) * static_cast<double>(T - 1) / 2;
+  // Every row of a bucket adds -log2(share) / T, so the bucket adds -share log2(share).
+  return {at::where(pairs > 0, reached / pairs.clamp_min(1), 1.0), size.max().to(at::kDouble),
+          all > 0 ? pairs / all : at::ones_like(pairs), -share.log2().mean()};
 }
 
 double pairs_per_query(const sparse::ChunkedRounds& rounds, bool bucket_mask) {

@@ -1,22 +1,23 @@
 /// spread.h: how hashing and chunks spread the rows, for statistics.
 #pragma once
 
-#include <cstdint>
+#include <ATen/core/Tensor.h>
 
 #include "framework/sparse/plans.h"
 
 namespace attnlab::reformer {
 
-/// What the hashing did to one forward pass, over all rounds, sequences and heads.
+/// What the hashing did to one forward pass, over all rounds, sequences and heads: float64, one number
+/// each, on the rounds' device.
 struct Spread {
-  double coverage = 1;       // share of the pairs (same bucket, key before query) that the chunks
-                             // reach: own chunk or the one before; 1 where there is no such pair
-  std::int64_t largest = 0;  // rows in the fullest bucket
-  double pairs_over_all = 1;  // pairs of one bucket over all causal pairs: 1 / buckets when even
-  double entropy = 0;         // of a head's buckets, in bits; the mean over rounds, sequences, heads
+  at::Tensor coverage;  // share of the pairs (same bucket, key before query) that the chunks reach:
+                        // own chunk or the one before; 1 where there is no such pair
+  at::Tensor largest;   // rows in the fullest bucket
+  at::Tensor pairs_over_all;  // pairs of one bucket over all causal pairs: 1 / buckets when even
+  at::Tensor entropy;  // of a head's buckets, in bits; the mean over rounds, sequences, heads
 };
 
-/// O(R B H T), from the sorted order alone. Waits for the device that it is on.
+/// O(R B H T log T), from the sorted order alone. Nothing waits for the device.
 [[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds);
 
 /// Different keys that a query sees in any round, or itself where it sees none: the mean over all

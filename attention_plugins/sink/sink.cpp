@@ -33,8 +33,8 @@ class Sink final : public Attention {
     // exp(lse) / (exp(lse) + exp(sink)): what the keys keep. 0 where there are none (lse = -inf).
     const auto kept = at::sigmoid(dense.lse - sink_.view({1, -1, 1}));
     AttentionOutput result{dense.out * kept.unsqueeze(-1).to(q.scalar_type()), {}, {}};
-    if (!context.training) {
-      result.statistics.push_back({"sink_weight", "share", 1 - kept.mean().item<double>()});
+    if (context.wants_statistics()) {
+      result.statistics.push_back({"sink_weight", "share", 1 - kept.detach().mean()});
     }
     return result;
   }

@@ -39,7 +39,7 @@ class SlidingWindow final : public Attention {
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
-    if (!context.training) output.statistics = statistics(input.query.size(2));
+    if (context.wants_statistics()) output.statistics = statistics(input.query.size(2));
     return output;
   }
 

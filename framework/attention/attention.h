@@ -55,6 +55,9 @@ struct AttentionContext {
   std::int64_t step = 0;                         // optimiser step; evaluation uses the step it follows
   std::span<const std::int64_t> sequence_ids{};  // one per batch row; size B
   bool training = true;
+  bool statistics = false;  // wanted while training too, at train.log_every; in evaluation always
+
+  [[nodiscard]] bool wants_statistics() const { return statistics || !training; }
 };
 
 struct AttentionInput {
@@ -64,17 +67,32 @@ struct AttentionInput {
   at::Tensor hidden;  // [B, T, H*D], the block's normalised input; defined for plugins with kNeedsHidden
 };
 
-/// A number about one forward pass, for the store: ("bucket_load_max", "rows", 63).
+/// A number, or a tensor of one number on any device, which is read when it is stored: so a training
+/// step that reports statistics waits for nothing and can be captured in a CUDA graph.
+class StatisticValue {
+ public:
+  StatisticValue(double number) : number_(number) {}                              // NOLINT
+  StatisticValue(const at::Tensor& scalar) : scalar_(scalar.detach()) {}          // NOLINT
+  /// Waits for the tensor's device.
+  [[nodiscard]] double read() const { return scalar_.defined() ? scalar_.item<double>() : number_; }
+  [[nodiscard]] const at::Tensor& tensor() const { return scalar_; }  // undefined for a number
+
+ private:
+  double number_ = 0;
+  at::Tensor scalar_;
+};
+
+/// Something about one forward pass, for the store: ("bucket_load_max", "rows", 63).
 struct Statistic {
   std::string name;
   std::string unit;
-  double value;
+  StatisticValue value;
 };
 
 struct AttentionOutput {
   at::Tensor output;                       // [B, H, T, D]; a row that sees no key is exactly 0
   std::optional<at::Tensor> auxiliary_loss;  // scalar, added to the training loss
-  std::vector<Statistic> statistics;       // only filled when not training, so that steps stay cheap
+  std::vector<Statistic> statistics;       // only filled when context.wants_statistics()
 };
 
 /// One layer's attention, used by one thread. Scores are scaled by 1/sqrt(D). Differentiable through autograd.

@@ -148,7 +148,7 @@ class PluginSubject final : public Subject {
     const auto [B, H, T, D] = in.shape();
     for (const auto& statistic : run(in, false).statistics) {
       if (statistic.name == "pairs_per_query") {
-        return statistic.value * static_cast<double>(B * H * T);
+        return statistic.value.read() * static_cast<double>(B * H * T);
       }
     }
     return std::nullopt;

@@ -65,7 +65,7 @@ class TrainSide {
     double sum = 0;
     std::int64_t layers = 0;
     for (const auto& [layer, statistic] : output.statistics) {
-      if (statistic.name == "pairs_per_query") sum += statistic.value, ++layers;
+      if (statistic.name == "pairs_per_query") sum += statistic.value.read(), ++layers;
     }
     return layers == setting_.model.layers ? sum / static_cast<double>(layers)
                                            : static_cast<double>(part.input.size(1)) / 2;

@@ -114,8 +114,7 @@ std::string measure_of(const Runs& runs) {
   return "train/loss";
 }
 
-[[noreturn]] void no_such_key(const store::Reader& reader, const Runs& runs,
-                              const std::string& study, const std::string& key) {
+std::set<std::string> keys_of(const store::Reader& reader, const Runs& runs) {
   std::set<std::string> keys;
   for (const auto& run : runs) {
     const auto answer = reader.query(
@@ -123,9 +122,70 @@ std::string measure_of(const Runs& runs) {
         {run.value("id")});
     for (const auto& row : answer.rows) keys.insert(std::get<std::string>(row[0]));
   }
+  return keys;
+}
+
+[[noreturn]] void no_such_key(const store::Reader& reader, const Runs& runs,
+                              const std::string& study, const std::string& key) {
+  const auto keys = keys_of(reader, runs);
   const std::vector<std::string> names(keys.begin(), keys.end());
   throw Error("no run of study '" + study + "' has the metric '" + key + "'." +
               did_you_mean(key, names));
+}
+
+Plot empty_plot(const std::string& study, const std::string& key, const std::string& unit,
+                const Runs& runs, Axis axis, const Pieces& pieces) {
+  Plot plot{study + ": " + key,
+            data_text(runs),
+            kAxes[static_cast<std::size_t>(axis)].label,
+            unit.empty() ? key : key + ", " + unit,
+            {}};
+  if (pieces.width > 1) {
+    plot.subtitle +=
+        "; a point is the mean of up to " + grouped(pieces.width) + " steps, the band their range";
+  }
+  return plot;
+}
+
+struct LayerKey {
+  std::int64_t id;
+  std::string unit;
+};
+
+/// Of the layers that runs of the study have: "KEY/layer_2".
+std::map<std::int64_t, LayerKey> keys_by_layer(const store::Reader& reader, const Runs& runs,
+                                               const std::string& key) {
+  const auto prefix = key + "/layer_";
+  std::map<std::int64_t, LayerKey> found;
+  const auto answer = reader.query(
+      "SELECT id, CAST(substr(name, length(?1) + 1) AS INTEGER), unit FROM metric_keys WHERE "
+      "substr(name, 1, length(?1)) = ?1",
+      {prefix});
+  for (const auto& row : answer.rows) {
+    const bool used = std::ranges::any_of(runs, [&](const RunRow& run) {
+      return !reader
+                  .query("SELECT 1 FROM run_last WHERE run_id = ?1 AND key_id = ?2",
+                         {run.value("id"), row[0]})
+                  .rows.empty();
+    });
+    if (used) {
+      found[std::get<std::int64_t>(row[1])] = {std::get<std::int64_t>(row[0]), exact(row[2])};
+    }
+  }
+  return found;
+}
+
+[[noreturn]] void no_such_layers(const store::Reader& reader, const Runs& runs,
+                                 const std::string& study, const std::string& key) {
+  std::set<std::string> names;
+  for (const auto& name : keys_of(reader, runs)) {
+    if (const auto at = name.find("/layer_"); at != name.npos) names.insert(name.substr(0, at));
+  }
+  const std::vector<std::string> known(names.begin(), names.end());
+  throw Error("no run of study '" + study + "' has the metric '" + key + "' by layer; " +
+              (known.empty() ? "none has any: only what attentions report is stored so"
+                             : "there are " + join(known, ", ")) +
+              ".");
 }
 
 }  // namespace
@@ -145,25 +205,48 @@ Plot curves_plot(const store::Reader& reader, const std::string& study, const st
       reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {chosen}).rows;
   if (known.empty()) no_such_key(reader, runs, study, chosen);
   const auto id = std::get<std::int64_t>(known[0][0]);
-  const auto unit = exact(known[0][1]);
   const auto pieces = pieces_for(reader, runs, id);
-
-  Plot plot{study + ": " + chosen,
-            data_text(runs),
-            kAxes[static_cast<std::size_t>(axis)].label,
-            unit.empty() ? chosen : chosen + ", " + unit,
-            {}};
-  if (pieces.width > 1) {
-    plot.subtitle +=
-        "; a point is the mean of up to " + grouped(pieces.width) + " steps, the band their range";
-  }
-  const auto sql = sql_for(axis);
+  auto plot = empty_plot(study, chosen, exact(known[0][1]), runs, axis, pieces);
   for (const auto& group : groups_of(runs)) {
-    auto series = series_of(reader, group, id, sql, pieces);
+    auto series = series_of(reader, group, id, sql_for(axis), pieces);
     if (!series.points.empty()) plot.series.push_back(std::move(series));
   }
   if (plot.series.empty()) no_such_key(reader, runs, study, chosen);
   std::ranges::stable_partition(plot.series, [](const Series& s) { return !s.is_floor; });
+  return plot;
+}
+
+Plot layers_plot(const store::Reader& reader, const std::string& study, const std::string& key,
+                 const std::vector<std::int64_t>& layers, Axis axis) {
+  const auto runs = runs_of_study(reader, study);
+  const auto known = keys_by_layer(reader, runs, key);
+  if (known.empty()) no_such_layers(reader, runs, study, key);
+  const auto pieces = pieces_for(reader, runs, known.begin()->second.id);
+  auto plot = empty_plot(study, key + " by layer", known.begin()->second.unit, runs, axis, pieces);
+  const auto last = static_cast<double>(std::max<std::int64_t>(1, known.rbegin()->first));
+  std::size_t kind = 0;
+  for (const auto& group : groups_of(runs)) {
+    const auto before = plot.series.size();
+    for (const auto& [layer, of] : known) {
+      if (!layers.empty() && std::ranges::find(layers, layer) == layers.end()) continue;
+      auto series = series_of(reader, group, of.id, sql_for(axis), pieces);
+      if (series.points.empty()) continue;
+      series.label += ", layer " + std::to_string(layer);
+      series.is_floor = false;
+      series.shade = static_cast<double>(layer) / last;
+      series.kind = kind;
+      plot.series.push_back(std::move(series));
+    }
+    if (plot.series.size() > before) ++kind;
+  }
+  std::vector<std::string> there;
+  for (const auto& [layer, of] : known) there.push_back(std::to_string(layer));
+  for (const auto layer : layers) {
+    if (!known.contains(layer)) {
+      throw Error("no run of study '" + study + "' has layer " + std::to_string(layer) + " of '" + key +
+                  "'; there are " + join(there, ", ") + ".");
+    }
+  }
   return plot;
 }
 

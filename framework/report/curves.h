@@ -1,7 +1,9 @@
 /// curves.h: one metric of a study over the course of training, one line per variant.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "framework/report/svg_plot.h"
 #include "framework/store/reader.h"
@@ -19,5 +21,12 @@ enum class Axis { step, seconds, tokens };
 /// has the key, with the nearest ones.
 [[nodiscard]] Plot curves_plot(const store::Reader& reader, const std::string& study,
                                const std::string& key, Axis axis = Axis::step);
+
+/// The same with a line for each layer of each variant, for keys that are stored by layer
+/// (train/attention/NAME, attention/NAME): dark to light from the first layer to the last, dashed by
+/// variant. `layers` empty: all. Throws Error also where a layer was asked for that no run has.
+[[nodiscard]] Plot layers_plot(const store::Reader& reader, const std::string& study,
+                               const std::string& key, const std::vector<std::int64_t>& layers,
+                               Axis axis = Axis::step);
 
 }  // namespace attnlab::report

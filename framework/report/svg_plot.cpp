@@ -16,8 +16,9 @@
 namespace attnlab::report {
 namespace {
 
-constexpr double kLeft = 70, kRight = 630, kHeight = 460;  // the axes' frame, in pixels
+constexpr double kLeft = 70, kRight = 630, kLeastHeight = 460;  // the axes' frame, in pixels
 constexpr double kTop = 64, kBottom = 404;
+constexpr double kLegendLine = 22;
 
 constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                               "#E69F00", "#56B4E9", "#000000"};
@@ -116,12 +117,31 @@ struct Stroke {
   std::string dash;
 };
 
+/// Viridis (van der Walt, Smith 2015) up to where it becomes too light for a white page.
+std::string colour_of(double shade) {
+  constexpr std::array<std::array<double, 3>, 5> kAnchors{
+      {{68, 1, 84}, {62, 73, 137}, {38, 130, 142}, {53, 183, 121}, {160, 210, 60}}};
+  const double place = std::clamp(shade, 0.0, 1.0) * (kAnchors.size() - 1);
+  const auto below = std::min(static_cast<std::size_t>(place), kAnchors.size() - 2);
+  const double share = place - static_cast<double>(below);
+  std::string colour = "#";
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double value = (1 - share) * kAnchors[below][i] + share * kAnchors[below + 1][i];
+    colour += fmt::format("{:02X}", static_cast<int>(std::lround(value)));
+  }
+  return colour;
+}
+
 std::vector<Stroke> strokes_for(const std::vector<Series>& series) {
   std::vector<Stroke> strokes;
   std::size_t used = 0;
   for (const auto& one : series) {
     if (one.is_floor) {
       strokes.push_back({"#777777", "5 4"});
+      continue;
+    }
+    if (one.shade) {
+      strokes.push_back({colour_of(*one.shade), kDashes[one.kind % kDashes.size()]});
       continue;
     }
     strokes.push_back(
@@ -171,11 +191,16 @@ double width_for(const std::vector<Series>& series) {
   return kRight + 60 + std::ceil(7.5 * static_cast<double>(letters));
 }
 
+/// The legend must not end before its last line does.
+double height_for(const std::vector<Series>& series) {
+  return std::max(kLeastHeight, kTop + 20 + kLegendLine * static_cast<double>(series.size()));
+}
+
 std::string legend(const std::vector<Series>& series, const std::vector<Stroke>& strokes) {
   std::string svg;
   const double left = kRight + 20;
   for (std::size_t i = 0; i < series.size(); ++i) {
-    const double y = kTop + 12 + 22 * static_cast<double>(i);
+    const double y = kTop + 12 + kLegendLine * static_cast<double>(i);
     svg += fmt::format(
         "<path class=\"line\" d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-dasharray=\"{}\"/>\n",
         left, y - 4, strokes[i].colour, strokes[i].dash);
@@ -229,11 +254,11 @@ std::string to_svg(const Plot& plot) {
       ".grid{{stroke:#e4e4e4;fill:none}}.axis{{stroke:#444;fill:none}}"
       ".line{{fill:none;stroke-width:2;stroke-linejoin:round}}</style>\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
-      width_for(plot.series), kHeight, escaped(plot.title));
+      width_for(plot.series), height_for(plot.series), escaped(plot.title));
   svg += text_at(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
   svg += text_at(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
   svg += axes(x, y);
-  svg += text_at((x.begin + x.end) / 2, kHeight - 14, "text-anchor=\"middle\"", plot.x_label);
+  svg += text_at((x.begin + x.end) / 2, kLeastHeight - 14, "text-anchor=\"middle\"", plot.x_label);
   svg +=
       text_at(0, 0,
               fmt::format("text-anchor=\"middle\" transform=\"translate(18 {:.1f}) rotate(-90)\"",

@@ -3,6 +3,7 @@
 ///   told apart with any common colour blindness; after seven lines dashes tell them apart too.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Series {
   std::string label;
   std::vector<Point> points;  // x ascending
   bool is_floor = false;      // grey and dashed: what every comparison stands on
+  // Where colours are to stand for an order: 0, dark, to 1, light; dashes then tell `kind` apart.
+  std::optional<double> shade = {};
+  std::size_t kind = 0;
 };
 
 struct Plot {

@@ -1,8 +1,10 @@
 #include "framework/sparse/hash_space.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace attnlab::sparse {
@@ -49,10 +51,36 @@ void RunningMoments::finish_step() {
   sum_.reset();
   products_.reset();
   count_ = 0;
+  if (settings_.space == HashSpace::whitened) static_cast<void>(factor());
+}
+
+// Once for all forward passes of a step. Always into the same tensor: where finish_step() stands in a
+// CUDA graph and evaluation does not, both see the newest.
+at::Tensor RunningMoments::factor() const {
+  if (c10::InferenceMode::is_enabled() || state_.covariance.is_inference()) return factorise();
+  const std::array<std::int64_t, 2> now{state_.covariance._version(), state_.weight._version()};
+  if (!factor_.defined()) {
+    factor_ = factorise();
+  } else if (factor_of_ != now) {
+    factor_.copy_(factorise());
+  }
+  factor_of_ = now;
+  return factor_;
 }
 
 // Before the first step weight and covariance are 0: the identity takes their place, by arithmetic,
 // since a branch would have to read the weight from the device.
+at::Tensor RunningMoments::factorise() const {
+  const auto covariance = state_.covariance.to(at::kDouble);  // [H, D, D]
+  const auto identity = at::eye(covariance.size(1), covariance.options());
+  const auto empty = (state_.weight == 0).to(at::kDouble);
+  const auto diagonal = covariance.diagonal(0, 1, 2).mean(1).view({-1, 1, 1});
+  // A head whose rows are all equal has no covariance; it is hashed as it is.
+  const auto flat = (diagonal <= 0).to(at::kDouble);
+  return std::get<0>(at::linalg_cholesky_ex(
+      covariance + identity * (settings_.regularisation * diagonal + at::maximum(empty, flat))));
+}
+
 Hashing RunningMoments::transform(const at::Tensor& projections) const {
   if (settings_.space == HashSpace::raw) return {projections, {}};
   const at::NoGradGuard no_graph;
@@ -61,15 +89,7 @@ Hashing RunningMoments::transform(const at::Tensor& projections) const {
   auto turned =
       projections.to(at::kDouble).expand({projections.size(0), H, D, projections.size(3)});
   if (settings_.space == HashSpace::whitened) {
-    const auto identity = at::eye(D, mean.options());
-    const auto empty = (state_.weight == 0).to(at::kDouble);
-    const auto covariance = state_.covariance.to(at::kDouble);
-    const auto diagonal = covariance.diagonal(0, 1, 2).mean(1).view({H, 1, 1});
-    // A head whose rows are all equal has no covariance; it is hashed as it is.
-    const auto flat = (diagonal <= 0).to(at::kDouble);
-    const auto factor = std::get<0>(at::linalg_cholesky_ex(
-        covariance + identity * (settings_.regularisation * diagonal + at::maximum(empty, flat))));
-    turned = at::linalg_solve_triangular(factor.transpose(1, 2).unsqueeze(0), turned,
+    turned = at::linalg_solve_triangular(factor().transpose(1, 2).unsqueeze(0), turned,
                                          /*upper=*/true);
   }
   const auto offset = at::matmul(mean.view({1, H, 1, D}), turned).squeeze(2);

@@ -9,6 +9,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -60,8 +61,13 @@ class RunningMoments {
   [[nodiscard]] Hashing transform(const at::Tensor& projections) const;
 
  private:
+  [[nodiscard]] at::Tensor factor() const;     // L, [H, D, D] float64
+  [[nodiscard]] at::Tensor factorise() const;  // the same, made anew
+
   Settings settings_;
   State state_;
+  mutable at::Tensor factor_;
+  mutable std::array<std::int64_t, 2> factor_of_{};  // the versions of the state that it is of
   // Since the last finish_step(), around the mean of before: sum [H, D], products [H, D, D].
   at::Tensor sum_, products_;
   std::int64_t count_ = 0;

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -69,19 +68,6 @@ void check_buckets(const at::Tensor& buckets, at::SymIntArrayRef shape, const c1
 /// One copy for each head of each sequence: int32 [B, H, n].
 at::Tensor for_every_head(const at::Tensor& row, std::int64_t B, std::int64_t H) {
   return row.to(at::kInt).expand({B, H, row.size(0)}).contiguous();
-}
-
-/// One segment: rows ascend on both sides, so one walk over the keys serves all queries.
-void count_segment(const std::int32_t* queries, std::int64_t query_count, const std::int32_t* keys,
-                   std::int64_t key_count, bool include_self, PlanCounts& counts) {
-  std::int64_t seen = 0;
-  for (std::int64_t i = 0; i < query_count; ++i) {
-    while (seen < key_count && keys[seen] < queries[i] + include_self) ++seen;
-    counts.pairs += seen;
-    counts.seeing += seen > 0;
-  }
-  counts.queries += query_count;
-  counts.largest_segment = std::max(counts.largest_segment, query_count);
 }
 
 GroupedRows grouped(const at::Tensor& keys, const c10::SymInt& N) {
@@ -215,28 +201,6 @@ SegmentPlan chunk_plan(const ChunkedRounds& rounds, std::int64_t round, const Ch
   }
   if (PlanSeal::holds(rounds, T)) PlanSeal::put_on(plan, T);
   return plan;
-}
-
-PlanCounts count(const SegmentPlan& plan) {
-  PlanCounts counts;
-  const std::int64_t segments = plan.key_begin.size(2), rows = plan.query_rows.size(2);
-  const std::int64_t keys = plan.key_rows.size(2);
-  const std::array host{plan.query_rows.cpu(), plan.key_rows.cpu(), plan.query_start.cpu(),
-                        plan.key_begin.cpu(), plan.key_end.cpu()};
-  const auto* query_rows = host[0].const_data_ptr<std::int32_t>();
-  const auto* key_rows = host[1].const_data_ptr<std::int32_t>();
-  const auto* start = host[2].const_data_ptr<std::int32_t>();
-  const auto* begin = host[3].const_data_ptr<std::int32_t>();
-  const auto* end = host[4].const_data_ptr<std::int32_t>();
-  for (std::int64_t g = 0; g < plan.key_begin.size(0) * plan.key_begin.size(1); ++g) {
-    for (std::int64_t s = 0; s < segments; ++s) {
-      const auto first = start[g * (segments + 1) + s];
-      count_segment(query_rows + g * rows + first, start[g * (segments + 1) + s + 1] - first,
-                    key_rows + g * keys + begin[g * segments + s],
-                    end[g * segments + s] - begin[g * segments + s], plan.include_self, counts);
-    }
-  }
-  return counts;
 }
 
 }  // namespace attnlab::sparse

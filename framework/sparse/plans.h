@@ -88,4 +88,11 @@ struct PlanCounts {
 };
 [[nodiscard]] PlanCounts count(const SegmentPlan& plan);
 
+/// The same as float64 tensors of one number each on the plan's device, which nothing waits for: for
+/// statistics of a training step.
+struct PlanTally {
+  at::Tensor pairs, queries, seeing, largest_segment;
+};
+[[nodiscard]] PlanTally tally(const SegmentPlan& plan);
+
 }  // namespace attnlab::sparse

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "framework/train/layer_means.h"
 #include "framework/train/step.h"
 
 namespace attnlab::train {
@@ -9,12 +10,6 @@ namespace {
 
 // Validation sequences never share an id, and so never a draw, with training sequences.
 constexpr std::int64_t kFirstId = std::int64_t{1} << 40;
-
-struct Mean {
-  double sum = 0;
-  std::int64_t count = 0;
-  std::string unit;
-};
 
 }  // namespace
 
@@ -31,7 +26,7 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
   result.sequences = evaluated_sequences(train, dataset);
   double nats = 0;
   std::int64_t scored = 0;
-  std::map<std::string, Mean> statistics;
+  LayerMeans statistics;
   for (std::int64_t begin = 0; begin < result.sequences; begin += train.batch_size) {
     std::vector<data::TrainDraw> draws;
     const auto end = std::min(begin + train.batch_size, result.sequences);
@@ -44,19 +39,12 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
     const auto output = model.forward(batch.input, context);
     nats += model.nats(output.hidden, batch.target, train.loss_slice).item<double>();
     scored += batch.scored;
-    for (const auto& [layer, statistic] : output.statistics) {
-      auto& mean = statistics[statistic.name];
-      mean.sum += statistic.value;
-      ++mean.count;
-      mean.unit = statistic.unit;
-    }
+    statistics.add(output.statistics);
+    statistics.settle();
     if (!keep_going()) return std::nullopt;
   }
   result.nats = nats / static_cast<double>(scored);
-  for (const auto& [name, mean] : statistics) {
-    const double value = mean.sum / static_cast<double>(mean.count);
-    result.statistics.push_back({{"attention/" + name, mean.unit, Goal::none}, value});
-  }
+  result.statistics = statistics.metrics("attention");
   return result;
 }
 

@@ -19,7 +19,7 @@ namespace attnlab::train {
 struct Evaluation {
   double nats = 0;  // mean over the scored tokens
   std::int64_t sequences = 0;
-  std::vector<Metric> statistics;  // "attention/NAME": mean over layers and batches
+  std::vector<Metric> statistics;  // "attention/NAME" and "attention/NAME/layer_2": over batches
 };
 
 /// Called after every batch; false ends the evaluation.

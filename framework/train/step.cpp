@@ -4,6 +4,7 @@
 #include <ATen/autocast_mode.h>
 
 #include <memory>
+#include <utility>
 
 namespace attnlab::train {
 namespace {
@@ -43,17 +44,18 @@ Batch to_batch(data::HostBatch&& host, at::Device device) {
 
 PartLoss forward_backward(model::Transformer& model, const config::RunConfig& run,
                           const config::TrainConfig& train, const Batch& part, std::int64_t step,
-                          std::int64_t scored_in_step) {
+                          std::int64_t scored_in_step, bool statistics) {
   PartLoss loss;
   at::Tensor whole;
   {
     const AutocastScope autocast(train.precision, model.device().type());
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step, part.sequence_ids,
-                                   /*training=*/true};
-    const auto output = model.forward(part.input, context);
+                                   /*training=*/true, statistics};
+    auto output = model.forward(part.input, context);
     whole = model.nats(output.hidden, part.target, train.loss_slice) /
             static_cast<double>(scored_in_step);
     loss.nats = whole.detach();
+    loss.statistics = std::move(output.statistics);
     if (output.auxiliary_loss) {
       const auto auxiliary = *output.auxiliary_loss / static_cast<double>(train.accumulation);
       loss.auxiliary = auxiliary.detach();

@@ -41,12 +41,15 @@ struct Batch {
 struct PartLoss {
   at::Tensor nats;       // over the step's scored tokens: the parts add up to the mean
   at::Tensor auxiliary;  // of the attention, mean over the step's parts; undefined where there is none
+  std::vector<model::LayerStatistic> statistics;  // of this part; empty where not wanted
 };
 
 /// Forward and backward; gradients of nats + auxiliary are added to the weights'. `scored_in_step`
-/// tokens are scored by all train.accumulation parts of optimiser step `step` together.
+/// tokens are scored by all train.accumulation parts of optimiser step `step` together. Nothing waits
+/// for the device, with statistics or without.
 [[nodiscard]] PartLoss forward_backward(model::Transformer& model, const config::RunConfig& run,
                                         const config::TrainConfig& train, const Batch& part,
-                                        std::int64_t step, std::int64_t scored_in_step);
+                                        std::int64_t step, std::int64_t scored_in_step,
+                                        bool statistics = false);
 
 }  // namespace attnlab::train

@@ -10,6 +10,7 @@
 #include "framework/data/batch_loader.h"
 #include "framework/data/score.h"
 #include "framework/train/evaluator.h"
+#include "framework/train/layer_means.h"
 #include "framework/train/memory.h"
 #include "framework/train/meters.h"
 #include "framework/train/optimizer.h"
@@ -92,9 +93,11 @@ class Run {
     }
     loss_ = 0;
     auxiliary_.reset();
+    statistics_ = {};
     for (const auto& part : parts) {
-      const auto loss =
-          forward_backward(request_.model, request_.run, config_, part, step_, scored);
+      const auto loss = forward_backward(request_.model, request_.run, config_, part, step_, scored,
+                                         is_logged());
+      statistics_.add(loss.statistics);
       loss_ += loss.nats.item<double>();
       if (loss.auxiliary.defined()) {
         auxiliary_ = auxiliary_.value_or(0) + loss.auxiliary.item<double>();
@@ -115,11 +118,16 @@ class Run {
            "). Lower train.learning_rate, set train.grad_clip, or look at the attention's output.";
   }
 
+  [[nodiscard]] bool is_logged() const {
+    return (step_ + 1) % config_.log_every == 0 || step_ + 1 == config_.steps;
+  }
+
   void log_step(double rate, double norm) {
-    if ((step_ + 1) % config_.log_every != 0 && step_ + 1 != config_.steps) return;
-    std::vector<Metric> metrics{{key("train/loss", "nats", Goal::minimise), loss_},
-                                {key("learning_rate", ""), rate},
-                                {key("grad_norm", ""), norm}};
+    if (!is_logged()) return;
+    auto metrics = statistics_.metrics("train/attention");
+    metrics.push_back({key("train/loss", "nats", Goal::minimise), loss_});
+    metrics.push_back({key("learning_rate", ""), rate});
+    metrics.push_back({key("grad_norm", ""), norm});
     if (auxiliary_) metrics.push_back({key("train/auxiliary", ""), *auxiliary_});
     add(std::move(metrics));
   }
@@ -216,6 +224,7 @@ class Run {
   std::size_t tokens_seen_ = 0;
   double loss_ = 0;
   std::optional<double> auxiliary_;
+  LayerMeans statistics_;  // of a step that is logged
   double last_finite_ = std::nan("");
 };
 

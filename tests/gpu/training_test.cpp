@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
 
 #include "framework/model/transformer.h"
-#include "framework/train/step.h"
+#include "framework/sparse/plans.h"
+#include "framework/train/layer_means.h"
 #include "framework/train/optimizer.h"
+#include "framework/train/step.h"
 #include "tests/gpu/device.h"
 #include "tests/gpu/graph.h"
 #include "tests/sparse/plugin_checks.h"
@@ -43,6 +46,7 @@ class Steps {
     ids_.resize(static_cast<std::size_t>(B));
     std::iota(ids_.begin(), ids_.end(), 0);
     loss = at::zeros({}, at::device(device()).dtype(at::kDouble));
+    told = at::zeros({16}, loss.options());
     const auto shape = model::attention_shape(config_, T);
     model_.emplace(config_, model::TokenShape{vocabulary, T}, /*seed=*/5, device(),
                    [&](std::int64_t layer) {
@@ -58,7 +62,9 @@ class Steps {
     at::Tensor nats;
     {
       const train::AutocastScope autocast(precision_, device().type());
-      const auto output = model_->forward(input_, {7, 0, draw, ids_, /*training=*/true});
+      const auto output =
+          model_->forward(input_, {7, 0, draw, ids_, /*training=*/true, /*statistics=*/true});
+      keep(output.statistics);
       nats = model_->nats(output.hidden, target_, /*slice_rows=*/16) /
              static_cast<double>(target_.numel());
     }
@@ -71,8 +77,19 @@ class Steps {
   [[nodiscard]] std::string weights() const { return model::digest(model_->parameters()); }
 
   at::Tensor loss;  // the same tensor every step
+  at::Tensor told;  // what the attention reports, as tensors of the device: layer by layer, then 0
+  std::vector<model::LayerStatistic> statistics;  // of the last step that was no replay
 
  private:
+  void keep(const std::vector<model::LayerStatistic>& reported) {
+    std::int64_t at = 0;
+    for (const auto& [layer, statistic] : reported) {
+      if (!statistic.value.tensor().defined() || !statistic.value.tensor().is_cuda()) continue;
+      told.select(0, at++).copy_(statistic.value.tensor());
+    }
+    statistics = reported;
+  }
+
   Precision precision_;
   PluginUnderTest plugin_;
   config::ModelConfig config_;
@@ -110,9 +127,47 @@ TEST_P(Training, is_in_a_graph_what_it_is_without) {
         ++replays;
         eager.step(0);
         EXPECT_EQ(graphed.loss_now(), eager.loss_now()) << "replay " << replays;
+        EXPECT_TRUE(graphed.told.equal(eager.told)) << graphed.told << eager.told;
       });
   EXPECT_EQ(replays, replays_wanted);
   EXPECT_EQ(graphed.weights(), eager.weights());
+}
+
+TEST_P(Training, reports_what_a_walk_on_the_host_counts) {
+  Steps steps(GetParam());
+  steps.step(0);
+  train::LayerMeans means;
+  means.add(steps.statistics);
+  std::map<std::string, double> metrics;
+  for (const auto& metric : means.metrics("train")) metrics[metric.key.name] = metric.value;
+  ASSERT_FALSE(metrics.empty());
+  for (const auto& [layer, statistic] : steps.statistics) {
+    const auto name = "train/" + statistic.name + "/layer_" + std::to_string(layer);
+    EXPECT_EQ(metrics.at(name), statistic.value.read()) << name;
+  }
+}
+
+TEST_F(OnGpu, pairs_are_tallied_as_a_walk_on_the_host_counts_them) {
+  at::manual_seed(4);
+  const std::int64_t T = emulated() ? 50 : 3000;
+  const auto buckets = [&] { return at::randint(4, {2, 3, T}, at::kInt).to(device()); };
+  const auto keep = [&] { return at::rand({2, 3, T}).lt(0.5).to(device()); };
+  for (const bool include_self : {false, true}) {
+    auto gaps = sparse::bucket_plan(buckets(), buckets(), 4, include_self);
+    gaps.key_begin = gaps.key_end.clone();  // nobody sees anything
+    const sparse::SegmentPlan plans[]{sparse::bucket_plan(buckets(), buckets(), 4, include_self),
+                                      sparse::kept_plan(keep(), keep(), include_self),
+                                      sparse::full_plan(1, 2, T, include_self, device()), gaps};
+    for (const auto& plan : plans) {
+      const auto told = sparse::tally(plan);
+      EXPECT_TRUE(told.pairs.is_cuda());
+      const auto counts = sparse::count(plan);
+      EXPECT_EQ(told.pairs.item<double>(), static_cast<double>(counts.pairs));
+      EXPECT_EQ(told.queries.item<double>(), static_cast<double>(counts.queries));
+      EXPECT_EQ(told.seeing.item<double>(), static_cast<double>(counts.seeing));
+      EXPECT_EQ(told.largest_segment.item<double>(), static_cast<double>(counts.largest_segment));
+    }
+  }
 }
 
 std::vector<Case> cases() {

@@ -89,6 +89,48 @@ TEST_F(Curves, the_axis_can_be_time_or_tokens) {
             "unknown axis 'time'; expected step, seconds or tokens");
 }
 
+TEST_F(Curves, a_metric_by_layer_has_a_line_for_each_layer_of_each_variant) {
+  const auto add = [&](std::int64_t run, const std::string& key, double value) {
+    const MetricKey told{key, "of even", Goal::none};
+    store_.add_events(run, {{50, 50, 5, {{told, value}}}, {100, 100, 10, {{told, value + 1}}}});
+  };
+  const auto run = add_run(store_, {R"({"name":"hash_sparse"})", 0, 1.0});
+  add(2, "attention/pairs", 5);
+  add(2, "attention/pairs/layer_0", 5);
+  for (int layer = 0; layer < 11; layer += 10) {
+    add(run, "attention/pairs/layer_" + std::to_string(layer), layer);
+  }
+  const auto other = add_run(store_, {R"({"name":"hash_sparse"})", 0, 1.0}, "another");
+  add(other, "attention/pairs/layer_20", 1);
+  const store::Reader reader(path_);
+  const auto plot = layers_plot(reader, "demo", "attention/pairs", {});
+  EXPECT_EQ(plot.y_label, "attention/pairs by layer, of even");
+  std::vector<std::string> labels;
+  for (const auto& series : plot.series) labels.push_back(series.label);
+  EXPECT_THAT(labels, ElementsAre("dense, layer 0", "hash_sparse, layer 0", "hash_sparse, layer 10"));
+  EXPECT_EQ(plot.series[2].points.back().y, 11);
+  EXPECT_EQ(plot.series[2].shade, 1);
+  EXPECT_NE(plot.series[0].kind, plot.series[1].kind);
+  const auto svg = to_svg(plot);
+  EXPECT_THAT(svg, HasSubstr("stroke=\"#440154\" stroke-dasharray=\"none\"><title>dense, layer 0<"));
+  EXPECT_THAT(svg, HasSubstr("stroke=\"#A0D23C\" stroke-dasharray=\"7 4\"><title>hash_sparse, layer 10<"));
+  EXPECT_EQ(layers_plot(reader, "demo", "attention/pairs", {10}).series.size(), 1u);
+  const auto refusal = [&](const char* key, std::vector<std::int64_t> layers) {
+    return store::message_of([&] { (void)layers_plot(reader, "demo", key, layers); });
+  };
+  EXPECT_EQ(refusal("attention/pairs", {0, 3}),
+            "no run of study 'demo' has layer 3 of 'attention/pairs'; there are 0, 10.");
+  EXPECT_EQ(refusal("val/loss", {}),
+            "no run of study 'demo' has the metric 'val/loss' by layer; there are attention/pairs.");
+}
+
+TEST(Svg, grows_with_its_legend) {
+  auto plot = small_plot();
+  plot.series.resize(40, plot.series[0]);
+  EXPECT_THAT(to_svg(plot), HasSubstr("height=\"964\""));
+  EXPECT_THAT(to_svg(small_plot()), HasSubstr("height=\"460\""));
+}
+
 TEST_F(Curves, an_unknown_metric_is_refused_with_the_nearest) {
   EXPECT_EQ(store::message_of([&] { (void)curves_plot(store::Reader(path_), "demo", "val/los"); }),
             "no run of study 'demo' has the metric 'val/los'. Did you mean 'val/loss'?");

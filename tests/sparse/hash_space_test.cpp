@@ -115,6 +115,27 @@ TEST(HashSpace, before_the_first_step_rows_are_hashed_raw) {
   }
 }
 
+// The factorisation is made once a step; it is that of the moments that stand there, whoever wrote them.
+TEST(HashSpace, a_transform_is_of_the_moments_that_stand_there) {
+  Moments moments(HashSpace::whitened);
+  const auto anew = [&] {
+    return RunningMoments({HashSpace::whitened, 0.9, 1e-6}, moments.state).transform(draw()).projections;
+  };
+  const auto kept = [&] { return moments.running.transform(draw()).projections; };
+  auto last = kept();
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    moments.step({rows(1, 80, seed)});
+    EXPECT_FALSE(kept().equal(last));
+    last = kept();
+    EXPECT_TRUE(last.equal(anew()));
+  }
+  Moments other(HashSpace::whitened);
+  other.step({rows(2, 70, 9)});
+  moments.state.covariance.copy_(other.state.covariance);  // as a checkpoint is read
+  EXPECT_TRUE(kept().equal(anew()));
+  EXPECT_FALSE(kept().equal(last));
+}
+
 TEST(HashSpace, whitening_evens_buckets_that_a_common_part_fills) {
   for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
     const auto x = rows(2, 2000, 11, dtype);

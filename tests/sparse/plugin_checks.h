@@ -142,7 +142,7 @@ inline void expect_no_leak(const PluginUnderTest& plugin) {
 /// The value of a statistic; NaN where it is missing.
 inline double statistic(const AttentionOutput& output, const std::string& name) {
   for (const auto& statistic : output.statistics) {
-    if (statistic.name == name) return statistic.value;
+    if (statistic.name == name) return statistic.value.read();
   }
   return std::nan("");
 }

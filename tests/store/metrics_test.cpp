@@ -27,6 +27,23 @@ TEST_F(Metrics, values_read_back_exactly) {
   EXPECT_EQ(answer.rows.at(1), (Row{1e-300, std::int64_t{200}, 1.0}));
 }
 
+TEST_F(Metrics, of_one_layer_say_which) {
+  const auto named = [](const char* name) {
+    return MetricEvent{1, 1, 1, {{{name, "keys", Goal::none}, 2.0}}};
+  };
+  for (const auto* name : {"attention/pairs", "attention/pairs/layer_0", "train/attention/pairs/layer_11",
+                           "val/layer_norm", "layer_3"}) {
+    store_.add_events(run_, {named(name)});
+  }
+  const auto answer = Reader(path_).query("SELECT key, layer FROM curves ORDER BY key");
+  const std::vector<Row> expected{{"attention/pairs", Value{}},
+                                  {"attention/pairs/layer_0", std::int64_t{0}},
+                                  {"layer_3", Value{}},
+                                  {"train/attention/pairs/layer_11", std::int64_t{11}},
+                                  {"val/layer_norm", Value{}}};
+  EXPECT_EQ(answer.rows, expected);
+}
+
 TEST_F(Metrics, nan_reads_back_as_null_and_infinities_stay) {
   const double inf = std::numeric_limits<double>::infinity();
   store_.add_events(run_, {event(1, NAN), event(2, inf), event(3, -inf)});

@@ -56,6 +56,24 @@ struct Spoiled final : Attention {  // gives NaN from optimiser step 3 on
   std::string kernel() const override { return "spoiled"; }
 };
 
+/// Reports 10 in layer 0 and 20 in layer 1, and how many rows the batch has; a tensor, but for the last.
+struct Telling final : Attention {
+  AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
+    AttentionOutput output{input.value, {}, {}};
+    if (!context.wants_statistics()) return output;
+    asked += context.training ? 1 : 0;
+    const double layer = 10.0 * static_cast<double>(context.layer + 1);
+    const double ids = static_cast<double>(context.sequence_ids[0] % 2);
+    output.statistics = {{"level", "keys", at::scalar_tensor(layer, at::kDouble)},
+                         {"parity", "of 2", at::scalar_tensor(ids)},
+                         {"rows", "rows", static_cast<double>(input.query.size(0))}};
+    if (context.layer == 1) output.statistics.push_back({"second", "keys", 7});
+    return output;
+  }
+  std::string kernel() const override { return "telling"; }
+  static inline int asked = 0;
+};
+
 struct Outcome {
   Ending result;
   Recorder record;
@@ -64,11 +82,11 @@ struct Outcome {
 
 template <class Kind = MaskedSoftmax>
 Outcome run(const config::TrainConfig& train, std::int64_t starts = 5, std::uint64_t seed = 1,
-            std::int64_t stop_after = -1) {
+            std::int64_t stop_after = -1, std::int64_t layers = 1) {
   config::RunConfig run_config;
   run_config.seed = static_cast<std::int64_t>(seed);
   config::ModelConfig model_config;
-  model_config.layers = 1;
+  model_config.layers = layers;
   model_config.width = 16;
   model_config.heads = 2;
   model_config.init_std = 0.1;
@@ -149,6 +167,38 @@ TEST(Trainer, finishes_its_step_when_asked_to_stop) {
   EXPECT_EQ(outcome.result.status, Status::interrupted);
   EXPECT_EQ(outcome.result.reason, "stopped after step 7 of 50");
   EXPECT_EQ(outcome.record.values.at("train/loss").size(), 7u);
+}
+
+TEST(Trainer, stores_what_the_attention_reports_by_layer_at_the_steps_that_are_logged) {
+  auto train = fifty_steps();
+  train.steps = 10;
+  train.log_every = 4;
+  train.accumulation = 3;
+  Telling::asked = 0;
+  const auto outcome = run<Telling>(train, 5, 1, -1, /*layers=*/2);
+  EXPECT_EQ(Telling::asked, 3 * 3 * 2) << "three steps of three parts and two layers";
+  const auto& values = outcome.record.values;
+  for (const std::string group : {"train/attention/", "attention/"}) {
+    const std::size_t times = group == "attention/" ? 1 : 3;  // steps 4, 8 and the last, 10
+    EXPECT_EQ(values.at(group + "level/layer_0"), std::vector<double>(times, 10));
+    EXPECT_EQ(values.at(group + "level/layer_1"), std::vector<double>(times, 20));
+    EXPECT_EQ(values.at(group + "level"), std::vector<double>(times, 15));
+    EXPECT_EQ(values.at(group + "second"), std::vector<double>(times, 7));
+    EXPECT_FALSE(values.contains(group + "second/layer_0"));
+  }
+  EXPECT_EQ(values.at("train/attention/rows"), std::vector<double>(3, 4));
+  bool between = false;  // a mean over parts, not the first or last of them
+  for (const double parity : values.at("train/attention/parity/layer_0")) {
+    between |= parity > 0 && parity < 1;
+  }
+  EXPECT_TRUE(between);
+}
+
+TEST(Trainer, computes_the_same_with_statistics_and_without) {
+  auto often = fifty_steps(), seldom = fifty_steps();
+  seldom.log_every = 1000;
+  EXPECT_EQ(run<Telling>(often).record.facts.at("loss_chain"),
+            run<Telling>(seldom).record.facts.at("loss_chain"));
 }
 
 TEST(Trainer, records_what_the_results_are_judged_by) {

@@ -7,6 +7,7 @@
 
 #include "attention_plugins/reformer/test/harness.h"
 #include "attention_plugins/reformer/test/reference.h"
+#include "tests/sparse/plugin_checks.h"
 
 namespace attnlab::reformer {
 namespace {
@@ -64,32 +65,35 @@ TEST(Reformer, statistics_agree_with_a_count_over_all_pairs) {
   const ReformerConfig config{.rounds = 2, .buckets = 4, .chunk = 4, .bucket_mask = true};
   AttentionContext context = problem.context();
   context.training = false;
-  const auto statistics = run(problem, config, context).statistics;
+  const auto output = run(problem, config, context);
+  const auto value = [&](const char* name) { return test::statistic(output, name); };
   const Reference pattern = reference(problem.query, config, context);
   ASSERT_LT(pattern.covered, pattern.same_bucket);
-  ASSERT_EQ(statistics.size(), 7u);
-  EXPECT_EQ(statistics[0].name, "bucket_coverage");
-  EXPECT_DOUBLE_EQ(statistics[0].value, pattern.covered / pattern.same_bucket);
-  EXPECT_EQ(statistics[1].name, "last_resort_rows");
-  EXPECT_DOUBLE_EQ(statistics[1].value, static_cast<double>(pattern.last_resort) / (2 * 3 * 53));
-  EXPECT_EQ(statistics[2].name, "buckets");
-  EXPECT_EQ(statistics[2].value, 4);
-  EXPECT_EQ(statistics[3].name, "bucket_load_max");
-  EXPECT_EQ(statistics[3].value, pattern.largest_bucket);
-  EXPECT_EQ(statistics[4].name, "pairs_per_query");
-  EXPECT_DOUBLE_EQ(statistics[4].value,
+  ASSERT_EQ(output.statistics.size(), 7u);
+  EXPECT_DOUBLE_EQ(value("bucket_coverage"), pattern.covered / pattern.same_bucket);
+  EXPECT_DOUBLE_EQ(value("last_resort_rows"), static_cast<double>(pattern.last_resort) / (2 * 3 * 53));
+  EXPECT_EQ(value("buckets"), 4);
+  EXPECT_EQ(value("bucket_load_max"), pattern.largest_bucket);
+  EXPECT_DOUBLE_EQ(value("pairs_per_query"),
                    (pattern.multiplicity > 0).sum().item<double>() / (2 * 3 * 53));
-  EXPECT_EQ(statistics[5].name, "bucket_entropy");
-  EXPECT_GT(statistics[5].value, 0);
-  EXPECT_LE(statistics[5].value, 2);  // of four even buckets
-  EXPECT_EQ(statistics[6].name, "pairs_over_even");
-  EXPECT_DOUBLE_EQ(statistics[6].value,
+  EXPECT_GT(value("bucket_entropy"), 0);
+  EXPECT_LE(value("bucket_entropy"), 2);  // of four even buckets
+  EXPECT_DOUBLE_EQ(value("pairs_over_even"),
                    4.0 * static_cast<double>(pattern.same_bucket) / (2 * 2 * 3 * 53 * 52 / 2));
 }
 
-TEST(Reformer, training_steps_carry_no_statistics) {
+TEST(Reformer, training_steps_carry_statistics_where_asked_but_not_the_one_that_waits) {
   const Problem problem = make_problem();
-  EXPECT_TRUE(run(problem, {}, problem.context()).statistics.empty());
+  auto context = problem.context();
+  EXPECT_TRUE(run(problem, {}, context).statistics.empty());
+  context.statistics = true;
+  const auto training = run(problem, {}, context);
+  ASSERT_EQ(training.statistics.size(), 6u);
+  context.training = false;
+  const auto evaluation = run(problem, {}, context);
+  for (const auto& statistic : training.statistics) {
+    EXPECT_EQ(statistic.value.read(), test::statistic(evaluation, statistic.name)) << statistic.name;
+  }
 }
 
 TEST(Reformer, automatic_buckets_are_twice_the_chunks) {

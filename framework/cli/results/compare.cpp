@@ -3,6 +3,7 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/text.h"
 #include "framework/report/comparison.h"
 #include "framework/report/curves.h"
 
@@ -16,6 +17,9 @@ Options compare_options() {
   options.value("study", "NAME", "which study (default: the one with the newest run)")
       .value("plot", "FILE.svg", "also write the curves as an SVG figure")
       .value("metric", "KEY", "metric of the figure (default: the data set's own, on validation)")
+      .value("layer", "LIST",
+             "figure with a line per layer: all, or numbers with commas (metric: attention/NAME in "
+             "validation, train/attention/NAME in training)")
       .value("axis", "AXIS", "axis of the figure: step, seconds or tokens (default: step)");
   return options;
 }
@@ -38,6 +42,45 @@ std::string printed(const std::vector<report::Comparison>& comparisons, Form for
   return text;
 }
 
+/// Empty for all of them. Throws a usage Error.
+std::vector<std::int64_t> layers_from(const std::string& list) {
+  std::vector<std::int64_t> layers;
+  if (list == "all") return layers;
+  for (const auto& word : split(list, ',')) {
+    const bool number = !word.empty() && word.size() < 10 &&
+                        word.find_first_not_of("0123456789") == std::string::npos;
+    if (!number) {
+      throw Error("--layer: '" + word + "' is no layer; expected all, or numbers from 0 with commas",
+                  kExitUsage);
+    }
+    layers.push_back(std::stoll(word));
+  }
+  return layers;
+}
+
+report::Plot figure(const store::Reader& reader, const std::string& study,
+                    const ParsedOptions& parsed, report::Axis axis) {
+  const auto key = parsed.text("metric", "");
+  const auto layers = parsed.text("layer");
+  return layers ? report::layers_plot(reader, study, key, layers_from(*layers), axis)
+                : report::curves_plot(reader, study, key, axis);
+}
+
+void check_figure_options(const ParsedOptions& parsed) {
+  for (const auto* option : {"layer", "metric", "axis"}) {
+    if (parsed.has(option) && !parsed.has("plot")) {
+      throw Error("--" + std::string(option) + " is of the figure; name one with --plot FILE.svg",
+                  kExitUsage);
+    }
+  }
+  if (!parsed.has("layer")) return;
+  static_cast<void>(layers_from(*parsed.text("layer")));
+  if (!parsed.has("metric")) {
+    throw Error("--layer needs --metric KEY: one that the attention reports, for example "
+                "train/attention/pairs_over_even", kExitUsage);
+  }
+}
+
 }  // namespace
 
 int compare(Arguments arguments) {
@@ -48,12 +91,13 @@ int compare(Arguments arguments) {
                 kExitUsage);
   }
   const auto form = form_of(*parsed);
+  check_figure_options(*parsed);
   const auto axis = report::axis_from(parsed->text("axis", "step"));
   const auto reader = open_reader(*parsed);
   const auto study = parsed->has("study") ? *parsed->text("study") : report::newest_study(reader);
   print(printed(report::compare(reader, study), form));
   if (const auto path = parsed->text("plot")) {
-    write_svg(report::curves_plot(reader, study, parsed->text("metric", ""), axis), *path);
+    write_svg(figure(reader, study, *parsed, axis), *path);
     notice("curves: " + *path + "\n");
   }
   return kExitOk;

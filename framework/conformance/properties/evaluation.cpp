@@ -24,7 +24,7 @@ void check_statistics(const std::vector<Statistic>& statistics) {
     }
     if (!names.insert(statistic.name).second) throw Violation(what + "comes twice");
     if (statistic.unit.empty()) throw Violation(what + "has no unit");
-    if (!std::isfinite(statistic.value)) throw Violation(what + "is not finite");
+    if (!std::isfinite(statistic.value.read())) throw Violation(what + "is not finite");
   }
 }
 
@@ -43,6 +43,11 @@ void check_evaluation(const Trial& trial) {
   if (!training.statistics.empty()) {
     throw Violation("statistics are filled while training, where every step would pay for them");
   }
+  auto logged = call.context();
+  logged.statistics = true;
+  const auto told = attention->forward(trial.input(), logged);
+  check_statistics(told.statistics);
+  expect_equal_bits("a training step that is asked for statistics", told.output, training.output);
   const auto result = evaluate(trial, *attention);
   if (!at::isfinite(result.output).all().item<bool>()) {
     throw Violation("the output in evaluation holds NaN or infinity");

@@ -148,5 +148,30 @@ TEST_F(Commands, compare_prints_the_table_and_draws_the_curves) {
   EXPECT_EQ(rows.at(2).at("status"), "failed");
 }
 
+TEST_F(Commands, compare_draws_layers_and_refuses_what_is_no_figure) {
+  const MetricKey key{"train/attention/pairs/layer_1", "keys", Goal::none};
+  store_.add_events(2, {{10, 10, 1, {{key, 3.0}}}});
+  const Words figure{"--plot", folder_ / "l.svg", "--metric", "train/attention/pairs", "--layer"};
+  const auto with = [&](const char* layers) {
+    auto words = figure;
+    words.emplace_back(layers);
+    return words;
+  };
+  (void)output(compare, with("all"));
+  EXPECT_GT(std::filesystem::file_size(folder_ / "l.svg"), 1000u);
+  (void)output(compare, with("1"));
+  const std::pair<Words, const char*> wrong[]{
+      {with("0,1"), "no run of study 'demo' has layer 0 of 'train/attention/pairs'; there are 1."},
+      {with("1,-2"), "--layer: '-2' is no layer; expected all, or numbers from 0 with commas"},
+      {with(""), "--layer: '' is no layer; expected all, or numbers from 0 with commas"},
+      {with("99999999999"), "--layer: '99999999999' is no layer; expected all, or numbers from 0 with commas"},
+      {{"--layer", "1"}, "--layer is of the figure; name one with --plot FILE.svg"},
+      {{"--axis", "step"}, "--axis is of the figure; name one with --plot FILE.svg"},
+      {{"--plot", folder_ / "l.svg", "--layer", "1"},
+       "--layer needs --metric KEY: one that the attention reports, for example "
+       "train/attention/pairs_over_even"}};
+  for (const auto& [words, told] : wrong) EXPECT_EQ(refusal(compare, words), told);
+}
+
 }  // namespace
 }  // namespace attnlab::cli
