@@ -100,7 +100,7 @@ TEST_F(Curves, a_metric_by_layer_has_a_line_for_each_layer_of_each_variant) {
   for (int layer = 0; layer < 11; layer += 10) {
     add(run, "attention/pairs/layer_" + std::to_string(layer), layer);
   }
-  const auto other = add_run(store_, {R"({"name":"hash_sparse"})", 0, 1.0}, "another");
+  const auto other = add_run(store_, {R"({"name":"hash_sparse"})", 7, 1.0}, "another");
   add(other, "attention/pairs/layer_20", 1);
   const store::Reader reader(path_);
   const auto plot = layers_plot(reader, "demo", "attention/pairs", {});
