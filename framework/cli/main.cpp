@@ -27,6 +27,7 @@ constexpr std::array kCommands{
     Action{"describe", describe,
            "parameters of a config section: attnlab describe attention/hash_sparse"},
     Action{"compare", compare, "the variants of a study side by side, and their curves"},
+    Action{"report", report, "a study as one HTML page: attnlab report --study demo --out demo.html"},
     Action{"runs", runs, "runs in the database, filtered and sorted"},
     Action{"show", show, "everything that is stored about one run"},
     Action{"query", query, "read-only SQL on the results"},

@@ -8,9 +8,10 @@
 #include <limits>
 #include <map>
 #include <numeric>
-#include <set>
 
 #include "framework/core/text.h"
+#include "framework/report/data_sets.h"
+#include "framework/report/latex.h"
 
 namespace attnlab::report {
 namespace {
@@ -79,12 +80,6 @@ Field words(const char* name, const char* title, bool machine_only) {
 }
 
 std::vector<Field> fields_for(const Runs& runs) {
-  auto title = runs.empty() ? "" : runs[0].text("metric");
-  for (const auto& run : runs) {
-    if (title.empty()) title = run.text("metric");
-  }
-  if (title.starts_with("bits_per_")) title = "bits/" + title.substr(9);
-  if (title.empty()) title = "score";
   return {
       {{"attention", Align::left},
        [](const Group& group) -> Cell {
@@ -97,7 +92,7 @@ std::vector<Field> fields_for(const Runs& runs) {
          if (std::isnan(count)) return {};
          return {static_cast<std::int64_t>(count)};
        }},
-      {{"score", Align::right, Format::fixed3, title + " (val)"},
+      {{"score", Align::right, Format::fixed3, score_title(runs) + " (val)"},
        [](const Group& group) {
          const auto score = spread_of(group, "score");
          const bool several = !std::isnan(score.deviation);
@@ -223,39 +218,15 @@ Comparison comparison_of(const Runs& runs) {
   return comparison;
 }
 
-/// The data sets of which one config met several contents: a path with another corpus behind it.
-std::set<std::string> ambiguous_datasets(const Runs& runs) {
-  std::map<std::string, std::string> content;  // by the config's section
-  std::set<std::string> ambiguous;
-  for (const auto& run : runs) {
-    const auto data = run.origin.find("data");
-    if (data == run.origin.end()) continue;
-    std::string section;
-    for (const auto& [key, value] : run.config) {
-      if (key.starts_with("dataset.")) section += key + "=" + value + "\n";
-    }
-    const auto known = content.emplace(section, data->second).first;
-    if (known->second != data->second) ambiguous.insert(run.text("dataset"));
-  }
-  return ambiguous;
-}
-
 }  // namespace
 
 std::vector<Comparison> compare(const store::Reader& reader, const std::string& study) {
-  auto runs = runs_of_study(reader, study);
-  const auto ambiguous = ambiguous_datasets(runs);
-  std::vector<std::string> order;
-  std::map<std::string, Runs> tables;
-  for (auto& run : runs) {
-    auto key = run.text("dataset");
-    if (ambiguous.contains(key)) key += "\n" + run.origin["data"];
-    auto& rows = tables[key];
-    if (rows.empty()) order.push_back(key);
-    rows.push_back(std::move(run));
-  }
+  return compare(runs_of_study(reader, study));
+}
+
+std::vector<Comparison> compare(const Runs& runs) {
   std::vector<Comparison> comparisons;
-  for (const auto& key : order) comparisons.push_back(comparison_of(tables[key]));
+  for (const auto& part : by_data_set(runs)) comparisons.push_back(comparison_of(part));
   return comparisons;
 }
 
@@ -269,6 +240,15 @@ std::string to_markdown(const Comparison& comparison) {
   std::string text = comparison.caption + "\n\n" + to_markdown(comparison.table);
   for (const auto& note : comparison.notes) text += "\n" + note + "\n";
   return text;
+}
+
+std::string to_latex(const Comparison& comparison) {
+  std::string text;
+  for (const auto& line : split(comparison.caption, '\n')) text += "% " + line + "\n";
+  for (const auto& note : comparison.notes) {
+    for (const auto& line : split(note, '\n')) text += "% " + line + "\n";
+  }
+  return text + to_latex(comparison.table);
 }
 
 }  // namespace attnlab::report

@@ -25,7 +25,11 @@ struct Comparison {
 [[nodiscard]] std::vector<Comparison> compare(const store::Reader& reader,
                                               const std::string& study);
 
+/// The same of runs that were read before.
+[[nodiscard]] std::vector<Comparison> compare(const Runs& runs);
+
 [[nodiscard]] std::string to_text(const Comparison& comparison);
 [[nodiscard]] std::string to_markdown(const Comparison& comparison);
+[[nodiscard]] std::string to_latex(const Comparison& comparison);
 
 }  // namespace attnlab::report

@@ -77,7 +77,7 @@ struct Displayed {
   std::vector<Align> aligns;
 };
 
-Displayed displayed(const Table& table, std::size_t widest) {
+Displayed displayed(const Table& table, std::size_t widest, const std::string& strong = {}) {
   Displayed shown{{{}}, {}};
   for (const auto& column : table.columns) {
     if (column.machine_only) continue;
@@ -88,7 +88,8 @@ Displayed displayed(const Table& table, std::size_t widest) {
     auto& line = shown.lines.emplace_back();
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (table.columns[i].machine_only) continue;
-      line.push_back(cut(display(row[i], table.columns[i].format), widest));
+      const auto mark = row[i].strong ? strong : "";
+      line.push_back(mark + cut(display(row[i], table.columns[i].format), widest) + mark);
     }
   }
   return shown;
@@ -120,7 +121,7 @@ std::string to_text(const Table& table, std::size_t widest) {
 
 std::string to_markdown(const Table& table) {
   std::string text;
-  const auto [lines, aligns] = displayed(table, std::string::npos);
+  const auto [lines, aligns] = displayed(table, std::string::npos, "**");
   for (std::size_t number = 0; number < lines.size(); ++number) {
     text += "|";
     for (const auto& field : lines[number]) {

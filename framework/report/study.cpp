@@ -28,7 +28,8 @@ const std::string kTexts =
     kCells +
     "SELECT id, 0, key, value FROM cells JOIN configs ON run_id = id UNION ALL "
     "SELECT a.id, 1, parts.key, parts.value FROM cells JOIN run_attempts AS a USING (id), "
-    "json_each(a.fingerprint_parts) AS parts WHERE parts.key <> 'config'";
+    "json_each(a.fingerprint_parts) AS parts WHERE parts.key <> 'config' UNION ALL "
+    "SELECT id, 2, name, text FROM cells JOIN facts ON run_id = id";
 
 void add_texts(const store::Reader& reader, const std::string& study, Runs& runs) {
   std::unordered_map<std::int64_t, RunRow*> by_id;
@@ -39,9 +40,11 @@ void add_texts(const store::Reader& reader, const std::string& study, Runs& runs
       [&](const store::Row& row) {
         const auto run = by_id.find(std::get<std::int64_t>(row[0]));
         const auto& key = std::get<std::string>(row[2]);
-        const bool shown = std::ranges::find(cosmetic, key) == cosmetic.end();
+        const bool shown = number(row[1]) != 0 || std::ranges::find(cosmetic, key) == cosmetic.end();
         if (run == by_id.end() || !shown) return;  // a grid may add attempts meanwhile
-        (number(row[1]) == 0 ? run->second->config : run->second->origin)[key] = exact(row[3]);
+        auto& found = *run->second;
+        const auto which = number(row[1]);
+        (which == 0 ? found.config : which == 1 ? found.origin : found.facts)[key] = exact(row[3]);
       });
 }
 
@@ -209,6 +212,15 @@ std::string caption_for(const Runs& runs) {
       counted("layers", "layer"), values("width"), counted("heads", "head"), values("causality"),
       values("steps"), values("batch_size"), seeds.find(',') == std::string::npos ? "" : "s", seeds,
       values("precision"), values("device"));
+}
+
+std::string score_title(const Runs& runs) {
+  std::string title;
+  for (const auto& run : runs) {
+    if (title.empty()) title = run.text("metric");
+  }
+  if (title.starts_with("bits_per_")) return "bits/" + title.substr(9);
+  return title.empty() ? "score" : title;
 }
 
 std::string newest_study(const store::Reader& reader) {

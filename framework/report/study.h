@@ -15,6 +15,7 @@ struct RunRow {
   std::map<std::string, store::Value> values;  // its row of the view `runs`
   std::map<std::string, std::string> config;   // flattened, without keys that change no result
   std::map<std::string, std::string> origin;   // its fingerprint's parts but the config: data, ...
+  std::map<std::string, std::string> facts;    // what it said in words: initial_weights, ...
 
   [[nodiscard]] const store::Value& value(const std::string& column) const;
   [[nodiscard]] std::string text(const std::string& column) const;  // "" for NULL
@@ -59,6 +60,9 @@ void require_study(const store::Reader& reader, const std::string& study);
 /// Two lines: the data and their digest; then model, recipe, seeds, device. Values that differ
 /// between the runs are listed, "?" stands for what none says.
 [[nodiscard]] std::string caption_for(const Runs& runs);
+
+/// What the runs are scored by, as a column's title: "bits/char", "perplexity"; "score" where none says.
+[[nodiscard]] std::string score_title(const Runs& runs);
 
 /// The study with the newest run. Throws Error when nothing was run yet.
 [[nodiscard]] std::string newest_study(const store::Reader& reader);

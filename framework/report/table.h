@@ -38,6 +38,7 @@ struct Column {
 struct Cell {
   store::Value value;
   std::string shown = {};  // what people see instead of the formatted value; empty: the value
+  bool strong = false;     // stands out, where the form can show it
 };
 
 struct Table {

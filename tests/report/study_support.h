@@ -21,6 +21,7 @@ struct Seeded {
   std::string path = {};     // where the data lie: changes nothing
   int log_every = 10;        // as this
   double rate = 0.001;
+  double seconds_per_step = 0.1;
 };
 
 inline std::string config_of(const Seeded& run) {
@@ -44,13 +45,13 @@ inline std::int64_t add_run(store::Store& store, const Seeded& run,
       const double far = 4.0 * (100 - step) / 100;
       store.add_events(id, {{step,
                              step * 6272,
-                             0.1 * step,
+                             run.seconds_per_step * step,
                              {{{"val/bits_per_dim", "bits", Goal::minimise}, run.score + far},
                               {{"val/loss", "nats", Goal::minimise}, 2 * (run.score + far)}}}});
     }
     store.add_events(id, {{101,
                            101 * 6272,
-                           10.1,
+                           101 * run.seconds_per_step,
                            {{{"tokens_per_second", "tokens/s", Goal::maximise}, 12000},
                             {{"allocator_peak_bytes", "bytes", Goal::minimise}, 1048576},
                             {{"process_peak_bytes", "bytes", Goal::minimise}, 3145728},

@@ -1,4 +1,8 @@
 // compare.cpp: `attnlab compare`: the variants of a study beside each other, and their curves.
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+
 #include "framework/cli/commands.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
@@ -6,6 +10,7 @@
 #include "framework/core/text.h"
 #include "framework/report/comparison.h"
 #include "framework/report/curves.h"
+#include "framework/report/versus.h"
 
 namespace attnlab::cli {
 namespace {
@@ -15,6 +20,13 @@ Options compare_options() {
                   "The attention variants of a study beside each other, the floor `none` last.");
   add_reading_options(options);
   options.value("study", "NAME", "which study (default: the one with the newest run)")
+      .value("against", "VARIANT",
+             "what each variant is compared with, seed by seed: differences, intervals, p")
+      .value("at-equal", "BUDGET[=N]",
+             "with --against: the score when as many steps, seconds, tokens or flops were spent "
+             "(default: as many as every run has)")
+      .value("target", "SCORE", "with --against: seconds and steps until the score was so low")
+      .flag("latex", "print a LaTeX table (package booktabs)")
       .value("plot", "FILE.svg", "also write the curves as an SVG figure")
       .value("metric", "KEY", "metric of the figure (default: the data set's own, on validation)")
       .value("layer", "LIST",
@@ -24,20 +36,56 @@ Options compare_options() {
   return options;
 }
 
-/// Tables of several data sets follow each other; for machines they are one.
-std::string printed(const std::vector<report::Comparison>& comparisons, Form form) {
-  if (form == Form::csv || form == Form::json) {
-    auto all = comparisons.at(0).table;
-    for (std::size_t i = 1; i < comparisons.size(); ++i) {
-      const auto& rows = comparisons[i].table.rows;
-      all.rows.insert(all.rows.end(), rows.begin(), rows.end());
-    }
-    return printed(all, form);
+/// "seconds=120": the budget and how much of it.
+void read_budget(const std::string& text, report::VersusRequest& request) {
+  const auto equals = std::min(text.find('='), text.size());
+  request.budget = report::budget_from(text.substr(0, equals));
+  if (equals == text.size()) return;
+  const auto number = text.substr(equals + 1);
+  char* end = nullptr;
+  const double amount = std::strtod(number.c_str(), &end);
+  if (number.empty() || *end != '\0' || !std::isfinite(amount) || amount <= 0) {
+    throw Error("--at-equal: expected a number greater than 0 behind '" + text.substr(0, equals + 1) +
+                    "', found '" + number + "'",
+                kExitUsage);
   }
+  request.amount = amount;
+}
+
+std::optional<report::VersusRequest> request_from(const ParsedOptions& parsed) {
+  const auto against = parsed.text("against"), budget = parsed.text("at-equal");
+  if (!against) {
+    for (const char* name : {"at-equal", "target"}) {
+      if (parsed.has(name)) {
+        throw Error(std::string("--") + name + " needs --against VARIANT, for instance --against dense",
+                    kExitUsage);
+      }
+    }
+    return std::nullopt;
+  }
+  if (budget && parsed.has("target")) {
+    throw Error("expected --at-equal or --target, not both", kExitUsage);
+  }
+  report::VersusRequest request{.against = *against};
+  if (budget) read_budget(*budget, request);
+  if (parsed.has("target")) request.target = parsed.real("target", 0, -1e300, 1e300);
+  return request;
+}
+
+/// Tables of several data sets follow each other; for machines they are one.
+void append(report::Table& all, const report::Table& table) {
+  all.columns = table.columns;
+  all.rows.insert(all.rows.end(), table.rows.begin(), table.rows.end());
+}
+
+template <class Part>
+std::string printed(const std::vector<Part>& parts, Form form) {
   std::string text;
-  for (const auto& comparison : comparisons) {
+  for (const auto& part : parts) {
     if (!text.empty()) text += "\n";
-    text += form == Form::markdown ? to_markdown(comparison) : to_text(comparison);
+    text += form == Form::markdown ? to_markdown(part)
+            : form == Form::latex  ? to_latex(part)
+                                   : to_text(part);
   }
   return text;
 }
@@ -81,6 +129,25 @@ void check_figure_options(const ParsedOptions& parsed) {
   }
 }
 
+std::string compared(const store::Reader& reader, const std::string& study, Form form) {
+  const auto comparisons = report::compare(reader, study);
+  if (form != Form::csv && form != Form::json) return printed(comparisons, form);
+  report::Table all;
+  for (const auto& comparison : comparisons) append(all, comparison.table);
+  return printed(all, form);
+}
+
+std::string compared(const store::Reader& reader, const std::string& study,
+                     const report::VersusRequest& request, Form form) {
+  const auto parts = report::versus(reader, study, request);
+  if (form != Form::csv && form != Form::json) return printed(parts, form);
+  report::Table all;
+  for (const auto& part : parts) {
+    for (const auto& question : part.questions) append(all, question.table);
+  }
+  return printed(all, form);
+}
+
 }  // namespace
 
 int compare(Arguments arguments) {
@@ -92,10 +159,11 @@ int compare(Arguments arguments) {
   }
   const auto form = form_of(*parsed);
   check_figure_options(*parsed);
+  const auto request = request_from(*parsed);
   const auto axis = report::axis_from(parsed->text("axis", "step"));
   const auto reader = open_reader(*parsed);
   const auto study = parsed->has("study") ? *parsed->text("study") : report::newest_study(reader);
-  print(printed(report::compare(reader, study), form));
+  print(request ? compared(reader, study, *request, form) : compared(reader, study, form));
   if (const auto path = parsed->text("plot")) {
     write_svg(figure(reader, study, *parsed, axis), *path);
     notice("curves: " + *path + "\n");

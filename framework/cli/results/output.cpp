@@ -2,6 +2,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
+#include "framework/report/latex.h"
 
 namespace attnlab::cli {
 
@@ -13,9 +14,13 @@ void add_reading_options(Options& options) {
 }
 
 Form form_of(const ParsedOptions& parsed) {
-  if (parsed.has("json") + parsed.has("csv") + parsed.has("markdown") > 1) {
-    throw Error("expected one of --json, --csv and --markdown, not several", kExitUsage);
+  if (parsed.has("json") + parsed.has("csv") + parsed.has("markdown") + parsed.has("latex") > 1) {
+    throw Error(parsed.has("latex")
+                    ? "expected one of --json, --csv, --markdown and --latex, not several"
+                    : "expected one of --json, --csv and --markdown, not several",
+                kExitUsage);
   }
+  if (parsed.has("latex")) return Form::latex;
   if (parsed.has("json")) return Form::json;
   if (parsed.has("csv")) return Form::csv;
   return parsed.has("markdown") ? Form::markdown : Form::text;
@@ -35,6 +40,8 @@ std::string printed(const report::Table& table, Form form) {
       return to_csv(table);
     case Form::markdown:
       return to_markdown(table);
+    case Form::latex:
+      return report::to_latex(table);
     case Form::text:
       break;
   }

@@ -9,7 +9,7 @@
 
 namespace attnlab::cli {
 
-enum class Form { text, json, csv, markdown };
+enum class Form { text, json, csv, markdown, latex };  // latex: of compare alone
 
 /// Adds --db, --json, --csv and --markdown.
 void add_reading_options(Options& options);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
@@ -12,6 +13,7 @@ namespace attnlab::cli {
 namespace {
 
 using report::add_run;
+using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -171,6 +173,50 @@ TEST_F(Commands, compare_draws_layers_and_refuses_what_is_no_figure) {
        "--layer needs --metric KEY: one that the attention reports, for example "
        "train/attention/pairs_over_even"}};
   for (const auto& [words, told] : wrong) EXPECT_EQ(refusal(compare, words), told);
+}
+
+TEST_F(Commands, compare_against_one_variant) {
+  const auto text = output(compare, {"--against", "dense"});
+  EXPECT_THAT(text, HasSubstr("bits/dim (val) at the end of training, each variant minus dense"));
+  EXPECT_THAT(text, HasSubstr("? data order         not stored by dense, hash_sparse\n"));
+  const auto rows = nlohmann::json::parse(output(compare, {"--against", "dense", "--json"}));
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[1].at("attention"), "hash_sparse");
+  EXPECT_EQ(rows[1].at("difference"), 0.25);
+  EXPECT_TRUE(rows[1].at("p").is_null());
+  EXPECT_EQ(rows[1].at("verdict"), "1 pair: no verdict");
+  EXPECT_THAT(output(compare, {"--against", "dense", "--at-equal", "steps=50", "--latex"}),
+              HasSubstr("% bits/dim (val) at 50 steps, each variant minus dense"));
+  EXPECT_THAT(output(compare, {"--against", "dense", "--target", "4", "--csv"}),
+              AllOf(HasSubstr("\nhash_sparse,3.75,,0.625,,,,,,1,1 pair: no verdict,dense,seconds,mnist\n"),
+                    HasSubstr("\nhash_sparse,37.5,,6.25,,,,,,1,1 pair: no verdict,dense,steps,mnist\n")));
+  EXPECT_THAT(output(compare, {"--latex"}), HasSubstr("\\begin{tabular}{"));
+}
+
+TEST_F(Commands, compare_refuses_what_makes_no_question) {
+  const std::pair<Words, const char*> cases[]{
+      {{"--at-equal", "steps"}, "--at-equal needs --against VARIANT, for instance --against dense"},
+      {{"--target", "3"}, "--target needs --against VARIANT, for instance --against dense"},
+      {{"--against", "dense", "--target", "3", "--at-equal", "steps"}, "expected --at-equal or --target, not both"},
+      {{"--against", "dense", "--at-equal", "hours"}, "unknown budget 'hours'; expected steps, seconds, tokens or flops"},
+      {{"--against", "dense", "--at-equal", "steps=0"}, "--at-equal: expected a number greater than 0 behind 'steps=', found '0'"},
+      {{"--against", "dense", "--at-equal", "steps=1x"}, "--at-equal: expected a number greater than 0 behind 'steps=', found '1x'"},
+      {{"--json", "--latex"}, "expected one of --json, --csv, --markdown and --latex, not several"}};
+  for (const auto& [words, message] : cases) EXPECT_EQ(refusal(compare, words), message);
+  EXPECT_THAT(refusal(compare, {"--against", "dens"}), HasSubstr("has no variant 'dens'. Did you mean 'dense'?"));
+}
+
+TEST_F(Commands, report_writes_one_page) {
+  const auto file = folder_ / "page.html";
+  EXPECT_THAT(output(cli::report, {"--out", file}), StartsWith(file + ": "));
+  std::ifstream in(file);
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(page, StartsWith("<!DOCTYPE html>"));
+  EXPECT_THAT(page, HasSubstr("attnlab report --study demo --out "));
+  EXPECT_EQ(refusal(cli::report, {}), "expected --out FILE.html: where the page goes");
+  EXPECT_THAT(refusal(cli::report, {"--out", folder_ / "no/page.html"}), StartsWith("cannot write the page '"));
+  EXPECT_THAT(refusal(cli::report, {"--out", file, "--study", "dem"}), HasSubstr("Did you mean 'demo'?"));
+  EXPECT_THAT(refusal(cli::report, {"--out", file, "--against", "dens"}), HasSubstr("no variant 'dens'"));
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+#include "framework/report/curve_set.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+#include "framework/report/table.h"
+
+namespace attnlab::report {
+namespace {
+
+/// How the numbers of a metric become points: `width` steps make one, of which the first `numbers`
+/// numbers are read.
+struct Reading {
+  std::int64_t key = 0, width = 1, numbers = 1;
+};
+
+constexpr char kEveryNumber[] =
+    "SELECT m.step, m.step, train_seconds, tokens_seen, value FROM metrics AS m LEFT JOIN events AS e "
+    "ON e.run_id = m.run_id AND e.step = m.step WHERE m.run_id = ?1 AND m.key_id = ?2 ORDER BY m.step";
+
+/// One row for each piece of a run. What it holds is one text, because a piece must be one range of
+/// the index: GROUP BY would sort all numbers.
+constexpr char kPieces[] =
+    "WITH RECURSIVE piece (first) AS (SELECT min(step) FROM metrics WHERE run_id = ?1 AND key_id = ?2 "
+    "UNION ALL SELECT (SELECT min(step) FROM metrics WHERE run_id = ?1 AND key_id = ?2 AND step >= "
+    "(first / ?3 + 1) * ?3) FROM piece WHERE first IS NOT NULL) "
+    "SELECT first / ?3, first, "
+    "(SELECT format('%s %d', train_seconds, tokens_seen) FROM events WHERE run_id = ?1 AND step < (first / "
+    "?3 + 1) * ?3 ORDER BY step DESC LIMIT 1), "
+    "(SELECT format('%!.17g %!.17g %!.17g %d', avg(value), min(value), max(value), count(*) - count(value)) "
+    "FROM (SELECT value FROM metrics WHERE run_id = ?1 AND key_id = ?2 AND step >= first AND step < (first / "
+    "?3 + 1) * ?3 ORDER BY step LIMIT ?4)) FROM piece WHERE first IS NOT NULL";
+
+/// Sums over the seeds of a group in one piece.
+struct Gathered {
+  CurvePoint sums{.low = INFINITY, .high = -INFINITY};
+  int count = 0;
+
+  void add(const CurvePoint& point) {
+    sums.step += point.step;
+    sums.seconds += point.seconds;
+    sums.tokens += point.tokens;
+    sums.mean += point.mean;
+    sums.low = std::min(sums.low, point.low);
+    sums.high = std::max(sums.high, point.high);
+    ++count;
+  }
+  [[nodiscard]] CurvePoint mean() const {
+    return {sums.step / count, sums.seconds / count, sums.tokens / count,
+            sums.mean / count, sums.low,             sums.high};
+  }
+};
+
+CurvePoint point_from(const store::Row& row) {
+  CurvePoint point{.step = number(row[1])};
+  if (row.size() == 5) {
+    point.seconds = number(row[2]);
+    point.tokens = number(row[3]);
+    point.mean = point.low = point.high = number(row[4]);
+    return point;
+  }
+  int unknown = 0;
+  std::sscanf(exact(row[2]).c_str(), "%lf %lf", &point.seconds, &point.tokens);
+  std::sscanf(exact(row[3]).c_str(), "%lf %lf %lf %d", &point.mean, &point.low, &point.high, &unknown);
+  if (unknown > 0) point.mean = NAN;
+  return point;
+}
+
+Reading reading_for(const store::Reader& reader, const std::vector<Group>& groups, std::int64_t key,
+                    const CurveLimits& limits) {
+  std::int64_t most = 0, last = 0, runs = 0;
+  for (const auto& group : groups) {
+    for (const auto& run : group.runs) {
+      const auto rows =
+          reader.query("SELECT count, last_step FROM run_last WHERE run_id = ?1 AND key_id = ?2",
+                       {run.value("id"), key})
+              .rows;
+      if (rows.empty()) continue;
+      ++runs;
+      most = std::max(most, std::get<std::int64_t>(rows[0][0]));
+      last = std::max(last, std::get<std::int64_t>(rows[0][1]));
+    }
+  }
+  if (runs == 0) return {key, 1, 0};
+  const auto points = std::clamp<std::int64_t>(limits.points_of_all / runs, 20, limits.points);
+  if (most <= points) return {key, 1, most};
+  return {key, last / points + 1, std::max<std::int64_t>(1, limits.numbers / (points * runs))};
+}
+
+CurveLine line_of(const store::Reader& reader, const Group& group, std::size_t index,
+                  const Reading& reading) {
+  std::map<std::int64_t, Gathered> gathered;
+  const auto none = [](const std::vector<std::string>&) {};
+  const auto add = [&](const store::Row& row) {
+    gathered[std::get<std::int64_t>(row[0])].add(point_from(row));
+  };
+  for (const auto& run : group.runs) {
+    if (reading.width == 1) {
+      reader.each(kEveryNumber, {run.value("id"), reading.key}, none, add);
+    } else {
+      reader.each(kPieces, {run.value("id"), reading.key, reading.width, reading.numbers}, none, add);
+    }
+  }
+  CurveLine line{index, {}};
+  for (const auto& [piece, at] : gathered) line.points.push_back(at.mean());
+  return line;
+}
+
+}  // namespace
+
+CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups,
+                   const std::string& key, const CurveLimits& limits) {
+  CurveSet set{key, {}, 1, {}};
+  const auto known = reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {key}).rows;
+  if (known.empty()) return set;
+  set.unit = exact(known[0][1]);
+  const auto reading = reading_for(reader, groups, std::get<std::int64_t>(known[0][0]), limits);
+  set.width = reading.width;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    auto line = line_of(reader, groups[i], i, reading);
+    if (!line.points.empty()) set.lines.push_back(std::move(line));
+  }
+  return set;
+}
+
+}  // namespace attnlab::report

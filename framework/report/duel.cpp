@@ -1,0 +1,108 @@
+#include "framework/report/duel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace attnlab::report {
+namespace {
+
+using BySeed = std::map<std::string, const RunRow*>;
+
+BySeed by_seed(const Group& group, const Measure& measure) {
+  BySeed runs;
+  for (const auto& run : group.runs) {
+    if (!std::isnan(measure.of(run))) runs[run.text("seed")] = &run;
+  }
+  return runs;
+}
+
+Sample seeds_sample(const BySeed& runs, const std::vector<std::string>& seeds, const Measure& measure) {
+  std::vector<double> numbers;
+  for (const auto& seed : seeds) numbers.push_back(measure.of(*runs.at(seed)));
+  return sample_of(numbers);
+}
+
+/// Whether both stored the digest and whether it is the same.
+enum class SameFact { yes, no, unknown };
+SameFact same_fact(const RunRow& one, const RunRow& two, const std::string& fact) {
+  const auto first = one.facts.find(fact), second = two.facts.find(fact);
+  if (first == one.facts.end() || second == two.facts.end()) return SameFact::unknown;
+  return first->second == second->second ? SameFact::yes : SameFact::no;
+}
+
+void look_at_digests(Duel& duel, const std::string& seed, const RunRow& own, const RunRow& other) {
+  const auto weights = same_fact(own, other, "initial_weights");
+  const auto batches = same_fact(own, other, "training_batches");
+  if (weights == SameFact::no) duel.other_weights.push_back(seed);
+  if (batches == SameFact::no) duel.other_batches.push_back(seed);
+  if (weights == SameFact::unknown || batches == SameFact::unknown) duel.unknown.push_back(seed);
+}
+
+}  // namespace
+
+Verdict Duel::verdict() const {
+  if (own == other) return Verdict::none;
+  if (std::isnan(corrected)) return Verdict::too_few;
+  if (test.differences.deviation == 0 && test.differences.mean == 0) return Verdict::equal;
+  if (corrected >= kAlpha) return Verdict::not_shown;
+  return test.differences.mean < 0 ? Verdict::better : Verdict::worse;
+}
+
+Duel duel(const Group& own, const Group& other, const Measure& measure) {
+  Duel result;
+  result.own = &own;
+  result.other = &other;
+  const auto first = by_seed(own, measure), second = by_seed(other, measure);
+  std::vector<double> all, differences;
+  for (const auto& [seed, run] : first) {
+    all.push_back(measure.of(*run));
+    const auto partner = second.find(seed);
+    if (partner == second.end()) {
+      result.unpaired.push_back(seed);
+      continue;
+    }
+    result.seeds.push_back(seed);
+    differences.push_back(measure.of(*run) - measure.of(*partner->second));
+    look_at_digests(result, seed, *run, *partner->second);
+  }
+  for (const auto& [seed, run] : second) {
+    if (!first.contains(seed)) result.unpaired.push_back(seed);
+  }
+  result.own_sample = sample_of(all);
+  result.test = paired_test(differences, kAlpha);
+  result.corrected = result.test.p;
+  const double spread = std::hypot(seeds_sample(first, result.seeds, measure).deviation,
+                                   seeds_sample(second, result.seeds, measure).deviation) /
+                        std::sqrt(2);
+  result.effect = spread > 0 ? result.test.differences.mean / spread : NAN;
+  return result;
+}
+
+void correct(std::vector<Duel>& duels) {
+  std::vector<double> p;
+  for (const auto& duel : duels) p.push_back(duel.own == duel.other ? NAN : duel.test.p);
+  const auto corrected = holm(p);
+  for (std::size_t i = 0; i < duels.size(); ++i) duels[i].corrected = corrected[i];
+}
+
+std::string verdict_text(const Duel& duel) {
+  const auto pairs = duel.seeds.size();
+  switch (duel.verdict()) {
+    case Verdict::better:
+      return "better";
+    case Verdict::worse:
+      return "worse";
+    case Verdict::not_shown:
+      return "no difference shown";
+    case Verdict::equal:
+      return "the same numbers";
+    case Verdict::too_few:
+      return std::to_string(pairs) + (pairs == 1 ? " pair" : " pairs") + ": no verdict";
+    case Verdict::none:
+      break;
+  }
+  return "";
+}
+
+}  // namespace attnlab::report

@@ -1,0 +1,42 @@
+/// duel.h: one variant against another, seed by seed. Pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/report/measure.h"
+#include "framework/report/statistics.h"
+
+namespace attnlab::report {
+
+/// The share of equal variants that may be called different by mistake.
+inline constexpr double kAlpha = 0.05;
+
+enum class Verdict { better, worse, not_shown, equal, too_few, none };
+
+/// Runs of one seed start from the same initial weights and see the same batches, so that much of
+/// their luck is shared; whether they did is read from the digests that they stored.
+struct Duel {
+  const Group* own = nullptr;
+  const Group* other = nullptr;
+  Sample own_sample;            // over all runs that have a number
+  std::vector<std::string> seeds;     // that both have
+  std::vector<std::string> unpaired;  // that one of them lacks
+  PairedTest test;                    // own - other
+  double corrected = 1;               // p, for the number of variants; see correct()
+  double effect = 0;                  // mean difference in standard deviations over seeds
+
+  // Seeds of pairs that do not share them, and of those that did not store it.
+  std::vector<std::string> other_weights, other_batches, unknown;
+
+  [[nodiscard]] Verdict verdict() const;
+};
+
+[[nodiscard]] Duel duel(const Group& own, const Group& other, const Measure& measure);
+/// Sets `corrected` by Holm's method over all of them.
+void correct(std::vector<Duel>& duels);
+
+/// "better", "no difference shown", "2 pairs: no verdict".
+[[nodiscard]] std::string verdict_text(const Duel& duel);
+
+}  // namespace attnlab::report

@@ -1,0 +1,81 @@
+#include "framework/report/html.h"
+
+#include <string_view>
+
+#include "framework/core/output.h"
+
+namespace attnlab::report {
+namespace {
+
+/// The page marks verdicts and flags in colour, beside saying them.
+std::string_view class_of(const std::string& column, const std::string& text) {
+  if (column == "verdict" && (text == "better" || text == "worse")) return text == "better" ? "better" : "worse";
+  if (column != "flag") return "";
+  return text == "=" ? "flag-same" : "flag-differs";
+}
+
+std::string html_cell(const Column& column, const Cell& cell, std::size_t wrap) {
+  const auto shown = display(cell, column.format);
+  std::string classes;
+  const auto add = [&](std::string_view name) {
+    if (!name.empty()) (classes += classes.empty() ? "" : " ") += name;
+  };
+  if (column.align == Align::right) add("right");
+  if (shown.size() > wrap) add("wrap");
+  if (cell.strong) add("strong");
+  add(class_of(column.name, shown));
+  std::string tag = "<td";
+  if (!classes.empty()) tag += " class=\"" + classes + "\"";
+  if (!std::holds_alternative<std::string>(cell.value)) {
+    tag += " data-v=\"" + html_escaped(exact(cell.value)) + "\"";
+  }
+  return tag + ">" + html_escaped(shown) + "</td>";
+}
+
+}  // namespace
+
+std::string html_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : harmless(text)) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string to_html(const Table& table, std::size_t wrap) {
+  std::string html = "<div class=\"scroll\"><table class=\"data\"><thead><tr>";
+  for (const auto& column : table.columns) {
+    if (column.machine_only) continue;
+    html += column.align == Align::right ? "<th class=\"right\" scope=\"col\">" : "<th scope=\"col\">";
+    html += html_escaped(column.title.empty() ? column.name : column.title) + "</th>";
+  }
+  html += "</tr></thead><tbody>\n";
+  for (const auto& row : table.rows) {
+    html += "<tr>";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!table.columns[i].machine_only) html += html_cell(table.columns[i], row[i], wrap);
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table></div>\n";
+}
+
+}  // namespace attnlab::report

@@ -1,0 +1,124 @@
+#include "framework/report/page.h"
+
+#include <algorithm>
+
+#include "framework/core/build_info.h"
+#include "framework/core/digest.h"
+#include "framework/core/text.h"
+#include "framework/report/comparison.h"
+#include "framework/report/html.h"
+#include "framework/report/page_data.h"
+#include "framework/report/page_sections.h"
+#include "framework/report/versus.h"
+#include "framework/report/page_embedded.h"
+
+namespace attnlab::report {
+namespace {
+
+/// Of 64 hexadecimal digits: what a content security policy calls a script by.
+std::string base64_of_hex(const std::string& hex) {
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  unsigned bits = 0, count = 0;
+  for (const char c : hex) {
+    bits = bits << 4 | static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
+    count += 4;
+    if (count < 6) continue;
+    count -= 6;
+    text += kDigits[bits >> count & 63U];
+  }
+  if (count > 0) text += kDigits[bits << (6 - count) & 63U];
+  return text + std::string((4 - text.size() % 4) % 4, '=');
+}
+
+/// Nothing is loaded, and no script runs but the page's own, whatever a name in the store says.
+std::string head(const std::string& title) {
+  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+         "style-src 'unsafe-inline'; script-src 'sha256-" +
+         base64_of_hex(sha256_hex(kPageScript)) +
+         "'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
+         html_escaped(title) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" + kPageStyle +
+         "</style></head><body>\n";
+}
+
+std::string opening(const PageRequest& request, std::size_t runs) {
+  const auto name = html_escaped(request.study);
+  return "<h1>" + name + "</h1>\n<p class=\"meta\">" + grouped(static_cast<std::int64_t>(runs)) +
+         (runs == 1 ? " run" : " runs") + " · attnlab " + html_escaped(build_info().version) + " · " +
+         html_escaped(request.made) + " · made by <code>" + html_escaped(request.command) +
+         "</code></p>\n<noscript><p>Figures, sorting and filtering need JavaScript; the tables do not.</p></noscript>\n"
+         "<nav><a href=\"#comparison\">Comparison</a><a href=\"#curves\">Curves</a><a href=\"#pareto\">Quality against "
+         "time</a><a href=\"#speed\">Speed</a><a href=\"#runs\">Runs</a><a href=\"#failed\">Failures</a><a "
+         "href=\"#environments\">Environments</a><a href=\"#commands\">Commands</a>"
+         "<button id=\"theme\" type=\"button\" hidden>light / dark</button></nav>\n";
+}
+
+std::string notes_html(const std::vector<std::string>& notes) {
+  std::string html;
+  for (const auto& note : notes) html += "<p class=\"note\">" + html_escaped(note) + "</p>\n";
+  return html;
+}
+
+std::string comparison_section(const Runs& runs) {
+  std::string html = "<section id=\"comparison\"><h2>Comparison</h2>\n";
+  for (const auto& comparison : compare(runs)) {
+    html += "<p class=\"caption\">" + html_escaped(comparison.caption) + "</p>\n" +
+            to_html(comparison.table) + notes_html(comparison.notes);
+  }
+  return html;  // versus_section() closes it
+}
+
+std::string versus_section(const store::Reader& reader, const PageRequest& request,
+                           const Runs& runs, const std::vector<Group>& groups) {
+  auto against = request.against;
+  const auto is_dense = [](const Group& group) { return group.attention == "dense"; };
+  if (against.empty() && std::ranges::any_of(groups, is_dense)) against = "dense";
+  if (against.empty() || groups.size() < 2) return "</section>\n";
+  std::string html;
+  for (const auto& one : versus(reader, request.study, runs, {.against = against})) {
+    html += "<h3>Against " + html_escaped(against) + ", seed by seed</h3>\n";
+    for (const auto& question : one.questions) {
+      html += "<p class=\"note\">" + html_escaped(question.words) + "</p>\n" + to_html(question.table) +
+              notes_html(question.notes);
+    }
+    html += "<h3>Fairness</h3>\n" + to_html(one.fairness);
+  }
+  return html + "</section>\n";
+}
+
+std::string figure_section(const char* id, const char* title, const std::string& empty) {
+  const std::string name = id;
+  return "<section id=\"" + name + "\"><h2>" + title + "</h2>\n" +
+         (empty.empty() ? "<div id=\"" + name + "-figure\"></div>" : "<p>" + html_escaped(empty) + "</p>") +
+         "\n</section>\n";
+}
+
+bool has_timings(const store::Reader& reader, const std::string& study) {
+  return !reader
+              .query("SELECT 1 FROM study_runs JOIN run_attempts ON id = run_id WHERE kind = 'time' AND "
+                     "study_runs.study_id = (SELECT id FROM studies WHERE name = ?1) LIMIT 1",
+                     {study})
+              .rows.empty();
+}
+
+}  // namespace
+
+std::string page(const store::Reader& reader, const PageRequest& request) {
+  const auto runs = runs_of_study(reader, request.study);
+  const auto groups = groups_of(runs);
+  const auto speed = has_timings(reader, request.study)
+                         ? ""
+                         : "No timings stand in this study. attnlab bench attention --study NAME makes some.";
+  return head(request.study) + opening(request, runs.size()) +
+         comparison_section(runs) + versus_section(reader, request, runs, groups) +
+         figure_section("curves", "Curves", "") +
+         figure_section("pareto", "Quality against time", "") +
+         figure_section("speed", "Speed over length", speed) + runs_section(groups) +
+         failures_section(reader, runs) + environments_section(reader, runs) +
+         commands_section(request.study, runs) + "<script type=\"application/json\" id=\"data\">" +
+         page_data(reader, request.study, groups) + "</script>\n<script>" + kPageScript +
+         "</script>\n</body></html>\n";
+}
+
+}  // namespace attnlab::report
