@@ -18,6 +18,7 @@ int plugins(Arguments arguments);   // plugins.cpp: list, show
 int plugin(Arguments arguments);    // plugin.cpp: new, check
 int data(Arguments arguments);      // data.cpp: list, check, fetch
 int compare(Arguments arguments);   // compare.cpp: variants of a study side by side
+int export_files(Arguments arguments);  // export.cpp: CSV and JSON lines
 int report(Arguments arguments);    // report.cpp: a study as one HTML file
 int runs(Arguments arguments);      // runs.cpp: filter and sort runs
 int show(Arguments arguments);      // show.cpp: one run

@@ -31,6 +31,7 @@ constexpr std::array kCommands{
     Action{"runs", runs, "runs in the database, filtered and sorted"},
     Action{"show", show, "everything that is stored about one run"},
     Action{"query", query, "read-only SQL on the results"},
+    Action{"export", export_files, "everything in the store as CSV or JSON lines"},
 };
 
 int run_command(const std::vector<std::string>& words) {

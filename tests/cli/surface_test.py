@@ -49,6 +49,7 @@ class Surface(unittest.TestCase):
         os.set_inheritable(cls.nobody, True)
         cls.reading = ["runs --db a.db", "show 1 --db a.db", "show 1 --db a.db --json", "compare --db a.db",
                        "compare --db a.db --csv", "compare --db a.db --against dense", "report --db a.db --out a.html",
+                       "export --db a.db --csv csv", "export --db a.db --jsonl lines",
                        "compare --db a.db --markdown", "runs --db a.db --json",
                        "query --db a.db 'SELECT * FROM runs' --csv", "query --db a.db --schema",
                        "query --db a.db 'SELECT * FROM runs' --json", "query --db a.db 'SELECT name FROM studies'"]
@@ -104,7 +105,7 @@ class Surface(unittest.TestCase):
                    "run attention=none --cfg --config-dir", "run --cfg attention=none --data", "plugin check",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --db",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --plot", "data list --data", "compare --db a.db --plot",
-                   "report --out a.html --db", "report --db a.db --out", "bench attention --preset"]
+                   "report --out a.html --db", "report --db a.db --out", "export --csv e --db", "export --db a.db --jsonl", "bench attention --preset"]
         for option in options:
             for path in paths:
                 ended = self.attnlab(f"{option} {path}", "</dev/null")

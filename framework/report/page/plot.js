@@ -86,7 +86,7 @@ class Plot {
   grid() {
     const group = element("g", { class: "axes" });
     const { width, height } = this.size, bottom = height - MARGIN.bottom;
-    for (const t of ticks(this.x.low, this.x.high, Math.max(3, width / 110), this.axes.logX)) {
+    for (const t of ticks(this.x.low, this.x.high, Math.max(4, width / 110), this.axes.logX)) {
       group.append(element("path", { class: "rule", d: `M${this.x(t)} ${MARGIN.top}V${bottom}` }));
       group.append(element("text", { x: this.x(t), y: bottom + 18, "text-anchor": "middle" }, short(t)));
     }

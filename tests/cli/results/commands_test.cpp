@@ -219,5 +219,46 @@ TEST_F(Commands, report_writes_one_page) {
   EXPECT_THAT(refusal(cli::report, {"--out", file, "--against", "dens"}), HasSubstr("no variant 'dens'"));
 }
 
+std::vector<std::string> lines_of(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST_F(Commands, export_writes_a_file_for_each_table) {
+  add_run(store_, {.attention = R"({"name":"dense"})", .seed = 7, .score = 0.1}, "other");
+  const auto folder = folder_ / "out/csv";
+  EXPECT_EQ(output(export_files, {"--csv", folder, "--study", "demo"}),
+            "runs: 3\nconfigs: 52\nfacts: 6\nenvironments: 1\ntimings: 0\ncurves: 20\n");
+  const auto runs = lines_of(folder + "/runs.csv");
+  ASSERT_EQ(runs.size(), 4U);
+  EXPECT_THAT(runs[0], StartsWith("id,study,kind,status,"));
+  EXPECT_THAT(runs[1], StartsWith("1,demo,train,"));
+  EXPECT_THAT(lines_of(folder + "/configs.csv"), testing::Contains("2,attention.buckets,8"));
+  EXPECT_THAT(lines_of(folder + "/timings.csv"), testing::SizeIs(1)) << "a header alone";
+  EXPECT_THAT(output(export_files, {"--jsonl", folder_ / "lines"}), HasSubstr("runs: 4\n"));
+  double least = 9;
+  for (const auto& line : lines_of(folder_ / "lines/curves.jsonl")) {
+    const auto row = nlohmann::json::parse(line);
+    if (row.at("key") == "val/bits_per_dim") least = std::min(least, row.at("value").get<double>());
+  }
+  EXPECT_EQ(least, 0.1) << "numbers are exact";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    EXPECT_EQ(entry.path().extension(), ".csv") << "no part is left";
+  }
+}
+
+TEST_F(Commands, export_refuses_what_it_cannot_write) {
+  std::ofstream(folder_ / "file") << "x";
+  const std::pair<Words, const char*> cases[]{
+      {{}, "expected --csv FOLDER or --jsonl FOLDER: where the files go"},
+      {{"--csv", "a", "--jsonl", "b"}, "expected --csv FOLDER or --jsonl FOLDER: where the files go"},
+      {{"--csv", folder_ / "x", "--study", "dem"}, "there is no study 'dem' in the database. Did you mean 'demo'?"},
+      {{"--csv", folder_ / "x", "word"}, "unexpected word 'word'; name a study with --study NAME"}};
+  for (const auto& [words, message] : cases) EXPECT_EQ(refusal(export_files, words), message);
+  EXPECT_THAT(refusal(export_files, {"--csv", folder_ / "file"}), HasSubstr("cannot make the folder '"));
+}
+
 }  // namespace
 }  // namespace attnlab::cli
