@@ -17,6 +17,7 @@ int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAM
 int plugins(Arguments arguments);   // plugins.cpp: list, show
 int plugin(Arguments arguments);    // plugin.cpp: new, check
 int data(Arguments arguments);      // data.cpp: list, check, fetch
+int doctor(Arguments arguments);    // doctor.cpp: what is wrong with this machine
 int compare(Arguments arguments);   // compare.cpp: variants of a study side by side
 int export_files(Arguments arguments);  // export.cpp: CSV and JSON lines
 int report(Arguments arguments);    // report.cpp: a study as one HTML file

@@ -32,6 +32,7 @@ constexpr std::array kCommands{
     Action{"show", show, "everything that is stored about one run"},
     Action{"query", query, "read-only SQL on the results"},
     Action{"export", export_files, "everything in the store as CSV or JSON lines"},
+    Action{"doctor", doctor, "what is wrong with this machine, on one page"},
 };
 
 int run_command(const std::vector<std::string>& words) {

@@ -158,6 +158,16 @@ std::string network_file_system(std::uint64_t magic) {
   return "";
 }
 
+std::string sqlite_version() { return sqlite3_libversion(); }
+
+bool has_wal_reset_bug(int version) {
+  const bool mended = version >= 3'051'003 || (version >= 3'050'007 && version < 3'051'000) ||
+                      (version >= 3'044'006 && version < 3'045'000);
+  return !mended;
+}
+
+bool has_wal_reset_bug() { return has_wal_reset_bug(sqlite3_libversion_number()); }
+
 std::string network_refusal(const std::string& folder, const std::string& kind) {
   return "the folder '" + folder + "' of the results database is on a network file system (" +
          kind + "), where SQLite's WAL can lose data; expected a local disk." + kElsewhere;

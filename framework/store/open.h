@@ -34,6 +34,13 @@ void migrate(const Connection& connection, std::span<const char* const> steps, c
 /// Whether all views stand in the file as this program has them.
 [[nodiscard]] bool has_views(const Connection& connection, const char* views);
 
+/// Of the SQLite that this process uses: "3.40.1".
+[[nodiscard]] std::string sqlite_version();
+/// Whether it is one of those that can corrupt a WAL when two connections checkpoint close together
+/// (schema.sql): before 3.51.3, but for 3.50.7 and 3.44.6 and what follows them.
+[[nodiscard]] bool has_wal_reset_bug(int version);  // 3040001
+[[nodiscard]] bool has_wal_reset_bug();
+
 /// The network file system behind statfs's magic number, or "": WAL needs memory that all
 /// processes share, which such a file system does not give.
 [[nodiscard]] std::string network_file_system(std::uint64_t magic);
