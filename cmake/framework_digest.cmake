@@ -14,7 +14,7 @@ function(attnlab_sources_of out)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS ${patterns})
   # No run's numbers: tests, the emulator, timings, checks, logs and reports.
   list(FILTER files EXCLUDE REGEX
-    "_test\\.cpp$|/cuda/(emulator|static_look)/|/worker/(bench|check|parent_watch|reporter)\\.")
+    "_test\\.cpp$|/cuda/(emulator|static_look)/|/worker/(bench|check|parent_watch|reporter|same_build)\\.")
   list(SORT files)
   set(${out} ${files} PARENT_SCOPE)
 endfunction()
@@ -44,6 +44,7 @@ function(attnlab_build_info target)
   string(REGEX REPLACE "[ ;]+" " " flags "${flags}")
   string(STRIP "${flags}" flags)
   target_sources(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/build_info.cpp ${header})
+  set_target_properties(${target} PROPERTIES ATTNLAB_DIGESTS ${folder})  # of the header, for others
   set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/build_info.cpp PROPERTIES
     INCLUDE_DIRECTORIES ${folder}
     COMPILE_DEFINITIONS "ATTNLAB_VERSION=\"${PROJECT_VERSION}\";ATTNLAB_FLAGS=\"${flags}\";ATTNLAB_COMPILER=\"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\";ATTNLAB_BUILT_WITH_TORCH=\"${torch}\";ATTNLAB_NVCC=\"$<$<TARGET_EXISTS:attnlab_cuda>:$<TARGET_PROPERTY:attnlab_cuda,ATTNLAB_NVCC>>\"")

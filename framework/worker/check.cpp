@@ -5,6 +5,7 @@
 #include "framework/core/output.h"
 #include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
+#include "framework/worker/same_build.h"
 
 namespace attnlab::worker {
 namespace {
@@ -52,6 +53,7 @@ int check(const launch::CheckRequest& request) {
     return kExitError;
   };
   try {
+    check_same_build();
     const auto wanted = request.device == "cuda" ? config::Device::cuda : config::Device::cpu;
     const auto device = begin_on(wanted, 2).device;
     setenv("ATTNLAB_CUDA_CHECK", "now", /*overwrite=*/0);  // a refusal belongs to the case that met it

@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/worker/parent_watch.h"
+#include "framework/worker/same_build.h"
 
 namespace attnlab::worker {
 namespace {
@@ -43,6 +44,7 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
     return failed(is_out_of_memory(message) ? "out of memory: " + message : message);
   };
   try {
+    check_same_build();
     const auto prepared = prepare(spec, session.sink);
     return timing ? time(prepared, session) : train(prepared, session);
   } catch (const Error& error) {

@@ -5,8 +5,9 @@ A build's part in it (sources, flags) is tests/digest/build_test.py's.
 import json
 import os
 import shutil
+import subprocess
 
-from lab import BUILD, TINY, Lab, main
+from lab import ATTNLAB, BUILD, TINY, Lab, main, other_build
 
 DENSE = os.path.join(BUILD, "lib", "attnlab", "plugins", "attention_dense.so")
 EMULATED = os.path.join(BUILD, "lib", "libattnlab_cuda_emulated.so")
@@ -46,6 +47,29 @@ class Fingerprint(Lab):
                 else:
                     self.assertEqual(changed, [part])
 
+    def test_each_part_of_the_build_is_named_by_what_changes_it(self):
+        self.attnlab("run", "attention=dense", *TINY)
+        for part, field in (("engine", "source_digest"), ("torch", "torch"), ("compiler", "compiler"), ("compiler", "flags")):
+            with self.subTest(field=field):
+                self.assertEqual(self.changed(**other_build(field, "other")), [part])
+        for field in ("cuda_digest", "nvcc"):
+            self.assertEqual(self.changed(**other_build(field, "other")), [], "a run on a CPU has no CUDA kernels")
+
+    def prepared(self, folder, text):
+        source = os.path.join(self.folder, "source.txt")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(text)
+        out = os.path.join(self.folder, folder)
+        subprocess.run([ATTNLAB, "data", "prepare", "text", "--source", source, "--out", out, "--split-at", "blank",
+                        "--test-size", "0.2", "--tokens", "bytes"], check=True, capture_output=True, env=self.environment())
+        return ["dataset=text", f"dataset.path={out}"]
+
+    def test_data_is_the_bytes_that_are_read_and_not_where_they_lie(self):
+        text = "\n\n".join(f"document {i} " + "of words " * 20 for i in range(20))
+        self.attnlab("run", "attention=dense", *TINY, *self.prepared("a", text))
+        self.assertEqual(self.changed(*self.prepared("b", text)), [])
+        self.assertEqual(self.changed(*self.prepared("c", text.replace("document 7", "document 8"))), ["data"])
+
     def test_what_changes_no_number_changes_nothing(self):
         plain = self.of("attention=dense")
         for words, env in (
@@ -76,6 +100,10 @@ class Fingerprint(Lab):
                 for env in ({}, {"ATTNLAB_CUDA_BACKWARD": "atomic"}, {"ATTNLAB_CUDA_LIBRARY": EMULATED},
                             {"NVIDIA_TF32_OVERRIDE": "0"}, {"CUBLAS_WORKSPACE_CONFIG": ":16:8"},
                             {"ATTNLAB_CPU": "baseline"})]
+        for field in ("cuda_digest", "nvcc"):
+            other = other_build(field, "other")
+            other["LD_PRELOAD"] += ":" + PRETENDED_DRIVER
+            seen.append(self.of("attention=dense", "device=cuda", **other))
         self.assertEqual(len(set(seen)), len(seen))
         self.assertEqual(seen[0], self.of("attention=dense", "device=cuda", LD_PRELOAD=PRETENDED_DRIVER,
                                           ATTNLAB_CUDA_BACKWARD="deterministic"))

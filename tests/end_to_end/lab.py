@@ -24,6 +24,12 @@ TINY = ["dataset=copy", "dataset.length=32", "model.layers=1", "model.width=16",
 LONG = TINY + ["train.steps=1000000"]
 
 
+def other_build(field, text):
+    """The environment in which programs take themselves for another build."""
+    return {"LD_PRELOAD": os.path.join(BUILD, "lib", "libattnlab_other_build.so"),
+            "ATTNLAB_OTHER_BUILD": f"{field}={text}"}
+
+
 class Lab(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="attnlab-")

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from lab import ATTNLAB, FAILED, TINY, Lab, main
+from lab import ATTNLAB, FAILED, TINY, Lab, main, other_build
 
 ERROR, USAGE = 1, 2
 
@@ -41,6 +41,13 @@ class Usage(Refusals):
     def test_no_worker(self):
         text = self.refused("run", "attention=none", *TINY, ATTNLAB_WORKER="/no/such/worker")
         self.assertIn("there is no worker at '/no/such/worker'", text)
+
+    def test_half_a_build(self):
+        """As after `ninja attnlab_core` alone: the library that all share is newer than the worker."""
+        self.attnlab("run", "attention=none", *TINY, code=FAILED, **other_build("source_digest", "newer"))
+        (status, reason), = self.sql("SELECT status, reason FROM run_attempts")
+        self.assertEqual(status, "failed")
+        self.assertIn("were built from different sources", reason)
 
 
 class Config(Refusals):
