@@ -4,7 +4,8 @@
 include_guard()
 
 # FOLDER holds include/ and lib/ (a wheel's torch folder, or a LibTorch zip); REMEDY ends the message
-# when it does not. Sets ATTNLAB_TORCH_FOUND, "2.11.0".
+# when it does not. Sets ATTNLAB_TORCH_FOUND, "2.11.0", and ATTNLAB_TORCH_CUDA, the CUDA that it was built
+# for: "13.0", or "none".
 function(attnlab_add_libtorch folder remedy)
   set(version_h ${folder}/include/torch/headeronly/version.h)
   foreach(file ${folder}/lib/libtorch_cpu.so ${version_h})
@@ -19,7 +20,17 @@ function(attnlab_add_libtorch folder remedy)
   endforeach()
   list(JOIN version "." version)
   set(ATTNLAB_TORCH_FOUND ${version} CACHE INTERNAL "LibTorch's version")
-  message(STATUS "LibTorch ${version} in ${folder}")
+  set(cuda none)
+  foreach(file version.py build-version)  # of a wheel, of a zip: "2.11.0+cu130"
+    if(EXISTS ${folder}/${file})
+      file(READ ${folder}/${file} text)
+      if(text MATCHES "[+]cu([0-9]+)([0-9])")
+        set(cuda ${CMAKE_MATCH_1}.${CMAKE_MATCH_2})
+      endif()
+    endif()
+  endforeach()
+  set(ATTNLAB_TORCH_CUDA ${cuda} CACHE INTERNAL "the CUDA that LibTorch was built for, or none")
+  message(STATUS "LibTorch ${version} in ${folder}, its CUDA: ${cuda}")
 
   add_library(attnlab_torch INTERFACE)
   add_library(attnlab::torch ALIAS attnlab_torch)

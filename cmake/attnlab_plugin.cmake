@@ -39,6 +39,10 @@ function(attnlab_plugin_library target)
   if(COMMAND attnlab_uses_torch)  # outside, attnlab::attention brings LibTorch along
     attnlab_uses_torch(${target})
   endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # its digest is of the files as they are
+  if(A_SOURCES MATCHES "[.]cu(;|$)")
+    target_compile_definitions(${target} PRIVATE ATTNLAB_CUDA_VERSION="${CMAKE_CUDA_COMPILER_VERSION}")
+  endif()
   set(exports ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/attnlab_plugin.map)
   # Hidden by the linker and not by -fvisibility, which would invalidate the precompiled header.
   target_link_options(${target} PRIVATE -Wl,--version-script=${exports} -Wl,-z,defs -Wl,-z,nodelete)

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
+#include "framework/core/text.h"
 #include "tests/support/elf_file.h"
 
 namespace attnlab::test {
@@ -95,6 +98,17 @@ TEST(Verdict, a_cpu_plugin_runs_on_a_cuda_host) {
   auto cuda = host();
   cuda.cuda_version = "13.0.48";
   EXPECT_TRUE(plugin::judge(cuda, library()).fits());
+}
+
+// Where kernels of its own are compiled, nvcc's version is in the note; LibTorch's is what they meet.
+TEST(Verdict, the_host_has_the_cuda_that_its_libtorch_was_built_for) {
+  std::ifstream version(std::string(LIBTORCH) + "/version.py");
+  if (!version) GTEST_SKIP() << "LibTorch is no wheel, so its version.py cannot be read";
+  std::string expected = "none";
+  for (std::string line; std::getline(version, line);) {
+    if (line.starts_with("cuda") && line.find('\'') != std::string::npos) expected = split(line, '\'').at(1);
+  }
+  EXPECT_EQ(plugin::host_facts().cuda_version, expected);
 }
 
 TEST(Verdict, several_differences_are_all_named) {
