@@ -77,6 +77,20 @@ void require_memory(const Resolved& resolved, double limit) {
               ". Lower one of them; train.accumulation keeps the size of a step.");
 }
 
+// Of thousands of cells few differ in a given section; the others share one checked tree.
+constexpr std::size_t kMostSeen = 1000;
+
+/// Every value of a section with its type and where it was set.
+std::string described(const Node& section) {
+  if (!section.is_map()) return section.text();
+  std::string all;
+  for (const auto& [key, node] : section.as_map()) {
+    all.append(key).append(1, static_cast<char>('0' + node.value().index()));
+    all.append(node.spelling()).append(1, '\n').append(node.origin().text()).append(1, '\n');
+  }
+  return all;
+}
+
 void sort_keys(Node& node) {
   if (node.is_list()) {
     for (auto& item : node.as_list()) sort_keys(item);
@@ -119,10 +133,15 @@ const Node& Resolver::checked_section(const std::string& name, const Node& secti
                                       const std::vector<Parameter>& parameters,
                                       const std::vector<std::string>& extra_keys) {
   auto& last = sections_[name];
-  if (!section.is_map() || !section.shares_entries(last.given)) {
+  if (section.is_map() && section.shares_entries(last.given)) return last.checked;
+  auto all = name + "\n" + described(section);
+  if (const auto found = seen_.find(all); found != seen_.end()) {
+    last.checked = found->second;
+  } else {
     last.checked = checked(section, parameters, name, extra_keys);
-    last.given = section;
+    if (seen_.size() < kMostSeen) seen_.emplace(std::move(all), last.checked);
   }
+  last.given = section;
   return last.checked;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "framework/config/bind.h"
@@ -59,7 +60,7 @@ class Resolver {
 
  private:
   struct Section {
-    Node given, checked;  // the last one
+    Node given, checked;
   };
   const Node& checked_section(const std::string& name, const Node& section,
                               const std::vector<Parameter>& parameters,
@@ -68,7 +69,8 @@ class Resolver {
 
   Schemas schemas_;
   std::map<std::string, std::vector<Parameter>> parameters_;  // by "section/name"
-  std::map<std::string, Section> sections_;
+  std::map<std::string, Section> sections_;     // the last one, by name
+  std::unordered_map<std::string, Node> seen_;  // checked ones, by what was given
   Node measured_;  // the dataset section that longest_ is of
   std::int64_t longest_ = 0;
 };

@@ -2,9 +2,10 @@
 import json
 import os
 import re
+import subprocess
 import unittest
 
-from lab import FAILED, TINY, Lab, main
+from lab import ATTNLAB, FAILED, TINY, Lab, main
 
 THREE_CELLS = ["attention=dense,hash_sparse", "hash_sparse.buckets=2,4"]
 LOSSES = """
@@ -112,6 +113,16 @@ class Grid(Lab):
         self.assertTrue(stored["command"].startswith("attnlab run --db "))
 
 
+def megabytes(*command, **options):
+    """What a program that ends well held in memory at most."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, **options) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise AssertionError(f"exit code {process.returncode}: {command}")
+    return used.ru_maxrss / 1000
+
+
 class Plan(Lab):
     def plan(self, *words):
         cells = json.loads(self.attnlab("grid", "--plan", "--json", *words).stdout)
@@ -120,6 +131,15 @@ class Plan(Lab):
     def test_it_runs_and_writes_nothing(self):
         self.assertEqual(self.plan("attention=none", "seed=0,1", *TINY), [("run", "new")] * 2)
         self.assertFalse(os.path.exists(os.path.dirname(self.db)))
+
+    def test_ten_thousand_cells_take_less_than_100_megabytes(self):
+        sweeps = ["hash_sparse.buckets=range(2,42,2)", "seed=range(0,5)", "model.layers=range(1,11)",
+                  f"train.learning_rate={','.join(str(i / 100) for i in range(1, 11))}"]
+        command = [ATTNLAB, "grid", "--plan", "--db", self.db, "attention=hash_sparse", "dataset=copy", *sweeps]
+        used = megabytes(*command, cwd=self.folder, env=self.environment())
+        self.assertLess(used, 100)
+        few = megabytes(*command[:-3], cwd=self.folder, env=self.environment())
+        self.assertLess(used - few, 60, "10,000 cells beside 20")
 
     def test_it_tells_done_from_new(self):
         self.attnlab("run", "attention=none", "seed=1", *TINY)
