@@ -1,5 +1,6 @@
 #include "attention_plugins/dense/observer.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/record_function.h>
 
 #include <memory>

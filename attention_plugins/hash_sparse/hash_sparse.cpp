@@ -2,6 +2,7 @@
 ///   Pagliardini, Paliotta, Jaggi, Fleuret 2023, "Fast Attention Over Long Sequences With Dynamic
 ///   Sparse Flash Attention", https://arxiv.org/abs/2306.01160; over the segment engine.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <optional>
 #include <tuple>

@@ -1,6 +1,7 @@
 #include "attention_plugins/reformer/spread.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <vector>

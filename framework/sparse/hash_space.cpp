@@ -1,6 +1,7 @@
 #include "framework/sparse/hash_space.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "framework/sparse/merge.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <limits>
 

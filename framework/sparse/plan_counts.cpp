@@ -1,5 +1,6 @@
 // plan_counts.cpp: how many pairs of query and key a plan leaves.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <array>

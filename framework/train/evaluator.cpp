@@ -1,6 +1,7 @@
 #include "framework/train/evaluator.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "framework/train/layer_means.h"
 #include "framework/train/step.h"

@@ -1,5 +1,6 @@
 // What an attention owns: in the model's list, moved at the right moments, and nothing undeclared.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // Positions of the model: learned, turned into queries and keys, or none.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "framework/model/sliced_loss.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 

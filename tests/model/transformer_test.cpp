@@ -1,6 +1,7 @@
 #include "framework/model/transformer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "tests/model/masked_softmax.h"

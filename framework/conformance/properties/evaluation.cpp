@@ -1,4 +1,5 @@
 // evaluation.cpp: evaluation works without gradients and reports numbers that can be stored.
+#include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <set>
