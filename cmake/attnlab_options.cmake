@@ -22,9 +22,14 @@ if(ATTNLAB_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
-# Most of a file's time goes into the headers and templates that its neighbours need too.
-set(CMAKE_UNITY_BUILD ${ATTNLAB_UNITY})
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+# ATTNLAB_UNITY compiles up to eight files of a library or program together: most of a file's time goes
+# into the headers and templates that its neighbours need too. Never plugins, whose digest is over what
+# each compiler run read, nor kernels. A processor or a flag that lets the compiler fuse multiply-adds
+# over what it inlines could give other numbers for the same fingerprint, so there it is left out.
+if(ATTNLAB_UNITY AND NOT (CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_FLAGS STREQUAL ""))
+  message(STATUS "ATTNLAB_UNITY: left out, because flags or processor may let it change numbers")
+  set(ATTNLAB_UNITY OFF)
+endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)

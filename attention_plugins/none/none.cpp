@@ -1,5 +1,7 @@
 // none.cpp: no attention at all. Output 0, and gradients 0 rather than missing, so that every
 // parameter is updated as under the other variants.
+#include <torch/csrc/autograd/custom_function.h>
+
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
 

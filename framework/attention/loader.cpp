@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <regex>
 #include <utility>
 
 #include "framework/attention/checked_attention.h"
@@ -35,13 +34,13 @@ std::string demangled(const std::string& symbol) {
 
 // dlerror() says "FILE: undefined symbol: _ZN3c10...". Other messages stay as they are.
 std::string readable(const std::string& message) {
-  static const std::regex pattern("undefined symbol: ([A-Za-z0-9_$.]+)");
-  std::smatch match;
-  if (!std::regex_search(message, match, pattern)) return message;
-  return "undefined symbol " + demangled(match[1]) +
+  constexpr std::string_view kWords = "undefined symbol: ";
+  const auto begin = message.find(kWords);
+  if (begin == std::string::npos) return message;
+  const auto symbol = message.substr(begin + kWords.size());
+  return "undefined symbol " + demangled(symbol.substr(0, symbol.find_first_of(" ,:;()\n"))) +
          ". It was built against other headers or libraries than this attnlab; rebuild it with "
-         "this "
-         "attnlab, its compiler and its LibTorch.";
+         "this attnlab, its compiler and its LibTorch.";
 }
 
 plugin::PluginNote loadable_note(const fs::path& file) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -31,11 +30,20 @@ bool is_below(const fs::path& file, const std::vector<fs::path>& folders) {
   });
 }
 
+// "libfmt.so", "libfmt.so.9.1.0"
+bool is_shared_library(std::string_view name) {
+  const auto at = name.rfind(".so");
+  if (at == std::string_view::npos) return false;
+  const auto version = name.substr(at + 3);
+  return version.empty() || (version[0] == '.' && version.size() > 1 &&
+                             version.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 // A shared library, what every program is linked with, CMake's header of headers.
 bool is_known_by_name(const fs::path& file) {
-  static const std::regex known(
-      R"(.*\.so(\.[0-9.]+)?|crt\w*\.o|libc_nonshared\.a|cmake_pch\.hxx(\.gch)?)");
-  return std::regex_match(file.filename().string(), known);
+  const auto name = file.filename().string();
+  return is_shared_library(name) || (name.starts_with("crt") && name.ends_with(".o")) ||
+         name == "libc_nonshared.a" || name == "cmake_pch.hxx" || name == "cmake_pch.hxx.gch";
 }
 
 // LTO's own objects, made and removed by the linker.

@@ -1,4 +1,5 @@
 // bad_ends.cpp: a plugin that never returns an output, in the way that `kind` says.
+#include <torch/csrc/autograd/custom_function.h>
 #include <unistd.h>
 
 #include <cstdlib>
