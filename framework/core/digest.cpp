@@ -12,12 +12,13 @@
 #include "framework/core/error.h"
 
 namespace attnlab {
-namespace {
 
 struct FreeContext {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 using EvpContext = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+
+namespace {
 
 EvpContext new_context() {
   EvpContext context(EVP_MD_CTX_new());
