@@ -10,12 +10,6 @@
 namespace attnlab::report {
 namespace {
 
-/// How the numbers of a metric become points: `width` steps make one, of which the first `numbers`
-/// numbers are read.
-struct Reading {
-  std::int64_t key = 0, width = 1, numbers = 1;
-};
-
 constexpr char kEveryNumber[] =
     "SELECT m.step, m.step, train_seconds, tokens_seen, value FROM metrics AS m LEFT JOIN events AS e "
     "ON e.run_id = m.run_id AND e.step = m.step WHERE m.run_id = ?1 AND m.key_id = ?2 ORDER BY m.step";
@@ -68,8 +62,10 @@ CurvePoint point_from(const store::Row& row) {
   return point;
 }
 
-Reading reading_for(const store::Reader& reader, const std::vector<Group>& groups, std::int64_t key,
-                    const CurveLimits& limits) {
+}  // namespace
+
+CurveReading curve_reading(const store::Reader& reader, const std::vector<Group>& groups,
+                           std::int64_t key, const CurveLimits& limits) {
   std::int64_t most = 0, last = 0, runs = 0;
   for (const auto& group : groups) {
     for (const auto& run : group.runs) {
@@ -84,13 +80,13 @@ Reading reading_for(const store::Reader& reader, const std::vector<Group>& group
     }
   }
   if (runs == 0) return {key, 1, 0};
-  const auto points = std::clamp<std::int64_t>(limits.points_of_all / runs, 20, limits.points);
+  const auto points = std::clamp<std::int64_t>(limits.points_of_all / runs, limits.least, limits.points);
   if (most <= points) return {key, 1, most};
   return {key, last / points + 1, std::max<std::int64_t>(1, limits.numbers / (points * runs))};
 }
 
-CurveLine line_of(const store::Reader& reader, const Group& group, std::size_t index,
-                  const Reading& reading) {
+CurveLine curve_line(const store::Reader& reader, const Group& group, std::size_t index,
+                     const CurveReading& reading) {
   std::map<std::int64_t, Gathered> gathered;
   const auto none = [](const std::vector<std::string>&) {};
   const auto add = [&](const store::Row& row) {
@@ -108,18 +104,16 @@ CurveLine line_of(const store::Reader& reader, const Group& group, std::size_t i
   return line;
 }
 
-}  // namespace
-
 CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups,
                    const std::string& key, const CurveLimits& limits) {
   CurveSet set{key, {}, 1, {}};
   const auto known = reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {key}).rows;
   if (known.empty()) return set;
   set.unit = exact(known[0][1]);
-  const auto reading = reading_for(reader, groups, std::get<std::int64_t>(known[0][0]), limits);
+  const auto reading = curve_reading(reader, groups, std::get<std::int64_t>(known[0][0]), limits);
   set.width = reading.width;
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    auto line = line_of(reader, groups[i], i, reading);
+    auto line = curve_line(reader, groups[i], i, reading);
     if (!line.points.empty()) set.lines.push_back(std::move(line));
   }
   return set;

@@ -30,7 +30,20 @@ struct CurveSet {
 /// a point is the mean and the range of a piece of the steps, of which as many numbers as fit are read.
 struct CurveLimits {
   std::int64_t points = 1000, points_of_all = 100'000, numbers = 4'000'000;
+  std::int64_t least = 50;  // points of a run, however many runs there are
 };
+
+/// How the numbers of a metric become points: `width` steps make one, of which the first `numbers`
+/// numbers are read. Width 1 is every number.
+struct CurveReading {
+  std::int64_t key = 0, width = 1, numbers = 1;
+};
+[[nodiscard]] CurveReading curve_reading(const store::Reader& reader,
+                                         const std::vector<Group>& groups, std::int64_t key,
+                                         const CurveLimits& limits = {});
+/// No points where the group has no number of that key.
+[[nodiscard]] CurveLine curve_line(const store::Reader& reader, const Group& group,
+                                   std::size_t index, const CurveReading& reading);
 
 /// Lines in the groups' order, without groups that have no number of that key.
 [[nodiscard]] CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups,

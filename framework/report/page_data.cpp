@@ -104,7 +104,8 @@ Json curves_json(const store::Reader& reader, const std::vector<Group>& groups) 
     const auto set = curve_set(reader, groups, key,
                                {.points = 1000,
                                 .points_of_all = kMostPagePoints / share,
-                                .numbers = kMostPageNumbers / share});
+                                .numbers = kMostPageNumbers / share,
+                                .least = 20});
     Json lines = Json::array();
     for (const auto& line : set.lines) lines.push_back(line_json(line));
     list.push_back({{"key", harmless(set.key)},
