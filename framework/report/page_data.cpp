@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 // Bounds of one page, so that it is made in a second and opens at once whatever the store holds.
 constexpr std::size_t kMostMetrics = 16;
 constexpr std::int64_t kMostPagePoints = 60'000, kMostPageNumbers = 1'600'000;  // of all metrics
-constexpr std::size_t kMostDots = 5000;
+constexpr std::size_t kMostParetoDots = 5000;
 
 /// Seven digits are more than a figure shows. NaN and infinities are gaps.
 Json json_number(double number) {
@@ -140,7 +140,7 @@ Json pareto_json(const store::Reader& reader, const std::vector<Group>& groups) 
   for (std::size_t i = 0; i < groups.size(); ++i) {
     for (const auto& run : groups[i].runs) {
       const bool counts = run.text("status") == "done" && !std::isnan(run.number("score"));
-      if (counts && points.size() < kMostDots) points.push_back(dot_json(reader, i, run));
+      if (counts && points.size() < kMostParetoDots) points.push_back(dot_json(reader, i, run));
     }
     all.push_back(groups[i].runs[0]);
   }
