@@ -55,7 +55,9 @@ std::string kernels(bool cuda) {
   const auto& build = build_info();
   if (library == nullptr) text += "; " + build.nvcc + " " + build.cuda_digest;
   const char* const backward = std::getenv("ATTNLAB_CUDA_BACKWARD");
-  return text + "; " + (backward == nullptr ? "deterministic" : backward);
+  text += "; " + std::string(backward == nullptr ? "deterministic" : backward);
+  const char* const chosen = std::getenv("ATTNLAB_CUDA_KERNELS");
+  return chosen == nullptr || std::string(chosen) == "mma.sync" ? text : text + "; " + chosen;
 }
 
 }  // namespace

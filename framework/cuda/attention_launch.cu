@@ -46,6 +46,11 @@ int attnlab_cuda_attention_forward(const ForwardParams* params, AttnlabElement e
                                    void* stream) {
   const ForwardParams& p = *params;
   if (!have_rows_within_reach(p.query, p.key, p.value, p.out)) return kInvalidValue;
+  if (p.groups) {
+    if (!has_group_kernels(element, p.head_dim) || p.plan.max_distance < 1) return kInvalidValue;
+    return p.head_dim > 64 ? launch_group_forward<128>(p, element, stream)
+                           : launch_group_forward<64>(p, element, stream);
+  }
   constexpr Status (*kOf[])(const ForwardParams&, AttnlabElement, void*) = {
       launch_forward<32>, launch_forward<64>, launch_forward<96>, launch_forward<128>};
   return launch_for(kOf, p, element, stream);

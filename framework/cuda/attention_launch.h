@@ -13,8 +13,14 @@ constexpr int kernel_head_dim(int head_dim) {
   if (head_dim < 8 || head_dim > 128 || head_dim % 8 != 0) return 0;
   return (head_dim + 31) / 32 * 32;
 }
+/// Whether there are kernels that multiply by warpgroups (wgmma): compute capability 9.0 only.
+constexpr bool has_group_kernels(AttnlabElement element, int head_dim) {
+  const int made_for = kernel_head_dim(head_dim);
+  return element != kAttnlabFloat32 && (made_for == 64 || made_for == 128);
+}
 /// Rows of a tile, for the tile lists: of queries in both directions, of keys backward.
-constexpr int query_tile_rows(AttnlabElement element, int head_dim) {
+constexpr int query_tile_rows(AttnlabElement element, int head_dim, bool groups = false) {
+  if (groups) return 128;
   if (element == kAttnlabFloat32) return head_dim > 96 ? 32 : 64;
   return head_dim > 64 ? 64 : 128;
 }

@@ -29,6 +29,7 @@ struct ForwardParams {
   float* total = nullptr;     // [G, T] sum of exp(score - largest); float32 kernels only
   float scale = 1;            // of the scores; above 0
   std::int32_t head_dim = 0;  // a multiple of 8, at most the kernel's
+  bool groups = false;  // kernels that multiply by warpgroups, where has_group_kernels() says so
 };
 
 struct BackwardParams {

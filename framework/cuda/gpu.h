@@ -49,7 +49,7 @@ inline constexpr int kWarp = 32;
 #else
 namespace attnlab::cuda::gpu {
 
-extern __shared__ __align__(128) unsigned char shared_bytes[];
+extern __shared__ __align__(1024) unsigned char shared_bytes[];
 
 GPU_FUNCTION int thread() { return static_cast<int>(threadIdx.x); }
 GPU_FUNCTION std::int64_t block() { return blockIdx.x; }

@@ -15,9 +15,12 @@ using Status = int;
 inline constexpr Status kInvalidValue = 1;     // cudaErrorInvalidValue
 inline constexpr Status kInvalidHandle = 400;  // cudaErrorInvalidResourceHandle
 inline constexpr Status kTooLittleSharedMemory = -1;
+inline constexpr Status kNoWarpgroups = -2;
 /// What every device since compute capability 8.0 lets a block have (8.6, 8.9 and 12.0 no more),
 /// and what every kernel keeps within.
 inline constexpr unsigned kMostSharedBytes = 99 * 1024;
+/// And those of compute capability 9.0.
+inline constexpr unsigned kMostGroupSharedBytes = 227 * 1024;
 
 #if defined(__CUDACC__)
 template <class Kernel>
@@ -51,6 +54,21 @@ inline int shared_limit() {
   (void)cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   return bytes;
 }
+/// Whether the current device multiplies by warpgroups (compute capability 9.0, no other), and how many
+/// multiprocessors it has.
+inline bool has_warpgroups() {
+  int device = 0, major = 0, minor = 0;
+  (void)cudaGetDevice(&device);
+  (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  (void)cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  return major == 9 && minor == 0;
+}
+inline int multiprocessors() {
+  int device = 0, count = 1;
+  (void)cudaGetDevice(&device);
+  (void)cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device);
+  return count;
+}
 inline const char* error_text(Status status) {
   return cudaGetErrorString(static_cast<cudaError_t>(status));
 }
@@ -65,6 +83,8 @@ Status start(std::int64_t blocks, const typename Kernel::Params& params, void* s
   return 0;
 }
 inline int shared_limit() { return static_cast<int>(emulator::shared_limit()); }
+inline bool has_warpgroups() { return true; }
+inline int multiprocessors() { return 3; }
 inline const char* error_text(Status status) {
   return status == 0 ? "no error"
          : status == kInvalidHandle
@@ -79,8 +99,21 @@ Status start(std::int64_t blocks, const typename Kernel::Params& params, void* s
   return start<Kernel>(blocks, params, stream, Kernel::kSharedBytes);
 }
 
+/// A kernel whose blocks stay and take one tile of `tiles` after the other: as many as fit the device.
+template <class Kernel>
+Status start_groups(std::int64_t tiles, const typename Kernel::Params& params, void* stream) {
+  static_assert(Kernel::kSharedBytes <= kMostGroupSharedBytes);
+  if (!has_warpgroups()) return kNoWarpgroups;
+  const std::int64_t room = std::int64_t{Kernel::kBlocks} * multiprocessors();
+  return start<Kernel>(tiles < room ? tiles : room, params, stream, Kernel::kSharedBytes);
+}
+
 /// Of the last call in this thread.
 inline const char* status_text(Status status) {
+  if (status == kNoWarpgroups) {
+    return "these kernels need compute capability 9.0 (H100, H200); expected "
+           "ATTNLAB_CUDA_KERNELS=mma.sync, or unset, on this device";
+  }
   if (status != kTooLittleSharedMemory) return error_text(status);
   thread_local char text[160];
   std::snprintf(text, sizeof text,

@@ -24,7 +24,7 @@ struct alignas(16) Rule {
 };
 
 /// Lowest and highest position among some rows; kFar and -kFar of none.
-struct Extent {
+struct alignas(8) Extent {
   std::int32_t lowest = kFar;
   std::int32_t highest = -kFar;
 };
@@ -60,35 +60,47 @@ struct GroupMarks {
   std::int64_t first, layer;
 };
 
-/// Pairs whose labels differ, or that an earlier round contains, leave `word`. own: this lane's
-/// row; others: 32 rows in shared memory. KeyRows: own is a key and the others are queries.
+/// Whether labels differ, or an earlier round contains the pair.
+GPU_FUNCTION bool is_excluded(const GroupMarks& marks, std::int32_t query_row,
+                              std::int32_t key_row) {
+  const Plan& plan = marks.plan;
+  const std::int64_t query = marks.first + query_row, key = marks.first + key_row;
+  bool keep = plan.query_labels == nullptr ||
+              gpu::load(plan.query_labels + query) == gpu::load(plan.key_labels + key);
+  GPU_NO_UNROLL
+  for (std::int64_t round = 0; round < plan.round; ++round) {
+    const std::int64_t skip = round * marks.layer;
+    const std::int32_t back =
+        gpu::load(plan.chunks + skip + query) - gpu::load(plan.chunks + skip + key);
+    const bool same =
+        plan.round_labels == nullptr ||
+        gpu::load(plan.round_labels + skip + query) == gpu::load(plan.round_labels + skip + key);
+    keep = keep && !((back == 0 || back == 1) && same);
+  }
+  return !keep;
+}
+
+/// Pairs that are excluded leave `word`. own: this lane's row; others: 32 rows in shared memory.
+/// KeyRows: own is a key and the others are queries.
 template <bool KeyRows>
 GPU_FUNCTION std::uint32_t exclude_marked(const GroupMarks& marks, std::int32_t own,
                                           std::uint32_t others, std::uint32_t word) {
-  const Plan& plan = marks.plan;
-  const std::int64_t mine = marks.first + (own < 0 ? 0 : own);
-  const std::int32_t* query_labels = plan.query_labels;
+  const std::int32_t mine = own < 0 ? 0 : own;
   GPU_NO_UNROLL
   for (int i = 0; i < 32; ++i) {
     const auto row = gpu::shared_load<std::int32_t>(others + static_cast<std::uint32_t>(i) * 4);
     if (row < 0) continue;
-    const std::int64_t other = marks.first + row;
-    const std::int64_t query = KeyRows ? other : mine, key = KeyRows ? mine : other;
-    bool keep = query_labels == nullptr ||
-                gpu::load(query_labels + query) == gpu::load(plan.key_labels + key);
-    GPU_NO_UNROLL
-    for (std::int64_t round = 0; round < plan.round; ++round) {
-      const std::int64_t skip = round * marks.layer;
-      const std::int32_t back =
-          gpu::load(plan.chunks + skip + query) - gpu::load(plan.chunks + skip + key);
-      const bool same =
-          plan.round_labels == nullptr ||
-          gpu::load(plan.round_labels + skip + query) == gpu::load(plan.round_labels + skip + key);
-      keep = keep && !((back == 0 || back == 1) && same);
-    }
-    if (!keep) word &= ~(1U << i);
+    if (is_excluded(marks, KeyRows ? row : mine, KeyRows ? mine : row)) word &= ~(1U << i);
   }
   return word;
+}
+
+/// Whether positions let a query see a key. Neither is kNoRow.
+GPU_FUNCTION bool is_near(const Rule& rule, std::int32_t query, std::int32_t key) {
+  const auto span = static_cast<std::uint32_t>(rule.farthest - rule.nearest);
+  const std::int32_t distance = query - key;
+  const bool within = static_cast<std::uint32_t>(distance - rule.nearest) < span;
+  return within && (rule.self || distance != 0);
 }
 
 /// Bit i: whether the rule lets the pair of this lane's row and the i-th of 32 others attend.

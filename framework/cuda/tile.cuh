@@ -61,6 +61,11 @@ struct SharedTile {
   }
 };
 
+/// Two neighbouring numbers of a list.
+struct alignas(8) RowPairNumbers {
+  std::int32_t one, two;
+};
+
 /// Where a group is in a [B, H, T, D] tensor. Groups are counted in 31 bits: each has a block.
 struct GroupPlace {
   GPU_FUNCTION GroupPlace(std::int64_t heads, std::int64_t group)

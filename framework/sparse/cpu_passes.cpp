@@ -171,7 +171,8 @@ InputGradients cpu_backward(const ResultGradients& grads, const at::Tensor& quer
   });
 }
 
-std::string cpu_kernel_name(at::ScalarType dtype) {
+std::string cpu_kernel_name(const at::Tensor& query) {
+  const auto dtype = query.scalar_type();
   const char* name = dtype == at::kDouble     ? "float64"
                      : dtype == at::kBFloat16 ? "bfloat16"
                      : dtype == at::kHalf     ? "float16"

@@ -88,6 +88,16 @@ struct PackedGradients {
   at::Tensor sums, order, start, counts;
 };
 
+/// ATTNLAB_CUDA_KERNELS=wgmma: where there are kernels of that kind.
+bool wants_groups(at::ScalarType dtype, std::int64_t dim) {
+  static const char* const chosen = std::getenv("ATTNLAB_CUDA_KERNELS");
+  TORCH_CHECK(chosen == nullptr || std::string(chosen) == "mma.sync" ||
+                  std::string(chosen) == "wgmma",
+              "ATTNLAB_CUDA_KERNELS is '", chosen, "'; expected 'mma.sync' or 'wgmma'");
+  return chosen != nullptr && std::string(chosen) == "wgmma" &&
+         gpu::has_group_kernels(element_of(dtype), static_cast<int>((dim + 7) / 8 * 8));
+}
+
 bool wants_atomics() {
   static const char* const chosen = std::getenv("ATTNLAB_CUDA_BACKWARD");
   TORCH_CHECK(chosen == nullptr || std::string(chosen) == "atomic" ||
@@ -121,7 +131,8 @@ ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const
   }
   gpu::ForwardParams params;
   params.plan = view_of(plan, query);
-  const int tile_rows = gpu::query_tile_rows(element, dim);
+  params.groups = wants_groups(query.scalar_type(), dim);
+  const int tile_rows = gpu::query_tile_rows(element, dim, params.groups);
   pass.tiles = list_tiles(params.plan, tile_rows, false, all,
                           cuda::refused_groups(params.plan, all, query), query);
   params.tiles = gpu::TileMemory(params.plan, tile_rows, false).list(numbers(pass.tiles));
@@ -176,7 +187,10 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   const int rows_of_queries = gpu::query_tile_rows(element, params.head_dim);
   const int rows_of_keys = gpu::key_tile_rows(element, params.head_dim);
   const auto refused = cuda::refused_groups(params.plan, all, q);
-  const auto query_tiles = forward.tiles.defined()
+  const bool same_tiles =
+      gpu::query_tile_rows(element, params.head_dim,
+                           wants_groups(q.scalar_type(), params.head_dim)) == rows_of_queries;
+  const auto query_tiles = forward.tiles.defined() && same_tiles
                                ? forward.tiles
                                : list_tiles(params.plan, rows_of_queries, false, all, refused, q);
   const auto key_tiles = list_tiles(params.plan, rows_of_keys, true, all, refused, q);
@@ -207,10 +221,11 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
           trimmed(gradients.value, dim)};
 }
 
-std::string kernel_name(at::ScalarType dtype) {
+std::string kernel_name(const at::Tensor& query) {
+  const auto dtype = query.scalar_type();
   if (dtype == at::kFloat) return "segment_attention cuda float32 plain";
   return std::string("segment_attention cuda ") + (dtype == at::kHalf ? "float16" : "bfloat16") +
-         " mma.sync";
+         (wants_groups(dtype, query.size(3)) ? " wgmma" : " mma.sync");
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ struct Passes {
   InputGradients (*backward)(const ResultGradients& grads, const at::Tensor& query,
                              const at::Tensor& key, const at::Tensor& value,
                              const ForwardPass& forward, const SegmentPlan& plan, bool unique_keys);
-  /// "segment_attention cpu bfloat16 avx512", "segment_attention cuda float32 plain".
-  std::string (*kernel_name)(at::ScalarType dtype);
+  /// "segment_attention cpu bfloat16 avx512", "segment_attention cuda float32 plain". On a GPU of
+  /// compute capability 9.0 ATTNLAB_CUDA_KERNELS=wgmma chooses other kernels.
+  std::string (*kernel_name)(const at::Tensor& query);
   /// hash_buckets (hashing.h); offset [R, H, half] with any strides, or undefined.
   at::Tensor (*hash)(const at::Tensor& rows, const at::Tensor& projections,
                      const at::Tensor& offset);

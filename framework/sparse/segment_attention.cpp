@@ -131,7 +131,7 @@ SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
 }
 
 std::string kernel_name(const at::Tensor& query) {
-  return passes_for(query).kernel_name(query.scalar_type());
+  return passes_for(query).kernel_name(query);
 }
 
 }  // namespace attnlab::sparse

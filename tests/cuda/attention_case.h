@@ -100,6 +100,7 @@ struct Manner {
   bool all = false;      // every row is among the packed ones, so nothing is cleared before
   std::int64_t gap = 0;  // elements between batches
   bool atomic = false;   // 16-bit only
+  bool groups = false;   // by warpgroups
 };
 
 /// One attention with everything it needs on the device. launch() allocates nothing.
@@ -123,6 +124,8 @@ class DeviceAttention {
         shift_(lse_.size()),
         query_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim)), false,
                      manner.all),
+        group_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim), true), false,
+                     manner.all),
         key_tiles_(plan_, key_tile_rows(kElement<T>, static_cast<int>(in.dim)), true, manner.all),
         packed_(plan_, in.dim),
         sums_(lse_.size() * static_cast<std::size_t>(in.dim)),
@@ -142,6 +145,7 @@ class DeviceAttention {
   void launch(void* stream) { ASSERT_EQ(try_launch(stream), 0); }
   int try_launch(void* stream) {
     query_tiles_.launch(stream);
+    group_tiles_.launch(stream);
     key_tiles_.launch(stream);
     const ForwardParams forward = forward_params();
     if (const int status = attnlab_cuda_attention_forward(&forward, kElement<T>, stream)) {
@@ -174,7 +178,8 @@ class DeviceAttention {
   [[nodiscard]] ForwardParams forward_params() const {
     ForwardParams params;
     fill_common(params);
-    params.tiles = query_tiles_.list();
+    params.tiles = manner_.groups ? group_tiles_.list() : query_tiles_.list();
+    params.groups = manner_.groups;
     return params;
   }
   [[nodiscard]] BackwardParams backward_params() const {
@@ -197,7 +202,7 @@ class DeviceAttention {
   const Plan& plan_ = device_.plan;
   StridedRows<T> query_, key_, value_, grad_out_, out_, grad_query_, grad_key_, grad_value_;
   Device<float> grad_lse_, lse_, largest_, total_, shift_;
-  DeviceTiles query_tiles_, key_tiles_;
+  DeviceTiles query_tiles_, group_tiles_, key_tiles_;
   PackedGrads packed_;
   Device<float> sums_;
   Manner manner_;

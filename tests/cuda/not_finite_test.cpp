@@ -2,6 +2,7 @@
 // NaN, so a masked pair's weight of 0 does not keep it out by itself.
 #include <gtest/gtest.h>
 
+#include "framework/cuda/launch.h"
 #include "tests/cuda/attention_judge.h"
 
 namespace attnlab::cuda::test {
@@ -64,10 +65,11 @@ struct Case {
   PlanKind kind;
   std::int64_t dim;
   bool atomic = false;
+  bool groups = false;
 };
 void PrintTo(const Case& c, std::ostream* out) {
   PrintTo(c.kind, out);
-  *out << ", D " << c.dim << (c.atomic ? ", atomic" : "");
+  *out << ", D " << c.dim << (c.atomic ? ", atomic" : "") << (c.groups ? ", by warpgroups" : "");
 }
 
 class NotFinite : public testing::TestWithParam<Case> {
@@ -76,7 +78,8 @@ class NotFinite : public testing::TestWithParam<Case> {
 
   template <class T>
   void expect_kept_in(std::int64_t max_distance) const {
-    const auto [kind, dim, atomic] = GetParam();
+    const auto [kind, dim, atomic, groups] = GetParam();
+    if (groups && !has_warpgroups()) GTEST_SKIP() << "not compute capability 9.0";
     auto plan = random_plan(kind, {1, 1, kLength, 2}, 4);
     plan.plan.max_distance = max_distance;
     plan.plan.include_self = true;
@@ -87,7 +90,7 @@ class NotFinite : public testing::TestWithParam<Case> {
         auto in = clean;
         for (const auto row : {kRow, kRow + 1, kRow + 2}) spoil(in, what, row, bad);
         const int count = expect_exact_elsewhere<T>(
-            plan, in, {.packed = kind == PlanKind::look_back, .atomic = atomic});
+            plan, in, {.packed = kind == PlanKind::look_back, .atomic = atomic, .groups = groups});
         EXPECT_GT(count, 0) << "it is seen somewhere";
         EXPECT_LT(count, 3 * kLength * dim) << "and not everywhere";
       }
@@ -98,7 +101,7 @@ class NotFinite : public testing::TestWithParam<Case> {
 TEST_P(NotFinite, stays_where_it_is_seen_in_bfloat16) { expect_kept_in<Bf16>(30); }
 TEST_P(NotFinite, stays_where_it_is_seen_in_float16) { expect_kept_in<F16>(7); }
 TEST_P(NotFinite, stays_where_it_is_seen_in_float32) {
-  if (GetParam().atomic) GTEST_SKIP() << "float32 has no such kernel";
+  if (GetParam().atomic || GetParam().groups) GTEST_SKIP() << "float32 has no such kernel";
   expect_kept_in<float>(30);
 }
 
@@ -111,6 +114,8 @@ INSTANTIATE_TEST_SUITE_P(plans, NotFinite,
                              {PlanKind::buckets, 128},
                              {PlanKind::windows, 64, true},
                              {PlanKind::look_back, 128, true},
+                             {PlanKind::windows, 64, false, true},
+                             {PlanKind::look_back, 128, false, true},
                          }));
 
 /// Rows of no segment, and those whose neighbours in a tile are masked for everybody.

@@ -36,16 +36,16 @@ def readable(names):
 class Registers(unittest.TestCase):
     def test_the_kernels_of_head_dim_64_do_not_spill(self):
         seen = 0
-        for path in sorted(glob.glob(os.path.join(OBJECTS, "head_dim_*.log"))):
+        for path in sorted(glob.glob(os.path.join(OBJECTS, "*_[0-9]*.log"))):
             with open(path, encoding="utf-8") as file:
                 found = list(kernels(file.read()))
             for name, (_, arch, registers, spills) in zip(readable([k[0] for k in found]), found):
                 print(f"{arch:7} {registers:4} registers {spills:5} bytes of spills  {name}")
-                if "head_dim_64" in path:
+                if "_64.cu" in path:
                     seen += 1
                     self.assertEqual(spills, 0, f"{name} for {arch} spills")
-        # Forward and both halves of backward, three dtypes, two architectures.
-        self.assertGreaterEqual(seen, 3 * 3 * 2)
+        # Forward and both halves of backward, three dtypes, two architectures; and by warpgroups.
+        self.assertGreaterEqual(seen, 3 * 3 * 2 + 2)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ class Fingerprint(Lab):
             self.skipTest("no pretended driver was built")
         seen = [self.of("attention=dense", "device=cuda", LD_PRELOAD=PRETENDED_DRIVER, **env)
                 for env in ({}, {"ATTNLAB_CUDA_BACKWARD": "atomic"}, {"ATTNLAB_CUDA_LIBRARY": EMULATED},
+                            {"ATTNLAB_CUDA_KERNELS": "wgmma"},
                             {"NVIDIA_TF32_OVERRIDE": "0"}, {"CUBLAS_WORKSPACE_CONFIG": ":16:8"},
                             {"ATTNLAB_CPU": "baseline"})]
         for field in ("cuda_digest", "nvcc"):
@@ -106,7 +107,7 @@ class Fingerprint(Lab):
             seen.append(self.of("attention=dense", "device=cuda", **other))
         self.assertEqual(len(set(seen)), len(seen))
         self.assertEqual(seen[0], self.of("attention=dense", "device=cuda", LD_PRELOAD=PRETENDED_DRIVER,
-                                          ATTNLAB_CUDA_BACKWARD="deterministic"))
+                                          ATTNLAB_CUDA_BACKWARD="deterministic", ATTNLAB_CUDA_KERNELS="mma.sync"))
 
     def test_the_environment_that_cannot_be_followed_is_refused_before_anything_runs(self):
         for env, text in (({"ATTNLAB_CPU": "sse9"}, "ATTNLAB_CPU=sse9: expected one of"),

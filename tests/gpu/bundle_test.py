@@ -132,7 +132,7 @@ class Bundle(unittest.TestCase):
         self.assertRegex(called[1], r"^gpu-bench --into out --minutes \d goals_gpu$")
         self.assertGreater(len(called), 5)
         told, called = day(1)  # what fails stops nothing
-        self.assertEqual(len(called), 7)
+        self.assertEqual(len(called), 9)
         self.assertIn("a part failed", told)
         self.assertIn("parts are left", day(LEFT)[0])
         self.assertIn("a part failed", day(LEFT, bench=1)[0])

@@ -15,9 +15,11 @@ alignas(16) constexpr std::uint8_t kZeros[16] = {};
 
 Block::Block(const Grid& grid, std::mt19937& random, Counts& counts)
     : threads_count_(grid.threads),
+      blocks_(grid.blocks),
       random_(random),
       counts_(counts),
       memory_(grid.shared_bytes),
+      products_(static_cast<std::size_t>(grid.threads / kLanes)),
       threads_(new Thread[static_cast<std::size_t>(grid.threads)]),
       warps_(static_cast<std::size_t>(grid.threads / kLanes)) {}
 
@@ -27,6 +29,8 @@ void Block::run(std::int64_t index, const std::function<void()>& kernel) {
   error_ = nullptr;
   memory_.restart();
   order_.restart(threads_count_ / kLanes);
+  barriers_.restart();
+  for (auto& products : products_) products.restart();
   met_ = 0;
   running_ = threads_count_;
   vote_ = false;
@@ -58,10 +62,17 @@ void Block::enter(void* block) {
   auto* const self = static_cast<Block*>(block);
   try {
     (*self->kernel_)();
+    self->expect_nothing_under_way();
   } catch (...) {
     self->error_ = std::current_exception();
   }
   self->finish();
+}
+
+void Block::expect_nothing_under_way() const {
+  if (products_[static_cast<std::size_t>(current_ / kLanes)].any_under_way()) {
+    fail("a thread ends while wgmma that it did not wait for is under way");
+  }
 }
 
 void Block::finish() {
@@ -116,18 +127,28 @@ void Block::together(Collective operation, Part& part) {
   warp.waiting |= 1U << current_ % kLanes;
   if (warp.waiting != kAll) return leave("a warp-wide operation");
   warp.waiting = 0;
-  perform(operation, index);
+  if (!perform(operation, index)) return leave("an mbarrier");
   warp.ready = kAll;
 }
 
-void Block::perform(Collective operation, int warp) {
+bool Block::perform(Collective operation, int warp) {
   Parts parts;
   for (int l = 0; l < kLanes; ++l) {
     const Thread& thread = threads_[warp * kLanes + l];
     if (thread.operation != operation) fail("the lanes of a warp meet in different operations");
     parts[static_cast<std::size_t>(l)] = thread.part;
   }
-  if (operation == Collective::sync) return order_.meet(1U << warp);
+  if (operation == Collective::sync || operation == Collective::proxy_fence) {
+    operation == Collective::sync ? order_.meet(1U << warp) : order_.fence(warp);
+    return true;
+  }
+  if (operation >= Collective::barrier_arrive && operation <= Collective::barrier_wait) {
+    return perform_barrier(operation, warp, parts);
+  }
+  if (operation >= Collective::wgmma_fence) {
+    perform_products(operation, warp, parts);
+    return true;
+  }
   if (operation == Collective::load_matrices || operation == Collective::load_matrices_transposed) {
     std::array<std::array<std::uint16_t, 8>, kLanes> rows;
     for (std::size_t l = 0; l < kLanes; ++l) {
@@ -137,11 +158,13 @@ void Block::perform(Collective operation, int warp) {
     }
     ++counts_.matrix_loads;
     counts_.bank_conflicts += bank_conflicts(parts);
-    return deal_matrices(rows, operation == Collective::load_matrices_transposed, parts);
+    deal_matrices(rows, operation == Collective::load_matrices_transposed, parts);
+    return true;
   }
   counts_.multiplies +=
       operation == Collective::multiply_bf16 || operation == Collective::multiply_f16;
   compute(operation, parts);
+  return true;
 }
 
 void Block::meet() {

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "framework/cuda/emulator/barriers.h"
 #include "framework/cuda/emulator/collectives.h"
 #include "framework/cuda/emulator/emulator.h"
 #include "framework/cuda/emulator/fiber.h"
+#include "framework/cuda/emulator/products.h"
 #include "framework/cuda/emulator/shared_memory.h"
 
 namespace attnlab::cuda::emulator {
@@ -25,6 +27,7 @@ class Block {
   // For the thread that runs.
   [[nodiscard]] int thread() const { return current_; }
   [[nodiscard]] std::int64_t index() const { return index_; }
+  [[nodiscard]] std::int64_t blocks() const { return blocks_; }
   void together(Collective operation, Part& part);
   void meet();
   bool any_thread(bool vote);
@@ -34,6 +37,8 @@ class Block {
   void copy_async(std::uint32_t offset, const void* from, bool valid);
   void copy_commit();
   void copy_wait(std::size_t groups);
+  void barrier_init(std::uint32_t at, int count);
+  void count_careful() { ++counts_.careful; }
 
  private:
   struct Copy {
@@ -53,16 +58,24 @@ class Block {
     std::uint32_t ready = 0, waiting = 0;  // lanes
   };
   static void enter(void* block);
+  void expect_nothing_under_way() const;
   void finish();
   void leave(const char* waits_for);
-  void perform(Collective operation, int warp);
+  /// False: the warp waits.
+  bool perform(Collective operation, int warp);
+  bool perform_barrier(Collective operation, int warp, const Parts& parts);
+  void perform_products(Collective operation, int warp, const Parts& parts);
+  std::vector<AsyncCopy> copies_of(int warp);
   [[noreturn]] void report_deadlock() const;
 
   int threads_count_;
+  std::int64_t blocks_;
   std::mt19937& random_;
   Counts& counts_;
   SharedMemory memory_;
   Order order_;
+  Barriers barriers_;
+  std::vector<Products> products_;  // by warp
   std::unique_ptr<Thread[]> threads_;
   std::vector<Warp> warps_;
   std::uint32_t met_ = 0;  // threads that wait at the block's barrier

@@ -21,7 +21,7 @@ std::mt19937& random_source() {
 }
 
 std::uint32_t& most_shared() {
-  static std::uint32_t bytes = 99 * 1024;
+  static std::uint32_t bytes = 227 * 1024;
   return bytes;
 }
 

@@ -4,7 +4,8 @@
 ///   random order. A copy to shared memory arrives at its wait, not before. Throws EmulatorError at
 ///   the first access of shared memory that is out of range, unwritten, still being copied, or not
 ///   ordered by a barrier after another thread's access; at global accesses outside of every known
-///   array; and where threads wait for each other for ever.
+///   array; where threads wait for each other for ever; and at wgmma whose operands are not fenced,
+///   not waited for, or changed meanwhile (products.h).
 ///   One launch at a time in a process. Not a model of speed.
 #pragma once
 
@@ -29,8 +30,8 @@ struct Grid {
 /// Runs `kernel` once per thread. Blocks run one after the other, in random order.
 void run(const Grid& grid, const std::function<void()>& kernel);
 
-/// Bytes of shared memory that launchers may give to a block; at first as many as the smallest
-/// device since compute capability 8.0 has.
+/// Bytes of shared memory that launchers may give to a block; at first as many as compute capability
+/// 9.0 has. Kernels for all devices are held to less when they are compiled (launch.h).
 [[nodiscard]] std::uint32_t shared_limit();
 void set_shared_limit(std::uint32_t bytes);
 
@@ -46,6 +47,8 @@ struct Counts {
   std::int64_t multiplies = 0;      // warp-wide m16n8k16
   std::int64_t matrix_loads = 0;    // warp-wide ldmatrix.x4
   std::int64_t bank_conflicts = 0;  // extra passes of these
+  std::int64_t products = 0;        // a warp's share of wgmma
+  std::int64_t careful = 0;         // rows that were not finite and computed once more
 };
 [[nodiscard]] Counts counts();
 void reset_counts();
@@ -75,15 +78,25 @@ enum class Collective {
   load_matrices,
   load_matrices_transposed,
   multiply_bf16,
-  multiply_f16
+  multiply_f16,
+  proxy_fence,
+  barrier_arrive,
+  copies_arrive,
+  barrier_wait,
+  wgmma_fence,
+  wgmma_start,
+  wgmma_commit,
+  wgmma_wait
 };
+struct Wgmma;
 /// One lane's part of a warp-wide operation. word: in and out.
 struct Part {
   std::uint32_t word[4] = {};
   std::uint32_t b[2] = {};  // multiply: the right operand
   float sum[4] = {};        // multiply: in and out
-  int lane = 0;             // shuffles: source lane or mask
+  int lane = 0;             // shuffles: source lane or mask; barriers: parity; groups to leave
   std::uint32_t offset = 0;
+  const Wgmma* wgmma = nullptr;
 };
 
 }  // namespace attnlab::cuda::emulator

@@ -18,26 +18,6 @@ std::string name(int thread) {
 
 }  // namespace
 
-void Order::restart(int warps) {
-  warps_ = warps;
-  epoch_.fill(1);
-  for (auto& clock : seen_) clock.fill(0);
-}
-
-void Order::meet(std::uint32_t warps) {
-  Clock joined{};
-  for (int w = 0; w < warps_; ++w) {
-    if ((warps >> w & 1) == 0) continue;
-    for (int v = 0; v < warps_; ++v) joined[v] = std::max(joined[v], seen_[w][v]);
-    joined[w] = std::max(joined[w], epoch_[w]);
-  }
-  for (int w = 0; w < warps_; ++w) {
-    if ((warps >> w & 1) == 0) continue;
-    seen_[w] = joined;
-    ++epoch_[w];
-  }
-}
-
 SharedMemory::SharedMemory(std::uint32_t bytes)
     : bytes_(bytes, 0xff), cells_((bytes + kCell - 1) / kCell) {}
 
@@ -84,7 +64,11 @@ void SharedMemory::read(const Order& order, int thread, Cell& cell, std::uint32_
 void SharedMemory::write(const Order& order, int thread, Cell& cell, std::uint32_t offset) {
   expect_after_write(order, thread, cell, "writes", offset);
   const int warp = thread / kLanes;
-  for (int w = 0; w < kMostWarps; ++w) {
+  if (cell.async_readers > 0) {
+    fail("race: " + name(thread) + " writes shared byte " + std::to_string(offset) +
+         ", which a wgmma that nobody waited for still reads");
+  }
+  for (int w = 0; w < order.warps(); ++w) {
     const std::uint32_t last = cell.reads[w];
     if (last == 0 || order.after(warp, w, last / kRead)) continue;
     if (w == warp && last % kRead == static_cast<std::uint32_t>(thread % kLanes)) continue;
@@ -92,7 +76,7 @@ void SharedMemory::write(const Order& order, int thread, Cell& cell, std::uint32
          ", which warp " + std::to_string(w) + " read, and no barrier lies between");
   }
   cell.written = true;
-  cell.writer = static_cast<std::uint8_t>(thread);
+  cell.writer = static_cast<std::uint16_t>(thread);
   cell.write_epoch = order.epoch(warp);
 }
 
@@ -124,6 +108,41 @@ void SharedMemory::begin_copy(const Order& order, int thread, std::uint32_t offs
 void SharedMemory::arrived(const Order& order, int thread, std::uint32_t offset, const void* from) {
   for (std::uint32_t i = 0; i < 16 / kCell; ++i) cells_[offset / kCell + i].copying = false;
   std::memcpy(access(order, thread, Access::write, offset, 16), from, 16);
+}
+
+void SharedMemory::arrived_late(std::uint32_t epoch, int thread, std::uint32_t offset,
+                                const void* from) {
+  for (std::uint32_t i = 0; i < 16 / kCell; ++i) {
+    Cell& cell = cells_[offset / kCell + i];
+    cell.copying = false;
+    cell.written = true;
+    cell.writer = static_cast<std::uint16_t>(thread);
+    cell.write_epoch = epoch;
+  }
+  std::memcpy(bytes_.data() + offset, from, 16);
+}
+
+void SharedMemory::begin_async_read(const Order& order, int warp, std::uint32_t offset) {
+  const int thread = warp * kLanes;
+  (void)access(order, thread, Access::read, offset, 16);
+  for (std::uint32_t i = offset / kCell; i < (offset + 16) / kCell; ++i) {
+    Cell& cell = cells_[i];
+    if (!order.fenced(warp, cell.writer / kLanes, cell.write_epoch)) {
+      fail("wgmma of warp " + std::to_string(warp) + " reads shared byte " +
+           std::to_string(i * kCell) + ", which " + name(cell.writer) +
+           " wrote, and no fence.proxy.async lies between");
+    }
+    ++cell.async_readers;
+  }
+}
+
+const std::uint8_t* SharedMemory::end_async_read(const Order& order, int warp,
+                                                 std::uint32_t offset) {
+  for (std::uint32_t i = offset / kCell; i < (offset + 16) / kCell; ++i) {
+    --cells_[i].async_readers;
+    cells_[i].reads[warp] = order.epoch(warp) * kRead + kSeveral;
+  }
+  return bytes_.data() + offset;
 }
 
 }  // namespace attnlab::cuda::emulator

@@ -3,6 +3,8 @@
 ///   access that is not ordered after another warp's write, or a write not ordered after another
 ///   warp's read, is a race, whatever order the threads happened to run in. So is one between lanes
 ///   of a warp without sync_warp. Remembered per two bytes.
+///   What wgmma reads it reads through the asynchronous proxy, from its start to its wait: only what
+///   a fence.proxy.async has made visible there, and nobody may write it meanwhile.
 #pragma once
 
 #include <array>
@@ -10,28 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "framework/cuda/emulator/order.h"
+
 namespace attnlab::cuda::emulator {
-
-inline constexpr int kMostWarps = 8;  // of a block
-using Clock = std::array<std::uint32_t, kMostWarps>;
-
-/// What each warp has seen of the others. An event of warp w bears w's epoch at that time.
-class Order {
- public:
-  void restart(int warps);
-  [[nodiscard]] std::uint32_t epoch(int warp) const { return epoch_[warp]; }
-  /// Whether an event of `other` at `epoch` comes before whatever `warp` does now.
-  [[nodiscard]] bool after(int warp, int other, std::uint32_t epoch) const {
-    return warp == other ? epoch < epoch_[warp] : epoch <= seen_[warp][other];
-  }
-  /// These warps (a bit each) have met: what each did before comes before what any does now.
-  void meet(std::uint32_t warps);
-
- private:
-  int warps_ = 0;
-  Clock epoch_{};
-  std::array<Clock, kMostWarps> seen_{};
-};
 
 enum class Access { read, write };
 
@@ -46,12 +29,18 @@ class SharedMemory {
   /// A copy into these 16 bytes is under way until arrived(); nobody may touch them.
   void begin_copy(const Order& order, int thread, std::uint32_t offset);
   void arrived(const Order& order, int thread, std::uint32_t offset, const void* from);
+  /// The same where the thread went on since it began the copies, at `epoch`.
+  void arrived_late(std::uint32_t epoch, int thread, std::uint32_t offset, const void* from);
+  /// 16 bytes that a product of `warp` reads between these two calls; the second one returns them.
+  void begin_async_read(const Order& order, int warp, std::uint32_t offset);
+  const std::uint8_t* end_async_read(const Order& order, int warp, std::uint32_t offset);
 
  private:
   static constexpr std::uint32_t kCell = 2;
   struct Cell {
     bool written = false, copying = false;
-    std::uint8_t writer = 0;  // thread
+    std::uint16_t writer = 0;  // thread
+    std::uint16_t async_readers = 0;
     std::uint32_t write_epoch = 0;
     std::array<std::uint32_t, kMostWarps> reads{};  // epoch * 64 + lane of the last, 0: none
   };

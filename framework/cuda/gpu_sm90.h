@@ -1,0 +1,210 @@
+/// gpu_sm90.h: what compute capability 9.0 adds to gpu.h, for kernels that run nowhere else: products
+///   of a warpgroup (four warps) with operands in shared memory, mbarriers, shares of registers.
+///   In code for other devices, and in no kernel's body, GPU_HOPPER is 0. PTX ISA 8.0 is the reference.
+#pragma once
+
+#include "framework/cuda/gpu.h"
+
+#if defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define GPU_HOPPER 0
+#else
+#define GPU_HOPPER 1
+#endif
+
+namespace attnlab::cuda {
+inline constexpr int kWarpgroup = 128;  // threads
+
+/// How 16-byte pieces of 8 rows are turned (XOR of address bits 4 to 6 with bits 7 to 9, as far as the
+/// width goes): rows of as many bytes, 8 of them together, aligned to 8 times that.
+enum class Swizzle : std::uint64_t { none = 0, bytes_128 = 1, bytes_64 = 2, bytes_32 = 3 };
+}  // namespace attnlab::cuda
+
+#if !defined(__CUDACC__)
+#include "framework/cuda/emulator/gpu_host_sm90.h"
+#else
+namespace attnlab::cuda::gpu {
+
+GPU_FUNCTION std::int64_t blocks() { return gridDim.x; }
+GPU_FUNCTION void count_careful() {}  // the emulator counts rows that are computed once more
+
+/// From now on this warpgroup's threads have `Count` registers; what others gave up is enough for it.
+template <int Count>
+GPU_FUNCTION void give_registers_up() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Count));
+}
+template <int Count>
+GPU_FUNCTION void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Count));
+}
+
+/// mbarriers of 8 bytes. One thread makes one, then sync_threads().
+GPU_FUNCTION void barrier_init(std::uint32_t at, int count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(at)), "r"(count)
+               : "memory");
+}
+/// One arrival by a whole warp, after what all its lanes did.
+GPU_FUNCTION void barrier_arrive(std::uint32_t at) {
+  __syncwarp();
+  if (threadIdx.x % kWarp == 0) {
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(at)) : "memory");
+  }
+}
+/// An arrival by every lane of a warp, as soon as the copies are there that it has begun.
+GPU_FUNCTION void copies_arrive(std::uint32_t at) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(shared_address(at))
+               : "memory");
+}
+/// Until the phase of this parity is over. A whole warp calls.
+GPU_FUNCTION void barrier_wait(std::uint32_t at, int parity) {
+  asm volatile(
+      "{\n.reg .pred over;\n"
+      "again:\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 over, [%0], %1;\n"
+      "@over bra done;\n"
+      "bra again;\n"
+      "done:\n}" ::"r"(shared_address(at)),
+      "r"(parity)
+      : "memory");
+}
+/// Writes to shared memory that come before this, in whatever order barriers made, are seen by
+/// products that come after it.
+GPU_FUNCTION void fence_proxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+/// What x, never -1, depends on is computed before what follows; ptxas would put it behind a wait that
+/// follows, and the tensor cores would stand still meanwhile.
+GPU_FUNCTION void wait_until_known(float x) {
+  asm volatile("{\n.reg .pred no;\nsetp.eq.f32 no, %0, 0fBF800000;\n@no st.shared.f32 [%1], %0;\n}" ::"f"(x),
+               "r"(shared_address(0))
+               : "memory");
+}
+
+GPU_FUNCTION void keep(float& x) { asm volatile("" : "+f"(x)::"memory"); }
+GPU_FUNCTION void keep(std::uint32_t& x) { asm volatile("" : "+r"(x)::"memory"); }
+template <class T, int N>
+GPU_FUNCTION void keep(T (&all)[N]) {
+  GPU_UNROLL
+  for (int i = 0; i < N; ++i) keep(all[i]);
+}
+/// Before the first product, and wherever registers that products use were touched since: `used` are
+/// these.
+template <class... Arrays>
+GPU_FUNCTION void products_fence(Arrays&... used) {
+  (keep(used), ...);
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+GPU_FUNCTION void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+/// Until at most the `Groups` newest groups of products are under way; `done` are arrays that these
+/// do not use.
+template <int Groups, class... Arrays>
+GPU_FUNCTION void products_wait(Arrays&... done) {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Groups) : "memory");
+  (keep(done), ...);
+}
+
+/// sum [64, 8 N] (+)= left [64, 16] right [16, 8 N] of a warpgroup, float32 sums as those of N
+/// multiply() a warp, left as there too. Turned: the right operand's columns are contiguous in shared
+/// memory, else its depth is. Sums and left operands live until the wait and are not touched.
+template <class T, bool Turned, int N>
+GPU_FUNCTION void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4],
+                                 std::uint64_t right, bool add);
+/// The same with a left operand in shared memory whose depth is contiguous.
+template <class T, bool Turned, int N>
+GPU_FUNCTION void multiply_group(float (&sum)[N][4], std::uint64_t left, std::uint64_t right,
+                                 bool add);
+
+#define ATTNLAB_SUMS_64 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define ATTNLAB_REGISTERS_64 \
+  "+f"(sum[0][0]), "+f"(sum[0][1]), "+f"(sum[0][2]), "+f"(sum[0][3]), \
+  "+f"(sum[1][0]), "+f"(sum[1][1]), "+f"(sum[1][2]), "+f"(sum[1][3]), \
+  "+f"(sum[2][0]), "+f"(sum[2][1]), "+f"(sum[2][2]), "+f"(sum[2][3]), \
+  "+f"(sum[3][0]), "+f"(sum[3][1]), "+f"(sum[3][2]), "+f"(sum[3][3]), \
+  "+f"(sum[4][0]), "+f"(sum[4][1]), "+f"(sum[4][2]), "+f"(sum[4][3]), \
+  "+f"(sum[5][0]), "+f"(sum[5][1]), "+f"(sum[5][2]), "+f"(sum[5][3]), \
+  "+f"(sum[6][0]), "+f"(sum[6][1]), "+f"(sum[6][2]), "+f"(sum[6][3]), \
+  "+f"(sum[7][0]), "+f"(sum[7][1]), "+f"(sum[7][2]), "+f"(sum[7][3])
+#define ATTNLAB_SUMS_128 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
+  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define ATTNLAB_REGISTERS_128 \
+  "+f"(sum[0][0]), "+f"(sum[0][1]), "+f"(sum[0][2]), "+f"(sum[0][3]), \
+  "+f"(sum[1][0]), "+f"(sum[1][1]), "+f"(sum[1][2]), "+f"(sum[1][3]), \
+  "+f"(sum[2][0]), "+f"(sum[2][1]), "+f"(sum[2][2]), "+f"(sum[2][3]), \
+  "+f"(sum[3][0]), "+f"(sum[3][1]), "+f"(sum[3][2]), "+f"(sum[3][3]), \
+  "+f"(sum[4][0]), "+f"(sum[4][1]), "+f"(sum[4][2]), "+f"(sum[4][3]), \
+  "+f"(sum[5][0]), "+f"(sum[5][1]), "+f"(sum[5][2]), "+f"(sum[5][3]), \
+  "+f"(sum[6][0]), "+f"(sum[6][1]), "+f"(sum[6][2]), "+f"(sum[6][3]), \
+  "+f"(sum[7][0]), "+f"(sum[7][1]), "+f"(sum[7][2]), "+f"(sum[7][3]), \
+  "+f"(sum[8][0]), "+f"(sum[8][1]), "+f"(sum[8][2]), "+f"(sum[8][3]), \
+  "+f"(sum[9][0]), "+f"(sum[9][1]), "+f"(sum[9][2]), "+f"(sum[9][3]), \
+  "+f"(sum[10][0]), "+f"(sum[10][1]), "+f"(sum[10][2]), "+f"(sum[10][3]), \
+  "+f"(sum[11][0]), "+f"(sum[11][1]), "+f"(sum[11][2]), "+f"(sum[11][3]), \
+  "+f"(sum[12][0]), "+f"(sum[12][1]), "+f"(sum[12][2]), "+f"(sum[12][3]), \
+  "+f"(sum[13][0]), "+f"(sum[13][1]), "+f"(sum[13][2]), "+f"(sum[13][3]), \
+  "+f"(sum[14][0]), "+f"(sum[14][1]), "+f"(sum[14][2]), "+f"(sum[14][3]), \
+  "+f"(sum[15][0]), "+f"(sum[15][1]), "+f"(sum[15][2]), "+f"(sum[15][3])
+#define ATTNLAB_WGMMA(Type, name, N, COLUMNS, A0, A1, A2, A3, RIGHT, ADD, TURN, L, R, P, TS)          \
+  template <bool Turned>                                                                            \
+  GPU_FUNCTION void multiply_##N(Type, float(&sum)[COLUMNS][4], const std::uint32_t(&left)[4],      \
+                                 std::uint64_t right, bool add) {                                   \
+    asm volatile(                                                                                   \
+        "{\n.reg .pred add;\nsetp.ne.b32 add, %" ADD ", 0;\n"                                       \
+        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N "}, " \
+        "{%" A0 ", %" A1 ", %" A2 ", %" A3 "}, %" RIGHT ", add, 1, 1, %" TURN ";\n}"                \
+        : ATTNLAB_REGISTERS_##N                                                                     \
+        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right),                       \
+          "r"(static_cast<int>(add)), "n"(static_cast<int>(Turned))                                 \
+        : "memory");                                                                                \
+  }                                                                                                 \
+  template <bool Turned>                                                                            \
+  GPU_FUNCTION void multiply_##N(Type, float(&sum)[COLUMNS][4], std::uint64_t left,                 \
+                                 std::uint64_t right, bool add) {                                   \
+    asm volatile(                                                                                   \
+        "{\n.reg .pred add;\nsetp.ne.b32 add, %" P ", 0;\n"                                         \
+        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N "}, " \
+        "%" L ", %" R ", add, 1, 1, 0, %" TS ";\n}"                                                 \
+        : ATTNLAB_REGISTERS_##N                                                                     \
+        : "l"(left), "l"(right), "r"(static_cast<int>(add)), "n"(static_cast<int>(Turned))          \
+        : "memory");                                                                                \
+  }
+ATTNLAB_WGMMA(Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36", "37", "38", "32", "33", "34", "35")
+ATTNLAB_WGMMA(F16, "f16", 64, 8, "32", "33", "34", "35", "36", "37", "38", "32", "33", "34", "35")
+ATTNLAB_WGMMA(Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68", "69", "70", "64", "65", "66", "67")
+ATTNLAB_WGMMA(F16, "f16", 128, 16, "64", "65", "66", "67", "68", "69", "70", "64", "65", "66", "67")
+#undef ATTNLAB_WGMMA
+
+template <class T, bool Turned, int N>
+GPU_FUNCTION void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4],
+                                 std::uint64_t right, bool add) {
+  if constexpr (N == 8) multiply_64<Turned>(T{}, sum, left, right, add);
+  if constexpr (N == 16) multiply_128<Turned>(T{}, sum, left, right, add);
+}
+template <class T, bool Turned, int N>
+GPU_FUNCTION void multiply_group(float (&sum)[N][4], std::uint64_t left, std::uint64_t right,
+                                 bool add) {
+  if constexpr (N == 8) multiply_64<Turned>(T{}, sum, left, right, add);
+  if constexpr (N == 16) multiply_128<Turned>(T{}, sum, left, right, add);
+}
+
+}  // namespace attnlab::cuda::gpu
+#endif
+
+namespace attnlab::cuda::gpu {
+
+GPU_FUNCTION int warpgroup() { return thread() / kWarpgroup; }
+
+/// A matrix in shared memory, as multiply_group takes it. Its depth contiguous: `stride` bytes from 8
+/// rows to the next 8; `leading` from 8 columns of depth to the next 8, without swizzle only. Its rows
+/// contiguous: `stride` bytes from a depth of 8 to the next, `leading` from one pattern's rows to the
+/// next pattern's; without swizzle the other way round.
+GPU_FUNCTION std::uint64_t descriptor(std::uint32_t offset, std::uint32_t leading,
+                                      std::uint32_t stride, Swizzle swizzle) {
+  return std::uint64_t{(shared_address(offset) & 0x3ffffU) >> 4} |
+         std::uint64_t{leading >> 4} << 16 | std::uint64_t{stride >> 4} << 32 |
+         static_cast<std::uint64_t>(swizzle) << 62;
+}
+
+}  // namespace attnlab::cuda::gpu

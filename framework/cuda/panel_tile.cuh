@@ -1,0 +1,103 @@
+/// panel_tile.cuh: blocks of gathered rows in shared memory as wgmma reads them: panels of 64 columns,
+///   rows of 128 bytes, pieces of 16 bytes turned by XOR with the row (Swizzle::bytes_128).
+#pragma once
+
+#include "framework/cuda/gpu_sm90.h"
+#include "framework/cuda/tile.cuh"
+
+namespace attnlab::cuda {
+
+/// `Count` rows, a multiple of 8, of D columns, a multiple of 64. `base` is a multiple of 1024.
+template <int D, int Count>
+struct PanelTile {
+  static constexpr int kPieces = D / 8;
+  static constexpr int kRows = Count;
+  static constexpr std::uint32_t kPanel = Count * 128;
+  static constexpr std::uint32_t kBytes = D / 64 * kPanel;
+  static constexpr std::uint32_t kEights = 8 * 128;  // bytes from 8 rows to the next
+  std::uint32_t base;
+
+  GPU_FUNCTION std::uint32_t at(int row, int piece) const {
+    GPU_CHECK(row >= 0 && row < Count && piece >= 0 && piece < kPieces, "an index past the tile");
+    return base + static_cast<std::uint32_t>(piece / 8) * kPanel +
+           static_cast<std::uint32_t>(row) * 128 +
+           static_cast<std::uint32_t>((piece ^ row) % 8) * 16;
+  }
+  /// Left operand of a warp: rows [row, row + 16), depth [16 step, 16 step + 16).
+  GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
+    gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
+  }
+  /// Operand of wgmma whose rows are this tile's from `row` on: depth [16 step, 16 step + 16).
+  GPU_FUNCTION std::uint64_t rows_from(int row, int step) const {
+    const std::uint32_t start = base + static_cast<std::uint32_t>(row) * 128 +
+                                static_cast<std::uint32_t>(step / 4) * kPanel +
+                                static_cast<std::uint32_t>(step % 4) * 32;
+    return gpu::descriptor(start, 0, kEights, Swizzle::bytes_128);
+  }
+  /// Right operand, Turned, whose depth is this tile's rows [row, row + 16): all columns.
+  GPU_FUNCTION std::uint64_t depth_from(int row) const {
+    return gpu::descriptor(base + static_cast<std::uint32_t>(row) * 128, kPanel, kEights,
+                           Swizzle::bytes_128);
+  }
+};
+
+/// to = a warpgroup's rows [64, D], held as left operands, times 8 N rows of `columns` from `first`
+/// on. Between products_fence and products_commit.
+template <class T, int N, int Steps, class Tile>
+GPU_FUNCTION void multiply_rows_of(const std::uint32_t (&rows)[Steps][4], const Tile& columns,
+                                   int first, float (&to)[N][4]) {
+  GPU_UNROLL
+  for (int k = 0; k < Steps; ++k) {
+    gpu::multiply_group<T, false>(to, rows[k], columns.rows_from(first, k), k > 0);
+  }
+}
+/// sum += left [64, 16 Steps] times rows [0, 16 Steps) of `right`.
+template <class T, int N, int Steps, class Tile>
+GPU_FUNCTION void multiply_columns_of(const std::uint32_t (&left)[Steps][4], const Tile& right,
+                                      float (&sum)[N][4]) {
+  GPU_UNROLL
+  for (int k = 0; k < Steps; ++k) {
+    gpu::multiply_group<T, true>(sum, left[k], right.depth_from(16 * k), true);
+  }
+}
+
+/// Float32 elements [64, 16 Steps] as left operands of the next product.
+template <class T, int N, int Steps>
+GPU_FUNCTION void all_as_left(const float (&from)[N][4], std::uint32_t (&to)[Steps][4]) {
+  static_assert(N == 2 * Steps);
+  GPU_UNROLL
+  for (int k = 0; k < Steps; ++k) as_left<T>(from[2 * k], from[2 * k + 1], to[k]);
+}
+
+/// Writes a warp's 16 rows x D sums as rows of 16-bit elements. Four lanes hold two columns each of a
+/// row's piece; after an exchange each has a whole piece. rows: of this lane's two halves.
+template <class T, int D>
+GPU_FUNCTION void write_rows(const float (&sums)[D / 8][4], const float (&factor)[2],
+                             const std::int32_t (&rows)[2], int pieces, const GroupRows<T>& to) {
+  const int t = gpu::lane() % 4;
+  GPU_UNROLL
+  for (int i = 0; i < D / 16; ++i) {
+    const int half = i % 2, first = i / 2 * 4;
+    Vector16 piece;
+    GPU_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      piece.word[j] = gpu::pack<T>(sums[first + j][2 * half] * factor[half],
+                                   sums[first + j][2 * half + 1] * factor[half]);
+    }
+    GPU_UNROLL
+    for (int bit = 1; bit < 4; bit *= 2) {
+      GPU_UNROLL
+      for (int j = 0; j < 4; ++j) {
+        if ((j & bit) != 0) continue;
+        const bool upper = (t & bit) != 0;
+        const std::uint32_t sent = upper ? piece.word[j] : piece.word[j | bit];
+        const std::uint32_t got = gpu::shuffle_xor(sent, bit);
+        (upper ? piece.word[j] : piece.word[j | bit]) = got;
+      }
+    }
+    if (rows[half] == kNoRow || first + t >= pieces) continue;
+    gpu::store(reinterpret_cast<Vector16*>(to.row(rows[half]) + (first + t) * 8), piece);
+  }
+}
+
+}  // namespace attnlab::cuda
