@@ -4,7 +4,7 @@
 #pragma once
 
 #include "framework/cuda/gpu_sm90.h"
-#include "framework/cuda/tile.cuh"
+#include "framework/cuda/rows.cuh"
 
 namespace attnlab::cuda {
 
@@ -35,13 +35,12 @@ struct SpreadRow {
     GPU_UNROLL
     for (int i = 0; i < D / kWarp; ++i) x[i] = gpu::multiply_add(factor, other.x[i], x[i] * shrink);
   }
-  GPU_FUNCTION void write(T* row, int head_dim, float factor) const {
+  template <class To>
+  GPU_FUNCTION void write(To* row, int head_dim, float factor) const {
     GPU_UNROLL
     for (int i = 0; i < D / kWarp; ++i) {
       const int d = gpu::lane() + kWarp * i;
-      if (d < head_dim) {
-        gpu::store(row + d, T{static_cast<std::uint16_t>(gpu::pack<T>(x[i] * factor, 0))});
-      }
+      if (d < head_dim) store_rounded(row + d, x[i] * factor);
     }
   }
   float x[D / kWarp];
@@ -87,6 +86,97 @@ GPU_NO_INLINE void attend_carefully(const ForwardParams& p, Range keys, std::int
   if (gpu::lane() == 0) {
     gpu::store(p.lse + group * p.plan.length + query,
                total == 0 ? -kInfinity : largest + gpu::log_exact(total));
+  }
+}
+
+/// grad_query of one query.
+template <class T, int D>
+GPU_NO_INLINE void query_carefully(const BackwardParams& p, Range keys, std::int32_t group,
+                                   std::int32_t query) {
+  gpu::count_careful();
+  const GroupPlace place(p.plan.heads, group);
+  const GroupRows<T> key_rows(p.key, place), value_rows(p.value, place);
+  const SpreadRow<T, D> own(GroupRows<T>(p.query, place).row(query), p.head_dim);
+  const SpreadRow<T, D> grad(GroupRows<T>(p.grad_out, place).row(query), p.head_dim);
+  const std::int64_t at = group * p.plan.length + query;
+  const float lse = gpu::load(p.lse + at), shift = gpu::load(p.shift + at);
+  SpreadRow<T, D> sum;
+  sum.clear();
+  for_keys_of(p.plan, keys, group, query, [&](std::int32_t key) {
+    const SpreadRow<T, D> row(key_rows.row(key), p.head_dim);
+    const float weight = gpu::exp_exact(gpu::multiply_add(own.dot(row), p.scale, -lse));
+    const float slope = grad.dot({value_rows.row(key), p.head_dim}) - shift;
+    sum.add(weight * slope, row);
+    return false;
+  });
+  sum.write(GroupRows<T>(p.grad_query, place).row(query), p.head_dim, p.scale);
+}
+
+/// grad_key and grad_value of one packed key of a tile, to their places.
+template <class T, int D>
+GPU_NO_INLINE void key_carefully(const BackwardParams& p, TileItem tile, std::int32_t at) {
+  gpu::count_careful();
+  const GroupPlace place(p.plan.heads, tile.group);
+  const GroupPlan group(p.plan, tile.group);
+  const GroupRows<T> queries(p.query, place), grads(p.grad_out, place);
+  const std::int32_t row = gpu::load(group.key_rows + at);
+  const SpreadRow<T, D> key(GroupRows<T>(p.key, place).row(row), p.head_dim);
+  const SpreadRow<T, D> value(GroupRows<T>(p.value, place).row(row), p.head_dim);
+  SpreadRow<T, D> sum_key, sum_value;
+  sum_key.clear();
+  sum_value.clear();
+  const auto add = [&](std::int32_t query) {
+    const std::int64_t number = tile.group * p.plan.length + query;
+    const float lse = gpu::load(p.lse + number);
+    if (lse == -kInfinity) return;  // it sees nothing
+    const SpreadRow<T, D> own(queries.row(query), p.head_dim), grad(grads.row(query), p.head_dim);
+    const float weight = gpu::exp_exact(gpu::multiply_add(own.dot(key), p.scale, -lse));
+    sum_value.add(weight, grad);
+    sum_key.add(weight * (grad.dot(value) - gpu::load(p.shift + number)), own);
+  };
+  const Rule rule(p.plan);
+  const GroupMarks marks(p.plan, tile.group);
+  const bool any = tile.segment < p.plan.segments;
+  GPU_NO_UNROLL
+  for (std::int32_t s = any ? tile.segment : -1; s >= 0; --s) {
+    if (gpu::load(group.key_end + s) <= at) break;
+    const std::int32_t end = gpu::load(group.query_start + s + 1);
+    GPU_NO_UNROLL
+    for (std::int32_t i = gpu::load(group.query_start + s); i < end; ++i) {
+      const std::int32_t query = gpu::load(group.query_rows + i);
+      if (is_near(rule, query, row) && !(rule.more && is_excluded(marks, query, row))) add(query);
+    }
+  }
+  if (p.packed_grad_key == nullptr) {
+    sum_key.write(GroupRows<T>(p.grad_key, place).row(row), p.head_dim, p.scale);
+    sum_value.write(GroupRows<T>(p.grad_value, place).row(row), p.head_dim, 1);
+    return;
+  }
+  const std::int64_t first = (tile.group * p.plan.keys + at) * p.head_dim;
+  sum_key.write(p.packed_grad_key + first, p.head_dim, p.scale);
+  sum_value.write(p.packed_grad_value + first, p.head_dim, 1);
+}
+
+/// do_row(row) by the whole warp for each of its 16 rows whose sums are not finite; its number becomes
+/// kNoRow, because it is written. rows: of this lane's two halves.
+template <int N, class DoRow>
+GPU_FUNCTION void for_spoiled_rows(const float (&sum)[N][4], std::int32_t (&rows)[2],
+                                   const DoRow& do_row) {
+  GPU_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    float poison = 0;
+    GPU_UNROLL
+    for (int n = 0; n < N; ++n) {
+      poison = gpu::multiply_add(sum[n][2 * half], 0.0F, poison);
+      poison = gpu::multiply_add(sum[n][2 * half + 1], 0.0F, poison);
+    }
+    std::uint32_t spoiled = gpu::ballot(poison != 0 && rows[half] != kNoRow);
+    GPU_NO_UNROLL
+    for (int row = 0; row < 8; ++row, spoiled >>= 4) {
+      if ((spoiled & 15) == 0) continue;
+      do_row(gpu::shuffle(rows[half], row * 4));
+      if (gpu::lane() / 4 == row) rows[half] = kNoRow;
+    }
   }
 }
 

@@ -70,12 +70,18 @@ GPU_FUNCTION void barrier_wait(std::uint32_t at, int parity) {
 /// products that come after it.
 GPU_FUNCTION void fence_proxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-/// What x, never -1, depends on is computed before what follows; ptxas would put it behind a wait that
-/// follows, and the tensor cores would stand still meanwhile.
-GPU_FUNCTION void wait_until_known(float x) {
-  asm volatile("{\n.reg .pred no;\nsetp.eq.f32 no, %0, 0fBF800000;\n@no st.shared.f32 [%1], %0;\n}" ::"f"(x),
-               "r"(shared_address(0))
-               : "memory");
+/// Weights, which are never -1, are computed before what follows; ptxas would put them behind a wait
+/// that follows, and the tensor cores would stand still meanwhile.
+template <int N>
+GPU_FUNCTION void wait_until_known(const float (&weights)[N][4]) {
+  GPU_UNROLL
+  for (int n = 0; n < N; ++n) {
+    asm volatile(
+        "{\n.reg .pred no;\nsetp.eq.f32 no, %0, 0fBF800000;\n"
+        "@no st.shared.v4.f32 [%4], {%0, %1, %2, %3};\n}" ::"f"(weights[n][0]),
+        "f"(weights[n][1]), "f"(weights[n][2]), "f"(weights[n][3]), "r"(shared_address(0))
+        : "memory");
+  }
 }
 
 GPU_FUNCTION void keep(float& x) { asm volatile("" : "+f"(x)::"memory"); }
@@ -101,92 +107,85 @@ GPU_FUNCTION void products_wait(Arrays&... done) {
   (keep(done), ...);
 }
 
-/// sum [64, 8 N] (+)= left [64, 16] right [16, 8 N] of a warpgroup, float32 sums as those of N
-/// multiply() a warp, left as there too. Turned: the right operand's columns are contiguous in shared
-/// memory, else its depth is. Sums and left operands live until the wait and are not touched.
-template <class T, bool Turned, int N>
-GPU_FUNCTION void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4],
-                                 std::uint64_t right, bool add);
-/// The same with a left operand in shared memory whose depth is contiguous.
-template <class T, bool Turned, int N>
-GPU_FUNCTION void multiply_group(float (&sum)[N][4], std::uint64_t left, std::uint64_t right,
-                                 bool add);
-
 #define ATTNLAB_SUMS_64 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define ATTNLAB_REGISTERS_64 \
-  "+f"(sum[0][0]), "+f"(sum[0][1]), "+f"(sum[0][2]), "+f"(sum[0][3]), \
-  "+f"(sum[1][0]), "+f"(sum[1][1]), "+f"(sum[1][2]), "+f"(sum[1][3]), \
-  "+f"(sum[2][0]), "+f"(sum[2][1]), "+f"(sum[2][2]), "+f"(sum[2][3]), \
-  "+f"(sum[3][0]), "+f"(sum[3][1]), "+f"(sum[3][2]), "+f"(sum[3][3]), \
-  "+f"(sum[4][0]), "+f"(sum[4][1]), "+f"(sum[4][2]), "+f"(sum[4][3]), \
-  "+f"(sum[5][0]), "+f"(sum[5][1]), "+f"(sum[5][2]), "+f"(sum[5][3]), \
-  "+f"(sum[6][0]), "+f"(sum[6][1]), "+f"(sum[6][2]), "+f"(sum[6][3]), \
-  "+f"(sum[7][0]), "+f"(sum[7][1]), "+f"(sum[7][2]), "+f"(sum[7][3])
+#define ATTNLAB_REGISTERS_64(how) \
+  how(sum[0][0]), how(sum[0][1]), how(sum[0][2]), how(sum[0][3]), \
+  how(sum[1][0]), how(sum[1][1]), how(sum[1][2]), how(sum[1][3]), \
+  how(sum[2][0]), how(sum[2][1]), how(sum[2][2]), how(sum[2][3]), \
+  how(sum[3][0]), how(sum[3][1]), how(sum[3][2]), how(sum[3][3]), \
+  how(sum[4][0]), how(sum[4][1]), how(sum[4][2]), how(sum[4][3]), \
+  how(sum[5][0]), how(sum[5][1]), how(sum[5][2]), how(sum[5][3]), \
+  how(sum[6][0]), how(sum[6][1]), how(sum[6][2]), how(sum[6][3]), \
+  how(sum[7][0]), how(sum[7][1]), how(sum[7][2]), how(sum[7][3])
 #define ATTNLAB_SUMS_128 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
   "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define ATTNLAB_REGISTERS_128 \
-  "+f"(sum[0][0]), "+f"(sum[0][1]), "+f"(sum[0][2]), "+f"(sum[0][3]), \
-  "+f"(sum[1][0]), "+f"(sum[1][1]), "+f"(sum[1][2]), "+f"(sum[1][3]), \
-  "+f"(sum[2][0]), "+f"(sum[2][1]), "+f"(sum[2][2]), "+f"(sum[2][3]), \
-  "+f"(sum[3][0]), "+f"(sum[3][1]), "+f"(sum[3][2]), "+f"(sum[3][3]), \
-  "+f"(sum[4][0]), "+f"(sum[4][1]), "+f"(sum[4][2]), "+f"(sum[4][3]), \
-  "+f"(sum[5][0]), "+f"(sum[5][1]), "+f"(sum[5][2]), "+f"(sum[5][3]), \
-  "+f"(sum[6][0]), "+f"(sum[6][1]), "+f"(sum[6][2]), "+f"(sum[6][3]), \
-  "+f"(sum[7][0]), "+f"(sum[7][1]), "+f"(sum[7][2]), "+f"(sum[7][3]), \
-  "+f"(sum[8][0]), "+f"(sum[8][1]), "+f"(sum[8][2]), "+f"(sum[8][3]), \
-  "+f"(sum[9][0]), "+f"(sum[9][1]), "+f"(sum[9][2]), "+f"(sum[9][3]), \
-  "+f"(sum[10][0]), "+f"(sum[10][1]), "+f"(sum[10][2]), "+f"(sum[10][3]), \
-  "+f"(sum[11][0]), "+f"(sum[11][1]), "+f"(sum[11][2]), "+f"(sum[11][3]), \
-  "+f"(sum[12][0]), "+f"(sum[12][1]), "+f"(sum[12][2]), "+f"(sum[12][3]), \
-  "+f"(sum[13][0]), "+f"(sum[13][1]), "+f"(sum[13][2]), "+f"(sum[13][3]), \
-  "+f"(sum[14][0]), "+f"(sum[14][1]), "+f"(sum[14][2]), "+f"(sum[14][3]), \
-  "+f"(sum[15][0]), "+f"(sum[15][1]), "+f"(sum[15][2]), "+f"(sum[15][3])
-#define ATTNLAB_WGMMA(Type, name, N, COLUMNS, A0, A1, A2, A3, RIGHT, ADD, TURN, L, R, P, TS)          \
-  template <bool Turned>                                                                            \
-  GPU_FUNCTION void multiply_##N(Type, float(&sum)[COLUMNS][4], const std::uint32_t(&left)[4],      \
-                                 std::uint64_t right, bool add) {                                   \
-    asm volatile(                                                                                   \
-        "{\n.reg .pred add;\nsetp.ne.b32 add, %" ADD ", 0;\n"                                       \
-        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N "}, " \
-        "{%" A0 ", %" A1 ", %" A2 ", %" A3 "}, %" RIGHT ", add, 1, 1, %" TURN ";\n}"                \
-        : ATTNLAB_REGISTERS_##N                                                                     \
-        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right),                       \
-          "r"(static_cast<int>(add)), "n"(static_cast<int>(Turned))                                 \
-        : "memory");                                                                                \
-  }                                                                                                 \
-  template <bool Turned>                                                                            \
-  GPU_FUNCTION void multiply_##N(Type, float(&sum)[COLUMNS][4], std::uint64_t left,                 \
-                                 std::uint64_t right, bool add) {                                   \
-    asm volatile(                                                                                   \
-        "{\n.reg .pred add;\nsetp.ne.b32 add, %" P ", 0;\n"                                         \
-        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N "}, " \
-        "%" L ", %" R ", add, 1, 1, 0, %" TS ";\n}"                                                 \
-        : ATTNLAB_REGISTERS_##N                                                                     \
-        : "l"(left), "l"(right), "r"(static_cast<int>(add)), "n"(static_cast<int>(Turned))          \
-        : "memory");                                                                                \
+#define ATTNLAB_REGISTERS_128(how) \
+  how(sum[0][0]), how(sum[0][1]), how(sum[0][2]), how(sum[0][3]), \
+  how(sum[1][0]), how(sum[1][1]), how(sum[1][2]), how(sum[1][3]), \
+  how(sum[2][0]), how(sum[2][1]), how(sum[2][2]), how(sum[2][3]), \
+  how(sum[3][0]), how(sum[3][1]), how(sum[3][2]), how(sum[3][3]), \
+  how(sum[4][0]), how(sum[4][1]), how(sum[4][2]), how(sum[4][3]), \
+  how(sum[5][0]), how(sum[5][1]), how(sum[5][2]), how(sum[5][3]), \
+  how(sum[6][0]), how(sum[6][1]), how(sum[6][2]), how(sum[6][3]), \
+  how(sum[7][0]), how(sum[7][1]), how(sum[7][2]), how(sum[7][3]), \
+  how(sum[8][0]), how(sum[8][1]), how(sum[8][2]), how(sum[8][3]), \
+  how(sum[9][0]), how(sum[9][1]), how(sum[9][2]), how(sum[9][3]), \
+  how(sum[10][0]), how(sum[10][1]), how(sum[10][2]), how(sum[10][3]), \
+  how(sum[11][0]), how(sum[11][1]), how(sum[11][2]), how(sum[11][3]), \
+  how(sum[12][0]), how(sum[12][1]), how(sum[12][2]), how(sum[12][3]), \
+  how(sum[13][0]), how(sum[13][1]), how(sum[13][2]), how(sum[13][3]), \
+  how(sum[14][0]), how(sum[14][1]), how(sum[14][2]), how(sum[14][3]), \
+  how(sum[15][0]), how(sum[15][1]), how(sum[15][2]), how(sum[15][3])
+#define ATTNLAB_NEW(x) "=f"(x)
+#define ATTNLAB_ADD(x) "+f"(x)
+#define ATTNLAB_WGMMA(function, how, add, Type, name, N, COLUMNS, A0, A1, A2, A3, RIGHT, TURN)     \
+  template <bool Turned>                                                                           \
+  GPU_FUNCTION void function(Type, float(&sum)[COLUMNS][4], const std::uint32_t(&left)[4],         \
+                             std::uint64_t right) {                                                \
+    asm volatile(                                                                                  \
+        "{\n.reg .pred add;\nsetp.ne.b32 add, " add ", 0;\n"                                       \
+        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N      \
+        "}, {%" A0 ", %" A1 ", %" A2 ", %" A3 "}, %" RIGHT ", add, 1, 1, %" TURN ";\n}"            \
+        : ATTNLAB_REGISTERS_##N(how)                                                               \
+        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right),                      \
+          "n"(static_cast<int>(Turned))                                                            \
+        : "memory");                                                                               \
   }
-ATTNLAB_WGMMA(Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36", "37", "38", "32", "33", "34", "35")
-ATTNLAB_WGMMA(F16, "f16", 64, 8, "32", "33", "34", "35", "36", "37", "38", "32", "33", "34", "35")
-ATTNLAB_WGMMA(Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68", "69", "70", "64", "65", "66", "67")
-ATTNLAB_WGMMA(F16, "f16", 128, 16, "64", "65", "66", "67", "68", "69", "70", "64", "65", "66", "67")
+ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36", "37")
+ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36", "37")
+ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 64, 8, "32", "33", "34", "35", "36", "37")
+ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 64, 8, "32", "33", "34", "35", "36", "37")
+ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68", "69")
+ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68", "69")
+ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 128, 16, "64", "65", "66", "67", "68", "69")
+ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 128, 16, "64", "65", "66", "67", "68", "69")
 #undef ATTNLAB_WGMMA
-
+#undef ATTNLAB_NEW
+#undef ATTNLAB_ADD
+#undef ATTNLAB_SUMS_64
+#undef ATTNLAB_REGISTERS_64
+#undef ATTNLAB_SUMS_128
+#undef ATTNLAB_REGISTERS_128
+/// sum [64, 8 N] = left [64, 16] right [16, 8 N] of a warpgroup, float32 sums as those of N multiply() a
+/// warp, left as there too; `right` is a descriptor(). Turned: its columns are contiguous in shared
+/// memory, else its depth is. Sums and left operands live until the wait and are not touched; between
+/// a fence and the next wait that leaves nothing under way ptxas 13.0 allows no other writes to arrays
+/// that products write, and says C7515 else.
 template <class T, bool Turned, int N>
 GPU_FUNCTION void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4],
-                                 std::uint64_t right, bool add) {
-  if constexpr (N == 8) multiply_64<Turned>(T{}, sum, left, right, add);
-  if constexpr (N == 16) multiply_128<Turned>(T{}, sum, left, right, add);
+                                 std::uint64_t right) {
+  multiply_new<Turned>(T{}, sum, left, right);
 }
+/// The same, added to sum.
 template <class T, bool Turned, int N>
-GPU_FUNCTION void multiply_group(float (&sum)[N][4], std::uint64_t left, std::uint64_t right,
-                                 bool add) {
-  if constexpr (N == 8) multiply_64<Turned>(T{}, sum, left, right, add);
-  if constexpr (N == 16) multiply_128<Turned>(T{}, sum, left, right, add);
+GPU_FUNCTION void multiply_group_add(float (&sum)[N][4], const std::uint32_t (&left)[4],
+                                     std::uint64_t right) {
+  multiply_add<Turned>(T{}, sum, left, right);
 }
 
 }  // namespace attnlab::cuda::gpu

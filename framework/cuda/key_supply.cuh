@@ -191,4 +191,41 @@ struct KeySupply {
   }
 };
 
+/// A consumer warpgroup's way through the tiles of keys of its 64 queries.
+template <class Supply>
+struct KeySeeker {
+  static constexpr int kKeys = Supply::List::kBytes / 4;
+  typename Supply::Record record{};
+  Extent positions{};                  // of this warpgroup's rows
+  typename Supply::Places::Place at{};  // of the next tile
+  int left = 0;                        // tiles that come yet
+  int stage = 0;                       // of the tile that was found
+  Coverage covered{};                  // of it
+
+  GPU_FUNCTION void start() {
+    record = Supply::record();
+    left = record.tiles;
+    positions = Supply::own_extents().get(gpu::warpgroup() * 2, 2);
+  }
+  /// The next tile that some of the rows see; those that none sees are released.
+  GPU_FUNCTION bool find(const Rule& rule) {
+    GPU_NO_UNROLL
+    for (; left > 0; --left) {
+      Supply::ring().wait_full(at);
+      covered = coverage(rule, positions, Supply::extents(at.stage).get(0, SharedExtents::kParts));
+      if (covered != Coverage::none) {
+        if (left == 1 && (record.key_end - record.key_begin) % kKeys != 0) covered = Coverage::some;
+        stage = at.stage;
+        at.advance();
+        --left;
+        gpu::fence_proxy();
+        return true;
+      }
+      Supply::ring().release(at.stage);
+      at.advance();
+    }
+    return false;
+  }
+};
+
 }  // namespace attnlab::cuda

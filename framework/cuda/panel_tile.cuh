@@ -27,7 +27,7 @@ struct PanelTile {
   GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
     gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
   }
-  /// Operand of wgmma whose rows are this tile's from `row` on: depth [16 step, 16 step + 16).
+  /// Right operand whose columns are this tile's from `row` on: depth [16 step, 16 step + 16).
   GPU_FUNCTION std::uint64_t rows_from(int row, int step) const {
     const std::uint32_t start = base + static_cast<std::uint32_t>(row) * 128 +
                                 static_cast<std::uint32_t>(step / 4) * kPanel +
@@ -46,9 +46,10 @@ struct PanelTile {
 template <class T, int N, int Steps, class Tile>
 GPU_FUNCTION void multiply_rows_of(const std::uint32_t (&rows)[Steps][4], const Tile& columns,
                                    int first, float (&to)[N][4]) {
+  gpu::multiply_group<T, false>(to, rows[0], columns.rows_from(first, 0));
   GPU_UNROLL
-  for (int k = 0; k < Steps; ++k) {
-    gpu::multiply_group<T, false>(to, rows[k], columns.rows_from(first, k), k > 0);
+  for (int k = 1; k < Steps; ++k) {
+    gpu::multiply_group_add<T, false>(to, rows[k], columns.rows_from(first, k));
   }
 }
 /// sum += left [64, 16 Steps] times rows [0, 16 Steps) of `right`.
@@ -57,7 +58,7 @@ GPU_FUNCTION void multiply_columns_of(const std::uint32_t (&left)[Steps][4], con
                                       float (&sum)[N][4]) {
   GPU_UNROLL
   for (int k = 0; k < Steps; ++k) {
-    gpu::multiply_group<T, true>(sum, left[k], right.depth_from(16 * k), true);
+    gpu::multiply_group_add<T, true>(sum, left[k], right.depth_from(16 * k));
   }
 }
 
@@ -97,6 +98,46 @@ GPU_FUNCTION void write_rows(const float (&sums)[D / 8][4], const float (&factor
     }
     if (rows[half] == kNoRow || first + t >= pieces) continue;
     gpu::store(reinterpret_cast<Vector16*>(to.row(rows[half]) + (first + t) * 8), piece);
+  }
+}
+
+/// Scores of pairs that do not attend become -inf. rows: this lane's two, kNoRow among them; list: of
+/// Count columns. KeyRows: rows are keys and columns queries.
+template <int Count, bool KeyRows, class List>
+GPU_FUNCTION void mask_pairs(const Rule& rule, const Plan& plan, std::int32_t group,
+                             const List& list, const std::int32_t (&rows)[2],
+                             float (&score)[Count / 8][4]) {
+  if (rule.more) {
+    const int lane = gpu::lane() % 16;  // stands for this row of the warp's 16
+    const std::int32_t low = gpu::shuffle(rows[0], lane % 8 * 4);
+    const std::int32_t high = gpu::shuffle(rows[1], lane % 8 * 4);
+    const GroupMarks marks(plan, group);
+    std::uint32_t words[Count / 32] = {};
+    GPU_NO_UNROLL
+    for (int c = 0; c < Count / 32; ++c) {
+      const std::uint32_t word =
+          visible<KeyRows>(rule, marks, lane < 8 ? low : high, list.at(32 * c));
+      GPU_UNROLL
+      for (int j = 0; j < Count / 32; ++j) words[j] = j == c ? word : words[j];
+    }
+    GPU_UNROLL
+    for (int e = 0; e < Count / 2; ++e) {
+      const int bit = e / 4 % 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
+      const std::uint32_t word = gpu::shuffle(words[e / 16], 8 * (e % 4 / 2) + gpu::lane() / 4);
+      if ((word >> bit & 1) == 0) score[e / 4][e % 4] = -kInfinity;
+    }
+    return;
+  }
+  GPU_UNROLL
+  for (int n = 0; n < Count / 8; ++n) {
+    const auto pair = gpu::shared_load<RowPairNumbers>(list.at(8 * n + gpu::lane() % 4 * 2));
+    GPU_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const std::int32_t column = i % 2 == 0 ? pair.one : pair.two, row = rows[i / 2];
+      const bool exist = column != kNoRow && row != kNoRow;
+      const bool sees = is_near(rule, KeyRows ? column : row, KeyRows ? row : column);
+      if (!exist || !sees) score[n][i] = -kInfinity;
+    }
   }
 }
 

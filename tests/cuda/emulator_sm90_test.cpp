@@ -47,8 +47,7 @@ void write_matrix(std::uint32_t base, const Layout& layout, int rows, int shift)
 
 enum class Without { nothing, fence, commit, wait, proxy_fence, barrier, wait_before_writing };
 struct Multiplication {
-  Layout left, right;
-  bool left_in_registers = false;
+  Layout right;
   Without without = Without::nothing;
   std::uint32_t leading = ~0U, stride = ~0U;  // of the right descriptor, else as the layout has it
   Swizzle swizzle = Swizzle::bytes_128;
@@ -58,8 +57,7 @@ struct Multiplication {
 
 /// sum = left [64, 16] right [16, 64], twice: the second time added.
 void multiply(Multiplication& m) {
-  write_matrix(0, m.left, 64, 0);
-  write_matrix(8192, m.right, 64, 7);
+  write_matrix(0, m.right, 64, 7);
   if (m.without != Without::proxy_fence) gpu::fence_proxy();
   if (m.without != Without::barrier) gpu::sync_threads();
   float sum[8][4];
@@ -69,16 +67,12 @@ void multiply(Multiplication& m) {
     const int r = row + i % 2 * 8, k = lane % 4 * 2 + i / 2 * 8;
     words[i] = gpu::pack<F16>(element_of(r, k), element_of(r, k + 1));
   }
-  const auto left = gpu::descriptor(0, m.left.leading, m.left.stride, m.left.swizzle);
-  const auto right = gpu::descriptor(8192, m.leading == ~0U ? m.right.leading : m.leading,
+  const auto right = gpu::descriptor(0, m.leading == ~0U ? m.right.leading : m.leading,
                                      m.stride == ~0U ? m.right.stride : m.stride, m.swizzle);
   for (int turn = 0; turn < 2; ++turn) {
     if (m.without != Without::fence || turn == 0) gpu::products_fence(sum, words);
-    const auto go = [&](auto&& a) {
-      m.right.turned != m.wrong_major ? gpu::multiply_group<F16, true>(sum, a, right, turn > 0)
-                                      : gpu::multiply_group<F16, false>(sum, a, right, turn > 0);
-    };
-    m.left_in_registers ? go(words) : go(left);
+    m.right.turned != m.wrong_major ? gpu::multiply_group<F16, true>(sum, words, right, turn > 0)
+                                    : gpu::multiply_group<F16, false>(sum, words, right, turn > 0);
     if (m.without != Without::commit) gpu::products_commit();
     if (m.without != Without::wait) gpu::products_wait<0>(sum);
   }
@@ -127,7 +121,6 @@ Layout packed(Swizzle swizzle, bool turned) {
 }
 Multiplication sound(Swizzle swizzle = Swizzle::bytes_128, bool turned = false) {
   Multiplication m;
-  m.left = packed(swizzle, false);
   m.right = packed(swizzle, turned);
   m.swizzle = swizzle;
   return m;
@@ -137,13 +130,10 @@ TEST(EmulatedWgmma, multiplies_in_every_layout) {
   for (const auto swizzle :
        {Swizzle::none, Swizzle::bytes_32, Swizzle::bytes_64, Swizzle::bytes_128}) {
     for (const bool turned : {false, true}) {
-      for (const bool registers : {false, true}) {
-        Multiplication m = sound(swizzle, turned);
-        m.left_in_registers = registers;
-        EXPECT_EQ(caught(m), "");
-        EXPECT_EQ(wrong_elements(m), 0)
-            << "swizzle " << static_cast<int>(swizzle) << (turned ? ", turned" : "");
-      }
+      Multiplication m = sound(swizzle, turned);
+      EXPECT_EQ(caught(m), "");
+      EXPECT_EQ(wrong_elements(m), 0)
+          << "swizzle " << static_cast<int>(swizzle) << (turned ? ", turned" : "");
     }
   }
 }
@@ -194,16 +184,16 @@ void with_one_under_way(const std::function<void(float (&)[8][4], std::uint32_t 
   float one[8][4], two[8][4];
   std::uint32_t words[4] = {1, 2, 3, 4};
   gpu::products_fence(one, two, words);
-  gpu::multiply_group<F16, false>(one, words, right, false);
+  gpu::multiply_group<F16, false>(one, words, right);
   gpu::products_commit();
-  gpu::multiply_group<F16, false>(two, words, right, false);
+  gpu::multiply_group<F16, false>(two, words, right);
   gpu::products_commit();
   gpu::products_wait<1>(one);
   then(two, words);
   gpu::products_wait<0>(two, words);
   if (fence_again) gpu::products_fence(two, words);
   words[2] = two[0][0] > 1 ? 7 : 8;  // after the fence: too late
-  gpu::multiply_group<F16, false>(two, words, right, true);
+  gpu::multiply_group_add<F16, false>(two, words, right);
   gpu::products_commit();
   gpu::products_wait<0>(two);
 }

@@ -34,7 +34,8 @@ inline void barrier_wait(std::uint32_t at, int parity) {
 }
 inline void fence_proxy() { together(emulator::Collective::proxy_fence); }
 
-inline void wait_until_known(float) {}
+template <class Array>
+void wait_until_known(const Array&) {}
 template <class... Arrays>
 void products_fence(Arrays&...) {
   together(emulator::Collective::wgmma_fence);
@@ -52,13 +53,12 @@ void products_wait(Arrays&... done) {
 }
 
 template <class T, bool Turned, int N>
-void multiply_group(float (&sum)[N][4], const std::uint32_t* left, std::uint64_t a,
-                    std::uint64_t right, bool add) {
+void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uint64_t right,
+                    bool add = false) {
   emulator::Wgmma product;
   product.sum = &sum[0][0];
-  product.left = left;
-  product.a = a;
-  product.b = right;
+  product.left = &left[0];
+  product.right = right;
   product.columns = 8 * N;
   product.bf16 = std::is_same_v<T, Bf16>;
   product.turned = Turned;
@@ -68,13 +68,8 @@ void multiply_group(float (&sum)[N][4], const std::uint32_t* left, std::uint64_t
   emulator::running().together(emulator::Collective::wgmma_start, part);
 }
 template <class T, bool Turned, int N>
-void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uint64_t right,
-                    bool add) {
-  multiply_group<T, Turned>(sum, &left[0], 0, right, add);
-}
-template <class T, bool Turned, int N>
-void multiply_group(float (&sum)[N][4], std::uint64_t left, std::uint64_t right, bool add) {
-  multiply_group<T, Turned>(sum, nullptr, left, right, add);
+void multiply_group_add(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uint64_t right) {
+  multiply_group<T, Turned>(sum, left, right, true);
 }
 
 }  // namespace attnlab::cuda::gpu

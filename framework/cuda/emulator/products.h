@@ -34,8 +34,8 @@ struct Descriptor {
 /// What one lane brings to a product.
 struct Wgmma {
   float* sum = nullptr;                 // columns / 2
-  const std::uint32_t* left = nullptr;  // 4; null: `a` stands for it
-  std::uint64_t a = 0, b = 0;           // descriptors
+  const std::uint32_t* left = nullptr;  // 4
+  std::uint64_t right = 0;              // descriptor
   int columns = 0;
   bool bf16 = false;
   bool turned = false;  // the right operand's columns are contiguous
