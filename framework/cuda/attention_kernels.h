@@ -13,6 +13,8 @@ Status launch_forward(const ForwardParams& params, AttnlabElement element, void*
 template <int D>
 Status launch_group_forward(const ForwardParams& params, AttnlabElement element, void* stream);
 template <int D>
+Status launch_group_backward(const BackwardParams& params, AttnlabElement element, void* stream);
+template <int D>
 Status launch_backward(const BackwardParams& params, AttnlabElement element, void* stream);
 
 }  // namespace attnlab::cuda

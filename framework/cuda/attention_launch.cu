@@ -66,6 +66,10 @@ int attnlab_cuda_attention_backward(const BackwardParams* params, AttnlabElement
   }
   constexpr Status (*kOf[])(const BackwardParams&, AttnlabElement, void*) = {
       launch_backward<32>, launch_backward<64>, launch_backward<96>, launch_backward<128>};
-  if (const auto status = launch_for(kOf, p, element, stream)) return status;
+  const bool can = has_group_backward(element, p.head_dim) && p.grad_query_sums == nullptr;
+  if (p.groups && (!can || p.plan.max_distance < 1)) return kInvalidValue;
+  const auto status = p.groups ? launch_group_backward<64>(p, element, stream)
+                               : launch_for(kOf, p, element, stream);
+  if (status != 0) return status;
   return p.packed_grad_key == nullptr ? 0 : add_up(p, element, stream);
 }

@@ -18,6 +18,9 @@ constexpr bool has_group_kernels(AttnlabElement element, int head_dim) {
   const int made_for = kernel_head_dim(head_dim);
   return element != kAttnlabFloat32 && (made_for == 64 || made_for == 128);
 }
+constexpr bool has_group_backward(AttnlabElement element, int head_dim) {
+  return has_group_kernels(element, head_dim) && head_dim <= 64;
+}
 /// Rows of a tile, for the tile lists: of queries in both directions, of keys backward.
 constexpr int query_tile_rows(AttnlabElement element, int head_dim, bool groups = false) {
   if (groups) return 128;

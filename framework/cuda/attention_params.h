@@ -56,6 +56,7 @@ struct BackwardParams {
   float* grad_query_sums = nullptr;
   float scale = 1;
   std::int32_t head_dim = 0;
+  bool groups = false;  // as forward, where has_group_backward() says so; deterministic only
 };
 
 }  // namespace attnlab::cuda

@@ -143,6 +143,7 @@ GPU_FUNCTION void products_wait(Arrays&... done) {
   how(sum[15][0]), how(sum[15][1]), how(sum[15][2]), how(sum[15][3])
 #define ATTNLAB_NEW(x) "=f"(x)
 #define ATTNLAB_ADD(x) "+f"(x)
+#define ATTNLAB_LEFT(A0, A1, A2, A3) "{%" A0 ", %" A1 ", %" A2 ", %" A3 "}"
 #define ATTNLAB_WGMMA(function, how, add, Type, name, N, COLUMNS, A0, A1, A2, A3, RIGHT, TURN)     \
   template <bool Turned>                                                                           \
   GPU_FUNCTION void function(Type, float(&sum)[COLUMNS][4], const std::uint32_t(&left)[4],         \
@@ -150,10 +151,21 @@ GPU_FUNCTION void products_wait(Arrays&... done) {
     asm volatile(                                                                                  \
         "{\n.reg .pred add;\nsetp.ne.b32 add, " add ", 0;\n"                                       \
         "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N      \
-        "}, {%" A0 ", %" A1 ", %" A2 ", %" A3 "}, %" RIGHT ", add, 1, 1, %" TURN ";\n}"            \
+        "}, " ATTNLAB_LEFT(A0, A1, A2, A3) ", %" RIGHT ", add, 1, 1, %" TURN ";\n}"                \
         : ATTNLAB_REGISTERS_##N(how)                                                               \
         : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right),                      \
           "n"(static_cast<int>(Turned))                                                            \
+        : "memory");                                                                               \
+  }                                                                                                \
+  template <bool Turned>                                                                           \
+  GPU_FUNCTION void function(Type, float(&sum)[COLUMNS][4], std::uint64_t left,                    \
+                             std::uint64_t right) {                                                \
+    asm volatile(                                                                                  \
+        "{\n.reg .pred add;\nsetp.ne.b32 add, " add ", 0;\n"                                       \
+        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name "." name " {" ATTNLAB_SUMS_##N      \
+        "}, %" A0 ", %" A1 ", add, 1, 1, 0, %" A2 ";\n}"                                           \
+        : ATTNLAB_REGISTERS_##N(how)                                                               \
+        : "l"(left), "l"(right), "n"(static_cast<int>(Turned))                                     \
         : "memory");                                                                               \
   }
 ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36", "37")
@@ -164,6 +176,7 @@ ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 128, 16, "64", "65",
 ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68", "69")
 ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 128, 16, "64", "65", "66", "67", "68", "69")
 ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 128, 16, "64", "65", "66", "67", "68", "69")
+#undef ATTNLAB_LEFT
 #undef ATTNLAB_WGMMA
 #undef ATTNLAB_NEW
 #undef ATTNLAB_ADD
@@ -171,20 +184,18 @@ ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 128, 16, "64", "65", "
 #undef ATTNLAB_REGISTERS_64
 #undef ATTNLAB_SUMS_128
 #undef ATTNLAB_REGISTERS_128
-/// sum [64, 8 N] = left [64, 16] right [16, 8 N] of a warpgroup, float32 sums as those of N multiply() a
-/// warp, left as there too; `right` is a descriptor(). Turned: its columns are contiguous in shared
-/// memory, else its depth is. Sums and left operands live until the wait and are not touched; between
-/// a fence and the next wait that leaves nothing under way ptxas 13.0 allows no other writes to arrays
-/// that products write, and says C7515 else.
-template <class T, bool Turned, int N>
-GPU_FUNCTION void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4],
-                                 std::uint64_t right) {
+/// sum [64, 8 N] = left [64, 16] right [16, 8 N] of a warpgroup. Float32 sums as those of N multiply() a
+/// warp; left as there too, or a descriptor() with contiguous depth; right a descriptor(), Turned where
+/// its columns are contiguous, else its depth. Sums and left operands live until the wait and are not
+/// touched. Where other instructions write sums while a product is under way, ptxas 13.0 runs products
+/// one by one and says C7515: also zeros that it moves there, which `used` of a fence prevents.
+template <class T, bool Turned, int N, class Left>
+GPU_FUNCTION void multiply_group(float (&sum)[N][4], const Left& left, std::uint64_t right) {
   multiply_new<Turned>(T{}, sum, left, right);
 }
 /// The same, added to sum.
-template <class T, bool Turned, int N>
-GPU_FUNCTION void multiply_group_add(float (&sum)[N][4], const std::uint32_t (&left)[4],
-                                     std::uint64_t right) {
+template <class T, bool Turned, int N, class Left>
+GPU_FUNCTION void multiply_group_add(float (&sum)[N][4], const Left& left, std::uint64_t right) {
   multiply_add<Turned>(T{}, sum, left, right);
 }
 

@@ -1,6 +1,8 @@
 // Compiled once per head dim, with ATTNLAB_HEAD_DIM = 64 or 128. For compute capability 8.0 the kernels
 // are empty, and nobody starts them there.
 #include "framework/cuda/attention_kernels.h"
+#include "framework/cuda/group_backward_key.cuh"
+#include "framework/cuda/group_backward_query.cuh"
 #include "framework/cuda/group_forward.cuh"
 
 namespace attnlab::cuda {
@@ -13,6 +15,19 @@ Status forward(const ForwardParams& params, void* stream) {
   return start_groups<Kernel>(params.tiles.most, params, stream);
 }
 
+// The query pass first: it fills the shifts that the key pass needs.
+template <class T, int D>
+Status backward(const BackwardParams& params, void* stream) {
+  using Queries = GroupBackwardQuery<T, D>;
+  using Keys = GroupBackwardKey<T, D>;
+  static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
+  static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D));
+  if (const auto status = start_groups<Queries>(params.query_tiles.most, params, stream)) {
+    return status;
+  }
+  return start_groups<Keys>(params.key_tiles.most, params, stream);
+}
+
 }  // namespace
 
 template <int D>
@@ -22,5 +37,13 @@ Status launch_group_forward(const ForwardParams& params, AttnlabElement element,
 }
 
 template Status launch_group_forward<ATTNLAB_HEAD_DIM>(const ForwardParams&, AttnlabElement, void*);
+#if ATTNLAB_HEAD_DIM == 64
+template <int D>
+Status launch_group_backward(const BackwardParams& params, AttnlabElement element, void* stream) {
+  return element == kAttnlabBfloat16 ? backward<Bf16, D>(params, stream)
+                                     : backward<F16, D>(params, stream);
+}
+template Status launch_group_backward<64>(const BackwardParams&, AttnlabElement, void*);
+#endif
 
 }  // namespace attnlab::cuda

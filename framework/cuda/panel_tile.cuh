@@ -27,7 +27,7 @@ struct PanelTile {
   GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
     gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
   }
-  /// Right operand whose columns are this tile's from `row` on: depth [16 step, 16 step + 16).
+  /// Operand of wgmma whose rows or columns are this tile's from `row` on: depth [16 step, 16 step + 16).
   GPU_FUNCTION std::uint64_t rows_from(int row, int step) const {
     const std::uint32_t start = base + static_cast<std::uint32_t>(row) * 128 +
                                 static_cast<std::uint32_t>(step / 4) * kPanel +
@@ -50,6 +50,16 @@ GPU_FUNCTION void multiply_rows_of(const std::uint32_t (&rows)[Steps][4], const 
   GPU_UNROLL
   for (int k = 1; k < Steps; ++k) {
     gpu::multiply_group_add<T, false>(to, rows[k], columns.rows_from(first, k));
+  }
+}
+/// The same where the rows are those of a tile, from `row` on.
+template <class T, int N, class Left, class Tile>
+GPU_FUNCTION void multiply_tiles(const Left& rows, int row, const Tile& columns,
+                                 float (&to)[N][4]) {
+  gpu::multiply_group<T, false>(to, rows.rows_from(row, 0), columns.rows_from(0, 0));
+  GPU_UNROLL
+  for (int k = 1; k < Left::kPieces / 2; ++k) {
+    gpu::multiply_group_add<T, false>(to, rows.rows_from(row, k), columns.rows_from(0, k));
   }
 }
 /// sum += left [64, 16 Steps] times rows [0, 16 Steps) of `right`.

@@ -215,13 +215,15 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   if (!unique_keys) packed.emplace(params, q);
   const auto sums = atomic ? at::zeros(q.sizes(), q.options().dtype(at::kFloat)) : at::Tensor();
   params.grad_query_sums = floats(sums);
+  params.groups = !atomic && gpu::has_group_backward(element, params.head_dim) &&
+                  wants_groups(q.scalar_type(), params.head_dim);
   launch(q, "segment_attention",
          [&](void* stream) { return cuda_library().attention_backward(&params, element, stream); });
   return {trimmed(gradients.query, dim), trimmed(gradients.key, dim),
           trimmed(gradients.value, dim)};
 }
 
-std::string kernel_name(const at::Tensor& query) {
+std::string cuda_kernel_name(const at::Tensor& query) {
   const auto dtype = query.scalar_type();
   if (dtype == at::kFloat) return "segment_attention cuda float32 plain";
   return std::string("segment_attention cuda ") + (dtype == at::kHalf ? "float16" : "bfloat16") +
@@ -230,7 +232,7 @@ std::string kernel_name(const at::Tensor& query) {
 
 }  // namespace
 
-const Passes cuda_passes{readable,   forward,    backward,    kernel_name,
+const Passes cuda_passes{readable,   forward,    backward,    cuda_kernel_name,
                          cuda::hash, cuda::sort, cuda::merge, cuda::merge_backward};
 
 }  // namespace attnlab::sparse

@@ -194,6 +194,7 @@ class DeviceAttention {
     params.grad_lse = grad_lse_.data();
     params.shift = shift_.data();
     if (manner_.packed) packed_.add_to(params);
+    params.groups = manner_.groups && has_group_backward(kElement<T>, static_cast<int>(in_.dim));
     if (manner_.atomic) params.grad_query_sums = sums_.data();
     return params;
   }

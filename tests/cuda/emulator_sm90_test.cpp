@@ -45,9 +45,16 @@ void write_matrix(std::uint32_t base, const Layout& layout, int rows, int shift)
   }
 }
 
+template <bool Turned, class Left>
+void start_product(float (&sum)[8][4], const Left& left, std::uint64_t right, bool add) {
+  add ? gpu::multiply_group_add<F16, Turned>(sum, left, right)
+      : gpu::multiply_group<F16, Turned>(sum, left, right);
+}
+
 enum class Without { nothing, fence, commit, wait, proxy_fence, barrier, wait_before_writing };
 struct Multiplication {
-  Layout right;
+  Layout left, right;
+  bool left_in_registers = false;
   Without without = Without::nothing;
   std::uint32_t leading = ~0U, stride = ~0U;  // of the right descriptor, else as the layout has it
   Swizzle swizzle = Swizzle::bytes_128;
@@ -57,7 +64,8 @@ struct Multiplication {
 
 /// sum = left [64, 16] right [16, 64], twice: the second time added.
 void multiply(Multiplication& m) {
-  write_matrix(0, m.right, 64, 7);
+  write_matrix(0, m.left, 64, 0);
+  write_matrix(8192, m.right, 64, 7);
   if (m.without != Without::proxy_fence) gpu::fence_proxy();
   if (m.without != Without::barrier) gpu::sync_threads();
   float sum[8][4];
@@ -67,12 +75,16 @@ void multiply(Multiplication& m) {
     const int r = row + i % 2 * 8, k = lane % 4 * 2 + i / 2 * 8;
     words[i] = gpu::pack<F16>(element_of(r, k), element_of(r, k + 1));
   }
-  const auto right = gpu::descriptor(0, m.leading == ~0U ? m.right.leading : m.leading,
+  const auto left = gpu::descriptor(0, m.left.leading, m.left.stride, m.left.swizzle);
+  const auto right = gpu::descriptor(8192, m.leading == ~0U ? m.right.leading : m.leading,
                                      m.stride == ~0U ? m.right.stride : m.stride, m.swizzle);
   for (int turn = 0; turn < 2; ++turn) {
     if (m.without != Without::fence || turn == 0) gpu::products_fence(sum, words);
-    m.right.turned != m.wrong_major ? gpu::multiply_group<F16, true>(sum, words, right, turn > 0)
-                                    : gpu::multiply_group<F16, false>(sum, words, right, turn > 0);
+    const auto go = [&](const auto& a) {
+      m.right.turned != m.wrong_major ? start_product<true>(sum, a, right, turn > 0)
+                                      : start_product<false>(sum, a, right, turn > 0);
+    };
+    m.left_in_registers ? go(words) : go(left);
     if (m.without != Without::commit) gpu::products_commit();
     if (m.without != Without::wait) gpu::products_wait<0>(sum);
   }
@@ -121,6 +133,7 @@ Layout packed(Swizzle swizzle, bool turned) {
 }
 Multiplication sound(Swizzle swizzle = Swizzle::bytes_128, bool turned = false) {
   Multiplication m;
+  m.left = packed(swizzle, false);
   m.right = packed(swizzle, turned);
   m.swizzle = swizzle;
   return m;
@@ -130,10 +143,13 @@ TEST(EmulatedWgmma, multiplies_in_every_layout) {
   for (const auto swizzle :
        {Swizzle::none, Swizzle::bytes_32, Swizzle::bytes_64, Swizzle::bytes_128}) {
     for (const bool turned : {false, true}) {
-      Multiplication m = sound(swizzle, turned);
-      EXPECT_EQ(caught(m), "");
-      EXPECT_EQ(wrong_elements(m), 0)
-          << "swizzle " << static_cast<int>(swizzle) << (turned ? ", turned" : "");
+      for (const bool registers : {false, true}) {
+        Multiplication m = sound(swizzle, turned);
+        m.left_in_registers = registers;
+        EXPECT_EQ(caught(m), "");
+        EXPECT_EQ(wrong_elements(m), 0)
+            << "swizzle " << static_cast<int>(swizzle) << (turned ? ", turned" : "");
+      }
     }
   }
 }
@@ -236,8 +252,7 @@ void consume(Pipe& pipe) {
     if (pipe.without != Without::wait) gpu::barrier_wait(kFull, turn);
     if (pipe.without != Without::proxy_fence) gpu::fence_proxy();
     gpu::products_fence(sum, ones);
-    gpu::multiply_group<F16, true>(sum, ones, gpu::descriptor(0, 0, 1024, Swizzle::bytes_128),
-                                   turn > 0);
+    start_product<true>(sum, ones, gpu::descriptor(0, 0, 1024, Swizzle::bytes_128), turn > 0);
     gpu::products_commit();
     if (pipe.without == Without::wait_before_writing) gpu::barrier_arrive(kEmpty);
     gpu::products_wait<0>(sum);

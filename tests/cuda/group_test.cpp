@@ -77,5 +77,38 @@ TEST_F(GroupKernels, respect_every_mask) {
   EXPECT_EQ(careful(), 0);
 }
 
+TEST_F(GroupKernels, are_the_same_bit_for_bit_in_whatever_order_warps_run) {
+  const auto plan = random_plan(PlanKind::windows, {1, 2, 150}, 3);
+  const auto in = random_input<Bf16>(plan.plan, 64, 2);
+  Attended first;
+  for (std::uint32_t seed = 0; seed < 2; ++seed) {
+    emulator::set_seed(seed);
+    const Attended again = attend_on_device<Bf16>(in, plan, {.packed = true, .groups = true});
+    if (seed == 0) first = again;
+    EXPECT_EQ(again.out, first.out);
+    EXPECT_EQ(again.grad_query, first.grad_query);
+    EXPECT_EQ(again.grad_key, first.grad_key);
+    EXPECT_EQ(again.grad_value, first.grad_value);
+  }
+}
+
+TEST(GroupLaunch, refuses_what_it_has_no_kernels_for) {
+  ForwardParams forward;
+  BackwardParams backward;
+  forward.groups = backward.groups = true;
+  forward.plan.max_distance = backward.plan.max_distance = 1;
+  for (const int dim : {8, 32, 72, 96}) {
+    forward.head_dim = backward.head_dim = dim;
+    EXPECT_NE(attnlab_cuda_attention_forward(&forward, kAttnlabBfloat16, nullptr), 0) << dim;
+    EXPECT_NE(attnlab_cuda_attention_backward(&backward, kAttnlabBfloat16, nullptr), 0) << dim;
+  }
+  forward.head_dim = backward.head_dim = 64;
+  EXPECT_NE(attnlab_cuda_attention_forward(&forward, kAttnlabFloat32, nullptr), 0);
+  EXPECT_NE(attnlab_cuda_attention_backward(&backward, kAttnlabFloat32, nullptr), 0);
+  float sums = 0;
+  backward.grad_query_sums = &sums;
+  EXPECT_NE(attnlab_cuda_attention_backward(&backward, kAttnlabBfloat16, nullptr), 0) << "atomic";
+}
+
 }  // namespace
 }  // namespace attnlab::cuda::test

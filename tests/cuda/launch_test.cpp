@@ -8,6 +8,8 @@
 #include "framework/cuda/backward_key.cuh"
 #include "framework/cuda/backward_query.cuh"
 #include "framework/cuda/forward.cuh"
+#include "framework/cuda/group_backward_key.cuh"
+#include "framework/cuda/group_backward_query.cuh"
 #include "framework/cuda/group_forward.cuh"
 #include "framework/cuda/launch.h"
 #include "framework/cuda/plain_backward.cuh"
@@ -41,7 +43,8 @@ TEST(SharedMemory, of_every_kernel_fits_compute_capability_8_6) {
 
 TEST(SharedMemory, of_kernels_by_warpgroups_fits_compute_capability_9_0) {
   for (const auto bytes :
-       {GroupForward<Bf16, 64>::kSharedBytes, GroupForward<Bf16, 128>::kSharedBytes}) {
+       {GroupForward<Bf16, 64>::kSharedBytes, GroupForward<Bf16, 128>::kSharedBytes,
+        GroupBackwardQuery<Bf16, 64>::kSharedBytes, GroupBackwardKey<Bf16, 64>::kSharedBytes}) {
     EXPECT_LE(bytes, 227U * 1024);
     EXPECT_GE(bytes, 99U * 1024) << "else it could be one of the others";
   }

@@ -53,11 +53,12 @@ void products_wait(Arrays&... done) {
 }
 
 template <class T, bool Turned, int N>
-void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uint64_t right,
-                    bool add = false) {
+void start_product(float (&sum)[N][4], const std::uint32_t* left, std::uint64_t left_matrix,
+                   std::uint64_t right, bool add) {
   emulator::Wgmma product;
   product.sum = &sum[0][0];
-  product.left = &left[0];
+  product.left = left;
+  product.left_matrix = left_matrix;
   product.right = right;
   product.columns = 8 * N;
   product.bf16 = std::is_same_v<T, Bf16>;
@@ -68,8 +69,20 @@ void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uin
   emulator::running().together(emulator::Collective::wgmma_start, part);
 }
 template <class T, bool Turned, int N>
+void multiply_group(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uint64_t right) {
+  start_product<T, Turned>(sum, &left[0], 0, right, false);
+}
+template <class T, bool Turned, int N>
 void multiply_group_add(float (&sum)[N][4], const std::uint32_t (&left)[4], std::uint64_t right) {
-  multiply_group<T, Turned>(sum, left, right, true);
+  start_product<T, Turned>(sum, &left[0], 0, right, true);
+}
+template <class T, bool Turned, int N>
+void multiply_group(float (&sum)[N][4], std::uint64_t left, std::uint64_t right) {
+  start_product<T, Turned>(sum, nullptr, left, right, false);
+}
+template <class T, bool Turned, int N>
+void multiply_group_add(float (&sum)[N][4], std::uint64_t left, std::uint64_t right) {
+  start_product<T, Turned>(sum, nullptr, left, right, true);
 }
 
 }  // namespace attnlab::cuda::gpu

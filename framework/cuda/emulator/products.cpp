@@ -27,20 +27,18 @@ float number(std::uint32_t bits, bool bf16) {
 using Matrix = std::vector<std::array<float, 16>>;
 
 template <class Read>
-Matrix read_columns(const Wgmma& what, const Read& read) {
-  const Descriptor from(what.right);
-  const int count = what.columns;
-  const bool turned = what.turned;
+Matrix read_matrix(const Descriptor& from, int first, int count, bool turned, bool bf16,
+                   const Read& read) {
   Matrix matrix(static_cast<std::size_t>(count));
   const auto element = [&](const std::uint8_t* bytes, std::size_t i) {
     std::uint16_t bits;
     std::memcpy(&bits, bytes + 2 * i, 2);
-    return number(bits, what.bf16);
+    return number(bits, bf16);
   };
   for (int line = 0; line < (turned ? 16 : count); ++line) {
     for (int piece = 0; piece < (turned ? count / 8 : 2); ++piece) {
       const auto* const bytes =
-          read(turned ? from.of_depth(line, piece) : from.of_row(line, piece));
+          read(turned ? from.of_depth(line, piece) : from.of_row(first + line, piece));
       for (std::size_t i = 0; i < 8; ++i) {
         const auto along = static_cast<std::size_t>(piece) * 8 + i;
         const auto at = static_cast<std::size_t>(line);
@@ -49,6 +47,16 @@ Matrix read_columns(const Wgmma& what, const Read& read) {
     }
   }
   return matrix;
+}
+
+/// A warp's share of the left operand, and the right one.
+template <class Read>
+Matrix read_left(const Wgmma& what, int warp, const Read& read) {
+  return read_matrix(Descriptor(what.left_matrix), warp % 4 * 16, 16, false, what.bf16, read);
+}
+template <class Read>
+Matrix read_right(const Wgmma& what, const Read& read) {
+  return read_matrix(Descriptor(what.right), 0, what.columns, what.turned, what.bf16, read);
 }
 
 __attribute__((no_sanitize("address", "undefined"))) float dot(const float* a, const float* b,
@@ -146,23 +154,27 @@ void Products::start(const Order& order, SharedMemory& memory, int warp,
   Product product{*lanes[0], {}, {}};
   const Wgmma& what = product.what;
   for (const auto* lane : lanes) {
-    if (lane->right != what.right || lane->columns != what.columns || lane->turned != what.turned || lane->add != what.add) {
+    if (lane->right != what.right || lane->left_matrix != what.left_matrix ||
+        lane->columns != what.columns || lane->turned != what.turned || lane->add != what.add) {
       fail("the lanes of a warp differ in what wgmma multiplies");
     }
   }
-  expect_unchanged(what.left);
-  std::array<const void*, 32> registers{};
-  for (std::size_t l = 0; l < kLanes; ++l) {
-    registers[l] = product.left[l] = lanes[l]->left;
-    std::memcpy(product.words[l].data(), lanes[l]->left, 16);
+  if (what.left != nullptr) {
+    expect_unchanged(what.left);
+    std::array<const void*, 32> registers{};
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      registers[l] = product.left[l] = lanes[l]->left;
+      std::memcpy(product.words[l].data(), lanes[l]->left, 16);
+    }
+    note(registers, 16);
   }
-  note(registers, 16);
   const auto begin = [&](std::uint32_t at) {
     memory.begin_async_read(order, warp, at);
     static constexpr std::uint8_t kNothing[16] = {};
     return kNothing;
   };
-  (void)read_columns(what, begin);
+  if (what.left == nullptr) (void)read_left(what, warp, begin);
+  (void)read_right(what, begin);
   begin_sums(lanes);
   open_.push_back(product);
 }
@@ -183,7 +195,8 @@ void Products::finish(const Order& order, SharedMemory& memory, int warp, const 
   const Wgmma& what = product.what;
   const auto end = [&](std::uint32_t at) { return memory.end_async_read(order, warp, at); };
   Matrix left(16);
-  for (std::size_t l = 0; l < kLanes; ++l) {
+  if (what.left == nullptr) left = read_left(what, warp, end);
+  for (std::size_t l = 0; l < kLanes && what.left != nullptr; ++l) {
     if (std::memcmp(product.left[l], product.words[l].data(), 16) != 0) {
       fail("a left operand of wgmma was written before the wait for it");
     }
@@ -192,7 +205,7 @@ void Products::finish(const Order& order, SharedMemory& memory, int warp, const 
       left[l / 4 + i / 2 % 2 * 8][l % 4 * 2 + i / 4 * 8 + i % 2] = number(word, what.bf16);
     }
   }
-  const Matrix right = read_columns(what, end);
+  const Matrix right = read_right(what, end);
   Sums& sums = sums_.at(what.sum);
   const auto count = static_cast<std::size_t>(what.columns) / 2;
   for (std::size_t l = 0; l < kLanes; ++l) {

@@ -17,7 +17,7 @@ FMA_OPS = {"FFMA", "FMUL", "FADD", "IMAD", "HFMA2", "HADD2", "HMUL2"}
 SHARED_OPS = {"LDSM", "LDS", "STS", "STSM", "LDGSTS", "SHFL", "ATOMS", "REDS"}
 GLOBAL_OPS = {"LDG", "STG", "RED", "ATOMG", "ATOM", "LD", "ST", "LDL", "STL"}
 CONTROL_OPS = {"BRA", "BAR", "BSSY", "BSYNC", "EXIT", "NOP", "DEPBAR", "LDGDEPBAR", "WARPSYNC",
-               "NANOSLEEP", "ERRBAR", "MEMBAR", "CCTL", "YIELD", "CALL", "RET", "BREAK"}
+               "SYNCS", "ARRIVES", "WARPGROUP", "FENCE", "R2UR", "NANOSLEEP", "ERRBAR", "MEMBAR", "CCTL", "YIELD", "CALL", "RET", "BREAK"}
 PIPES = ("tensor", "exp", "fma", "alu", "shared", "global", "control")
 
 
@@ -31,14 +31,31 @@ def shared_bytes(opcode):
     return 32 * (int(width[1]) // 8 if width else 4)
 
 
+def columns_of(opcode):
+    """64 for HGMMA.64x64x16.F32.BF16, 0 for other opcodes and for HGMMA that ends an empty group."""
+    found = re.match(r"HGMMA\.64x(\d+)x16\.F32", opcode)
+    return int(found[1]) if found else 0
+
+
+def products(opcode):
+    """How many m16n8k16 of a warp the instruction is."""
+    return columns_of(opcode) // 8 if opcode.startswith("HGMMA") else int(opcode.startswith("HMMA"))
+
+
+def operand_cycles(opcode, operands):
+    """Cycles of shared memory for what wgmma reads there itself: the right operand once for the warpgroup, the left
+    one where it is not in registers. A warpgroup has a warp on each scheduler, so all four wait that long."""
+    left_too = not re.match(r"\s*R\d+, R\d+,", operands)
+    return columns_of(opcode) * 32 / 128 + (64 * 32 / 128 if left_too and columns_of(opcode) else 0)
+
+
 def pipe_and_cycles(opcode, architecture):
     """("tensor", 8.0) for HMMA.16816.F32.BF16 on 80. Unknown opcodes count as integer work."""
     base = opcode.split(".")[0]
     if base == "HMMA":
         return "tensor", TENSOR_MMA_SYNC[architecture] * (1 if "16816" in opcode else 0.5)
     if base == "HGMMA":  # one warp's share of m64nNk16: 16 rows of N columns
-        columns = int(re.search(r"64x(\d+)x16", opcode)[1])
-        return "tensor", TENSOR_PEAK[architecture] * columns / 8
+        return "tensor", TENSOR_PEAK[architecture] * columns_of(opcode) / 8
     if base == "MUFU":
         return "exp", 8.0
     if base in SHARED_OPS:

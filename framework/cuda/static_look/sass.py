@@ -12,6 +12,7 @@ class Instruction:
     opcode: str
     guard: str  # "" or "@P0", "@!P0"
     target: str  # label of a branch, or ""
+    operands: str = ""
 
 
 @dataclasses.dataclass
@@ -19,53 +20,90 @@ class Function:
     name: str
     instructions: list
     labels: dict  # label -> index of the instruction behind it
+    known_loops: list = None
+
+    def before(self):
+        """For every instruction those that may run right before it."""
+        found = [[] for _ in self.instructions]
+        meeting = {}  # B0 -> where the threads that diverged go on together
+        for index, instruction in enumerate(self.instructions):
+            barrier = re.match(r"\s*(B\d+)", instruction.operands)
+            if instruction.opcode == "BSSY":
+                meeting[barrier[1]] = self.labels.get(instruction.target)
+            if instruction.opcode in ("BSYNC", "BREAK") and meeting.get(barrier[1]) is not None:
+                found[meeting[barrier[1]]].append(index)
+            leaves = instruction.opcode in ("BRA", "EXIT", "RET") and not instruction.guard
+            if not leaves and index + 1 < len(found):
+                found[index + 1].append(index)
+            target = self.labels.get(instruction.target)
+            if instruction.opcode == "BRA" and target is not None and target < len(found):
+                found[target].append(index)
+        return found
 
     def loops(self):
-        """(first, last) of every loop: a branch back to a label, both ends included."""
-        found = []
-        for index, instruction in enumerate(self.instructions):
-            start = self.labels.get(instruction.target)
-            # A branch to itself is the padding behind a kernel's end.
-            if instruction.opcode == "BRA" and start is not None and start < index:
-                found.append((start, index))
-        return found
+        """The indices of every loop: what lies on a way from a label to a branch back to it."""
+        if self.known_loops is None:
+            before, found = self.before(), set()
+            for index, instruction in enumerate(self.instructions):
+                start = self.labels.get(instruction.target)
+                # A branch to itself is the padding behind a kernel's end.
+                if instruction.opcode != "BRA" or start is None or start >= index:
+                    continue
+                inside, open_ends = {start, index}, [index]
+                while open_ends:
+                    for i in before[open_ends.pop()]:
+                        if i not in inside:
+                            inside.add(i)
+                            open_ends.append(i)
+                if 0 not in inside:  # else it is entered elsewhere than at the label
+                    found.add(frozenset(inside))
+            self.known_loops = list(found)
+        return self.known_loops
 
     def tensor_loops(self):
         """Loops with matrix products and no smaller loop with any inside."""
-        def products(loop):
-            return any(i.opcode.split(".")[0] in ("HMMA", "HGMMA")
-                       for i in self.instructions[loop[0]:loop[1] + 1])
-        loops = [loop for loop in self.loops() if products(loop)]
-        return [loop for loop in loops
-                if not any(other != loop and loop[0] <= other[0] and other[1] <= loop[1]
-                           for other in loops)]
+        loops = [loop for loop in self.loops() if self.has_products(loop)]
+        return [loop for loop in loops if not any(other < loop for other in loops)]
 
     def copy_loop(self, loop):
         """The smallest loop around `loop`, or itself, that starts asynchronous copies: a whole tile."""
-        around = [l for l in self.loops() if l[0] <= loop[0] and loop[1] <= l[1] and self.copies(range(l[0], l[1] + 1))]
-        return min(around, key=lambda l: l[1] - l[0], default=loop)
+        around = [l for l in self.loops() if loop <= l and self.copies(l)]
+        return min(around, key=len, default=loop)
 
     def copies(self, indices):
         return any(self.instructions[i].opcode.startswith("LDGSTS") for i in indices)
+
+    def has_products(self, indices):
+        return any(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in indices)
+
+    def longer_way(self, block, last):
+        """Of two ways that both multiply, the longer: it also masks. `block` is the one, behind it the other."""
+        leave = self.instructions[block[-1]] if len(block) > 0 else None
+        end = self.labels.get(leave.target) if leave is not None and leave.opcode == "BRA" and not leave.guard else None
+        if end is None or not block[-1] < end <= last + 1:
+            return range(0)
+        other = range(block[-1] + 1, end)
+        if not self.has_products(block) or not self.has_products(other):
+            return range(0)
+        return max(block, other, key=len)
 
     def skippable(self, loop):
         """Indices that most iterations pass by: what a conditional forward branch jumps over, as
         long as it holds no matrix product and no copy, and smaller loops. Masks and ragged ends live
         there."""
-        first, last = loop
         inside = set()
-        for index in range(first, last + 1):
+        for index in loop:
             instruction = self.instructions[index]
             end = self.labels.get(instruction.target)
-            if instruction.opcode == "BRA" and instruction.guard and end and index < end <= last:
+            if instruction.opcode == "BRA" and instruction.guard and end and index < end <= max(loop):
                 block = range(index + 1, end)
-                busy = any(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in block)
-                if not busy and not self.copies(block):
+                if not self.has_products(block) and not self.copies(block):
                     inside.update(block)
+                inside.update(self.longer_way(block, max(loop)))
         for other in self.loops():
-            if other != loop and first <= other[0] and other[1] <= last:
-                inside.update(range(other[0], other[1] + 1))
-        return inside
+            if other < loop and not self.has_products(other):
+                inside.update(other)
+        return inside & loop
 
 
 def parse(text):
@@ -87,5 +125,5 @@ def parse(text):
         if match:
             target = TARGET.search(match[4])
             current.instructions.append(
-                Instruction(match[3], (match[2] or "").strip(), target[1] if target else ""))
+                Instruction(match[3], (match[2] or "").strip(), target[1] if target else "", match[4]))
     return functions

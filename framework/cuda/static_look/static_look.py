@@ -48,15 +48,16 @@ def demangled(names):
 
 
 def kernel_type(name):
-    """'attnlab::cuda::Forward<attnlab::cuda::Bf16, 64, 4, 2>' out of an entry's full name, or None."""
-    match = re.search(r"entry<(.*)>\(", name)
+    """'attnlab::cuda::Forward<attnlab::cuda::Bf16, 64, 4, 2>' out of an entry's full name; None: no attention kernel."""
+    match = re.search(r"entry<(attnlab::cuda::\w*(?:Forward|Backward)\w*<.*>)\s*>\(", name)
     return match[1] if match else None
 
 
 def launch_facts(types):
     """type -> (threads, dynamic shared bytes, steps a tile), by a program over the kernels' own headers."""
-    lines = [f'#include "framework/cuda/{h}.cuh"' for h in ("backward_key", "backward_query", "forward",
-                                                            "plain_backward", "plain_forward")]
+    lines = [f'#include "framework/cuda/{h}.cuh"' for h in (
+        "backward_key", "backward_query", "forward", "group_backward_key", "group_backward_query", "group_forward",
+        "plain_backward", "plain_forward")]
     lines += ["#include <cstdio>", "int main() {"]
     lines += [f'  std::printf("%d %d %d\\n", int({t}::kThreads), int({t}::kSharedBytes), int({t}::kSteps));' for t in types]
     with tempfile.TemporaryDirectory() as folder:
@@ -86,8 +87,8 @@ def count(function, loop, steps, architecture):
     tally = collections.Counter()
     whole = function.copy_loop(loop)
     inner, skipped = function.skippable(loop), function.skippable(whole)
-    for index in range(whole[0], whole[1] + 1):
-        in_loop = loop[0] <= index <= loop[1]
+    for index in sorted(whole):
+        in_loop = index in loop
         if index in (inner if in_loop else skipped):
             tally["skipped"] += 1
             continue
@@ -97,7 +98,8 @@ def count(function, loop, steps, architecture):
         cycles[pipe] += cost * times
         tally["issued"] += times
         tally["off"] += times * (instruction.guard in ("@!PT", "@!UPT"))
-        tally["products"] += times * (pipe == "tensor")
+        tally["products"] += times * pipes.products(instruction.opcode)
+        cycles["shared"] += times * pipes.operand_cycles(instruction.opcode, instruction.operands)
     return cycles, tally
 
 
@@ -121,7 +123,7 @@ def rows_of(functions, architecture, registers, head_dim):
     facts = launch_facts([t for t in types if t])
     rows = []
     for function, kernel in zip(functions, types):
-        if kernel is None or (head_dim and f", {head_dim}," not in kernel):
+        if kernel is None or (architecture < 90 and "Group" in kernel) or (head_dim and not re.search(rf", {head_dim}\b", kernel)):
             continue
         threads, shared, steps = facts[kernel]
         loop = max(function.tensor_loops(),

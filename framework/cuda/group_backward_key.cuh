@@ -1,0 +1,225 @@
+/// group_backward_key.cuh: backward_key.cuh's sums by products of warpgroups, compute capability 9.0 only.
+///   A block stays and takes tiles of 128 packed keys; two of its warpgroups own 64 each, the third
+///   gathers queries (query_supply.cuh). Scores are held as [keys, queries], so that weights and dS are
+///   left operands. Weights are made under the slopes' product, dS under that of weights and grad_out;
+///   the scores of the next tile are multiplied together with dS and the queries of this one.
+#pragma once
+
+#include "framework/cuda/careful_rows.cuh"
+#include "framework/cuda/query_supply.cuh"
+
+namespace attnlab::cuda {
+
+template <class T, int D>
+class GroupBackwardKey {
+ public:
+  using Params = BackwardParams;
+  static constexpr int kConsumers = 2;
+  static constexpr int kThreads = (kConsumers + 1) * kWarpgroup, kBlocks = 1;
+  static constexpr int kKeys = kConsumers * 64;
+  static constexpr int kQueries = 64;
+  static constexpr int kSteps = 1;  // of the innermost loop, a tile
+
+ private:
+  using Supply = QuerySupply<T, D, kKeys, kQueries, 4, kConsumers>;
+
+ public:
+  static constexpr std::uint32_t kSharedBytes = Supply::kEnd;
+
+  static GPU_FUNCTION void run(const Params& p) {
+#if GPU_HOPPER
+    Supply::init();
+    if (gpu::warpgroup() == kConsumers) {
+      gpu::give_registers_up<kProducerRegisters>();
+      Supply::produce(p);
+    } else {
+      gpu::take_registers<kConsumerRegisters>();
+      GroupBackwardKey(p).consume();
+    }
+#endif
+  }
+
+ private:
+  explicit GPU_FUNCTION GroupBackwardKey(const Params& params) : p(params) {}
+
+  GPU_FUNCTION void consume() {
+    typename Supply::OwnPlaces::Place own_at;
+    GPU_NO_UNROLL
+    for (auto i = static_cast<std::int32_t>(gpu::block()); i < gpu::load(p.key_tiles.count);
+         i += static_cast<std::int32_t>(gpu::blocks())) {
+      Supply::own_ring().wait_full(own_at);
+      place = own_at.stage;
+      own_at.advance();
+      start();
+      if (find()) {
+        first_scores();
+        int before = -1;
+        GPU_NO_UNROLL
+        for (;;) {
+          weights_and_slopes(before);
+          before = stage;
+          if (!find()) break;
+          queries_and_next_scores(before);
+        }
+        last_queries(before);
+      }
+      finish();
+      Supply::own_ring().release(place);
+    }
+  }
+
+  GPU_FUNCTION void start() {
+    positions = Supply::own_extents(place).get(gpu::warpgroup() * 2, 2);
+    GPU_UNROLL
+    for (int k = 0; k < D / 16; ++k) Supply::own_keys(place).left(gpu::warp() * 16, k, key[k]);
+    clear(sum_key);
+    clear(sum_value);
+  }
+  // Registers are short: values stay in shared memory, and what only some tiles need too.
+  static GPU_FUNCTION int row_of(int half) {
+    return gpu::warp() * 16 + 8 * half + gpu::lane() / 4;
+  }
+
+  /// The next tile of queries of which some see some of this warpgroup's keys; false: there is none.
+  GPU_FUNCTION bool find() {
+    const int first = gpu::warpgroup() * 64;
+    GPU_NO_UNROLL
+    for (;;) {
+      Supply::ring().wait_full(at);
+      stage = at.stage;
+      at.advance();
+      seen = Supply::seen().get(stage);
+      if (seen > first) {
+        covered = coverage(Rule(p.plan), Supply::extents(stage).get(0, SharedExtents::kParts), positions);
+        if (covered != Coverage::none) {
+          if (seen < first + 64) covered = Coverage::some;
+          gpu::fence_proxy();
+          return true;
+        }
+      }
+      const bool last = seen == 0;
+      Supply::ring().release(stage);
+      if (last) return false;
+    }
+  }
+
+  // Groups of products, in order: weights of a tile, scores of the next, queries of the one before that
+  // (at first none), slopes.
+  GPU_FUNCTION void first_scores() {
+    gpu::products_fence(key, sum_key, sum_value);  // sums: zeros, now
+    multiply_rows_of<T>(key, Supply::queries(stage), 0, score);
+    gpu::products_commit();
+    gpu::products_commit();
+  }
+  // One function with a test for tiles with and without masks: where two that leave a product under way
+  // meet, ptxas 13.0 runs products one by one (C7515).
+  GPU_FUNCTION void weights_and_slopes(int before) {
+    gpu::products_fence();
+    multiply_tiles<T>(Supply::own_values(place), gpu::warpgroup() * 64, Supply::grads(stage), slope);
+    gpu::products_commit();
+    gpu::products_wait<2>(score, weights);
+    if (covered == Coverage::some) mask_scores();
+    const auto facts = Supply::facts(stage);
+    const float unit = p.scale * kLog2E;
+    GPU_UNROLL
+    for (int n = 0; n < kQueries / 8; ++n) {
+      const auto log_sum = facts.log_sums_of(8 * n + gpu::lane() % 4 * 2);
+      GPU_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        const float base = e % 2 == 0 ? log_sum.one : log_sum.two;
+        score[n][e] = gpu::exp2_fast(gpu::multiply_add(score[n][e], unit, -base));
+      }
+    }
+    gpu::wait_until_known(score);
+    gpu::products_wait<0>(slope, ds, sum_key, sum_value);
+    all_as_left<T>(score, weights);
+    gpu::products_fence(weights, sum_value);
+    multiply_columns_of<T>(weights, Supply::grads(stage), sum_value);
+    gpu::products_commit();
+    if (before >= 0) Supply::ring().release(before);
+    // Not into `slope`: ptxas runs products one by one where others write sums beside them.
+    GPU_UNROLL
+    for (int n = 0; n < kQueries / 8; ++n) {
+      const auto shift = facts.shifts_of(8 * n + gpu::lane() % 4 * 2);
+      GPU_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        const int e = 2 * half;
+        ds[n / 2][n % 2 * 2 + half] = gpu::pack<T>(score[n][e] * (slope[n][e] - shift.one),
+                                                   score[n][e + 1] * (slope[n][e + 1] - shift.two));
+      }
+    }
+  }
+  GPU_FUNCTION void queries_and_next_scores(int before) {
+    gpu::products_fence(key, ds, sum_key);
+    multiply_rows_of<T>(key, Supply::queries(stage), 0, score);
+    gpu::products_commit();
+    multiply_columns_of<T>(ds, Supply::queries(before), sum_key);
+    gpu::products_commit();
+  }
+  GPU_FUNCTION void last_queries(int before) {
+    gpu::products_fence(ds, sum_key);
+    multiply_columns_of<T>(ds, Supply::queries(before), sum_key);
+    gpu::products_commit();
+    gpu::products_wait<0>(ds, weights, sum_key, sum_value);
+    Supply::ring().release(before);
+  }
+
+  GPU_FUNCTION void mask_scores() {
+    std::int32_t own[2];
+    GPU_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      own[half] = row_of(half) < seen ? Supply::own_list(place).get(row_of(half)) : kNoRow;
+    }
+    const std::int32_t group = Supply::item(place).group;
+    mask_pairs<kQueries, true>(Rule(p.plan), p.plan, group, Supply::facts(stage).rows(), own, score);
+  }
+
+  GPU_FUNCTION void finish() {
+    const TileItem item = Supply::item(place);
+    std::int32_t places[2], rows[2];  // this lane's two: among the packed keys, and their numbers
+    GPU_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      places[half] = item.begin + row_of(half) < item.end ? item.begin + row_of(half) : kNoRow;
+    }
+    const auto again = [&](std::int32_t at) { key_carefully<T, D>(p, item, at); };
+    for_spoiled_rows(sum_key, places, again);
+    for_spoiled_rows(sum_value, places, again);
+    GPU_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      rows[half] = places[half] == kNoRow ? kNoRow : Supply::own_list(place).get(row_of(half));
+    }
+    if (p.packed_grad_key != nullptr) {
+      const std::int64_t first = item.group * p.plan.keys;
+      write_packed(sum_key, places, p.scale, p.packed_grad_key + first * p.head_dim);
+      write_packed(sum_value, places, 1, p.packed_grad_value + first * p.head_dim);
+      return;
+    }
+    const GroupPlace group(p.plan.heads, item.group);
+    const float scale[2] = {p.scale, p.scale}, one[2] = {1, 1};
+    const int pieces = p.head_dim / 8;
+    write_rows<T, D>(sum_key, scale, rows, pieces, GroupRows<T>(p.grad_key, group));
+    write_rows<T, D>(sum_value, one, rows, pieces, GroupRows<T>(p.grad_value, group));
+  }
+  GPU_FUNCTION void write_packed(const float (&sum)[D / 8][4], const std::int32_t (&places)[2],
+                                 float factor, float* packed) const {
+    GPU_UNROLL
+    for (int e = 0; e < D / 2; ++e) {
+      const std::int32_t at = places[e % 4 / 2];
+      const int column = e / 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
+      if (at == kNoRow || column >= p.head_dim) continue;
+      gpu::store(packed + std::int64_t{at} * p.head_dim + column, sum[e / 4][e % 4] * factor);
+    }
+  }
+
+  const Params& p;
+  int place = 0;                      // of the tile of keys
+  Extent positions;                   // of this warpgroup's rows
+  typename Supply::Places::Place at;  // of the next tile of queries
+  int stage = 0;                      // of the tile that was found, and
+  Coverage covered{};                 // which of its pairs attend
+  std::int32_t seen = 0;              // how many of the keys its segment sees
+  std::uint32_t key[D / 16][4], weights[kQueries / 16][4], ds[kQueries / 16][4];
+  float score[kQueries / 8][4], slope[kQueries / 8][4], sum_key[D / 8][4], sum_value[D / 8][4];
+};
+
+}  // namespace attnlab::cuda
