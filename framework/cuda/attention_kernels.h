@@ -1,5 +1,5 @@
-/// attention_kernels.h: the attention kernels of one head dim. attention_kernels.cu and group_kernels.cu
-/// are compiled once for each, with ATTNLAB_HEAD_DIM.
+/// attention_kernels.h: the attention kernels of one head dim. attention_kernels.cu and
+/// group_kernels.cu are compiled once for each, with ATTNLAB_HEAD_DIM.
 #pragma once
 
 #include "framework/cuda/attention_launch.h"

@@ -1,6 +1,7 @@
-/// careful_rows.cuh: rows of the warpgroup kernels whose sums were not finite, once more by one warp
-///   each: pair by pair, so that NaN and Inf of what a row does not see stay out of it (not_finite.cuh
-///   says why they get in). Slow, for what is rare; ends as soon as a score is NaN.
+/// careful_rows.cuh: rows of the warpgroup kernels whose sums were not finite, once more by one
+/// warp
+///   each: pair by pair, so that NaN and Inf of what a row does not see stay out of it
+///   (not_finite.cuh says why they get in). Slow, for what is rare; ends as soon as a score is NaN.
 #pragma once
 
 #include "framework/cuda/gpu_sm90.h"
@@ -157,8 +158,8 @@ GPU_NO_INLINE void key_carefully(const BackwardParams& p, TileItem tile, std::in
   sum_value.write(p.packed_grad_value + first, p.head_dim, 1);
 }
 
-/// do_row(row) by the whole warp for each of its 16 rows whose sums are not finite; its number becomes
-/// kNoRow, because it is written. rows: of this lane's two halves.
+/// do_row(row) by the whole warp for each of its 16 rows whose sums are not finite; its number
+/// becomes kNoRow, because it is written. rows: of this lane's two halves.
 template <int N, class DoRow>
 GPU_FUNCTION void for_spoiled_rows(const float (&sum)[N][4], std::int32_t (&rows)[2],
                                    const DoRow& do_row) {

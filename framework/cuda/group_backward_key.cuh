@@ -1,8 +1,10 @@
-/// group_backward_key.cuh: backward_key.cuh's sums by products of warpgroups, compute capability 9.0 only.
+/// group_backward_key.cuh: backward_key.cuh's sums by products of warpgroups, compute
+/// capability 9.0 only.
 ///   A block stays and takes tiles of 128 packed keys; two of its warpgroups own 64 each, the third
-///   gathers queries (query_supply.cuh). Scores are held as [keys, queries], so that weights and dS are
-///   left operands. Weights are made under the slopes' product, dS under that of weights and grad_out;
-///   the scores of the next tile are multiplied together with dS and the queries of this one.
+///   gathers queries (query_supply.cuh). Scores are held as [keys, queries], so that weights and dS
+///   are left operands. Weights are made under the slopes' product, dS under that of weights and
+///   grad_out; the scores of the next tile are multiplied together with dS and the queries of this
+///   one.
 #pragma once
 
 #include "framework/cuda/careful_rows.cuh"
@@ -76,11 +78,10 @@ class GroupBackwardKey {
     clear(sum_value);
   }
   // Registers are short: values stay in shared memory, and what only some tiles need too.
-  static GPU_FUNCTION int row_of(int half) {
-    return gpu::warp() * 16 + 8 * half + gpu::lane() / 4;
-  }
+  static GPU_FUNCTION int row_of(int half) { return gpu::warp() * 16 + 8 * half + gpu::lane() / 4; }
 
-  /// The next tile of queries of which some see some of this warpgroup's keys; false: there is none.
+  /// The next tile of queries of which some see some of this warpgroup's keys; false: there is
+  /// none.
   GPU_FUNCTION bool find() {
     const int first = gpu::warpgroup() * 64;
     GPU_NO_UNROLL
@@ -90,7 +91,8 @@ class GroupBackwardKey {
       at.advance();
       seen = Supply::seen().get(stage);
       if (seen > first) {
-        covered = coverage(Rule(p.plan), Supply::extents(stage).get(0, SharedExtents::kParts), positions);
+        covered =
+            coverage(Rule(p.plan), Supply::extents(stage).get(0, SharedExtents::kParts), positions);
         if (covered != Coverage::none) {
           if (seen < first + 64) covered = Coverage::some;
           gpu::fence_proxy();
@@ -103,19 +105,20 @@ class GroupBackwardKey {
     }
   }
 
-  // Groups of products, in order: weights of a tile, scores of the next, queries of the one before that
-  // (at first none), slopes.
+  // Groups of products, in order: weights of a tile, scores of the next, queries of the one before
+  // that (at first none), slopes.
   GPU_FUNCTION void first_scores() {
     gpu::products_fence(key, sum_key, sum_value);  // sums: zeros, now
     multiply_rows_of<T>(key, Supply::queries(stage), 0, score);
     gpu::products_commit();
     gpu::products_commit();
   }
-  // One function with a test for tiles with and without masks: where two that leave a product under way
-  // meet, ptxas 13.0 runs products one by one (C7515).
+  // One function with a test for tiles with and without masks: where two that leave a product under
+  // way meet, ptxas 13.0 runs products one by one (C7515).
   GPU_FUNCTION void weights_and_slopes(int before) {
     gpu::products_fence();
-    multiply_tiles<T>(Supply::own_values(place), gpu::warpgroup() * 64, Supply::grads(stage), slope);
+    multiply_tiles<T>(Supply::own_values(place), gpu::warpgroup() * 64, Supply::grads(stage),
+                      slope);
     gpu::products_commit();
     gpu::products_wait<2>(score, weights);
     if (covered == Coverage::some) mask_scores();
@@ -171,7 +174,8 @@ class GroupBackwardKey {
       own[half] = row_of(half) < seen ? Supply::own_list(place).get(row_of(half)) : kNoRow;
     }
     const std::int32_t group = Supply::item(place).group;
-    mask_pairs<kQueries, true>(Rule(p.plan), p.plan, group, Supply::facts(stage).rows(), own, score);
+    mask_pairs<kQueries, true>(Rule(p.plan), p.plan, group, Supply::facts(stage).rows(), own,
+                               score);
   }
 
   GPU_FUNCTION void finish() {

@@ -1,7 +1,9 @@
-/// group_backward_query.cuh: backward_query.cuh's sums by products of warpgroups, compute capability 9.0
-///   only; blocks and tiles as in group_forward.cuh. A tile of keys takes three products: scores, slopes
-///   grad_out v, and what both make of the keys. Weights are made of scores under the slopes of the same
-///   tile; the scores of the next tile are multiplied together with the keys of this one.
+/// group_backward_query.cuh: backward_query.cuh's sums by products of warpgroups, compute
+/// capability 9.0
+///   only; blocks and tiles as in group_forward.cuh. A tile of keys takes three products: scores,
+///   slopes grad_out v, and what both make of the keys. Weights are made of scores under the slopes
+///   of the same tile; the scores of the next tile are multiplied together with the keys of this
+///   one.
 #pragma once
 
 #include "framework/cuda/careful_rows.cuh"
@@ -39,8 +41,7 @@ class GroupBackwardQuery {
   }
 
  private:
-  explicit GPU_FUNCTION GroupBackwardQuery(const Params& params)
-      : p(params), rule(params.plan) {}
+  explicit GPU_FUNCTION GroupBackwardQuery(const Params& params) : p(params), rule(params.plan) {}
 
   GPU_FUNCTION void consume() {
     typename Supply::OwnPlaces::Place own_at;
@@ -89,8 +90,8 @@ class GroupBackwardQuery {
     Supply::own_ring().release(0);
     clear(sum);
   }
-  /// grad_out . out is the diagonal of a product of 64 rows with 64 rows, so that a query with a single
-  /// key gets a gradient of exactly 0. The pass over keys needs the shifts too.
+  /// grad_out . out is the diagonal of a product of 64 rows with 64 rows, so that a query with a
+  /// single key gets a gradient of exactly 0. The pass over keys needs the shifts too.
   GPU_FUNCTION void fill_shifts() {
     gpu::products_fence(grad, slope);
     multiply_rows_of<T>(grad, Supply::own(2), gpu::warpgroup() * 64, slope);
@@ -108,7 +109,8 @@ class GroupBackwardQuery {
       shift[half] = gpu::shuffle(mine, row * 4 + row / 2);
       if (rows[half] == kNoRow) continue;
       const bool sees = log_sum[half] != kInfinity;
-      if (sees && p.grad_lse != nullptr) shift[half] -= gpu::load(p.grad_lse + place_of(rows[half]));
+      if (sees && p.grad_lse != nullptr)
+        shift[half] -= gpu::load(p.grad_lse + place_of(rows[half]));
       if (gpu::lane() % 4 == 0) gpu::store(p.shift + place_of(rows[half]), shift[half]);
     }
   }

@@ -1,9 +1,10 @@
 /// group_forward.cuh: forward.cuh's sums by products of warpgroups, compute capability 9.0 only.
-///   A block stays and takes tiles of 128 queries from the list. Of its three warpgroups one gathers
-///   rows (key_supply.cuh), two own 64 queries each. These hold queries, scores and weights in
-///   registers; the scores of one tile of keys are multiplied while the weights of the one before are
-///   multiplied with their values, and made to weights under the latter. Masks are looked at in tiles
-///   that need them, in a loop of their own. After FlashAttention-3 (Shah et al. 2024).
+///   A block stays and takes tiles of 128 queries from the list. Of its three warpgroups one
+///   gathers rows (key_supply.cuh), two own 64 queries each. These hold queries, scores and weights
+///   in registers; the scores of one tile of keys are multiplied while the weights of the one
+///   before are multiplied with their values, and made to weights under the latter. Masks are
+///   looked at in tiles that need them, in a loop of their own. After FlashAttention-3 (Shah et al.
+///   2024).
 #pragma once
 
 #include "framework/cuda/careful_rows.cuh"
@@ -41,8 +42,7 @@ class GroupForward {
   }
 
  private:
-  explicit GPU_FUNCTION GroupForward(const Params& params) 
-      : p(params), rule(params.plan) {}
+  explicit GPU_FUNCTION GroupForward(const Params& params) : p(params), rule(params.plan) {}
 
   GPU_FUNCTION void consume() {
     typename Supply::OwnPlaces::Place own_at;
@@ -129,8 +129,8 @@ class GroupForward {
     mask_pairs<kKeys, false>(rule, p.plan, seeker.record.group, list, rows, score);
   }
 
-  /// The online softmax of this lane's part of two rows: scores become weights; what was summed up so
-  /// far shrinks. A NaN stays one.
+  /// The online softmax of this lane's part of two rows: scores become weights; what was summed up
+  /// so far shrinks. A NaN stays one.
   GPU_FUNCTION void soften(float (&shrink)[2]) {
     const float unit = p.scale * kLog2E;
     GPU_UNROLL

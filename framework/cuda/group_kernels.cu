@@ -1,5 +1,5 @@
-// Compiled once per head dim, with ATTNLAB_HEAD_DIM = 64 or 128. For compute capability 8.0 the kernels
-// are empty, and nobody starts them there.
+// Compiled once per head dim, with ATTNLAB_HEAD_DIM = 64 or 128. For compute capability 8.0 the
+// kernels are empty, and nobody starts them there.
 #include "framework/cuda/attention_kernels.h"
 #include "framework/cuda/group_backward_key.cuh"
 #include "framework/cuda/group_backward_query.cuh"

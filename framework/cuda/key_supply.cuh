@@ -1,7 +1,8 @@
-/// key_supply.cuh: what the warpgroup kernels over queries are fed with: for every tile of queries of
-///   this block its rows, then the keys that some of them may see, tile by tile. A producer warpgroup
-///   gathers them by asynchronous copies and runs ahead as far as there are stages, into the next tile
-///   of queries too.
+/// key_supply.cuh: what the warpgroup kernels over queries are fed with: for every tile of queries
+/// of
+///   this block its rows, then the keys that some of them may see, tile by tile. A producer
+///   warpgroup gathers them by asynchronous copies and runs ahead as far as there are stages, into
+///   the next tile of queries too.
 #pragma once
 
 #include "framework/cuda/panel_tile.cuh"
@@ -37,8 +38,8 @@ struct SharedExtents {
   }
 };
 
-/// Copies of rows whose numbers the lanes of the four producer warps hold: lane l of warp w that of row
-/// Count / 4 w + l % (Count / 4).
+/// Copies of rows whose numbers the lanes of the four producer warps hold: lane l of warp w that of
+/// row Count / 4 w + l % (Count / 4).
 template <class T, int D, int Count, int Tiles>
 GPU_FUNCTION void gather_panels(const GroupRows<T> (&from)[Tiles], std::int32_t number, int pieces,
                                 const PanelTile<D, Count> (&to)[Tiles]) {
@@ -83,7 +84,9 @@ struct KeySupply {
   static constexpr std::uint32_t kOwnRingAt = kRingAt + Places::kBytes;
   static constexpr std::uint32_t kEnd = kOwnRingAt + OwnPlaces::kBytes;
 
-  static GPU_FUNCTION OwnTile own(int n) { return {static_cast<std::uint32_t>(n) * OwnTile::kBytes}; }
+  static GPU_FUNCTION OwnTile own(int n) {
+    return {static_cast<std::uint32_t>(n) * OwnTile::kBytes};
+  }
   static GPU_FUNCTION Tile keys(int stage) {
     return {kStageAt + static_cast<std::uint32_t>(2 * stage) * Tile::kBytes};
   }
@@ -196,11 +199,11 @@ template <class Supply>
 struct KeySeeker {
   static constexpr int kKeys = Supply::List::kBytes / 4;
   typename Supply::Record record{};
-  Extent positions{};                  // of this warpgroup's rows
+  Extent positions{};                   // of this warpgroup's rows
   typename Supply::Places::Place at{};  // of the next tile
-  int left = 0;                        // tiles that come yet
-  int stage = 0;                       // of the tile that was found
-  Coverage covered{};                  // of it
+  int left = 0;                         // tiles that come yet
+  int stage = 0;                        // of the tile that was found
+  Coverage covered{};                   // of it
 
   GPU_FUNCTION void start() {
     record = Supply::record();

@@ -54,8 +54,8 @@ inline int shared_limit() {
   (void)cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   return bytes;
 }
-/// Whether the current device multiplies by warpgroups (compute capability 9.0, no other), and how many
-/// multiprocessors it has.
+/// Whether the current device multiplies by warpgroups (compute capability 9.0, no other), and how
+/// many multiprocessors it has.
 inline bool has_warpgroups() {
   int device = 0, major = 0, minor = 0;
   (void)cudaGetDevice(&device);
@@ -99,7 +99,8 @@ Status start(std::int64_t blocks, const typename Kernel::Params& params, void* s
   return start<Kernel>(blocks, params, stream, Kernel::kSharedBytes);
 }
 
-/// A kernel whose blocks stay and take one tile of `tiles` after the other: as many as fit the device.
+/// A kernel whose blocks stay and take one tile of `tiles` after the other: as many as fit the
+/// device.
 template <class Kernel>
 Status start_groups(std::int64_t tiles, const typename Kernel::Params& params, void* stream) {
   static_assert(Kernel::kSharedBytes <= kMostGroupSharedBytes);

@@ -1,4 +1,5 @@
-/// panel_tile.cuh: blocks of gathered rows in shared memory as wgmma reads them: panels of 64 columns,
+/// panel_tile.cuh: blocks of gathered rows in shared memory as wgmma reads them: panels of 64
+/// columns,
 ///   rows of 128 bytes, pieces of 16 bytes turned by XOR with the row (Swizzle::bytes_128).
 #pragma once
 
@@ -27,7 +28,8 @@ struct PanelTile {
   GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
     gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
   }
-  /// Operand of wgmma whose rows or columns are this tile's from `row` on: depth [16 step, 16 step + 16).
+  /// Operand of wgmma whose rows or columns are this tile's from `row` on: depth [16 step, 16 step
+  /// + 16).
   GPU_FUNCTION std::uint64_t rows_from(int row, int step) const {
     const std::uint32_t start = base + static_cast<std::uint32_t>(row) * 128 +
                                 static_cast<std::uint32_t>(step / 4) * kPanel +
@@ -80,8 +82,8 @@ GPU_FUNCTION void all_as_left(const float (&from)[N][4], std::uint32_t (&to)[Ste
   for (int k = 0; k < Steps; ++k) as_left<T>(from[2 * k], from[2 * k + 1], to[k]);
 }
 
-/// Writes a warp's 16 rows x D sums as rows of 16-bit elements. Four lanes hold two columns each of a
-/// row's piece; after an exchange each has a whole piece. rows: of this lane's two halves.
+/// Writes a warp's 16 rows x D sums as rows of 16-bit elements. Four lanes hold two columns each of
+/// a row's piece; after an exchange each has a whole piece. rows: of this lane's two halves.
 template <class T, int D>
 GPU_FUNCTION void write_rows(const float (&sums)[D / 8][4], const float (&factor)[2],
                              const std::int32_t (&rows)[2], int pieces, const GroupRows<T>& to) {
@@ -111,8 +113,8 @@ GPU_FUNCTION void write_rows(const float (&sums)[D / 8][4], const float (&factor
   }
 }
 
-/// Scores of pairs that do not attend become -inf. rows: this lane's two, kNoRow among them; list: of
-/// Count columns. KeyRows: rows are keys and columns queries.
+/// Scores of pairs that do not attend become -inf. rows: this lane's two, kNoRow among them; list:
+/// of Count columns. KeyRows: rows are keys and columns queries.
 template <int Count, bool KeyRows, class List>
 GPU_FUNCTION void mask_pairs(const Rule& rule, const Plan& plan, std::int32_t group,
                              const List& list, const std::int32_t (&rows)[2],

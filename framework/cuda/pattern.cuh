@@ -72,9 +72,8 @@ GPU_FUNCTION bool is_excluded(const GroupMarks& marks, std::int32_t query_row,
     const std::int64_t skip = round * marks.layer;
     const std::int32_t back =
         gpu::load(plan.chunks + skip + query) - gpu::load(plan.chunks + skip + key);
-    const bool same =
-        plan.round_labels == nullptr ||
-        gpu::load(plan.round_labels + skip + query) == gpu::load(plan.round_labels + skip + key);
+    const bool same = plan.round_labels == nullptr || gpu::load(plan.round_labels + skip + query) ==
+                                                          gpu::load(plan.round_labels + skip + key);
     keep = keep && !((back == 0 || back == 1) && same);
   }
   return !keep;

@@ -1,6 +1,8 @@
-/// query_supply.cuh: what the warpgroup kernel over keys is fed with: for every tile of packed keys of
-///   this block their rows, then the queries of every segment that sees them, in order, tile by tile; a
-///   tile without queries ends it. As in key_supply.cuh, but that there is room for two tiles of keys.
+/// query_supply.cuh: what the warpgroup kernel over keys is fed with: for every tile of packed keys
+/// of
+///   this block their rows, then the queries of every segment that sees them, in order, tile by
+///   tile; a tile without queries ends it. As in key_supply.cuh, but that there is room for two
+///   tiles of keys.
 #pragma once
 
 #include "framework/cuda/key_supply.cuh"
@@ -48,7 +50,8 @@ struct QuerySupply {
   static GPU_FUNCTION SharedExtents extents(int stage) {
     return {kExtentsAt + static_cast<std::uint32_t>(stage) * SharedExtents::kBytes};
   }
-  /// By stage: how many of the tile's keys these queries' segment sees; 0: there are no more queries.
+  /// By stage: how many of the tile's keys these queries' segment sees; 0: there are no more
+  /// queries.
   static GPU_FUNCTION Seen seen() { return {kSeenAt}; }
   static GPU_FUNCTION OwnList own_list(int place) {
     return {kOwnListAt + static_cast<std::uint32_t>(place) * OwnList::kBytes};

@@ -45,7 +45,9 @@ struct Ring {
     gpu::barrier_arrive(full(at.stage));
   }
   // The consumers': until it is filled; and: this warp needs it no more.
-  GPU_FUNCTION void wait_full(const Place& at) const { gpu::barrier_wait(full(at.stage), at.parity); }
+  GPU_FUNCTION void wait_full(const Place& at) const {
+    gpu::barrier_wait(full(at.stage), at.parity);
+  }
   GPU_FUNCTION void release(int stage) const { gpu::barrier_arrive(empty(stage)); }
 };
 

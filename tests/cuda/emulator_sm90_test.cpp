@@ -1,11 +1,12 @@
-// The emulator's wgmma and mbarriers: right in every layout, and kernels that leave out what the
-// hardware needs are caught, whatever order warps run in.
+// The emulator's wgmma: right in every layout, and kernels that leave out what the hardware needs
+// are caught, whatever order warps run in.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <vector>
 
 #include "framework/cuda/gpu_sm90.h"
+#include "tests/cuda/caught.h"
 
 namespace attnlab::cuda {
 namespace {
@@ -51,7 +52,7 @@ void start_product(float (&sum)[8][4], const Left& left, std::uint64_t right, bo
       : gpu::multiply_group<F16, Turned>(sum, left, right);
 }
 
-enum class Without { nothing, fence, commit, wait, proxy_fence, barrier, wait_before_writing };
+enum class Without { nothing, fence, commit, wait, proxy_fence, barrier };
 struct Multiplication {
   Layout left, right;
   bool left_in_registers = false;
@@ -96,16 +97,8 @@ void multiply(Multiplication& m) {
 }
 constexpr emulator::Grid kGrid{1, 128, 32 * 1024};
 
-std::string caught(const std::function<void()>& kernel, const emulator::Grid& grid = kGrid) {
-  try {
-    emulator::run(grid, kernel);
-  } catch (const emulator::EmulatorError& error) {
-    return error.what();
-  }
-  return "";
-}
-std::string caught(Multiplication& m) {
-  return caught([&] { multiply(m); });
+std::string caught_in(Multiplication& m) {
+  return caught(kGrid, [&] { multiply(m); });
 }
 int wrong_elements(const Multiplication& m) {
   int wrong = 0;
@@ -146,7 +139,7 @@ TEST(EmulatedWgmma, multiplies_in_every_layout) {
       for (const bool registers : {false, true}) {
         Multiplication m = sound(swizzle, turned);
         m.left_in_registers = registers;
-        EXPECT_EQ(caught(m), "");
+        EXPECT_EQ(caught_in(m), "");
         EXPECT_EQ(wrong_elements(m), 0)
             << "swizzle " << static_cast<int>(swizzle) << (turned ? ", turned" : "");
       }
@@ -170,7 +163,7 @@ TEST(EmulatedWgmma, catches_what_is_left_out) {
       emulator::set_seed(seed);
       Multiplication m = sound();
       m.without = without;
-      EXPECT_THAT(caught(m), HasSubstr(message));
+      EXPECT_THAT(caught_in(m), HasSubstr(message));
     }
   }
 }
@@ -179,7 +172,7 @@ TEST(EmulatedWgmma, goes_wrong_with_a_wrong_descriptor) {
   const auto expect_wrong = [](const char* what, bool turned, const auto& change) {
     Multiplication m = sound(Swizzle::bytes_64, turned);
     change(m);
-    EXPECT_TRUE(!caught(m).empty() || wrong_elements(m) > 1000) << what;
+    EXPECT_TRUE(!caught_in(m).empty() || wrong_elements(m) > 1000) << what;
   };
   expect_wrong("swizzle", false, [](auto& m) { m.swizzle = Swizzle::bytes_128; });
   expect_wrong("swizzle", true, [](auto& m) { m.swizzle = Swizzle::bytes_32; });
@@ -215,106 +208,15 @@ void with_one_under_way(const std::function<void(float (&)[8][4], std::uint32_t 
 }
 
 TEST(EmulatedWgmma, catches_registers_that_are_used_too_early) {
-  EXPECT_THAT(caught([] { with_one_under_way([](auto&, auto& words) { words[1] = 9; }); }),
+  EXPECT_THAT(caught(kGrid, [] { with_one_under_way([](auto&, auto& words) { words[1] = 9; }); }),
               HasSubstr("a left operand of wgmma was written before the wait"));
-  EXPECT_THAT(caught([] { with_one_under_way([](auto& sum, auto&) { sum[3][1] = 2; }); }),
+  EXPECT_THAT(caught(kGrid, [] { with_one_under_way([](auto& sum, auto&) { sum[3][1] = 2; }); }),
               HasSubstr("sums of wgmma were written before the wait"));
-  EXPECT_THAT(caught([] { with_one_under_way([](auto&, auto&) {}); }),
+  EXPECT_THAT(caught(kGrid, [] { with_one_under_way([](auto&, auto&) {}); }),
               HasSubstr("registers that were written after the last wgmma.fence"));
   float read = 0;
-  (void)caught([&] { with_one_under_way([&](auto& sum, auto&) { read = sum[0][0]; }); });
+  (void)caught(kGrid, [&] { with_one_under_way([&](auto& sum, auto&) { read = sum[0][0]; }); });
   EXPECT_TRUE(std::isnan(read)) << "sums are no numbers before the wait";
-}
-
-/// A producer warpgroup and a consumer warpgroup around one tile of shared memory, twice.
-struct Pipe {
-  Without without = Without::nothing;
-  std::vector<F16> rows = std::vector<F16>(2 * 64 * 64, F16{0x3c00});  // ones
-  float first = 0;
-};
-constexpr std::uint32_t kFull = 16 * 1024, kEmpty = kFull + 8;
-
-void produce(Pipe& pipe) {
-  for (int turn = 0; turn < 2; ++turn) {
-    if (turn > 0 && pipe.without != Without::barrier) gpu::barrier_wait(kEmpty, 0);
-    for (int i = gpu::thread() % kWarpgroup; i < 64 * 8; i += kWarpgroup) {
-      const auto row = static_cast<std::uint32_t>(i / 8), piece = static_cast<std::uint32_t>(i % 8);
-      gpu::copy_async(row * 128 + (piece ^ row % 8) * 16, pipe.rows.data() + 64 * 64 * turn + 8 * i,
-                      true);
-    }
-    gpu::copies_arrive(kFull);
-  }
-}
-void consume(Pipe& pipe) {
-  float sum[8][4];
-  std::uint32_t ones[4] = {0x3c003c00, 0x3c003c00, 0x3c003c00, 0x3c003c00};
-  for (int turn = 0; turn < 2; ++turn) {
-    if (pipe.without != Without::wait) gpu::barrier_wait(kFull, turn);
-    if (pipe.without != Without::proxy_fence) gpu::fence_proxy();
-    gpu::products_fence(sum, ones);
-    start_product<true>(sum, ones, gpu::descriptor(0, 0, 1024, Swizzle::bytes_128), turn > 0);
-    gpu::products_commit();
-    if (pipe.without == Without::wait_before_writing) gpu::barrier_arrive(kEmpty);
-    gpu::products_wait<0>(sum);
-    if (pipe.without != Without::wait_before_writing) gpu::barrier_arrive(kEmpty);
-  }
-  if (gpu::thread() == 0) pipe.first = sum[0][0];
-}
-std::string caught(Pipe& pipe) {
-  const auto kernel = [&] {
-    if (gpu::thread() == 0) {
-      gpu::barrier_init(kFull, 128);
-      gpu::barrier_init(kEmpty, 4);
-    }
-    gpu::sync_threads();
-    gpu::warpgroup() == 1 ? produce(pipe) : consume(pipe);
-  };
-  return caught(kernel, {1, 256, kEmpty + 8});
-}
-
-TEST(EmulatedBarriers, hand_tiles_from_copies_to_products) {
-  for (std::uint32_t seed = 0; seed < 4; ++seed) {
-    emulator::set_seed(seed);
-    Pipe pipe;
-    EXPECT_EQ(caught(pipe), "");
-    EXPECT_EQ(pipe.first, 32);
-  }
-}
-
-TEST(EmulatedBarriers, catch_what_is_left_out) {
-  struct Case {
-    Without without;
-    const char* message;
-  };
-  for (const auto& [without, message] : {
-           Case{Without::wait, "shared byte"},
-           Case{Without::barrier, "shared byte"},
-           Case{Without::proxy_fence, "no fence.proxy.async lies between"},
-           Case{Without::wait_before_writing, "race: thread"},
-       }) {
-    for (std::uint32_t seed = 0; seed < 8; ++seed) {
-      emulator::set_seed(seed);
-      Pipe pipe;
-      pipe.without = without;
-      EXPECT_THAT(caught(pipe), HasSubstr(message)) << static_cast<int>(without);
-    }
-  }
-}
-
-TEST(EmulatedBarriers, catch_waits_that_never_end_and_arrivals_too_many) {
-  const auto with = [](int count, auto&& then) {
-    return caught([&] {
-      if (gpu::thread() == 0) gpu::barrier_init(0, count);
-      gpu::sync_threads();
-      then();
-    });
-  };
-  EXPECT_THAT(with(5, [] { gpu::barrier_arrive(0), gpu::barrier_wait(0, 0); }),
-              HasSubstr("threads wait for ever: thread 0 at an mbarrier"));
-  EXPECT_EQ(with(4, [] { gpu::barrier_arrive(0), gpu::barrier_wait(0, 0); }), "");
-  EXPECT_THAT(with(31, [] { gpu::copies_arrive(0), gpu::barrier_wait(0, 0); }),
-              HasSubstr("more arrivals in a phase than the 31"));
-  EXPECT_THAT(caught([] { gpu::barrier_wait(0, 0); }), HasSubstr("which nobody wrote"));
 }
 
 }  // namespace

@@ -6,23 +6,13 @@
 #include <vector>
 
 #include "framework/cuda/gpu.h"
+#include "tests/cuda/caught.h"
 
 namespace attnlab::cuda {
 namespace {
 
-using emulator::EmulatorError;
 using emulator::Grid;
 using testing::HasSubstr;
-
-/// What an emulated kernel is caught for; "" if nothing.
-std::string caught(const Grid& grid, const std::function<void()>& kernel) {
-  try {
-    emulator::run(grid, kernel);
-  } catch (const EmulatorError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 std::vector<F16> small_numbers(std::size_t count, int step) {
   std::vector<F16> numbers;

@@ -24,9 +24,8 @@ struct Case {
 };
 void expect_exact(const Case& c, const HostPlan& plan, std::uint32_t seed) {
   emulator::set_seed(seed);
-  const Manner manner{.packed = c.kind == PlanKind::look_back,
-                      .all = holds_all_rows(c.kind),
-                      .groups = true};
+  const Manner manner{
+      .packed = c.kind == PlanKind::look_back, .all = holds_all_rows(c.kind), .groups = true};
   const auto with = [&]<class T>(T) {
     expect_exact<T>(plan, random_input<T>(plan.plan, c.dim, seed), manner);
   };
@@ -34,12 +33,12 @@ void expect_exact(const Case& c, const HostPlan& plan, std::uint32_t seed) {
 }
 
 TEST_F(GroupKernels, equal_the_float64_reference) {
-  for (const Case& c : {Case{PlanKind::buckets, 333, 64}, Case{PlanKind::buckets, 1, 64},
-                        Case{PlanKind::buckets, 129, 56, true}, Case{PlanKind::windows, 150, 64},
-                        Case{PlanKind::look_back, 130, 40}, Case{PlanKind::kept, 200, 64, true},
-                        Case{PlanKind::chunks, 140, 64}, Case{PlanKind::buckets, 180, 128},
-                        Case{PlanKind::windows, 100, 104, true},
-                        Case{PlanKind::look_back, 90, 128}}) {
+  for (const Case& c :
+       {Case{PlanKind::buckets, 333, 64}, Case{PlanKind::buckets, 1, 64},
+        Case{PlanKind::buckets, 129, 56, true}, Case{PlanKind::windows, 150, 64},
+        Case{PlanKind::look_back, 130, 40}, Case{PlanKind::kept, 200, 64, true},
+        Case{PlanKind::chunks, 140, 64}, Case{PlanKind::buckets, 180, 128},
+        Case{PlanKind::windows, 100, 104, true}, Case{PlanKind::look_back, 90, 128}}) {
     SCOPED_TRACE(testing::PrintToString(static_cast<int>(c.kind)) + ", T " +
                  std::to_string(c.length) + ", D " + std::to_string(c.dim));
     const auto seed = static_cast<std::uint32_t>(c.length * 1000 + c.dim);

@@ -22,8 +22,8 @@ class Barriers {
   void init(std::uint32_t at, int count);
   /// One arrival. Returns the warps (a bit each) that this wakes.
   std::uint32_t arrive(Order& order, std::uint32_t at, int warp);
-  /// An arrival for every lane of the warp, as soon as these copies are there. That is when somebody
-  /// waits: not before.
+  /// An arrival for every lane of the warp, as soon as these copies are there. That is when
+  /// somebody waits: not before.
   std::uint32_t arrive_with(Order& order, SharedMemory& memory, std::uint32_t at, int warp,
                             std::vector<AsyncCopy> copies);
   /// Whether the phase of this parity is over; else the warp is among those that wait.

@@ -54,11 +54,14 @@ std::vector<AsyncCopy> Block::copies_of(int warp) {
 void Block::perform_products(Collective operation, int warp, const Parts& parts) {
   Products& products = products_[static_cast<std::size_t>(warp)];
   switch (operation) {
-    case Collective::wgmma_fence: return products.fence();
-    case Collective::wgmma_commit: return products.commit();
+    case Collective::wgmma_fence:
+      return products.fence();
+    case Collective::wgmma_commit:
+      return products.commit();
     case Collective::wgmma_wait:
       return products.wait(order_, memory_, warp, static_cast<std::size_t>(parts[0]->lane));
-    default: break;
+    default:
+      break;
   }
   if (warp / 4 * 4 + 4 > static_cast<int>(warps_.size())) {
     fail("wgmma in a warp that has no warpgroup of four warps");

@@ -30,8 +30,8 @@ struct Grid {
 /// Runs `kernel` once per thread. Blocks run one after the other, in random order.
 void run(const Grid& grid, const std::function<void()>& kernel);
 
-/// Bytes of shared memory that launchers may give to a block; at first as many as compute capability
-/// 9.0 has. Kernels for all devices are held to less when they are compiled (launch.h).
+/// Bytes of shared memory that launchers may give to a block; at first as many as compute
+/// capability 9.0 has. Kernels for all devices are held to less when they are compiled (launch.h).
 [[nodiscard]] std::uint32_t shared_limit();
 void set_shared_limit(std::uint32_t bytes);
 

@@ -33,8 +33,8 @@ struct Descriptor {
 
 /// What one lane brings to a product.
 struct Wgmma {
-  float* sum = nullptr;                 // columns / 2
-  const std::uint32_t* left = nullptr;  // 4; null: left_matrix
+  float* sum = nullptr;                      // columns / 2
+  const std::uint32_t* left = nullptr;       // 4; null: left_matrix
   std::uint64_t left_matrix = 0, right = 0;  // descriptors
   int columns = 0;
   bool bf16 = false;

@@ -3,8 +3,8 @@
 ///   access that is not ordered after another warp's write, or a write not ordered after another
 ///   warp's read, is a race, whatever order the threads happened to run in. So is one between lanes
 ///   of a warp without sync_warp. Remembered per two bytes.
-///   What wgmma reads it reads through the asynchronous proxy, from its start to its wait: only what
-///   a fence.proxy.async has made visible there, and nobody may write it meanwhile.
+///   What wgmma reads it reads through the asynchronous proxy, from its start to its wait: only
+///   what a fence.proxy.async has made visible there, and nobody may write it meanwhile.
 #pragma once
 
 #include <array>
