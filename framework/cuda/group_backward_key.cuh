@@ -71,14 +71,17 @@ class GroupBackwardKey {
   }
 
   GPU_FUNCTION void start() {
-    positions = Supply::own_extents(place).get(gpu::warpgroup() * 2, 2);
     GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) Supply::own_keys(place).left(gpu::warp() * 16, k, key[k]);
+    for (int k = 0; k < D / 16; ++k) {
+      Supply::own_keys(place).left(gpu::opaque(gpu::warp() * 16), k, key[k]);
+    }
     clear(sum_key);
     clear(sum_value);
   }
   // Registers are short: values stay in shared memory, and what only some tiles need too.
-  static GPU_FUNCTION int row_of(int half) { return gpu::warp() * 16 + 8 * half + gpu::lane() / 4; }
+  static GPU_FUNCTION int row_of(int half) {
+    return gpu::opaque(gpu::thread()) / 4 % 8 + gpu::opaque(gpu::thread()) / kWarp * 16 + 8 * half;
+  }
 
   /// The next tile of queries of which some see some of this warpgroup's keys; false: there is
   /// none.
@@ -89,10 +92,10 @@ class GroupBackwardKey {
       Supply::ring().wait_full(at);
       stage = at.stage;
       at.advance();
-      seen = Supply::seen().get(stage);
+      const std::int32_t seen = Supply::seen().get(stage);
       if (seen > first) {
-        covered =
-            coverage(Rule(p.plan), Supply::extents(stage).get(0, SharedExtents::kParts), positions);
+        covered = coverage(Rule(p.plan), Supply::extents(stage).get(0, SharedExtents::kParts),
+                           Supply::own_extents(place).get(gpu::warpgroup() * 2, 2));
         if (covered != Coverage::none) {
           if (seen < first + 64) covered = Coverage::some;
           gpu::fence_proxy();
@@ -168,6 +171,7 @@ class GroupBackwardKey {
   }
 
   GPU_FUNCTION void mask_scores() {
+    const std::int32_t seen = Supply::seen().get(stage);
     std::int32_t own[2];
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {
@@ -217,11 +221,9 @@ class GroupBackwardKey {
 
   const Params& p;
   int place = 0;                      // of the tile of keys
-  Extent positions;                   // of this warpgroup's rows
   typename Supply::Places::Place at;  // of the next tile of queries
   int stage = 0;                      // of the tile that was found, and
   Coverage covered{};                 // which of its pairs attend
-  std::int32_t seen = 0;              // how many of the keys its segment sees
   std::uint32_t key[D / 16][4], weights[kQueries / 16][4], ds[kQueries / 16][4];
   float score[kQueries / 8][4], slope[kQueries / 8][4], sum_key[D / 8][4], sum_value[D / 8][4];
 };
