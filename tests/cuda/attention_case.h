@@ -103,6 +103,15 @@ struct Manner {
   bool groups = false;   // by warpgroups
 };
 
+/// Whether the launchers' device multiplies by warpgroups: a launch of nothing says so.
+inline bool has_group_device() {
+  ForwardParams nothing;
+  nothing.groups = true;
+  nothing.head_dim = 64;
+  nothing.plan.max_distance = 1;
+  return attnlab_cuda_attention_forward(&nothing, kAttnlabBfloat16, nullptr) == 0;
+}
+
 /// One attention with everything it needs on the device. launch() allocates nothing.
 template <class T>
 class DeviceAttention {

@@ -1,7 +1,6 @@
 // The kernels that multiply by warpgroups, emulated or on a GPU, against float64.
 #include <gtest/gtest.h>
 
-#include "framework/cuda/launch.h"
 #include "tests/cuda/attention_judge.h"
 
 namespace attnlab::cuda::test {
@@ -10,7 +9,7 @@ namespace {
 class GroupKernels : public testing::Test {
  protected:
   void SetUp() override {
-    if (!has_warpgroups()) GTEST_SKIP() << "not compute capability 9.0";
+    if (!has_group_device()) GTEST_SKIP() << "not compute capability 9.0";
     emulator::reset_counts();
   }
   /// Rows that were computed once more because they were not finite; only the emulator counts.

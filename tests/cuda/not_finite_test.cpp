@@ -2,7 +2,6 @@
 // NaN, so a masked pair's weight of 0 does not keep it out by itself.
 #include <gtest/gtest.h>
 
-#include "framework/cuda/launch.h"
 #include "tests/cuda/attention_judge.h"
 
 namespace attnlab::cuda::test {
@@ -79,7 +78,7 @@ class NotFinite : public testing::TestWithParam<Case> {
   template <class T>
   void expect_kept_in(std::int64_t max_distance) const {
     const auto [kind, dim, atomic, groups] = GetParam();
-    if (groups && !has_warpgroups()) GTEST_SKIP() << "not compute capability 9.0";
+    if (groups && !has_group_device()) GTEST_SKIP() << "not compute capability 9.0";
     auto plan = random_plan(kind, {1, 1, kLength, 2}, 4);
     plan.plan.max_distance = max_distance;
     plan.plan.include_self = true;
