@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kDeepestExpression = 100;
 
-bool is_name_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_identifier_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 struct Sign {
   std::string_view text;
@@ -167,7 +167,7 @@ class Expression {
   // Letters, digits and _; a sign within a number's exponent; with dotted names also . / and -.
   [[nodiscard]] bool is_name_letter(std::size_t begin) const {
     const char c = text_[at_];
-    if (is_name_letter(c) || c == '.') return true;
+    if (is_identifier_letter(c) || c == '.') return true;
     if (options_.dotted_names && (c == '/' || c == '-')) return at_ > begin || c == '/';
     const bool exponent = at_ > begin && (text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E');
     const bool number =
@@ -249,7 +249,7 @@ class Expression {
   }
   bool word(std::string_view expected) {
     skip_blanks();
-    if (!text_.substr(at_).starts_with(expected) || is_name_letter(peek(expected.size())))
+    if (!text_.substr(at_).starts_with(expected) || is_identifier_letter(peek(expected.size())))
       return false;
     at_ += expected.size();
     return true;
