@@ -117,9 +117,9 @@ void write_part(const store::Reader& reader, const Part& part, const fs::path& f
 }
 
 void make_folder(const fs::path& folder) {
-  std::error_code error;
+  std::error_code error, ignored;
   fs::create_directories(folder, error);
-  if (fs::is_directory(folder)) return;
+  if (fs::is_directory(folder, ignored)) return;
   throw Error("cannot make the folder '" + folder.string() + "': " +
               (error ? error.message() : std::string("there is a file of that name")));
 }
