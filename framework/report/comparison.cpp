@@ -92,6 +92,14 @@ std::vector<Field> fields_for(const Runs& runs) {
          if (std::isnan(count)) return {};
          return {static_cast<std::int64_t>(count)};
        }},
+      // Equal models but for what the attention owns: the difference to dense, which owns nothing.
+      {{"parameters_over_dense", Align::right, Format::grouped, "over dense"},
+       [](const Group& group) -> Cell {
+         if (std::isnan(spread_of(group, "parameters").largest)) return {};
+         const double own = spread_of(group, "own_parameters").largest;
+         const auto count = std::isnan(own) ? 0 : static_cast<std::int64_t>(own);
+         return {count, count == 0 ? "0" : "+" + grouped(count)};
+       }},
       {{"score", Align::right, Format::fixed3, score_title(runs) + " (val)"},
        [](const Group& group) {
          const auto score = spread_of(group, "score");
@@ -104,6 +112,8 @@ std::vector<Field> fields_for(const Runs& runs) {
        [](const Group& group) { return number_cell(spread_of(group, "score").deviation); }},
       {{"pairs_share", Align::right, Format::percent, "pairs of dense"},
        [](const Group& group) { return number_cell(share_of_dense(group)); }},
+      {{"pairs_over_even", Align::right, Format::fixed2, "pairs / even"},
+       [](const Group& group) { return number_cell(spread_of(group, "pairs_over_even").mean); }},
       {{"tokens_per_second", Align::right, Format::grouped, "tokens/s"},
        [](const Group& group) {
          auto cell = number_cell(spread_of(group, "tokens_per_second").mean);
@@ -215,6 +225,7 @@ Comparison comparison_of(const Runs& runs) {
     for (const auto& field : fields) row.push_back(field.cell(group));
   }
   hide_where_empty(comparison.table, "pairs_share");
+  hide_where_empty(comparison.table, "pairs_over_even");
   return comparison;
 }
 

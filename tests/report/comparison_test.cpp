@@ -41,23 +41,26 @@ TEST_F(Comparing, the_table_as_the_demo_prints_it) {
   add_run(store_, {kNone, 0, 2.5});
   add_run(store_, {kDense, 0, 1.1});
   add_run(store_, {kDense, 1, 1.2, Status::done, "", {{"shared", "true"}}});
-  add_run(store_, {kHash8, 0, 1.5, Status::done, "", {{"pattern_sees_future", "true"}}});
+  Seeded hash{kHash8, 0, 1.5, Status::done, "", {{"pattern_sees_future", "true"}}};
+  hash.own = 1234;
+  hash.over_even = 4.321;
+  add_run(store_, hash);
   EXPECT_EQ(
       to_text(compared()),
       "data: mnist, T = 784\n"
       "model: 2 layers, width 64, 4 heads, strict causality; 100 steps of 8 sequences; seeds 0, "
       "1; float32 on cpu\n"
       "\n"
-      "attention      parameters  bits/dim (val)       tokens/s  allocator peak  process peak  "
-      "what ran  status\n"
-      "─────────────  ──────────  ──────────────  ─────────────  ──────────────  ────────────  "
-      "────────  ──────\n"
-      "dense             123,456   1.150 ± 0.071  12,000 shared         1.0 MiB       3.0 MiB  "
-      "flash     done\n"
-      "hash_sparse †     123,456           1.500         12,000         1.0 MiB       3.0 MiB  "
-      "flash     done\n"
-      "none              123,456           2.500         12,000         1.0 MiB       3.0 MiB  "
-      "flash     done\n"
+      "attention      parameters  over dense  bits/dim (val)  pairs / even       tokens/s  allocator peak  "
+      "process peak  what ran  status\n"
+      "─────────────  ──────────  ──────────  ──────────────  ────────────  ─────────────  ──────────────  "
+      "────────────  ────────  ──────\n"
+      "dense             123,456           0   1.150 ± 0.071                12,000 shared         1.0 MiB  "
+      "     3.0 MiB  flash     done\n"
+      "hash_sparse †     124,690      +1,234           1.500          4.32         12,000         1.0 MiB  "
+      "     3.0 MiB  flash     done\n"
+      "none              123,456           0           2.500                       12,000         1.0 MiB  "
+      "     3.0 MiB  flash     done\n"
       "\n"
       "shared: other runs were on the machine meanwhile\n"
       "†: which keys a token sees depends on later tokens; their values never reach it\n");

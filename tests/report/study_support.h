@@ -22,6 +22,8 @@ struct Seeded {
   int log_every = 10;        // as this
   double rate = 0.001;
   double seconds_per_step = 0.1;
+  int own = 0;           // parameters of the attention
+  double over_even = NAN;
 };
 
 inline std::string config_of(const Seeded& run) {
@@ -55,7 +57,14 @@ inline std::int64_t add_run(store::Store& store, const Seeded& run,
                            {{{"tokens_per_second", "tokens/s", Goal::maximise}, 12000},
                             {{"allocator_peak_bytes", "bytes", Goal::minimise}, 1048576},
                             {{"process_peak_bytes", "bytes", Goal::minimise}, 3145728},
-                            {{"parameters", "", Goal::none}, 123456}}}});
+                            {{"parameters", "", Goal::none}, 123456.0 + run.own}}}});
+    if (run.own > 0) {
+      store.add_events(id, {{0, 0, 0, {{{"attention_parameters", "", Goal::none}, 1.0 * run.own}}}});
+    }
+    if (!std::isnan(run.over_even)) {
+      store.add_events(
+          id, {{101, 101 * 6272, 10.1, {{{"attention/pairs_over_even", "of even", Goal::none}, run.over_even}}}});
+    }
   }
   store.add_facts(id, {{"kernel", "flash"}, {"data", run.dataset}});
   store.add_facts(id, run.facts);

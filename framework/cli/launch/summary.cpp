@@ -21,10 +21,12 @@ std::string db_option(const LaunchRequest& request) {
   return request.database == usual ? "" : " --db " + shell_quoted(request.database.string());
 }
 
+// Without those of single layers, which attnlab show has.
 std::string last_metrics(const store::Reader& reader, std::int64_t run_id) {
   const auto answer = reader.query(
       "SELECT name AS metric, last AS value, unit, last_step AS step FROM run_last "
-      "JOIN metric_keys ON metric_keys.id = key_id WHERE run_id = ?1 ORDER BY name",
+      "JOIN metric_keys ON metric_keys.id = key_id WHERE run_id = ?1 AND name NOT GLOB "
+      "'*/layer_[0-9]*' ORDER BY name",
       {run_id});
   return answer.rows.empty() ? "" : report::to_text(report::table_from(answer)) + "\n";
 }

@@ -22,7 +22,10 @@ struct Section {
 constexpr Section kSections[]{
     {"metrics",
      "SELECT name AS key, last, last_step, minimum, maximum, count, unit FROM run_last JOIN "
-     "metric_keys ON metric_keys.id = key_id WHERE run_id = ?1 ORDER BY name"},
+     "metric_keys ON metric_keys.id = key_id WHERE run_id = ?1 "
+     // A metric, then its layers, 10 behind 9.
+     "ORDER BY iif(instr(name, '/layer_') > 0, substr(name, 1, instr(name, '/layer_') - 1), name), "
+     "iif(instr(name, '/layer_') > 0, CAST(substr(name, instr(name, '/layer_') + 7) AS INTEGER), -1)"},
     {"facts", "SELECT name, text FROM facts WHERE run_id = ?1 ORDER BY name"},
     {"config", "SELECT key, value FROM configs WHERE run_id = ?1 ORDER BY key"},
     {"environment",

@@ -150,6 +150,18 @@ TEST_F(Commands, compare_prints_the_table_and_draws_the_curves) {
   EXPECT_EQ(rows.at(2).at("status"), "failed");
 }
 
+TEST_F(Commands, show_lists_the_layers_of_a_metric_in_their_order) {
+  for (const char* name : {"a/b/layer_10", "a/b/layer_9", "a/b", "a/c"}) {
+    store_.add_events(2, {{10, 10, 1, {{{name, "keys", Goal::none}, 3.0}}}});
+  }
+  const auto metrics = nlohmann::json::parse(output(show, {"2", "--json"})).at("metrics");
+  std::vector<std::string> keys;
+  for (const auto& metric : metrics) {
+    if (const std::string key = metric.at("key"); key.starts_with("a/")) keys.push_back(key);
+  }
+  EXPECT_EQ(keys, (std::vector<std::string>{"a/b", "a/b/layer_9", "a/b/layer_10", "a/c"}));
+}
+
 TEST_F(Commands, compare_draws_layers_and_refuses_what_is_no_figure) {
   const MetricKey key{"train/attention/pairs/layer_1", "keys", Goal::none};
   store_.add_events(2, {{10, 10, 1, {{key, 3.0}}}});
