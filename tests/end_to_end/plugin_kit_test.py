@@ -30,7 +30,7 @@ LAB = {}  # home, prefix and ideas: folders; page: what the shell printed
 def run_in(folder, command):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("ATTNLAB_", "XDG_"))}
     env.update(HOME=LAB["home"], TERM="dumb")
-    return subprocess.run(command, cwd=folder, env=env, text=True, timeout=400, stdout=subprocess.PIPE,
+    return subprocess.run(command, cwd=folder, env=env, text=True, timeout=600, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
 
 
@@ -78,6 +78,18 @@ class Page(Kit):
             if "data: synthetic digits" in block:
                 self.assertRegex(block, r"(?m)^my_idea .* done *$")
         self.assertRegex(self.page, r"(?m)^my_pattern .* done *$")
+
+    def test_the_learned_gate_is_counted_and_moves_in_every_layer(self):
+        [(run, parameters, own)] = self.sql("SELECT id, parameters, own_parameters FROM runs WHERE attention = 'my_gate'")
+        [(dense,)] = self.sql("SELECT DISTINCT parameters FROM runs WHERE attention = 'dense'")
+        self.assertEqual((parameters - dense, own), (2 * 4, 2 * 4))  # layers, heads
+        self.assertRegex(self.page, r"(?m)^my_gate +\S+ +\+8 .* done *$")
+        for layer in range(2):
+            values = [value for value, in self.sql("SELECT value FROM curves WHERE key = "
+                                                   f"'train/attention/gate_mean/layer_{layer}' AND run_id = {run} ORDER BY step")]
+            self.assertEqual(len(values), 20)
+            self.assertAlmostEqual(values[0], 0.7311, places=3)  # sigmoid(1)
+            self.assertGreater(abs(values[-1] - values[0]), 1e-4)
 
     def test_makes_another_run_of_another_source(self):
         rows = self.sql("SELECT DISTINCT fingerprint FROM runs WHERE attention = 'my_idea'")
