@@ -21,7 +21,7 @@ endfunction()
 
 function(attnlab_build_info target)
   attnlab_sources_of(engine framework/attention framework/sparse framework/model framework/train
-                     framework/data framework/worker datasets)
+                     framework/data framework/worker framework/checkpoint datasets)
   list(APPEND engine ${CMAKE_SOURCE_DIR}/framework/core/random.cpp ${CMAKE_SOURCE_DIR}/framework/core/random.h)
   attnlab_sources_of(cuda framework/cuda)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/framework_digest)

@@ -14,6 +14,7 @@ ROOT = os.environ.get("ATTNLAB_SOURCE") or os.path.dirname(os.path.dirname(os.pa
 LAYERS = {
     "core": set(),
     "config": {"core"},
+    "checkpoint": {"core"},
     "plugin": {"core", "config"},
     "plan": {"core", "config"},
     "store": {"core", "text"},
@@ -26,18 +27,18 @@ LAYERS = {
     "cells": {"core", "config", "plan", "store", "plugin", "data", "launch"},
     "digest": {"core", "plugin"},
     "kit": {"core", "plugin"},
-    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch", "cells", "kit"},
+    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch", "cells", "kit", "checkpoint"},
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
     "python": {"core", "config", "sparse"},
     "model": {"core", "config", "attention"},
-    "train": {"core", "config", "attention", "data", "model"},
-    "bench": {"core", "config", "plugin", "attention", "sparse", "model", "train"},
+    "train": {"core", "config", "checkpoint", "attention", "data", "model"},
+    "bench": {"core", "config", "data", "plugin", "attention", "sparse", "model", "train"},
     "conformance": {"core", "config", "plugin", "attention"},
-    "worker": {"core", "config", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
+    "worker": {"core", "config", "checkpoint", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
                "conformance"},
 }
-TORCH_FREE = {"core", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
+TORCH_FREE = {"core", "checkpoint", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
 DATASET_LAYERS = {"core", "config", "data"}
 TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')

@@ -17,7 +17,7 @@ bool has(const std::vector<FreeOwner::Owned>& all, const std::string& name) {
 }  // namespace
 
 at::Tensor FreeOwner::parameter(const std::string& name, at::IntArrayRef sizes, Initial initial,
-                                bool) {
+                                bool decay) {
   check_owned(name, sizes, has(all_, name));
   const RandomStream stream(seed_, "init/" + name);
   auto value = at::empty(sizes, at::kFloat);
@@ -26,7 +26,7 @@ at::Tensor FreeOwner::parameter(const std::string& name, at::IntArrayRef sizes, 
     data[i] = static_cast<float>(initial.mean +
                                  initial.std * stream.normal(static_cast<std::uint64_t>(i)));
   }
-  all_.push_back({name, value.to(device_).requires_grad_()});
+  all_.push_back({name, value.to(device_).requires_grad_(), decay});
   return all_.back().value;
 }
 

@@ -15,6 +15,7 @@ class FreeOwner final : public Owner {
   struct Owned {
     std::string name;
     at::Tensor value;  // a parameter requires a gradient, a buffer does not
+    bool decay = false;  // of a parameter
   };
 
   explicit FreeOwner(std::uint64_t seed = 0, at::Device device = at::kCPU)

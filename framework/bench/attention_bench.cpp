@@ -86,6 +86,7 @@ class AttentionTiming {
                .pairs_in_tiles = pairs_in_tiles(*subject, in).value_or(0),
                .bytes = least_bytes(static_cast<double>(in.query.numel() / in.query.size(-1)),
                                     in.query.size(-1), in.query.element_size(), bench_.pass),
+               .pairs_over_even = subject->pairs_over_even(in),
                .sides = {{"attention", subject.get()}}};
     for (const auto& [name, peer] : peers) m.sides.push_back({name, peer.get()});
     for (const auto& side : m.sides) m.memory.push_back(memory(*side.subject, in, process_before));

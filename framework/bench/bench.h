@@ -3,12 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "framework/attention/loader.h"
 #include "framework/config/bench_config.h"
 #include "framework/config/run_config.h"
 #include "framework/core/metric.h"
+#include "framework/data/dataset.h"
 
 namespace attnlab::bench {
 
@@ -33,6 +35,8 @@ struct Setting {
   double memory;  // bytes that may be used; 0: unknown
   MetricSink& sink;
   std::function<bool(const Progress&)> report;  // false: stop
+  /// What models are trained on, in sequences of that length; throws Error. Empty: random tokens.
+  std::function<std::unique_ptr<data::Dataset>(std::int64_t length)> open_data{};
 };
 
 /// A length that a variant refuses, or whose tensors cannot fit, is left out: the fact
@@ -48,9 +52,10 @@ struct Result {
 /// what was compared with what (answer_check.h). Throws Error when an answer is wrong.
 [[nodiscard]] Result time_attention(const Setting& setting, const config::BenchConfig& bench);
 
-/// For each length builds both models with equal weights, feeds both the same random tokens, and
-/// takes steps (forward, backward, AdamW) in turn. Stores per length: seconds of a step, tokens per
-/// second, FLOP rate and utilisation (formula in the fact `flop_formula`), peak memory, ratio.
+/// For each length builds both models with equal weights, trains each for bench.warm_steps on the same
+/// batches, and takes steps (forward, backward, AdamW) in turn. Stores per length: seconds of a step,
+/// tokens per second, FLOP rate and utilisation (formula in the fact `flop_formula`), peak memory,
+/// ratio, and how even the buckets are where the plugin tells.
 /// `peer` null: timed alone. Throws Error when a loss is not finite.
 [[nodiscard]] Result time_training(const Setting& setting, const config::TrainConfig& train,
                                    const config::TrainTimingConfig& bench, const Variant* peer);

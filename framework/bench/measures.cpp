@@ -116,6 +116,7 @@ std::vector<Metric> metrics_of(const Measured& m) {
   for (std::size_t i = 0; i < m.sides.size(); ++i) add_side(list, m, i);
   add_ratio(list, m);
   const double median = spread(m.sides[0].of(m.pass)).median;
+  if (m.pairs_over_even) list.add("pairs_over_even", "of even", Goal::none, *m.pairs_over_even);
   if (!(m.pairs > 0)) return list.take();
   list.add("pairs", "", Goal::none, m.pairs);
   if (m.pairs_in_tiles > 0) {

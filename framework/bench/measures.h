@@ -1,6 +1,7 @@
 /// measures.h: what a list of samples says, and the metrics of a timing, by side and length.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct Measured {
   double pairs = 0;              // useful pairs over B and H
   double pairs_in_tiles = 0;     // those that the segment engine computes for them; 0: unknown
   double bytes = 0;              // that must be moved at least: least_bytes(); 0: unknown
+  std::optional<double> pairs_over_even{};  // where the subject tells
   std::vector<Side> sides{};     // the subject first
   std::vector<Memory> memory{};  // by side
 };

@@ -53,6 +53,11 @@ class Subject {
     static_cast<void>(in);
     return std::nullopt;
   }
+  /// These over the pairs of even buckets, where a plugin reports it.
+  [[nodiscard]] virtual std::optional<double> pairs_over_even(const Inputs& in) {
+    static_cast<void>(in);
+    return std::nullopt;
+  }
 };
 
 /// The subject that the section `attention` names; `plugin` where that is a plugin.

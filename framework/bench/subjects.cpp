@@ -144,17 +144,27 @@ class PluginSubject final : public Subject {
   Promise promise() const override { return promise_; }
 
   std::optional<double> pairs(const Inputs& in) override {
-    const at::NoGradGuard no_graph;
     const auto [B, H, T, D] = in.shape();
-    for (const auto& statistic : run(in, false).statistics) {
-      if (statistic.name == "pairs_per_query") {
-        return statistic.value.read() * static_cast<double>(B * H * T);
-      }
-    }
-    return std::nullopt;
+    const auto each = statistic(in, "pairs_per_query", /*training=*/false);
+    if (!each) return std::nullopt;
+    return *each * static_cast<double>(B * H * T);
+  }
+  // As in training: what a plugin then leaves out, because counting it takes long, is not asked for.
+  std::optional<double> pairs_over_even(const Inputs& in) override {
+    return statistic(in, "pairs_over_even", /*training=*/true);
   }
 
  private:
+  std::optional<double> statistic(const Inputs& in, const char* name, bool training) {
+    const at::NoGradGuard no_graph;
+    context_.statistics = true;
+    const auto statistics = run(in, training).statistics;
+    context_.statistics = false;
+    for (const auto& each : statistics) {
+      if (each.name == name) return each.value.read();
+    }
+    return std::nullopt;
+  }
   AttentionOutput run(const Inputs& in, bool training) {
     context_.training = training;
     return attention_->forward({in.query, in.key, in.value, {}}, context_);

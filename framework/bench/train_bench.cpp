@@ -1,16 +1,16 @@
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
+#include <optional>
 
 #include "framework/bench/bench.h"
 #include "framework/bench/gpu_state.h"
 #include "framework/bench/measures.h"
 #include "framework/bench/roofline.h"
+#include "framework/bench/tokens.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/train/memory.h"
@@ -21,7 +21,12 @@ namespace attnlab::bench {
 namespace {
 
 constexpr int kWarmUpSteps = 2;
-using Parts = std::vector<train::Batch>;  // micro-batches of a step, the same for every side
+
+/// What an attention says of its pairs.
+struct Seen {
+  double keys = 0;                  // that a query sees, mean over rows, heads and layers
+  std::optional<double> over_even;  // pairs over those of even buckets, mean over layers
+};
 
 /// One model with its optimiser, ready to take steps.
 class TrainSide {
@@ -41,7 +46,8 @@ class TrainSide {
   /// One optimiser step. Returns its loss, not yet read from the device.
   at::Tensor step(const Parts& parts) {
     optimizer_.zero_grad();
-    const auto scored = static_cast<std::int64_t>(parts.size()) * parts[0].scored;
+    std::int64_t scored = 0;
+    for (const auto& part : parts) scored += part.scored;
     at::Tensor total;
     for (const auto& part : parts) {
       const auto loss =
@@ -54,21 +60,25 @@ class TrainSide {
     return total;
   }
 
-  /// Keys that a query sees, mean over rows, heads and layers; as dense causal attention would
-  /// where the plugin does not tell. Runs one forward in evaluation.
-  [[nodiscard]] double keys_per_query(const train::Batch& part) {
+  /// Where the plugin does not tell, keys are those of dense causal attention. Runs one forward in
+  /// evaluation.
+  [[nodiscard]] Seen look(const train::Batch& part) {
     const at::NoGradGuard no_graph;
     const train::AutocastScope autocast(train_.precision, setting_.device.type());
     const AttentionContext context{static_cast<std::uint64_t>(setting_.run.seed), 0, step_,
                                    std::span(part.sequence_ids).first(1), /*training=*/false};
     const auto output = model_.forward(part.input.narrow(0, 0, 1), context);
-    double sum = 0;
-    std::int64_t layers = 0;
-    for (const auto& [layer, statistic] : output.statistics) {
-      if (statistic.name == "pairs_per_query") sum += statistic.value.read(), ++layers;
-    }
-    return layers == setting_.model.layers ? sum / static_cast<double>(layers)
-                                           : static_cast<double>(part.input.size(1)) / 2;
+    const auto mean = [&](const char* name) -> std::optional<double> {
+      double sum = 0;
+      std::int64_t layers = 0;
+      for (const auto& [layer, statistic] : output.statistics) {
+        if (statistic.name == name) sum += statistic.value.read(), ++layers;
+      }
+      if (layers < setting_.model.layers) return std::nullopt;
+      return sum / static_cast<double>(layers);
+    };
+    return {mean("pairs_per_query").value_or(static_cast<double>(part.input.size(1)) / 2),
+            mean("pairs_over_even")};
   }
   [[nodiscard]] const model::Transformer& model() const { return model_; }
 
@@ -87,9 +97,6 @@ class TrainTiming {
       : setting_(setting), train_(train), bench_(bench), peer_(peer) {}
 
   Result go() {
-    setting_.sink.fact("inputs", "uniformly random tokens, vocabulary " +
-                                     std::to_string(bench_.vocabulary) + ", seed " +
-                                     std::to_string(setting_.run.seed));
     setting_.sink.fact("flop_formula",
                        "per token 6 x weights of matrix products, output head included, + 12 x "
                        "head_dim x heads x layers x keys seen per query; utilisation is of the "
@@ -106,16 +113,23 @@ class TrainTiming {
   struct Timed {
     std::unique_ptr<TrainSide> side;
     Side times;
+    std::unique_ptr<Tokens> tokens{};
     double peak = 0;  // bytes, its model and optimiser included
-    double keys = 0;
+    double loss = 0;  // of the step before the first sample
+    Seen seen{};
   };
 
   [[nodiscard]] std::int64_t batch(std::int64_t length) const {
     return std::max<std::int64_t>(1, bench_.tokens / length);
   }
 
-  // Of either side; both models are in memory at once.
-  [[nodiscard]] std::string refusal(std::int64_t length) const {
+  // Of either side; both models are in memory at once. Opens the data of this length.
+  [[nodiscard]] std::string refusal(std::int64_t length) {
+    try {
+      if (setting_.open_data) dataset_ = setting_.open_data(length);
+    } catch (const Error& error) {
+      return error.what();
+    }
     double bytes = 0;
     for (const auto* side : {&setting_.variant, peer_}) {
       if (side == nullptr) continue;
@@ -124,43 +138,54 @@ class TrainTiming {
                                 setting_.run.device, config::dtype_of(train_.precision));
       if (!why.empty()) return side == peer_ ? "the peer: " + why : why;
       const bool square = (side->plugin->note().traits & plugin::kQuadraticMemory) != 0;
-      bytes += train::least_step_bytes(setting_.model, train_, {bench_.vocabulary, length},
+      bytes += train::least_step_bytes(setting_.model, train_, {vocabulary(), length},
                                        batch(length), square ? setting_.model.layers + 2 : 0);
     }
     return train::too_large(bytes, setting_.memory);
   }
 
-  // int64 [B, T]: uniformly random tokens, and what follows each of them.
-  [[nodiscard]] Parts random_parts(std::int64_t length) const {
-    const auto generator =
-        at::detail::createCPUGenerator(static_cast<std::uint64_t>(setting_.run.seed));
-    const auto rows = batch(length);
-    std::vector<std::int64_t> ids(static_cast<std::size_t>(rows));
-    std::iota(ids.begin(), ids.end(), 0);
-    Parts parts;
-    for (std::int64_t i = 0; i < train_.accumulation; ++i) {
-      const auto tokens =
-          at::randint(0, bench_.vocabulary, {rows, length + 1}, generator, at::kLong);
-      parts.push_back({tokens.narrow(1, 0, length).contiguous().to(setting_.device),
-                       tokens.narrow(1, 1, length).contiguous().to(setting_.device), ids,
-                       rows * length});
-    }
-    return parts;
+  [[nodiscard]] std::int64_t vocabulary() const {
+    return dataset_ ? dataset_->info().vocabulary : bench_.vocabulary;
   }
 
-  // Built, warmed up and looked at while nothing of the later sides is in memory.
-  Timed build(const std::string& name, const Variant& variant, const Parts& parts) const {
+  [[nodiscard]] std::unique_ptr<Tokens> tokens(std::int64_t length) const {
+    const TokenShape shape{.seed = static_cast<std::uint64_t>(setting_.run.seed),
+                           .rows = batch(length),
+                           .length = length,
+                           .accumulation = train_.accumulation,
+                           .steps = bench_.warm_steps + kWarmUpSteps + 1 + bench_.samples,
+                           .device = setting_.device};
+    return dataset_ ? tokens_of(*dataset_, shape) : random_tokens(vocabulary(), shape);
+  }
+
+  void tell_inputs() const {
+    const auto seed = ", seed " + std::to_string(setting_.run.seed);
+    const auto what = dataset_ ? dataset_->info().description
+                               : "uniformly random tokens, vocabulary " + std::to_string(vocabulary());
+    setting_.sink.fact("inputs", what + seed + "; after " +
+                                     std::to_string(bench_.warm_steps + kWarmUpSteps) +
+                                     " training steps");
+  }
+
+  // Built, trained and looked at while nothing of the later sides is in memory. Nothing where it was
+  // stopped.
+  std::optional<Timed> build(const std::string& name, const Variant& variant, std::int64_t length) {
     train::reset_peaks(setting_.device);
     const auto before = train::tensor_peak_bytes(setting_.device);
-    Timed timed{std::make_unique<TrainSide>(setting_, train_, bench_.vocabulary, variant,
-                                            parts[0].input.size(1)),
-                {name, nullptr}};
-    for (int i = 0; i < kWarmUpSteps; ++i) {
-      const double loss = timed.side->step(parts).item<double>();
-      if (!std::isfinite(loss)) throw Error("the loss of " + name + " is " + exact_number(loss));
+    Timed timed{std::make_unique<TrainSide>(setting_, train_, vocabulary(), variant, length),
+                {name, nullptr},
+                tokens(length)};
+    const auto steps = bench_.warm_steps + kWarmUpSteps;
+    for (std::int64_t i = 0; i < steps; ++i) {
+      timed.loss = timed.side->step(timed.tokens->next()).item<double>();
+      if (!std::isfinite(timed.loss)) {
+        throw Error("the loss of " + name + " is " + exact_number(timed.loss) + " at step " +
+                    std::to_string(i + 1) + "; lower train.learning_rate");
+      }
+      if (!setting_.report({length, i + 1, steps, -1})) return std::nullopt;
     }
     timed.peak = static_cast<double>(train::tensor_peak_bytes(setting_.device) - before);
-    timed.keys = timed.side->keys_per_query(parts[0]);
+    timed.seen = timed.side->look(timed.tokens->next()[0]);
     return timed;
   }
 
@@ -171,13 +196,18 @@ class TrainTiming {
       rates_ = measure_rates(setting_.device, half ? at::kBFloat16 : at::kFloat,
                              setting_.model.head_dim());
     }
-    const auto parts = random_parts(length);
+    tell_inputs();
     std::vector<Timed> sides;
-    sides.push_back(build("attention", setting_.variant, parts));
-    if (peer_ != nullptr) sides.push_back(build("peer", *peer_, parts));
+    for (const auto* variant : {&setting_.variant, peer_}) {
+      if (variant == nullptr) continue;
+      auto side = build(variant == peer_ ? "peer" : "attention", *variant, length);
+      if (!side) return false;
+      sides.push_back(std::move(*side));
+    }
     Clock clock(setting_.device);
     const auto round = [&] {
       for (auto& each : sides) {
+        const auto parts = each.tokens->next();
         clock.start();
         clock.mark();
         static_cast<void>(each.side->step(parts));
@@ -210,9 +240,13 @@ class TrainTiming {
     for (const auto& each : sides) {
       const std::string prefix = &each == &sides[0] ? "" : each.times.name + "/";
       const double rate = tokens / spread(each.times.both).median;
-      const double flop = rate * flop_per_token(setting_.model, bench_.vocabulary, each.keys);
+      const double flop = rate * flop_per_token(setting_.model, vocabulary(), each.seen.keys);
       add(prefix + "tokens_per_second", "tokens/s", Goal::maximise, rate);
-      add(prefix + "keys_per_query", "keys", Goal::none, each.keys);
+      add(prefix + "keys_per_query", "keys", Goal::none, each.seen.keys);
+      add(prefix + "loss", "nats", Goal::minimise, each.loss);
+      if (each.seen.over_even) {
+        add(prefix + "pairs_over_even", "of even", Goal::none, *each.seen.over_even);
+      }
       add(prefix + "model_flop_rate", "FLOP/s", Goal::maximise, flop);
       add(prefix + "flop_utilisation", "share", Goal::maximise, flop / rates_.large_gemm);
       add(prefix + "peak_bytes", "bytes", Goal::minimise, each.peak);
@@ -228,7 +262,8 @@ class TrainTiming {
   const config::TrainConfig& train_;
   const config::TrainTimingConfig& bench_;
   const Variant* peer_;
-  std::size_t after_ = 0;  // lengths
+  std::unique_ptr<data::Dataset> dataset_;  // of the length that is timed; null: random tokens
+  std::size_t after_ = 0;                   // lengths
   Rates rates_;            // measured once
 };
 

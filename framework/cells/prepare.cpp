@@ -3,10 +3,12 @@
 #include <map>
 #include <tuple>
 
+#include "framework/config/pattern_sections.h"
 #include "framework/config/bench_config.h"
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
 #include "framework/core/paths.h"
+#include "framework/core/text.h"
 #include "framework/launch/environment.h"
 #include "framework/plan/labels.h"
 #include "framework/plugin/traits.h"
@@ -15,12 +17,23 @@
 namespace attnlab::cells {
 namespace {
 
-std::string refusal_of(const config::Resolved& cell, const plugin::PluginNote& note) {
-  return plugin::refusal(note, {.head_dim = cell.model.head_dim(),
-                                .causality = cell.model.causality,
-                                .shared_keys = cell.model.shared_keys,
-                                .device = cell.run.device,
-                                .dtype = config::dtype_of(cell.train.precision)});
+using Libraries = std::vector<const plugin::FoundPlugin*>;  // of config::variants_of()
+
+// With a pattern the reason of the first variant that has one, with its layers in front.
+std::string refusal_of(const config::Resolved& cell, const Libraries& libraries,
+                       const std::vector<config::UsedVariant>& variants) {
+  for (std::size_t i = 0; i < libraries.size(); ++i) {
+    const auto why = plugin::refusal(libraries[i]->facts->note,
+                                     {.head_dim = cell.model.head_dim(),
+                                      .causality = cell.model.causality,
+                                      .shared_keys = cell.model.shared_keys,
+                                      .device = cell.run.device,
+                                      .dtype = config::dtype_of(cell.train.precision)});
+    if (why.empty()) continue;
+    const auto& layers = variants[i].layers;
+    return layers.empty() ? why : config::layer_words(layers) + ": " + why;
+  }
+  return "";
 }
 
 // What a whole plan is prepared with. Cells of one device, plugin and data set share what follows
@@ -32,9 +45,15 @@ class Preparation {
 
   [[nodiscard]] launch::Cell cell(const plan::Cell& planned) {
     const auto& resolved = planned.resolved;
-    const auto& library = sources_.plugin(planned.variant);
+    const auto variants = config::variants_of(resolved.config);
+    Libraries libraries;
+    std::vector<std::string> files;
+    for (const auto& variant : variants) {
+      libraries.push_back(&sources_.plugin(variant.plugin));
+      files.push_back(libraries.back()->file.string());
+    }
     const auto& data = sources_.data(*resolved.config.find("dataset"));
-    const auto& shared = shared_by(resolved.run.device, library, data);
+    const auto& shared = shared_by(resolved.run.device, libraries, data);
     auto parts = shared.parts;
     parts.config = sha256_hex(config::canonical_json(resolved));
     launch::Cell result;
@@ -44,9 +63,9 @@ class Preparation {
     result.record.config_json = config::to_json(resolved.config);
     result.record.overrides = planned.overrides;
     result.spec.database = request_.database.string();
-    result.spec.plugin_path = library.file.string();
+    result.spec.plugin_path = join(files, ":");
     result.spec.data_dir = request_.data_dir;
-    result.refusal = refusal_of(resolved, library.facts->note);
+    result.refusal = refusal_of(resolved, libraries, variants);
     result.environment = shared.environment;
     return result;
   }
@@ -57,19 +76,25 @@ class Preparation {
     std::shared_ptr<const store::Facts> environment;
   };
 
-  const Shared& shared_by(config::Device device, const plugin::FoundPlugin& library,
+  const Shared& shared_by(config::Device device, const Libraries& libraries,
                           const data::DatasetInfo& data) {
-    const auto [found, is_new] = shared_.try_emplace({device, &library, &data});
+    const auto [found, is_new] = shared_.try_emplace({device, libraries, &data});
     if (!is_new) return found->second;
-    const auto& digests = sources_.digests(library);
+    std::vector<std::string> files, contents, sources;
+    for (const auto* library : libraries) {
+      const auto& digests = sources_.digests(*library);
+      files.push_back(library->file.string());
+      contents.push_back(digests.library);
+      sources.push_back(digests.plugin);
+    }
     auto& shared = found->second;
     shared.parts = code_parts(device);
     shared.parts.data = data.digest;
-    shared.parts.plugin = digests.plugin;
+    shared.parts.plugin = join(sources, " ");  // in the order of the config's pattern
     auto facts = common_;
-    const store::Facts own{{"plugin", library.file.string()},
-                           {"plugin_sha256", digests.library},
-                           {"plugin_source", digests.plugin},
+    const store::Facts own{{"plugin", join(files, ", ")},
+                           {"plugin_sha256", join(contents, " ")},
+                           {"plugin_source", shared.parts.plugin},
                            {"data", data.description},
                            {"data_digest", data.digest},
                            {"data_source", data.source}};
@@ -81,8 +106,7 @@ class Preparation {
   Sources& sources_;
   const Request& request_;
   store::Facts common_;
-  std::map<std::tuple<config::Device, const plugin::FoundPlugin*, const data::DatasetInfo*>, Shared>
-      shared_;
+  std::map<std::tuple<config::Device, Libraries, const data::DatasetInfo*>, Shared> shared_;
 };
 
 }  // namespace

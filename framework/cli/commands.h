@@ -11,7 +11,10 @@ using Arguments = std::span<const std::string>;  // what follows the command's n
 /// Each returns an exit code (core/error.h) or throws Error.
 int run(Arguments arguments);       // run.cpp: one run
 int grid(Arguments arguments);      // grid.cpp: the product of swept values
+int fork(Arguments arguments);      // fork.cpp: a new run from a checkpoint's weights
 int bench(Arguments arguments);     // bench.cpp: attention, train
+int checkpoints(Arguments arguments);  // checkpoints.cpp: those of a run
+int evaluate(Arguments arguments);     // evaluate.cpp: scores a checkpoint
 int tokenize(Arguments arguments);  // tokenize.cpp: the tokens of a text
 int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAME
 int plugins(Arguments arguments);   // plugins.cpp: list, show

@@ -9,6 +9,7 @@
 
 #include "framework/cli/options.h"
 #include "framework/config/compose.h"
+#include "framework/config/pattern_sections.h"
 #include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -82,7 +83,8 @@ std::vector<Section> all_sections(const Catalog& catalog) {
   std::vector<Section> sections{
       shared_section<config::RunConfig>(catalog, "run",
                                         "seed, device and other keys of a whole run"),
-      shared_section<config::ModelConfig>(catalog, "model", "the transformer around the attention"),
+      {"model", "the transformer around the attention", "model.KEY=VALUE",
+       [&catalog] { return with_values(config::model_parameters(), "model", catalog.names()); }},
       shared_section<config::TrainConfig>(catalog, "train", "steps, optimiser and schedule")};
   for (const auto& name : catalog.names()) sections.push_back(attention_section(catalog, name));
   for (const auto& entry : data::dataset_table()) {

@@ -17,7 +17,7 @@ int dispatch(const Menu& menu, Arguments arguments) {
     std::string text = fmt::format("{}usage: {} {} [options]     ({} {} --help)\n\n", menu.above,
                                    menu.path, menu.word, menu.path, menu.word);
     for (const auto& action : menu.actions) {
-      text += fmt::format("  {:<10} {}\n", action.name, action.summary);
+      text += fmt::format("  {:<11} {}\n", action.name, action.summary);
     }
     print(text + menu.below);
     return first.empty() ? kExitUsage : kExitOk;

@@ -18,6 +18,9 @@ namespace {
 constexpr std::array kCommands{
     Action{"run", run, "one run: attnlab run attention=hash_sparse dataset=enwik8 seed=1"},
     Action{"grid", grid, "many runs: attnlab grid attention=dense,hash_sparse seed=0,1"},
+    Action{"fork", fork, "a new run from a checkpoint: attnlab fork 3@4300 attention=qk_drop"},
+    Action{"checkpoints", checkpoints, "what a run has saved of itself"},
+    Action{"evaluate", evaluate, "scores a checkpoint: attnlab evaluate 3@best --split test"},
     Action{"bench", bench, "timings: attnlab bench attention attention=hash_sparse,dense"},
     Action{"plugins", plugins,
            "attention plugins found, and whether they can be loaded; show NAME"},

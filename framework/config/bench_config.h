@@ -62,7 +62,9 @@ struct BenchConfig {
 /// Section `bench` of a run that times whole training steps.
 struct TrainTimingConfig {
   std::string lengths = "8192,16384,32768";
+  bool random_tokens = false;
   std::int64_t vocabulary = 50304;
+  std::int64_t warm_steps = 0;
   std::int64_t tokens = 32768;
   std::int64_t samples = 30;
   std::int64_t least_samples = 3;
@@ -71,8 +73,13 @@ struct TrainTimingConfig {
   static constexpr auto fields() {
     using C = TrainTimingConfig;
     return std::tuple{text("lengths", &C::lengths, "sequence lengths T, with commas"),
+                      flag("random_tokens", &C::random_tokens,
+                           "train on uniformly random tokens, not on `dataset`: nothing is learned, and "
+                           "hash buckets collapse"),
                       integer("vocabulary", &C::vocabulary, {.low = 1, .high = 1e9}, "tokens",
-                              "different tokens; 50304 is GPT-2's, padded"),
+                              "different random tokens; 50304 is GPT-2's, padded"),
+                      integer("warm_steps", &C::warm_steps, {.low = 0, .high = 1e9}, "steps",
+                              "training steps of each side before it is timed"),
                       integer("tokens", &C::tokens, {.low = 1, .high = 1e9}, "per micro-batch",
                               "the batch is as many sequences as make these, one at least"),
                       integer("samples", &C::samples, {.low = 1, .high = 1e6}, "per length",

@@ -5,26 +5,12 @@
 
 #include "framework/config/config_files.h"
 #include "framework/config/defaults_list.h"
+#include "framework/config/pattern_sections.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
 namespace attnlab::config {
 namespace {
-
-// Dicts merge, everything else replaces.
-void merge(Node& into, const Node& from) {
-  if (!into.is_map() || !from.is_map()) {
-    into = from;
-    return;
-  }
-  for (const auto& [key, child] : from.as_map()) {
-    if (Node* old = into.find(key)) {
-      merge(*old, child);
-    } else {
-      into.set(key, child);
-    }
-  }
-}
 
 // The section of that path, made where it is missing.
 Node& section(Node& root, const std::string& package) {
@@ -164,11 +150,22 @@ void add_sweep(const Node* sweep, std::vector<Override>& all) {
   }
 }
 
-// Changes what `attention.name` or `dataset.name` is, and with it which keys there are.
-bool sets_name(const Override& override, const std::string& key) {
-  if (key.ends_with(".name")) return true;
-  return !override.values.empty() && override.values[0].is_map() &&
-         override.values[0].find("name") != nullptr;
+constexpr char kPattern[] = "model.attention_pattern";
+
+// Of `attention.name=x`, `dataset={name:x}`, `model.attention_pattern=x` and their like, which change
+// what keys there are: the dotted path and its value.
+struct Naming {
+  std::string path;
+  const Node* value = nullptr;  // null: it names nothing
+};
+Naming naming(const Override& override, const std::string& key) {
+  if (override.values.empty()) return {};
+  const Node& value = override.values[0];
+  if (key.ends_with(".name") || key == kPattern) return {key, &value};
+  for (const char* name : {"name", "attention_pattern"}) {
+    if (value.is_map() && value.find(name) != nullptr) return {key + "." + name, value.find(name)};
+  }
+  return {};
 }
 
 }  // namespace
@@ -205,12 +202,18 @@ struct Composer::Impl {
       merge(section(composed.config, package), own);
     }
     for (const auto& override : overrides) {
-      if (!sets_name(override, override.key) || override.values.empty()) continue;
-      const bool dict = override.values[0].is_map();
-      const Node* value = dict ? override.values[0].find("name") : &override.values[0];
-      Node* name = composed.config.find_path(dict ? override.key + ".name" : override.key);
-      if (name != nullptr && value != nullptr) *name = *value;
+      if (override.key == kPattern && override.sign == Override::Sign::remove) {
+        section(composed.config, "model").erase("attention_pattern");
+      }
+      const auto [path, value] = naming(override, override.key);
+      if (value == nullptr) continue;
+      if (Node* name = composed.config.find_path(path)) {
+        *name = *value;
+      } else if (path == kPattern) {
+        section(composed.config, "model").set("attention_pattern", *value);
+      }
     }
+    place_variants(composed.config, files, composed.option("attention"));
     if (fill) fill(composed.config);
     return composed;
   }
@@ -235,7 +238,9 @@ const Composed& Composer::base(const std::vector<Override>& overrides) const {
   std::vector<const Override*> deciding;
   for (const auto& override : overrides) {
     const auto plain = impl_->without_alias(override.key);
-    if (!sets_name(override, plain) && !chooses_option(impl_->files, plain, override)) continue;
+    const bool names = plain.ends_with(".name") || plain == kPattern ||
+                       naming(override, plain).value != nullptr;
+    if (!names && !chooses_option(impl_->files, plain, override)) continue;
     key += override.text + '\n';
     deciding.push_back(&override);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "framework/config/pattern_sections.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -77,6 +78,54 @@ void require_memory(const Resolved& resolved, double limit) {
               ". Lower one of them; train.accumulation keeps the size of a step.");
 }
 
+// With a pattern: of the section of each of its variants.
+void fill_variants(Resolver& resolver, Node& attention) {
+  if (!attention.is_map()) return;
+  for (auto& [key, section] : attention.as_map()) {
+    const Node* name = std::as_const(section).is_map() ? std::as_const(section).find("name") : nullptr;
+    if (name == nullptr || !name->as_string()) continue;
+    try {
+      add_missing(section, resolver.parameters("attention", *name->as_string()));
+    } catch (const Error&) {
+      continue;  // said by resolve()
+    }
+  }
+}
+
+// The section `attention` of a run with a pattern: each variant's own, checked.
+void take_pattern(Resolver& resolver, const Node& attention, Resolved& resolved, Node& root) {
+  Node& stored = *root.find("model")->find("attention_pattern");
+  const auto origin = std::as_const(stored).origin();
+  const auto pattern = read_pattern(stored.plain_text(), origin);
+  if (static_cast<std::int64_t>(pattern.layers().size()) != resolved.model.layers) {
+    throw Error(origin.place() + "model.attention_pattern: '" + pattern.text() + "' names " +
+                std::to_string(pattern.layers().size()) + " layers; expected model.layers = " +
+                std::to_string(resolved.model.layers) + ". Change one of the two.");
+  }
+  const auto variants = pattern.variants();
+  Node section = Node::map(origin);
+  resolved.attention = pattern.text();
+  stored = Node(pattern.text(), origin);
+  section.set("name", stored);
+  for (const auto& [key, child] : attention.is_map() ? attention.as_map() : Map{}) {
+    if (key == "name" || std::ranges::find(variants, key) != variants.end()) continue;
+    throw Error(child.origin().place() + "unknown key '" + key + "' in 'attention'; with "
+                "model.attention_pattern each of its variants has a section there." +
+                did_you_mean(key, variants));
+  }
+  for (const auto& variant : variants) {
+    const auto path = "attention." + variant;
+    Node own = Node::map(origin);
+    own.set("name", Node(variant, origin));
+    if (attention.is_map() && attention.find(variant) != nullptr) own = *attention.find(variant);
+    const auto name = required_name(own, path, variant);
+    const auto& known = resolver.parameters("attention", name);
+    section.set(variant, checked(own, known, path, {"name"}));
+    add_cosmetic(known, path + ".", resolved.cosmetic);
+  }
+  root.set("attention", std::move(section));
+}
+
 // Of thousands of cells few differ in a given section; the others share one checked tree.
 constexpr std::size_t kMostSeen = 1000;
 
@@ -115,9 +164,12 @@ const std::vector<Parameter>& Resolver::parameters(const std::string& section,
 
 void Resolver::fill(Node& composed) {
   add_missing(composed, known_parameters<RunConfig>());
-  add_missing(section_of(composed, "model"), known_parameters<ModelConfig>());
+  add_missing(section_of(composed, "model"), model_parameters());
   add_missing(section_of(composed, "train"), known_parameters<TrainConfig>());
+  const bool pattern = !pattern_text(composed).empty();
+  if (pattern) fill_variants(*this, section_of(composed, "attention"));
   for (const std::string group : {"dataset", "attention"}) {
+    if (pattern && group == "attention") continue;
     Node& section = section_of(composed, group);
     const Node* name = std::as_const(section).find("name");
     if (name == nullptr || !name->as_string()) continue;
@@ -179,6 +231,19 @@ Resolved Resolver::resolve(const Node& composed) {
       precision->origin().text() == kDefault.text()) {
     train.set("precision", Node(std::string("bfloat16"), kDefault));
   }
+  const auto take_variant = [&](const Node& attention) {
+    resolved.attention = required_name(attention, "attention", "dense");
+    try {
+      const auto& known = parameters("attention", resolved.attention);
+      root.set("attention", checked_section("attention", attention, known, {"name"}));
+      add_cosmetic(known, "attention.", resolved.cosmetic);
+    } catch (const Error& error) {
+      const auto& origin = attention.find("name")->origin();
+      const bool named = parameters_.contains("attention/" + resolved.attention);
+      if (named || origin.line() == 0) throw;  // its parameters, or as typed
+      throw Error(error.what() + ("\nThe name stands in " + origin.text() + "."), error.exit_code());
+    }
+  };
   const auto take = [&](const std::string& name, const Node& section,
                         const std::vector<Parameter>& known, std::vector<std::string> extra = {}) {
     root.set(name, checked_section(name, section, known, extra));
@@ -186,7 +251,7 @@ Resolved Resolver::resolve(const Node& composed) {
     return root.find(name);
   };
   resolved.model = from_checked<ModelConfig>(
-      *take("model", *filled.find("model"), known_parameters<ModelConfig>()), "model");
+      *take("model", *filled.find("model"), model_parameters()), "model");
   resolved.train =
       from_checked<TrainConfig>(*take("train", train, known_parameters<TrainConfig>()), "train");
   const Node& dataset = *filled.find("dataset");
@@ -194,14 +259,10 @@ Resolved Resolver::resolve(const Node& composed) {
   resolved.dataset = from_checked<DatasetConfig>(
       *take("dataset", dataset, parameters("dataset", data_name)), "dataset");
   const Node& attention = *filled.find("attention");
-  resolved.attention = required_name(attention, "attention", "dense");
-  try {
-    take("attention", attention, parameters("attention", resolved.attention), {"name"});
-  } catch (const Error& error) {
-    const auto& origin = attention.find("name")->origin();
-    const bool named = parameters_.contains("attention/" + resolved.attention);
-    if (named || origin.line() == 0) throw;  // its parameters, or as typed
-    throw Error(error.what() + ("\nThe name stands in " + origin.text() + "."), error.exit_code());
+  if (!pattern_text(root).empty()) {
+    take_pattern(*this, attention, resolved, root);
+  } else {
+    take_variant(attention);
   }
   resolved.config = std::move(root);
   require_memory(resolved, schemas_.memory);
@@ -213,7 +274,7 @@ const std::vector<std::string>& cosmetic_keys() {
   static const auto keys = [] {
     std::vector<std::string> all;
     add_cosmetic(known_parameters<RunConfig>(), "", all);
-    add_cosmetic(known_parameters<ModelConfig>(), "model.", all);
+    add_cosmetic(model_parameters(), "model.", all);
     add_cosmetic(known_parameters<TrainConfig>(), "train.", all);
     add_cosmetic(known_parameters<DatasetConfig>(), "dataset.", all);
     return all;
@@ -224,8 +285,8 @@ const std::vector<std::string>& cosmetic_keys() {
 std::string canonical_json(const Resolved& resolved) {
   Node config = resolved.config;
   for (const auto& path : resolved.cosmetic) {
-    const auto dot = path.find('.');
-    Node* section = dot == path.npos ? &config : config.find(path.substr(0, dot));
+    const auto dot = path.rfind('.');
+    Node* section = dot == path.npos ? &config : config.find_path(path.substr(0, dot));
     if (section != nullptr) section->erase(path.substr(dot == path.npos ? 0 : dot + 1));
   }
   sort_keys(config);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "framework/config/field.h"
+#include "framework/core/duration.h"
 
 namespace attnlab::config {
 
@@ -118,6 +119,10 @@ struct TrainConfig {
   std::int64_t log_every = 10;
   std::int64_t eval_every = 100;
   std::int64_t eval_sequences = 0;
+  std::string checkpoint_every = "10m";
+  std::int64_t keep = 1;
+  std::string initial;
+  std::string initial_path;
 
   static constexpr auto fields() {
     return std::tuple{
@@ -148,7 +153,21 @@ struct TrainConfig {
         integer("eval_every", &TrainConfig::eval_every, {.low = 0, .high = kMostOfAnything},
                 "steps", "validation; 0: only at the end"),
         integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0, .high = kMostOfAnything},
-                "sequences", "validate on the first N; 0: all")};
+                "sequences", "validate on the first N; 0: all"),
+        cosmetic(text("checkpoint_every", &TrainConfig::checkpoint_every,
+                      "steps (500) or time (30s, 10m, 2h) between checkpoints; also at the best "
+                      "validation, when stopped and at the end; 0: none at all")),
+        cosmetic(integer("keep", &TrainConfig::keep, {.low = 1, .high = kMostOfAnything},
+                         "checkpoints", "newest ones that stay, beside the one of best validation")),
+        text("initial", &TrainConfig::initial,
+             "SHA-256 of the model.safetensors that the run begins with, which `attnlab fork` writes "
+             "here; empty: weights are drawn"),
+        cosmetic(text("initial_path", &TrainConfig::initial_path, "the checkpoint that has it"))};
+  }
+  [[nodiscard]] std::string problem() const {
+    if (interval_from(checkpoint_every)) return {};
+    return "checkpoint_every '" + checkpoint_every +
+           "' is no interval; expected steps (500), a time (30s, 10m, 2h) or 0 for none.";
   }
 };
 

@@ -24,7 +24,7 @@ constexpr std::array kFixed{
     FixedShape{1, 1, 1, 8},        FixedShape{2, 1, 1, 5},    FixedShape{1, 2, 2, 16},
     FixedShape{2, 2, 7, 16},       FixedShape{1, 3, 31, 8},   FixedShape{3, 1, 33, 64},
     FixedShape{1, 1, 64, 1},       FixedShape{5, 12, 20, 16}, FixedShape{2, 2, 97, 32},
-    FixedShape{1, 2, 130, 24},     FixedShape{2, 2, 259, 32}, FixedShape{2, 2, 645, 64},
+    FixedShape{1, 2, 130, 24},     FixedShape{3, 3, 259, 32}, FixedShape{2, 2, 645, 64},
     FixedShape{2, 2, kLongest, 64}};
 constexpr std::array<std::int64_t, 10> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128};
 constexpr std::int64_t kRandomLength = 1100;  // the longest that is drawn

@@ -2,12 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/Allocator.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace attnlab::conformance {
@@ -61,6 +63,50 @@ std::string damage_of(Block& block) {
   return {};
 }
 
+/// Large blocks that were freed, for the next of the same size: a fresh one has to be mapped and
+/// cleared page by page, which took as long as the arithmetic.
+class Spare {
+ public:
+  static constexpr std::size_t kLarge = 1 << 20, kHugePage = 2 << 20, kMost = 3UL << 29;
+
+  void* take(std::size_t bytes) {
+    const auto found = blocks_.find(bytes);
+    if (found == blocks_.end()) return fresh(bytes);
+    void* block = found->second;
+    blocks_.erase(found);
+    held_ -= bytes;
+    return block;
+  }
+  void give(void* block, std::size_t bytes) {
+    if (bytes < kLarge || bytes > kMost) return std::free(block);
+    if (held_ + bytes > kMost) {
+      if (blocks_.contains(bytes)) return std::free(block);
+      drop();
+    }
+    blocks_.emplace(bytes, block);
+    held_ += bytes;
+  }
+  void drop() {
+    for (const auto& [bytes, block] : blocks_) std::free(block);
+    blocks_.clear();
+    held_ = 0;
+  }
+  [[nodiscard]] std::size_t held() const { return held_; }
+
+ private:
+  static void* fresh(std::size_t bytes) {
+    const bool huge = bytes >= 2 * kHugePage;
+    void* block = nullptr;
+    TORCH_CHECK_WITH(OutOfMemoryError, ::posix_memalign(&block, huge ? kHugePage : 64, bytes) == 0,
+                     "the machine has no ", bytes, " bytes left");
+    if (huge) ::madvise(block, bytes, MADV_HUGEPAGE);  // where it cannot be, it is only slower
+    return block;
+  }
+
+  std::unordered_multimap<std::size_t, void*> blocks_;  // by size
+  std::size_t held_ = 0;
+};
+
 class GuardAllocator final : public c10::Allocator {
  public:
   static GuardAllocator& instance() {
@@ -100,11 +146,9 @@ class GuardAllocator final : public c10::Allocator {
       TORCH_CHECK_WITH(OutOfMemoryError, false, "the plugin asked for ", bytes,
                        " bytes while it had ", live, "; the memory limit is ", limit, " bytes");
     }
-    void* raw = nullptr;
-    const std::size_t whole = (bytes + 2 * kZone + 63) / 64 * 64;
-    TORCH_CHECK_WITH(OutOfMemoryError, ::posix_memalign(&raw, 64, whole) == 0,
-                     "the machine has no ", bytes, " bytes left");
-    auto* block = new (raw) Block{bytes};
+    // What is kept counts as the process's memory, which has the same limit.
+    if (limit != 0 && live + spare_.held() + bytes > limit / 2) spare_.drop();
+    auto* block = new (spare_.take(whole(bytes))) Block{bytes};
     mend(*block);
     switch (fill) {
       case Fill::zero:
@@ -136,11 +180,13 @@ class GuardAllocator final : public c10::Allocator {
     if (self.damage_.empty()) self.damage_ = damage_of(*block);
     self.blocks_.erase(block);
     self.live -= block->bytes;
-    std::free(block);
+    self.spare_.give(block, whole(block->bytes));
   }
+  static std::size_t whole(std::size_t bytes) { return (bytes + 2 * kZone + 63) / 64 * 64; }
 
   std::mutex mutex_;
   std::unordered_set<Block*> blocks_;
+  Spare spare_;
   std::string damage_;  // of blocks that are gone
 };
 

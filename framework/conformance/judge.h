@@ -21,10 +21,10 @@ namespace attnlab::conformance {
 void expect_by_rule(const std::string& what, const at::Tensor& actual, const at::Tensor& libtorch,
                     const at::Tensor& reference, at::ScalarType dtype);
 
-/// The output and the gradients of query, key and value against reference() and by_libtorch(); only
-/// the output where `grad_out` is undefined.
-void expect_by_rule(const std::string& with, const AttentionInput& input,
-                    const at::Tensor& grad_out, const at::Tensor& mask, const Attended& actual);
+/// The output, and with `gradients` those of query, key and value, against reference() and
+/// by_libtorch() of the trial's input under `mask` [B, H, T, T].
+void expect_by_rule(const std::string& with, const Trial& trial, const at::Tensor& mask,
+                    const Attended& actual, bool gradients);
 
 /// Throws Violation naming the first difference. NaN equals NaN.
 void expect_equal_bits(const std::string& what, const at::Tensor& actual,

@@ -9,6 +9,7 @@
 namespace attnlab::conformance {
 
 inline constexpr std::int64_t kLongest = 2051;  // rows that every property looks at once
+inline constexpr std::int64_t kManyRows = 1100;  // beyond, nothing is looked at twice
 
 struct Property {
   const char* name;

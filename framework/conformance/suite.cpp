@@ -7,16 +7,36 @@
 #include <set>
 #include <utility>
 
+#include "framework/conformance/owned.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
 namespace attnlab::conformance {
 
 std::vector<Property> properties() {
-  return {kParameters,    kGenerator, kOutput,    kUnwritten,         kBounds,
-          kInputs,        kLayout,    kCausality, kSoftmax,           kFutureValues,
-          kFuturePattern, kPoison,    kGradients, kFiniteDifferences, kDense,
-          kDeterminism,   kSeed,      kBatch,     kEvaluation,        kMemory};
+  return {kParameters,
+          kGenerator,
+          kOutput,
+          kUnwritten,
+          kBounds,
+          kInputs,
+          kLayout,
+          kCausality,
+          kSoftmax,
+          kFutureValues,
+          kFuturePattern,
+          kPoison,
+          kGradients,
+          kFiniteDifferences,
+          kParameterGradients,
+          kLeaves,
+          kDense,
+          kDeterminism,
+          kSeed,
+          kBatch,
+          kEvaluation,
+          kBuffers,
+          kMemory};
 }
 
 namespace {
@@ -55,8 +75,10 @@ class Examination {
       if (const auto broken = violation(check); !broken.empty()) return shrunk({"", broken, check});
     }
     const auto skipped = static_cast<std::int64_t>(skipped_.size());
-    const auto looked = all - skipped;
+    const auto looked = all - skipped - absent_;
+    if (absent_ > 0 && absent_ == all) return {"not applicable", absence_};
     std::string text = std::to_string(looked) + (looked == 1 ? " case" : " cases");
+    if (absent_ > 0) text += "; in " + std::to_string(absent_) + " " + absence_;
     if (skipped > 0) {
       text += ", " + std::to_string(skipped) + " skipped";
       for (const auto& reason : std::set(skipped_.begin(), skipped_.end())) text += "\n" + reason;
@@ -74,6 +96,10 @@ class Examination {
       return {};
     } catch (const Skipped& skipped) {
       skipped_.emplace_back(skipped.what());
+      return {};
+    } catch (const Absent& absent) {
+      ++absent_;
+      absence_ = absent.what();
       return {};
     } catch (const c10::Error& error) {
       expect_device_answers(error);
@@ -132,6 +158,8 @@ class Examination {
   const Property& property_;
   Listener& listener_;
   std::vector<std::string> skipped_;  // why, one for each case
+  std::int64_t absent_ = 0;           // cases that have nothing of the kind, and what
+  std::string absence_;
 };
 
 // LibTorch's own operators repeat themselves on a GPU only where they are told to; then it also
@@ -181,12 +209,18 @@ class Cases {
     if (!request_.only_case.empty()) {
       return {plugin::parse_case(request_.only_case, plain(request_.cases.seed))};
     }
-    if (!property.lengths.empty()) return own(property);
+    auto cases = property.lengths.empty() ? usual(property) : own(property);
+    std::erase_if(cases,
+                  [&](const CheckCase& check) { return check.length < request_.min_length; });
+    return cases;
+  }
+
+ private:
+  const std::vector<CheckCase>& usual(const Property& property) {
     if (!property.gate) make_sparse_once(property);  // a gate shows first that the plugin runs
     return usual_;
   }
 
- private:
   // What a case starts from where only some of its fields are given.
   CheckCase plain(std::uint64_t seed) const {
     const auto& note = subject_.plugin.note();
@@ -244,7 +278,7 @@ void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener
   std::vector<std::string> names;
   for (const auto& property : list) names.emplace_back(property.name);
   listener.begins(names);
-  std::string closed;  // the gate that failed
+  std::string closed;  // the gate that failed, or the first of all with fail_fast
   for (const auto& property : list) {
     Result result{"not run", "'" + closed + "' failed; mend that first"};
     if (closed.empty()) {
@@ -254,7 +288,7 @@ void run_suite(const LoadedPlugin& plugin, const SuiteRequest& request, Listener
                    : Result{"not applicable", why};
     }
     listener.ended(property.name, result);
-    if (property.gate && result.status == "failed") closed = property.name;
+    if ((property.gate || request.fail_fast) && result.status == "failed") closed = property.name;
   }
 }
 

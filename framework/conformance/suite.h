@@ -15,10 +15,12 @@ namespace attnlab::conformance {
 struct SuiteRequest {
   std::vector<std::string> properties{};  // in this order; empty: all
   CaseRequest cases{};
-  config::Map given{};       // parameters that the user fixed
-  double memory_limit = 0;   // bytes of tensors that one case may take; 0: none
-  std::string only_case{};   // "T=7,D=16,...": this one alone
-  std::int64_t shrink = 60;  // attempts at a simpler failing case
+  std::int64_t min_length = 0;  // shorter cases are left out, the rest stay as they are
+  bool fail_fast = false;       // nothing more after the first property that fails
+  config::Map given{};          // parameters that the user fixed
+  double memory_limit = 0;      // bytes of tensors that one case may take; 0: none
+  std::string only_case{};      // "T=7,D=16,...": this one alone
+  std::int64_t shrink = 60;     // attempts at a simpler failing case
   at::Device device{at::kCPU};
 };
 

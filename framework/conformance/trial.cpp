@@ -123,6 +123,22 @@ at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
   return forward(input, call).output.detach();
 }
 
+Known& Trial::known() const {
+  return subject_->known[text(check_) + " " + parameter_words(check_)];
+}
+
+const Attended& Trial::attended() const {
+  auto& result = known().attended;
+  if (!result) result = attend(input(), call());
+  return *result;
+}
+
+at::Tensor Trial::ran() const {
+  auto& out = known().out;
+  if (!out.defined()) out = run(input(), call());
+  return out;
+}
+
 Attended Trial::attend(const AttentionInput& input, const Call& call) const {
   return attend(input, call, grad_out());
 }
@@ -159,7 +175,7 @@ at::Tensor Trial::weights_of(const std::vector<std::int64_t>& keys) const {
 
 at::Tensor Trial::weights() const {
   expect_room(2);
-  auto& all = subject_->weights[text(check_) + parameter_words(check_)];
+  auto& all = known().weights;
   if (all.defined()) return all;
   std::vector<at::Tensor> columns;
   for (std::int64_t first = 0; first < check_.length; first += check_.head_dim) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -64,13 +65,21 @@ template <class Change>
   return result;
 }
 
+/// What was computed of a case before, so that no property does it again.
+struct Known {
+  at::Tensor weights, out;
+  std::optional<Attended> attended;
+  at::Tensor mask;           // [B, H, T, T], of ...
+  Attended exact, libtorch;  // ... reference() and by_libtorch() (judge.h)
+};
+
 /// What all cases of one check share. Not for several threads at once.
 struct Subject {
   const LoadedPlugin& plugin;
   at::Device device{at::kCPU};
   config::Map given{};      // parameters that the user fixed; nothing here overrides them
   double memory_limit = 0;  // bytes of tensors; 0: none
-  mutable std::map<std::string, at::Tensor> weights{};  // read before, by case
+  mutable std::map<std::string, Known> known{};  // by case
 };
 
 class Trial {
@@ -108,6 +117,10 @@ class Trial {
   [[nodiscard]] Call call() const;  // sequence ids 100, 101, ...
 
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input, const Call& call) const;
+  /// attend() and run() of the case's own input and call, computed once for each case.
+  [[nodiscard]] const Attended& attended() const;
+  [[nodiscard]] at::Tensor ran() const;
+  [[nodiscard]] Known& known() const;
   /// The output alone, without a graph.
   [[nodiscard]] at::Tensor run(const AttentionInput& input, const Call& call) const;
   /// Forward and backward through fresh leaves; the auxiliary loss counts with factor 1.

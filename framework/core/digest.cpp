@@ -1,5 +1,6 @@
 #include "framework/core/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <array>
@@ -21,6 +22,10 @@ using EvpContext = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 namespace {
 
 EvpContext new_context() {
+  // A thread may be making a digest while another one, a plugin's call of exit(), ends the process:
+  // OpenSSL must not tear itself down under it.
+  static const int kept = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+  static_cast<void>(kept);
   EvpContext context(EVP_MD_CTX_new());
   if (!context) throw std::bad_alloc();
   return context;
@@ -63,6 +68,9 @@ std::string Sha256::hex() const {
 }
 
 std::string sha256_hex(std::string_view bytes) { return Sha256().add(bytes).hex(); }
+
+DigestChain::DigestChain() : hex_(sha256_hex("")) {}
+void DigestChain::add(std::string_view bytes) { hex_ = Sha256().add(hex_).add(bytes).hex(); }
 
 std::string sha256_file(const std::filesystem::path& path) {
   errno = 0;

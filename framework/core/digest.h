@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace attnlab {
 
@@ -25,6 +26,19 @@ class Sha256 {
  private:
   struct Context;
   std::unique_ptr<Context> context_;
+};
+
+/// A digest of a list that can go on from its text alone: of the digest before and of what is added.
+class DigestChain {
+ public:
+  DigestChain();
+  explicit DigestChain(std::string before) : hex_(std::move(before)) {}
+
+  void add(std::string_view bytes);
+  [[nodiscard]] const std::string& hex() const { return hex_; }
+
+ private:
+  std::string hex_;
 };
 
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);

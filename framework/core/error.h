@@ -12,7 +12,8 @@ enum ExitCode : int {
   kExitError = 1,        // an Error was printed
   kExitUsage = 2,        // unknown command or option
   kExitRunsFailed = 3,   // the grid finished, but some of its runs failed
-  kExitInterrupted = 130,
+  kExitAgain = 75,       // stopped before its end, cleanly: the same command goes on from there
+  kExitInterrupted = 130,  // by Ctrl-C
 };
 
 /// The message says what was wrong, what was expected, and what to do.

@@ -32,7 +32,7 @@ HostBatch make_host_batch(const Dataset& dataset, Split split, std::span<const T
 }
 
 BatchLoader::BatchLoader(const Dataset& dataset, LoaderOptions options)
-    : dataset_(dataset), options_(options), thread_([this] { load_all(); }) {}
+    : dataset_(dataset), options_(options), digest_(options.before), thread_([this] { load_all(); }) {}
 
 BatchLoader::~BatchLoader() {
   {
@@ -46,25 +46,21 @@ std::vector<HostBatch> BatchLoader::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !ready_.empty() || failure_; });
   if (ready_.empty()) std::rethrow_exception(failure_);
-  auto parts = std::move(ready_.front());
+  auto [parts, digest] = std::move(ready_.front());
   ready_.pop_front();
   lock.unlock();
   changed_.notify_all();
-  return parts;
-}
-
-std::string BatchLoader::digest() const {
-  const std::lock_guard lock(mutex_);
-  return digest_.hex();
+  digest_.add(digest);
+  return std::move(parts);
 }
 
 void BatchLoader::load_all() try {
-  for (std::int64_t step = 0; step < options_.steps; ++step) {
-    auto parts = load(step);
+  for (std::int64_t step = options_.first; step < options_.steps; ++step) {
+    auto loaded = load(step);
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return stopped_ || std::ssize(ready_) < options_.ahead; });
     if (stopped_) return;
-    ready_.push_back(std::move(parts));
+    ready_.push_back(std::move(loaded));
     lock.unlock();
     changed_.notify_all();
   }
@@ -74,16 +70,17 @@ void BatchLoader::load_all() try {
   changed_.notify_all();
 }
 
-std::vector<HostBatch> BatchLoader::load(std::int64_t step) {
+BatchLoader::Step BatchLoader::load(std::int64_t step) const {
   const auto draws =
       dataset_.draw(options_.seed, step, options_.batch_size * options_.accumulation);
   const auto rows = static_cast<std::size_t>(options_.batch_size);
   std::vector<HostBatch> parts;
+  Sha256 digest;
   for (std::size_t begin = 0; begin < draws.size(); begin += rows) {
     parts.push_back(
-        make_host_batch(dataset_, Split::train, std::span(draws).subspan(begin, rows), &digest_));
+        make_host_batch(dataset_, Split::train, std::span(draws).subspan(begin, rows), &digest));
   }
-  return parts;
+  return {std::move(parts), digest.hex()};
 }
 
 }  // namespace attnlab::data

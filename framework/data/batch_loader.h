@@ -36,6 +36,8 @@ struct LoaderOptions {
   std::int64_t accumulation = 1;  // micro-batches of one step
   std::int64_t steps = 1;
   std::int64_t ahead = 2;  // steps that may wait
+  std::int64_t first = 0;  // step to begin with
+  DigestChain before{};    // digest() of the steps before it
 };
 
 class BatchLoader {
@@ -47,19 +49,23 @@ class BatchLoader {
 
   /// The micro-batches of the next step. Throws what reading the data threw. At most `steps` calls.
   [[nodiscard]] std::vector<HostBatch> next();
-  /// sha256 over all tokens, once next() has given the last step.
-  [[nodiscard]] std::string digest() const;
+  /// Of all tokens of the steps that next() has given, chained step by step.
+  [[nodiscard]] const DigestChain& digest() const { return digest_; }
 
  private:
+  struct Step {
+    std::vector<HostBatch> parts;
+    std::string digest;
+  };
   void load_all();
-  [[nodiscard]] std::vector<HostBatch> load(std::int64_t step);
+  [[nodiscard]] Step load(std::int64_t step) const;
 
   const Dataset& dataset_;
   LoaderOptions options_;
-  Sha256 digest_;  // of the loading thread
-  mutable std::mutex mutex_;
+  DigestChain digest_;  // of the thread that calls next()
+  std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::vector<HostBatch>> ready_;
+  std::deque<Step> ready_;
   std::exception_ptr failure_;
   bool stopped_ = false;
   std::jthread thread_;

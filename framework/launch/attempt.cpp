@@ -1,6 +1,8 @@
 #include "framework/launch/attempt.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <system_error>
@@ -32,6 +34,16 @@ std::string told(const RunSpec& spec) {
   return text;
 }
 
+config::Node listed(const std::vector<store::Earlier>& attempts) {
+  config::List list;
+  for (const auto& each : attempts) {
+    list.push_back(config::Node(config::Map{{"run", config::Node(each.run_id)},
+                                            {"attempt", config::Node(each.attempt)},
+                                            {"folder", config::Node(each.folder.string())}}));
+  }
+  return config::Node(std::move(list));
+}
+
 }  // namespace
 
 store::Owner owner_of(pid_t pid) {
@@ -54,15 +66,19 @@ fs::path make_run_folder(const fs::path& runs_dir, const std::string& fingerprin
   }
 }
 
-Attempt::Attempt(const Cell& cell, const store::Claim& claim, const LaunchOptions& options)
+Attempt::Attempt(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
+                 const LaunchOptions& options)
     : run_id_(claim.run_id),
-      folder_(make_run_folder(options.runs_dir, cell.record.fingerprint, claim.attempt)) {
+      folder_(make_run_folder(options.runs_dir, cell.record.fingerprint, claim.attempt)),
+      shared_before_(std::ranges::any_of(earlier, &store::Earlier::shared)) {
   RunSpec spec = cell.spec;
   spec.run_id = claim.run_id;
   spec.fingerprint = cell.record.fingerprint;
   if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
   spec.folder = folder_.string();
   spec.patience = options.patience;
+  spec.attempt = claim.attempt;
+  spec.earlier = listed(earlier);
   const fs::path spec_file = folder_ / "spec.json";
   write_file(spec_file, told(spec));
   started_ = clock_seconds();
@@ -87,11 +103,11 @@ std::vector<Report> Attempt::reports() {
   return reports;
 }
 
-void Attempt::stop(double grace) {
+void Attempt::stop(double grace, int signal) {
   const double now = clock_seconds();
   if (stop_asked_ == 0) {
     stop_asked_ = now;
-    child_->signal(SIGTERM);
+    child_->signal(signal == 0 ? SIGTERM : signal);
   } else if (now - stop_asked_ > grace) {
     kill();
   }

@@ -26,8 +26,9 @@ namespace attnlab::launch {
 
 class Attempt {
  public:
-  /// Writes spec.json and starts the worker on it. Throws Error when that fails.
-  Attempt(const Cell& cell, const store::Claim& claim, const LaunchOptions& options);
+  /// Writes spec.json and starts the worker on it; it may go on from one of `earlier`. Throws Error when that fails.
+  Attempt(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
+          const LaunchOptions& options);
 
   [[nodiscard]] std::int64_t run_id() const { return run_id_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -38,8 +39,9 @@ class Attempt {
   /// What the worker has reported since the last call. Lines that are no reports are passed over.
   [[nodiscard]] std::vector<Report> reports();
 
-  /// Asks the worker to finish its step; kills it when `grace` seconds have passed since.
-  void stop(double grace);
+  /// Asks the worker by a signal, SIGTERM where that is 0, to finish its step; kills it when `grace`
+  /// seconds have passed since.
+  void stop(double grace, int signal);
   void kill();
   /// After `listened` more seconds: kills a worker that has not reported for `limit` of them; 0:
   /// never. One that is stopped (SIGSTOP, a debugger) is not silent.
@@ -52,6 +54,8 @@ class Attempt {
   [[nodiscard]] const std::string& last_status() const { return last_status_; }
 
   bool shared = false;  // other runs were on the machine
+  /// Whether they were at an attempt that this one may go on from.
+  [[nodiscard]] bool shared_before() const { return shared_before_; }
 
  private:
   std::int64_t run_id_;
@@ -63,6 +67,7 @@ class Attempt {
   double stop_asked_ = 0;
   bool hung_ = false;
   bool began_ = false;
+  bool shared_before_;
   std::string last_words_, last_status_;
 };
 

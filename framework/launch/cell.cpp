@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -34,10 +35,9 @@ int LaunchResult::count(Status status, bool before) const {
 }
 
 int LaunchResult::exit_code() const {
-  if (interrupted) return kExitInterrupted;
-  const int missing =
-      count(Status::failed) + count(Status::interrupted) + count(Status::planned);
-  return missing > 0 ? kExitRunsFailed : kExitOk;
+  if (stopped_by != 0) return stopped_by == SIGINT ? kExitInterrupted : kExitAgain;
+  if (count(Status::failed) + count(Status::planned) > 0) return kExitRunsFailed;
+  return count(Status::interrupted) > 0 ? kExitAgain : kExitOk;
 }
 
 }  // namespace attnlab::launch

@@ -32,11 +32,13 @@ struct LaunchOptions {
   int jobs = 1;                    // runs at a time
   int retries = 0;                 // further attempts of a run that failed
   bool fail_fast = false;          // the first failure stops the rest
+  bool from_scratch = false;       // no checkpoint of an earlier attempt is used
   double silence_limit =
       1800;  // seconds without a report after which a worker counts as hung; 0: never
   double look_elsewhere = 1;  // seconds between looks at a cell that another process runs
   /// Whether other runs than these processes compute on this machine.
   std::function<bool(const std::vector<pid_t>&)> others = other_workers_running;
+  double time_limit = 0;  // seconds after which everything is stopped; 0: never
   double grace = 30;     // seconds between asking a worker to stop and killing it
   double patience = 60;  // seconds for which a database that is locked or full is tried again
 };
@@ -57,7 +59,7 @@ struct CellResult {
 
 struct LaunchResult {
   std::vector<CellResult> cells;  // one per cell, in the same order
-  bool interrupted = false;       // by a signal
+  int stopped_by = 0;             // a signal's number, SIGALRM for the time limit; 0: by nothing
   [[nodiscard]] int count(Status status, bool before = false) const;
   [[nodiscard]] int exit_code() const;
 };

@@ -16,33 +16,13 @@
 #include "framework/core/text.h"
 #include "framework/launch/child_process.h"
 #include "framework/launch/conclude.h"
+#include "framework/launch/scratch.h"
 #include "framework/launch/stop_signals.h"
 
 namespace attnlab::launch {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-/// A fresh folder for the request and the child's output, removed at the end.
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = (fs::temp_directory_path() / "attnlab-check-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw Error("cannot make a folder '" + pattern + "'");
-    folder_ = pattern;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] fs::path file(const char* name) const { return folder_ / name; }
-
- private:
-  fs::path folder_;
-};
 
 // Pages of the process that are in memory.
 std::int64_t resident_bytes(pid_t pid) {

@@ -19,8 +19,7 @@ constexpr double kCheckpointEvery = 2;  // seconds; a database that was taken aw
 constexpr double kLockWait = 1;
 constexpr double kListens = 0.25;  // seconds of one look at the workers, at most
 constexpr double kLookAroundEvery = 2;
-constexpr int kTick = 50;  // milliseconds
-constexpr int kTryAgain = 250;
+constexpr int kTryAgain = 250;  // milliseconds
 
 }  // namespace
 
@@ -59,6 +58,7 @@ auto Launcher::stored(Work&& work) {
 
 LaunchResult Launcher::run() {
   store_.wait_for_locks(kLockWait);
+  begun_ = clock_seconds();
   try {
     if (const int dead = stored([&] { return store_.reap_dead(); }); dead > 0) {
       progress_.note(fmt::format("looked after {} whose process had died",
@@ -94,7 +94,7 @@ void Launcher::require_in_place() const {
 
 void Launcher::loop() {
   while (true) {
-    if (signals_.count() > 0) result_.interrupted = stopping_ = true;
+    look_for_a_reason_to_stop();
     board_.stopping = stopping_;
     if (stopping_) {
       stop_all();
@@ -185,8 +185,14 @@ void Launcher::start(Number number, const store::Claim& claim) {
   const Cell& cell = cells_[number];
   ++attempts_[number];
   std::unique_ptr<Attempt> attempt;
+  std::vector<store::Earlier> earlier;
+  if (claim.attempt > 1 && options_.from_scratch) {
+    stored([&] { store_.add_facts(claim.run_id, {{"from_scratch", "1"}}); });
+  } else if (claim.attempt > 1) {
+    earlier = stored([&] { return store_.earlier(claim.run_id); });
+  }
   try {
-    attempt = std::make_unique<Attempt>(cell, claim, options_);
+    attempt = std::make_unique<Attempt>(cell, claim, earlier, options_);
   } catch (const Error& error) {
     stored([&] { return store_.finish(claim.run_id, Status::failed, error.what()); });
     end(number, {.status = Status::failed, .run_id = claim.run_id, .reason = error.what()});
@@ -209,13 +215,11 @@ void Launcher::watch(Number cell, Attempt& attempt) {
   RunningCell& seen = board_.running.at(cell);
   for (const Report& report : attempt.reports()) {
     if (report.kind == "end") continue;
-    seen.step = report.step;
-    if (report.steps > 0) seen.steps = report.steps;
-    seen.seconds_left = report.seconds_left;
-    seen.reported = clock_seconds();
-    if (report.kind == "step") seen.loss = report.loss;
-    seen.has_loss |= report.kind == "step";
-    if (report.kind == "sample") seen.doing = report.text;
+    if (report.kind == "start" && !report.text.empty()) {
+      attempt.shared |= attempt.shared_before();
+      progress_.note(fmt::format("continue     run {}: {}: {}", attempt.run_id(), seen.label, report.text));
+    }
+    seen.take(report, clock_seconds());
   }
   attempt.check_silence(listened_, options_.silence_limit);
   if (const auto ending = attempt.ended()) settle(cell, *ending);
@@ -273,25 +277,6 @@ void Launcher::mark_shared() {
       stored([&] { store_.add_facts(attempt->run_id(), {{"shared", "1"}}); });
     }
   }
-}
-
-void Launcher::stop_all() {
-  for (auto& [cell, attempt] : running_) {
-    if (signals_.count() > 1) {
-      attempt->kill();
-    } else {
-      attempt->stop(options_.grace);
-    }
-  }
-}
-
-void Launcher::wait_for_news() {
-  std::vector<pollfd> fds{{signals_.wake_fd(), POLLIN, 0}};
-  for (const auto& [cell, attempt] : running_) {
-    fds.push_back({attempt->child().report_fd(), POLLIN, 0});  // poll() passes over -1
-  }
-  ::poll(fds.data(), fds.size(), kTick);
-  signals_.drain();
 }
 
 }  // namespace attnlab::launch

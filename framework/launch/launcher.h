@@ -35,6 +35,7 @@ class Launcher {
   };
 
   void loop();
+  void look_for_a_reason_to_stop();
   void start_what_fits();
   bool next_elsewhere();
   void claim(Number cell);
@@ -62,6 +63,7 @@ class Launcher {
   std::map<Number, std::unique_ptr<Attempt>> running_;
   std::vector<int> attempts_;  // by this process, per cell
   bool stopping_ = false;
+  double begun_ = 0;
   double last_look_ = 0, listened_ = 0;
   double next_checkpoint_ = 0;
   double next_look_around_ = 0;

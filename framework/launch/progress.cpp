@@ -47,6 +47,16 @@ std::unique_ptr<Progress> make_progress(int fd, StatusLines::Kind kind) {
   return std::make_unique<LiveProgress>(fd, kind);
 }
 
+void RunningCell::take(const Report& report, double now) {
+  step = report.step;
+  if (report.steps > 0) steps = report.steps;
+  seconds_left = report.seconds_left;
+  reported = now;
+  if (report.kind == "step") loss = report.loss;
+  has_loss |= report.kind == "step";
+  if (report.kind == "sample") doing = report.text;
+}
+
 std::size_t Board::left() const {
   const std::size_t started = std::accumulate(
       ended.begin(), ended.end(), finished_before + elsewhere + running.size());

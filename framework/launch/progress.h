@@ -27,6 +27,8 @@ struct RunningCell {
   bool has_loss = false;
   double seconds_left = -1;  // as the worker said at `reported`; -1: unknown
   double reported = 0;
+
+  void take(const Report& report, double now);
 };
 
 struct Board {

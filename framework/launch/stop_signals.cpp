@@ -16,12 +16,14 @@ namespace {
 constexpr std::int64_t kOneRequest = 500;  // milliseconds
 
 // What a signal handler may touch must be global.
-std::atomic<int> arrived{0};
+std::atomic<int> arrived{0}, first_one{0};
 std::atomic<std::int64_t> last_counted{0};
 std::array<int, 2> pipe_ends{-1, -1};
 
-void on_signal(int) {
+void on_signal(int number) {
   const int saved = errno;
+  int none = 0;
+  first_one.compare_exchange_strong(none, number);
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const auto milliseconds = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
@@ -36,7 +38,7 @@ void on_signal(int) {
 }  // namespace
 
 StopSignals::StopSignals() {
-  arrived = 0;
+  arrived = first_one = 0;
   if (::pipe2(pipe_ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) pipe_ends = {-1, -1};
   sigset_t ours;
   sigemptyset(&ours);
@@ -70,6 +72,7 @@ StopSignals::~StopSignals() {
 }
 
 int StopSignals::count() const { return arrived; }
+int StopSignals::first() const { return first_one; }
 int StopSignals::wake_fd() const { return pipe_ends[0]; }
 
 void StopSignals::drain() const {

@@ -28,6 +28,7 @@ class StopSignals {
   /// 1: finish cleanly, 2 and more: now. Signals within half a second are one: `timeout` sends its
   /// signal twice, a terminal that closes sends two kinds.
   [[nodiscard]] int count() const;
+  [[nodiscard]] int first() const;    // its number; 0: none has come
   [[nodiscard]] int wake_fd() const;  // readable when one has come, for poll()
   void drain() const;                 // makes wake_fd() quiet again
 

@@ -11,6 +11,7 @@ using config::Node;
 
 Node node(const Node& value) { return value; }
 Node node(const std::string& value) { return {value}; }
+Node node(bool value) { return Node(value); }
 Node node(double value) { return {value}; }
 Node node(std::int64_t value) { return {value}; }
 Node node(std::uint64_t value) { return {static_cast<std::int64_t>(value)}; }
@@ -27,6 +28,11 @@ bool take(const Node& from, std::string& value) {
   const auto* text = std::get_if<std::string>(&from.value());
   if (text != nullptr) value = *text;
   return text != nullptr;
+}
+bool take(const Node& from, bool& value) {
+  const auto* flag = std::get_if<bool>(&from.value());
+  if (flag != nullptr) value = *flag;
+  return flag != nullptr;
 }
 bool take(const Node& from, std::int64_t& value) {
   const auto* number = std::get_if<std::int64_t>(&from.value());
@@ -94,9 +100,11 @@ template std::string to_json(const RunSpec&, int);
 template std::string to_json(const Report&, int);
 template std::string to_json(const CheckRequest&, int);
 template std::string to_json(const CheckReport&, int);
+template std::string to_json(const OwnedTensor&, int);
 template RunSpec from_json(const std::string&, const std::string&);
 template Report from_json(const std::string&, const std::string&);
 template CheckRequest from_json(const std::string&, const std::string&);
 template CheckReport from_json(const std::string&, const std::string&);
+template OwnedTensor from_json(const std::string&, const std::string&);
 
 }  // namespace attnlab::launch

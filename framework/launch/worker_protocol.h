@@ -35,6 +35,12 @@ struct RunSpec {
   /// of a timing, with train where whole steps are timed and peer where there is one.
   config::Node config = config::Node::map();
   std::string fingerprint{};
+  std::int64_t attempt = 1;
+  /// Attempts whose checkpoints this one may go on from, newest first: {run, attempt, folder} each.
+  config::Node earlier = config::Node(config::List{});
+  /// Not empty: a checkpoint, which is scored on `split` (valid, test, train) instead of a run.
+  std::string checkpoint{};
+  std::string split = "valid";
 
   static constexpr auto fields() {
     using M = RunSpec;
@@ -46,19 +52,24 @@ struct RunSpec {
                       std::pair{"peer_plugin_path", &M::peer_plugin_path},
                       std::pair{"data_dir", &M::data_dir},
                       std::pair{"config", &M::config},
-                      std::pair{"fingerprint", &M::fingerprint}};
+                      std::pair{"fingerprint", &M::fingerprint},
+                      std::pair{"attempt", &M::attempt},
+                      std::pair{"earlier", &M::earlier},
+                      std::pair{"checkpoint", &M::checkpoint},
+                      std::pair{"split", &M::split}};
   }
 };
 
-/// One line of progress. `kind` is "start", "step", "eval", "sample", "end".
+/// One line of progress. `kind` is "start", "step", "eval", "sample", "metric", "end".
 struct Report {
   std::string kind{};
   std::int64_t step = 0;
   std::int64_t steps = 0;
-  double loss = 0;           // "step": training loss, nats; "eval": the data set's metric
+  double loss = 0;  // "step": training loss, nats; "eval": the data set's metric; "metric": its value
   double seconds_left = -1;  // -1: unknown
-  std::string text{};        // "sample": what is being timed; "end": reason
-  std::string status{};      // "end": done, failed, skipped, interrupted
+  std::string text{};        // "start": what it goes on from; "sample": what is timed; "end": reason;
+                             // "metric": its name, or a fact's
+  std::string status{};      // "end": done, failed, skipped, interrupted; "metric": unit, or the fact
 
   static constexpr auto fields() {
     using M = Report;
@@ -77,6 +88,8 @@ struct CheckRequest {
   std::int64_t cases = 6;         // drawn at random, beside the fixed ones
   std::int64_t length = 0;        // of the run that is to come, looked at as well; 0: none
   std::int64_t max_length = 0;    // of all other cases; 0: the suite's own
+  std::int64_t min_length = 0;    // shorter ones are left out; the rest stay as they are
+  bool fail_fast = false;         // nothing more after the first property that fails
   std::int64_t shrink = 60;       // attempts at a simpler failing case; 0: none
   std::string only_case{};        // one case instead of all (plugin/check_case.h), or empty
   std::string device = "cpu";     // cpu, cuda
@@ -91,6 +104,8 @@ struct CheckRequest {
                       std::pair{"cases", &M::cases},
                       std::pair{"length", &M::length},
                       std::pair{"max_length", &M::max_length},
+                      std::pair{"min_length", &M::min_length},
+                      std::pair{"fail_fast", &M::fail_fast},
                       std::pair{"shrink", &M::shrink},
                       std::pair{"only_case", &M::only_case},
                       std::pair{"device", &M::device},
@@ -129,6 +144,25 @@ struct CheckReport {
   }
 };
 
+/// What `attnlab plugins show --owns` learns from its child: of every layer every tensor that its
+/// attention owns, kind "parameter", "decayed" (a parameter with weight decay) or "buffer"; at last
+/// "end". "refused": nothing could be built, `text` says why.
+struct OwnedTensor {
+  std::string kind{};
+  std::int64_t layer = 0;
+  std::string name{};   // "gate": blocks.LAYER.attention.gate
+  std::string sizes{};  // "[4, 16]"
+  std::int64_t numbers = 0;
+  std::string text{};
+
+  static constexpr auto fields() {
+    using M = OwnedTensor;
+    return std::tuple{std::pair{"kind", &M::kind}, std::pair{"layer", &M::layer},
+                      std::pair{"name", &M::name}, std::pair{"sizes", &M::sizes},
+                      std::pair{"numbers", &M::numbers}, std::pair{"text", &M::text}};
+  }
+};
+
 /// Valid JSON whatever bytes the texts hold: one line without its end, or indented.
 template <class Message>
 [[nodiscard]] std::string to_json(const Message& message, int indent = -1);
@@ -140,9 +174,11 @@ extern template std::string to_json(const RunSpec&, int);
 extern template std::string to_json(const Report&, int);
 extern template std::string to_json(const CheckRequest&, int);
 extern template std::string to_json(const CheckReport&, int);
+extern template std::string to_json(const OwnedTensor&, int);
 extern template RunSpec from_json(const std::string&, const std::string&);
 extern template Report from_json(const std::string&, const std::string&);
 extern template CheckRequest from_json(const std::string&, const std::string&);
 extern template CheckReport from_json(const std::string&, const std::string&);
+extern template OwnedTensor from_json(const std::string&, const std::string&);
 
 }  // namespace attnlab::launch

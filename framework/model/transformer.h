@@ -82,6 +82,9 @@ class Transformer {
   /// Error where a buffer was written to since the last one, outside of it.
   void finish_step();
 
+  /// After buffers were given other values on purpose: those of a checkpoint.
+  void accept_buffers() { note_versions(); }
+
   /// Throws Error where a buffer was written to outside finish_step(): after evaluations.
   void expect_buffers_untouched() const;
 

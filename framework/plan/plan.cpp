@@ -12,20 +12,13 @@
 #include "framework/core/text.h"
 #include "framework/plan/axes.h"
 #include "framework/plan/cell_errors.h"
+#include "framework/plan/variants.h"
 #include "framework/plan/where.h"
 
 namespace attnlab::plan {
 namespace {
 
 using config::Override;
-
-// The names by which overrides may mean a combination: the option of the group attention, and the
-// plugin where the option is a config file of another name.
-struct Variant {
-  std::string option;
-  std::set<std::string> names;
-  bool known = false;
-};
 
 double physical_memory() {
   return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
@@ -93,18 +86,12 @@ class Planner {
       for (const auto* change : changes) {
         if (change->variant.empty()) overrides.push_back(*change);
       }
-      const Variant variant = variant_of(overrides);
+      const Variant variant = variant_of(composer_, overrides);
       names.insert(variant.names.begin(), variant.names.end());
       options_.insert(variant.option);
+      for (const auto& [name, sections] : variant.sections) options_.insert(name);
       all_known = all_known && variant.known;
-      if (scoped) {
-        overrides.clear();
-        for (const auto* change : changes) {
-          if (change->variant.empty() || variant.names.contains(change->variant)) {
-            overrides.push_back(*change);
-          }
-        }
-      }
+      if (scoped) overrides = overrides_for(variant, changes);
       add_cell(overrides, variant.option, plan);
     }
     if (all_known) require_all_used(axes, names);
@@ -152,29 +139,6 @@ class Planner {
     } catch (const Error&) {
       return {};  // said when the cells are composed
     }
-  }
-
-  [[nodiscard]] Variant variant_of(const std::vector<Override>& overrides) const {
-    Variant variant;
-    try {
-      const auto& base = composer_.base(overrides);
-      variant.option = base.option(kAttention);
-      const config::Node* name = base.config.find_path("attention.name");
-      if (name != nullptr && name->plain_text().find("${") != std::string::npos) {
-        variant.names.insert(
-            composer_.compose(overrides).config.find_path("attention.name")->plain_text());
-      } else if (name != nullptr) {
-        variant.names.insert(name->plain_text());
-      }
-      variant.known = true;
-    } catch (const Error&) {  // said again, with its number, when the cell is composed
-      for (const auto& override : overrides) {
-        if (override.key != kAttention || override.values.empty()) continue;
-        variant.option = override.values.front().text();
-      }
-    }
-    variant.names.insert(variant.option);
-    return variant;
   }
 
   void add_cell(const std::vector<Override>& overrides, const std::string& option, Plan& plan) {

@@ -36,8 +36,13 @@ Where::Where(std::vector<std::string> conditions, const Words& words) : words_(w
 
 bool Where::holds(const Node& config, const std::string& variant) const {
   const auto lookup = [&](const std::string& name, bool as_text) -> Operand {
-    const auto [key, of] = words_.scoped(name);
-    if (!of.empty() && of != variant) return std::nullopt;
+    auto [key, of] = words_.scoped(name);
+    const Node* const own = of.empty() ? nullptr : config.find_path("attention." + of);
+    if (own != nullptr && own->is_map()) {  // a variant of a pattern
+      if (key.starts_with("attention.")) key.insert(std::string("attention.").size(), of + ".");
+    } else if (!of.empty() && of != variant) {
+      return std::nullopt;
+    }
     const Node* node = config.find_path(key);
     // A section that has a name stands for it: `attention==dense`.
     if (node != nullptr && node->is_map()) node = node->find("name");

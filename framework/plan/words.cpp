@@ -4,6 +4,7 @@
 #include <map>
 
 #include "framework/config/bind.h"
+#include "framework/config/pattern_sections.h"
 #include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -72,7 +73,7 @@ std::string Words::suggestion(const std::string& word) const {
       place += (place.empty() ? "" : "' or '") + section + "." + parameter.name;
     }
   };
-  add("model", config::known_parameters<config::ModelConfig>());
+  add("model", config::model_parameters());
   add("train", config::known_parameters<config::TrainConfig>());
   add("dataset", config::known_parameters<config::DatasetConfig>());
   for (const auto& variant : variants_) {

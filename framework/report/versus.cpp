@@ -123,9 +123,10 @@ std::string words_of(const std::vector<Duel>& duels, const Measure& measure,
       duels, [](const Duel& duel) { return !std::isnan(duel.corrected); });
   return fmt::format(
       "{}, each variant minus {}, paired by seed; lower is better.\n"
-      "Intervals: Student's t over the pairs, 95 % each. p: corrected for {} variant{} (Holm). Effect: "
-      "in standard deviations over seeds.",
-      measure.words, against, asked, asked == 1 ? "" : "s");
+      "Intervals: Student's t over the pairs, 95 % each. p: {}. Effect: in standard deviations over seeds.",
+      measure.words, against,
+      asked == 0 ? "needs three pairs"
+                 : fmt::format("corrected for {} variant{} (Holm)", asked, asked == 1 ? "" : "s"));
 }
 
 std::vector<std::string> notes_of(const std::vector<Duel>& duels, const Measure& measure) {

@@ -1,5 +1,7 @@
 #include "framework/store/attempts.h"
 
+#include <algorithm>
+
 #include "framework/store/records.h"
 #include "framework/store/unsaved.h"
 
@@ -54,6 +56,22 @@ std::vector<LiveAttempt> running_attempts(const Connection& connection) {
 std::int64_t last_attempt(const Connection& connection, const std::string& fingerprint) {
   return connection.integer("SELECT max(attempt) FROM run_attempts WHERE fingerprint = ?1", 0,
                             fingerprint);
+}
+
+std::vector<std::filesystem::path> run_folders(const Connection& connection, std::int64_t run_id) {
+  auto rows = connection.prepare("SELECT path FROM artifacts WHERE run_id = ?1 AND kind = 'log'");
+  rows.bind(run_id);
+  std::vector<std::filesystem::path> found;
+  while (rows.step()) {
+    const auto folder = std::filesystem::path(rows.text(0)).parent_path();
+    const auto beside = std::filesystem::path(connection.path()).parent_path() / folder.filename();
+    std::error_code ignored;
+    for (const auto& each : {folder, beside}) {
+      const bool known = std::ranges::find(found, each) != found.end();
+      if (!known && std::filesystem::is_directory(each, ignored)) found.push_back(each);
+    }
+  }
+  return found;
 }
 
 Claim add_attempt(const Connection& connection, const CellRecord& cell, Status status,

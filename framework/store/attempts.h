@@ -32,6 +32,13 @@ struct LiveAttempt {
 [[nodiscard]] std::int64_t last_attempt(const Connection& connection,
                                         const std::string& fingerprint);
 
+/// Those that `run_id` may go on from, newest first.
+[[nodiscard]] std::vector<Earlier> earlier_attempts(const Connection& connection, std::int64_t run_id);
+/// Folders of an attempt that are there: where the launcher put its log, and the folder of that name
+/// beside the database, which may have been moved with it.
+[[nodiscard]] std::vector<std::filesystem::path> run_folders(const Connection& connection,
+                                                             std::int64_t run_id);
+
 /// A new row, its flattened config and its place in its study.
 Claim add_attempt(const Connection& connection, const CellRecord& cell, Status status,
                   const std::string& reason);

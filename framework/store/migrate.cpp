@@ -7,7 +7,7 @@
 namespace attnlab::store {
 namespace {
 
-constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql};
+constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql, kSchema3Sql};
 constexpr std::string_view kMakeView = "CREATE VIEW ";
 
 std::vector<std::string> view_names(std::string_view views) {

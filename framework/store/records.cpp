@@ -137,6 +137,13 @@ void write_facts(const Connection& connection, std::int64_t run_id, const Facts&
   for (const auto& [name, text] : facts) add.bind(run_id, name, text).run();
 }
 
+void write_artifacts(const Connection& connection, std::int64_t run_id, const Facts& artifacts) {
+  auto add = connection.prepare(
+      "INSERT INTO artifacts (run_id, kind, path, created_ms) VALUES (?1, ?2, ?3, ?4) "
+      "ON CONFLICT DO UPDATE SET created_ms = excluded.created_ms");
+  for (const auto& [kind, path] : artifacts) add.bind(run_id, kind, path, now_ms()).run();
+}
+
 bool write_heartbeat(const Connection& connection, std::int64_t run_id) {
   connection.run("UPDATE run_attempts SET heartbeat_ms = ?2 WHERE id = ?1 AND status = 'running'",
                  run_id, now_ms());

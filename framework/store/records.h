@@ -23,6 +23,8 @@ struct StampedEvent {
 void write_events(const Connection& connection, std::int64_t run_id,
                   const std::vector<StampedEvent>& events);
 void write_facts(const Connection& connection, std::int64_t run_id, const Facts& facts);
+/// Files or folders that a run left: kind and path.
+void write_artifacts(const Connection& connection, std::int64_t run_id, const Facts& artifacts);
 /// Whether the attempt is still running.
 bool write_heartbeat(const Connection& connection, std::int64_t run_id);
 /// Only a running attempt ends. Whether it did.

@@ -42,7 +42,9 @@ struct RunWriter::Impl {
   const std::chrono::duration<double> patience;
 
   mutable std::mutex mutex;
-  std::condition_variable wake;
+  std::condition_variable wake, saved;
+  std::uint64_t added = 0, stored = 0;  // events, facts and artifacts
+  bool hurry = false;                   // somebody waits
   Batch pending;
   std::size_t pending_metrics = 0;
   std::size_t dropped = 0;  // events
@@ -51,11 +53,13 @@ struct RunWriter::Impl {
   bool gone = false;                  // the database is where nobody finds it
   bool stopping = false;
   bool closed = false;  // ended, by us or by somebody else: nothing is written any more
+  std::uint64_t taken = 0;  // of `added`, when the last batch was taken
   std::thread thread;
 
   Batch take() {
     const std::lock_guard lock(mutex);
     pending_metrics = 0;
+    taken = added;
     return std::exchange(pending, {});
   }
 
@@ -64,6 +68,7 @@ struct RunWriter::Impl {
     std::swap(batch, pending);  // `batch` is now what came meanwhile, which goes behind
     std::move(batch.events.begin(), batch.events.end(), std::back_inserter(pending.events));
     std::move(batch.facts.begin(), batch.facts.end(), std::back_inserter(pending.facts));
+    std::move(batch.artifacts.begin(), batch.artifacts.end(), std::back_inserter(pending.artifacts));
     pending_metrics = 0;
     for (const auto& [event, wall] : pending.events) pending_metrics += event.metrics.size();
     if (!problem) trouble_since = Clock::now();
@@ -82,6 +87,7 @@ struct RunWriter::Impl {
     if (!write_heartbeat(connection, run_id)) return false;
     write_events(connection, run_id, batch.events);
     write_facts(connection, run_id, batch.facts);
+    write_artifacts(connection, run_id, batch.artifacts);
     if (batch.ending) write_end(connection, run_id, *batch.ending);
     transaction.commit();
     return true;
@@ -95,6 +101,8 @@ struct RunWriter::Impl {
       const bool running = write(batch);
       const std::lock_guard lock(mutex);
       problem.reset();
+      stored = taken;
+      saved.notify_all();
       if (!running) {
         closed = true;
         problem = "run " + std::to_string(run_id) +
@@ -114,9 +122,10 @@ struct RunWriter::Impl {
     while (!stopping && !closed) {
       // After a failure the clock alone decides, so that a full disk is not hammered.
       wake.wait_until(lock, due, [&] {
-        return stopping || (!problem && pending.events.size() >= kFlushEvents);
+        return stopping || (!problem && (hurry || pending.events.size() >= kFlushEvents));
       });
       if (stopping) break;
+      hurry = false;
       if (!pending.empty() || Clock::now() - last_beat >= kBeatEvery) {
         lock.unlock();
         flush();
@@ -182,13 +191,33 @@ void RunWriter::add(MetricEvent event) {
     return;
   }
   impl_->pending_metrics += event.metrics.size();
+  ++impl_->added;
   impl_->pending.events.push_back({std::move(event), now_ms()});
   if (impl_->pending.events.size() >= kFlushEvents) impl_->wake.notify_one();
 }
 
 void RunWriter::fact(std::string_view name, std::string_view text) {
   const std::lock_guard lock(impl_->mutex);
-  if (!impl_->closed) impl_->pending.facts.emplace_back(name, text);
+  if (impl_->closed) return;
+  ++impl_->added;
+  impl_->pending.facts.emplace_back(name, text);
+}
+
+void RunWriter::artifact(std::string_view kind, std::string_view path) {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->closed) return;
+  ++impl_->added;
+  impl_->pending.artifacts.emplace_back(kind, path);
+}
+
+bool RunWriter::settle(double seconds) {
+  std::unique_lock lock(impl_->mutex);
+  const auto wanted = impl_->added;
+  impl_->hurry = impl_->stored < wanted;
+  impl_->wake.notify_all();
+  return impl_->saved.wait_for(lock, std::chrono::duration<double>(seconds), [&] {
+    return impl_->stored >= wanted || impl_->closed || impl_->gone;
+  });
 }
 
 std::optional<std::string> RunWriter::problem() const {

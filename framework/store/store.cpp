@@ -116,12 +116,7 @@ void Store::started(std::int64_t run_id, const Owner& owner, const Facts& enviro
       "UPDATE run_attempts SET environment_id = (SELECT id FROM environments WHERE sha256 = ?2) "
       "WHERE id = ?1",
       run_id, digest);
-  for (const auto& [kind, path] : artifacts) {
-    connection.run(
-        "INSERT INTO artifacts (run_id, kind, path, created_ms) VALUES (?1, ?2, ?3, ?4) "
-        "ON CONFLICT DO UPDATE SET created_ms = excluded.created_ms",
-        run_id, kind, path, now_ms());
-  }
+  write_artifacts(connection, run_id, artifacts);
   transaction.commit();
 }
 
@@ -148,6 +143,10 @@ void Store::add_events(std::int64_t run_id, const std::vector<MetricEvent>& even
   require_run(impl_->connection, run_id);
   write_events(impl_->connection, run_id, stamped);
   transaction.commit();
+}
+
+std::vector<Earlier> Store::earlier(std::int64_t run_id) const {
+  return earlier_attempts(impl_->connection, run_id);
 }
 
 Status Store::status(std::int64_t run_id) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,6 +52,14 @@ struct Claim {
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
+/// An attempt that was stopped, and where it left its files.
+struct Earlier {
+  std::int64_t run_id = 0;
+  std::int64_t attempt = 1;
+  std::filesystem::path folder{};
+  bool shared = false;  // other runs were on the machine
+};
+
 /// One connection; not for use by two threads, nor across fork. Throws Error with the file's name.
 class Store {
  public:
@@ -82,6 +91,9 @@ class Store {
   /// All of it in one transaction.
   void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
   [[nodiscard]] Status status(std::int64_t run_id) const;
+  /// The interrupted and failed attempts before this one at the same cell, newest first, back to the
+  /// last one that began from scratch (a fact of that name).
+  [[nodiscard]] std::vector<Earlier> earlier(std::int64_t run_id) const;
   /// Looks after running attempts whose owner is dead: takes in what they could not save, marks the
   /// others as interrupted. Returns how many there were.
   int reap_dead();
@@ -115,6 +127,10 @@ class RunWriter : public MetricSink {
   ~RunWriter() override;
   void add(MetricEvent event) override;
   void fact(std::string_view name, std::string_view text) override;
+  /// A file or folder that the run leaves.
+  void artifact(std::string_view kind, std::string_view path);
+  /// Waits until what was added is in the database, for so many seconds at most. Whether it is.
+  bool settle(double seconds);
   [[nodiscard]] std::optional<std::string> problem() const;
   /// Going on would be for nothing: the attempt was ended by somebody else, the database was removed
   /// or renamed, or nothing could be written for ten minutes.
@@ -128,6 +144,12 @@ class RunWriter : public MetricSink {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The attempt goes on from `from`, an earlier one of the same cell, as of `step`: what that one has
+/// logged up to there, and facts that this one lacks, are its own from now on. Tries for `patience`
+/// seconds. Throws Error.
+void continue_from(const std::string& database, std::int64_t run_id, std::int64_t from,
+                   std::int64_t step, double patience);
 
 /// Whether the failure is one that passes: a full disk, a lock of another process.
 [[nodiscard]] bool may_pass(const Error& error);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/text.h"
+#include "framework/store/attempts.h"
 
 namespace attnlab::store {
 namespace {
@@ -37,18 +38,10 @@ StampedEvent event_from(const Json& json) {
   return stamped;
 }
 
-/// Where the launcher put the run's log, or the folder of that name beside the database, which may
-/// have been moved with it.
 fs::path unsaved_file(const Connection& connection, std::int64_t run_id) {
-  auto rows = connection.prepare("SELECT path FROM artifacts WHERE run_id = ?1 AND kind = 'log'");
-  rows.bind(run_id);
-  while (rows.step()) {
-    const auto folder = fs::path(rows.text(0)).parent_path();
-    const auto beside = fs::path(connection.path()).parent_path() / folder.filename();
-    std::error_code ignored;
-    for (const auto& file : {folder / kUnsavedFile, beside / kUnsavedFile}) {
-      if (fs::is_regular_file(file, ignored)) return file;
-    }
+  std::error_code ignored;
+  for (const auto& folder : run_folders(connection, run_id)) {
+    if (fs::is_regular_file(folder / kUnsavedFile, ignored)) return folder / kUnsavedFile;
   }
   return {};
 }
@@ -60,6 +53,7 @@ Batch read_unsaved(const fs::path& file, const std::string& attempt) {
   Batch batch;
   for (const auto& event : json.at("events")) batch.events.push_back(event_from(event));
   for (const auto& fact : json.at("facts")) batch.facts.emplace_back(fact.at(0), fact.at(1));
+  for (const auto& file : json.value("artifacts", Json::array())) batch.artifacts.emplace_back(file.at(0), file.at(1));
   if (json.contains("status")) {
     batch.ending = {status_from(json.at("status").get<std::string>()).value(), json.at("reason")};
   }
@@ -75,9 +69,10 @@ std::string attempt_name(const Connection& connection, std::int64_t run_id) {
 }
 
 void write_unsaved(const fs::path& folder, const std::string& attempt, const Batch& batch) {
-  Json json{{"attempt", attempt}, {"events", Json::array()}, {"facts", Json::array()}};
+  Json json{{"attempt", attempt}, {"events", Json::array()}, {"facts", Json::array()}, {"artifacts", Json::array()}};
   for (const auto& event : batch.events) json["events"].push_back(to_json(event));
   for (const auto& [name, text] : batch.facts) json["facts"].push_back({name, text});
+  for (const auto& [kind, path] : batch.artifacts) json["artifacts"].push_back({kind, path});
   if (batch.ending) {
     json["status"] = to_text(batch.ending->status);
     json["reason"] = batch.ending->reason;
@@ -107,6 +102,7 @@ fs::path take_in(const Connection& connection, std::int64_t run_id) {
   }
   write_events(connection, run_id, batch.events);
   write_facts(connection, run_id, batch.facts);
+  write_artifacts(connection, run_id, batch.artifacts);
   if (batch.ending) write_end(connection, run_id, *batch.ending);
   return file;
 }

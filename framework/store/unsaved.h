@@ -18,8 +18,9 @@ inline constexpr char kUnsavedFile[] = "unsaved.json";
 struct Batch {
   std::vector<StampedEvent> events;
   Facts facts;
+  Facts artifacts{};  // kind, path
   std::optional<Ending> ending{};
-  [[nodiscard]] bool empty() const { return events.empty() && facts.empty(); }
+  [[nodiscard]] bool empty() const { return events.empty() && facts.empty() && artifacts.empty(); }
 };
 
 /// A name for the attempt that no other database has: its fingerprint and number.

@@ -91,7 +91,9 @@ SELECT a.id,
        (coalesce(a.ended_ms, a.heartbeat_ms) - a.started_ms) / 1000.0 AS seconds,
        a.owner_host AS host,
        a.overrides,
-       a.fingerprint
+       a.fingerprint,
+       a.continues_id AS continues,  -- the attempt that it goes on from, and where
+       a.continues_step
 FROM run_attempts AS a
 JOIN studies ON studies.id = a.study_id
 LEFT JOIN latest ON latest.run_id = a.id
@@ -156,7 +158,8 @@ JOIN (SELECT id,
 WHERE runs.kind = 'time'
 GROUP BY runs.id, metrics.step;
 
--- Every number of every run, for plots: one row per run, key and step. NULL is NaN.
+-- Every number of every run, for plots: one row per run, key and step. NULL is NaN. Of a run that was
+-- stopped and went on, the last attempt has the whole curve, and those before it are left out.
 -- From the pairs of run and key to their numbers (CROSS JOIN keeps this order), a run's JSON is read
 -- once for all of its numbers (DISTINCT keeps SQLite from flattening), and events are looked up only
 -- where they are asked for: counting 10 million numbers takes about a second.
@@ -183,7 +186,11 @@ FROM (SELECT DISTINCT run_attempts.id,
                       run_attempts.status,
                       run_attempts.config_json ->> '$.attention.name' AS attention,
                       run_attempts.config_json ->> '$.seed' AS seed
-      FROM run_attempts JOIN studies ON studies.id = run_attempts.study_id) AS a
+      FROM run_attempts JOIN studies ON studies.id = run_attempts.study_id
+      WHERE NOT EXISTS (SELECT 1 FROM run_attempts AS later
+                        WHERE later.fingerprint = run_attempts.fingerprint
+                          AND later.attempt > run_attempts.attempt
+                          AND later.continues_id <= run_attempts.id)) AS a
 CROSS JOIN run_last ON run_last.run_id = a.id
 JOIN metric_keys ON metric_keys.id = run_last.key_id
 CROSS JOIN metrics ON metrics.run_id = run_last.run_id AND metrics.key_id = run_last.key_id;

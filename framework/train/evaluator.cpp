@@ -14,17 +14,18 @@ constexpr std::int64_t kFirstId = std::int64_t{1} << 40;
 
 }  // namespace
 
-std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::Dataset& dataset) {
-  const auto all = dataset.size(data::Split::valid);
+std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::Dataset& dataset,
+                                 data::Split split) {
+  const auto all = dataset.size(split);
   return train.eval_sequences == 0 ? all : std::min(all, train.eval_sequences);
 }
 
 std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::TrainConfig& train,
                                    const data::Dataset& dataset, model::Transformer& model,
-                                   std::int64_t step, const KeepGoing& keep_going) {
+                                   std::int64_t step, const KeepGoing& keep_going, data::Split split) {
   const at::NoGradGuard no_grad;
   Evaluation result;
-  result.sequences = evaluated_sequences(train, dataset);
+  result.sequences = evaluated_sequences(train, dataset, split);
   double nats = 0;
   std::int64_t scored = 0;
   LayerMeans statistics;
@@ -33,7 +34,7 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
     const auto end = std::min(begin + train.batch_size, result.sequences);
     for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstId + i});
     const auto batch =
-        to_batch(data::make_host_batch(dataset, data::Split::valid, draws), model.device());
+        to_batch(data::make_host_batch(dataset, split, draws), model.device());
     const AutocastScope autocast(train.precision, model.device().type());
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step,
                                    batch.sequence_ids, /*training=*/false};

@@ -1,4 +1,4 @@
-/// evaluator.h: the validation split, scored in a fixed order.
+/// evaluator.h: the validation split, or another one, scored in a fixed order.
 ///   Every token of the split counts once; the data set's metric comes from the mean
 ///   (data/score.h).
 #pragma once
@@ -25,16 +25,18 @@ struct Evaluation {
 /// Called after every batch; false ends the evaluation.
 using KeepGoing = std::function<bool()>;
 
-/// The first train.eval_sequences sequences (0: all) in batches of train.batch_size, as of
+/// The first train.eval_sequences sequences of `split` (0: all) in batches of train.batch_size, as of
 /// optimiser step `step`. No result when `keep_going` ended it.
 [[nodiscard]] std::optional<Evaluation> evaluate(const config::RunConfig& run,
                                                  const config::TrainConfig& train,
                                                  const data::Dataset& dataset,
                                                  model::Transformer& model, std::int64_t step,
-                                                 const KeepGoing& keep_going);
+                                                 const KeepGoing& keep_going,
+                                                 data::Split split = data::Split::valid);
 
 /// Sequences that evaluate() scores.
 [[nodiscard]] std::int64_t evaluated_sequences(const config::TrainConfig& train,
-                                               const data::Dataset& dataset);
+                                               const data::Dataset& dataset,
+                                               data::Split split = data::Split::valid);
 
 }  // namespace attnlab::train

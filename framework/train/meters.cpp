@@ -36,4 +36,18 @@ double StepTimer::median() const {
   return counted.size() % 2 == 1 ? counted[middle] : (counted[middle - 1] + counted[middle]) / 2;
 }
 
+void StepTimer::save(checkpoint::State& state) const {
+  state.timed_steps = count_;
+  state.timed_seconds = total_;
+  state.timing_mask = mask_;
+  state.step_seconds = kept_;
+}
+
+void StepTimer::load(const checkpoint::State& state) {
+  count_ = state.timed_steps;
+  total_ = state.timed_seconds;
+  mask_ = state.timing_mask;
+  kept_ = state.step_seconds;
+}
+
 }  // namespace attnlab::train

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "framework/checkpoint/state.h"
+
 namespace attnlab::train {
 
 /// Durations of whole optimiser steps, evaluation excluded. The first tenth, three steps at least,
@@ -20,6 +22,10 @@ class StepTimer {
   /// O(1): for every step.
   [[nodiscard]] double mean() const { return count_ == 0 ? 0 : total_ / static_cast<double>(count_); }
   [[nodiscard]] double total() const { return total_; }
+
+  /// To and from a checkpoint.
+  void save(checkpoint::State& state) const;
+  void load(const checkpoint::State& state);
 
  private:
   std::int64_t count_ = 0;

@@ -36,11 +36,24 @@ AdamW::AdamW(const model::ParameterList& parameters, const config::TrainConfig& 
                          parameter.role == model::Role::attention_decayed;
     Group& group = groups_[decayed ? 0 : 1];
     const auto value = parameter.value.detach();
+    group.names.push_back(parameter.name);
     group.weights.push_back(parameter.value);
     group.first_moments.push_back(at::zeros_like(value));
     group.second_moments.push_back(at::zeros_like(value));
     group.steps.push_back(at::zeros({}, value.options().dtype(at::kFloat)));
   }
+}
+
+std::vector<AdamW::Moment> AdamW::state() const {
+  std::vector<Moment> all;
+  for (const auto& group : groups_) {
+    for (std::size_t i = 0; i < group.names.size(); ++i) {
+      all.push_back({group.names[i], "exp_avg", group.first_moments[i]});
+      all.push_back({group.names[i], "exp_avg_sq", group.second_moments[i]});
+      all.push_back({group.names[i], "step", group.steps[i]});
+    }
+  }
+  return all;
 }
 
 void AdamW::zero_grad() {

@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/config/run_config.h"
@@ -30,10 +32,20 @@ class AdamW {
   /// One update; parameters without a gradient stay as they are.
   void step(double learning_rate);
 
+  /// Its tensors by parameter and PyTorch's name for them, "exp_avg", "exp_avg_sq" and "step"; they
+  /// share the optimiser's memory.
+  struct Moment {
+    std::string parameter;
+    const char* what;
+    at::Tensor value;
+  };
+  [[nodiscard]] std::vector<Moment> state() const;
+
  private:
   static constexpr double kEpsilon = 1e-8;
   struct Group {
     double weight_decay = 0;
+    std::vector<std::string> names;
     std::vector<at::Tensor> weights, first_moments, second_moments, steps;
   };
   config::TrainConfig config_;

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/score.h"
+#include "framework/train/conditions.h"
 #include "framework/train/evaluator.h"
 #include "framework/train/layer_means.h"
 #include "framework/train/memory.h"
@@ -35,46 +37,56 @@ class Run {
         loader_(request.dataset, {.seed = static_cast<std::uint64_t>(request.run.seed),
                                   .batch_size = config_.batch_size,
                                   .accumulation = config_.accumulation,
-                                  .steps = config_.steps}),
-        optimizer_(request.model.parameters(), config_) {}
+                                  .steps = config_.steps,
+                                  .first = begin(),
+                                  .before = resumed() ? DigestChain(request.resume->state.batches)
+                                                      : DigestChain()}),
+        optimizer_(request.model.parameters(), config_),
+        checkpoints_(config_, request.saving) {}
 
   Ending go() {
     reset_peaks(request_.model.device());
-    record_conditions();
-    for (step_ = 0; step_ < config_.steps; ++step_) {
+    record_conditions(request_);
+    if (resumed()) {
+      load();
+      if (auto end = finish_validation()) return *end;
+    }
+    for (step_ = begin(); step_ < config_.steps; ++step_) {
       if (request_.stop) return interrupted(step_);
-      if (const auto reason = take_step(); !reason.empty()) return failed(reason);
-      if (step_ == 0) request_.sink.fact("kernel", request_.model.kernel());
-      if (!is_validation_due()) continue;
-      const auto result = validate();
-      request_.model.expect_buffers_untouched();
-      if (!result) return interrupted(step_ + 1);
-      if (!std::isfinite(result->nats)) {
-        return failed("the validation loss is " + exact_number(result->nats) + " after step " +
-                      std::to_string(step_ + 1));
+      if (auto end = take_step()) return *end;
+      if (step_ == begin()) request_.sink.fact("kernel", request_.model.kernel());
+      validation_.reset();
+      if (is_validation_due()) {
+        if (auto end = validated()) return *end;
       }
-      log_validation(*result);
+      if (checkpoints_.due(step_ + 1, validation_)) save(step_ + 1);
     }
     record_digests();
     return {};
   }
 
  private:
-  // Returns why the run cannot go on, or "".
-  std::string take_step() {
-    const double begin = now_seconds();
+  [[nodiscard]] bool resumed() const { return request_.resume != nullptr; }
+  [[nodiscard]] std::int64_t begin() const { return resumed() ? request_.resume->state.step : 0; }
+
+  // Returns how the run ends, where it does.
+  std::optional<Ending> take_step() {
+    const double start = now_seconds();
     optimizer_.zero_grad();
-    accumulate_gradients();
+    if (!accumulate_gradients()) return interrupted(step_);
     const bool finite = std::isfinite(loss_) && std::isfinite(auxiliary_.value_or(0));
     const double norm = finite ? optimizer_.clip_gradients(config_.grad_clip) : 0;
-    if (!finite || !std::isfinite(norm)) return not_finite(norm);
+    if (!finite || !std::isfinite(norm)) return failed(not_finite(norm));
     const double rate = learning_rate(config_, step_);
     optimizer_.step(rate);
     request_.model.finish_step();
-    timer_.add(now_seconds() - begin);
+    timer_.add(now_seconds() - start);
     last_finite_ = loss_;
-    losses_.add({reinterpret_cast<const char*>(&loss_), sizeof loss_});
-    if (auxiliary_) losses_.add({reinterpret_cast<const char*>(&*auxiliary_), sizeof loss_});
+    batches_ = loader_.digest();
+    tokens_seen_ += tokens_of_step_;
+    std::string bits(reinterpret_cast<const char*>(&loss_), sizeof loss_);
+    if (auxiliary_) bits.append(reinterpret_cast<const char*>(&*auxiliary_), sizeof loss_);
+    losses_.add(bits);
     look_at_process();
     log_step(rate, norm);
     report(Progress::Kind::step, loss_);
@@ -82,12 +94,14 @@ class Run {
   }
 
   // loss_: mean nats over all scored tokens of the step; auxiliary_: the attention's own, where it
-  // has one. The gradients of both are in the weights.
-  void accumulate_gradients() {
+  // has one. The gradients of both are in the weights. False: it was asked to stop on the way, and
+  // the step has changed nothing yet.
+  bool accumulate_gradients() {
     std::vector<Batch> parts;
     std::int64_t scored = 0;
+    tokens_of_step_ = 0;
     for (auto& host : loader_.next()) {
-      tokens_seen_ += static_cast<std::size_t>(host.rows * host.length);
+      tokens_of_step_ += host.rows * host.length;
       scored += host.scored;
       parts.push_back(to_batch(std::move(host), request_.model.device()));
     }
@@ -95,6 +109,7 @@ class Run {
     auxiliary_.reset();
     statistics_ = {};
     for (const auto& part : parts) {
+      if (request_.stop && &part != &parts.front()) return false;
       const auto loss = forward_backward(request_.model, request_.run, config_, part, step_, scored,
                                          is_logged());
       statistics_.add(loss.statistics);
@@ -103,6 +118,7 @@ class Run {
         auxiliary_ = auxiliary_.value_or(0) + loss.auxiliary.item<double>();
       }
     }
+    return true;
   }
 
   std::string not_finite(double norm) const {
@@ -137,6 +153,23 @@ class Run {
     return done == config_.steps || (config_.eval_every > 0 && done % config_.eval_every == 0);
   }
 
+  // Returns how the run ends, where it does.
+  std::optional<Ending> validated() {
+    const auto result = validate();
+    request_.model.expect_buffers_untouched();
+    if (!result) {
+      validation_due_ = true;
+      return interrupted(step_ + 1);
+    }
+    if (!std::isfinite(result->nats)) {
+      return failed("the validation loss is " + exact_number(result->nats) + " after step " +
+                    std::to_string(step_ + 1));
+    }
+    validation_ = result->nats;
+    log_validation(*result);
+    return {};
+  }
+
   // Nothing when it was asked to stop. Reports go on meanwhile, so that nobody takes a long
   // validation for a hang.
   std::optional<Evaluation> validate() {
@@ -156,20 +189,21 @@ class Run {
     metrics.push_back({key("tokens_per_second", "tokens/s", Goal::maximise), tokens / seconds});
     metrics.push_back({key("step_seconds_median", "s", Goal::minimise), seconds});
     metrics.push_back({key("allocator_peak_bytes", "bytes", Goal::minimise),
-                       static_cast<double>(tensor_peak_bytes(request_.model.device()))});
+                       static_cast<double>(std::max(tensor_peak_bytes(request_.model.device()),
+                                                    earlier_.tensor_peak))});
     if (request_.model.device().is_cuda()) {
       metrics.push_back({key("host_allocator_peak_bytes", "bytes", Goal::minimise),
                          static_cast<double>(tensor_peak_bytes(at::kCPU))});
     }
     metrics.push_back({key("process_peak_bytes", "bytes", Goal::minimise),
-                       static_cast<double>(process_peak_bytes())});
+                       static_cast<double>(std::max(process_peak_bytes(), earlier_.process_peak))});
     add(std::move(metrics));
     report(Progress::Kind::evaluation, score.value);
   }
 
   void add(std::vector<Metric> metrics) {
     request_.sink.add(
-        {step_ + 1, static_cast<std::int64_t>(tokens_seen_), timer_.total(), std::move(metrics)});
+        {step_ + 1, tokens_seen_, timer_.total(), std::move(metrics)});
   }
 
   void report(Progress::Kind kind, double value) {
@@ -178,54 +212,85 @@ class Run {
     request_.report({kind, step_ + 1, config_.steps, value, left});
   }
 
-  void record_conditions() {
-    const auto& info = request_.dataset.info();
-    auto& sink = request_.sink;
-    sink.fact("data", info.description);
-    sink.fact("data_partial", info.partial ? "true" : "false");
-    sink.fact("data_synthetic", info.synthetic ? "true" : "false");
-    sink.fact("data_source", info.source);
-    sink.fact("first_token_rule", info.first_token_rule);
-    sink.fact("stride_rule", info.stride_rule);
-    sink.fact("validated", std::to_string(evaluated_sequences(config_, request_.dataset)) + " of " +
-                               std::to_string(request_.dataset.size(data::Split::valid)) +
-                               " sequences");
-    const auto& parameters = request_.model.parameters();
-    sink.fact("initial_weights", model::digest(parameters));
-    std::vector<Metric> counts{{key("parameters", ""), static_cast<double>(parameters.count())}};
-    if (const auto own = parameters.attention_count(); own > 0 || !parameters.buffers().empty()) {
-      counts.push_back({key("attention_parameters", ""), static_cast<double>(own)});
-      sink.fact("initial_attention", model::digest(parameters, model::Part::attention));
-      sink.fact("attention_owns", model::owned_by_attention(parameters));
-    }
-    sink.add({0, 0, 0, std::move(counts)});
+  void load() {
+    const auto& [path, state] = *request_.resume;
+    load_model(path / checkpoint::kModel, request_.model);
+    load_optimizer(path / checkpoint::kOptimizer, request_.model, optimizer_);
+    tokens_seen_ = state.tokens;
+    last_finite_ = state.loss.value_or(std::nan(""));
+    loss_ = last_finite_;
+    losses_ = DigestChain(state.losses);
+    batches_ = loader_.digest();
+    timer_.load(state);
+    earlier_ = state;
+    saved_ = state.step;
+  }
+
+  // Where the run was stopped in the middle of one.
+  std::optional<Ending> finish_validation() {
+    if (!earlier_.validation_due) return {};
+    step_ = begin() - 1;
+    if (auto end = validated()) return end;
+    if (checkpoints_.due(step_ + 1, validation_)) save(step_ + 1);
+    return {};
+  }
+
+  // Returns why the state of after `done` steps could not be saved, or "".
+  std::string save(std::int64_t done) {
+    auto state = request_.saving.base;
+    state.step = done;
+    state.steps = config_.steps;
+    state.sequences = done * config_.batch_size * config_.accumulation;
+    state.tokens = tokens_seen_;
+    state.learning_rate = done < config_.steps ? learning_rate(config_, done) : 0;
+    if (std::isfinite(last_finite_)) state.loss = last_finite_;
+    state.validation_due = validation_due_;
+    state.validation = validation_;
+    for (const auto& [name, value] : request_.model.parameters().buffers()) state.buffers.push_back(name);
+    state.losses = losses_.hex();
+    state.batches = batches_.hex();
+    timer_.save(state);
+    state.tensor_peak = std::max(tensor_peak_bytes(request_.model.device()), earlier_.tensor_peak);
+    state.process_peak = std::max(process_peak_bytes(), earlier_.process_peak);
+    auto why = checkpoints_.save(std::move(state), request_.model, optimizer_);
+    if (why.empty()) saved_ = done;
+    return why;
   }
 
   void record_digests() {
-    request_.sink.fact("training_batches", loader_.digest());
+    request_.sink.fact("training_batches", batches_.hex());
     request_.sink.fact("loss_chain", losses_.hex());
   }
 
   [[nodiscard]] Ending failed(const std::string& reason) const {
     return {Status::failed, reason};
   }
-  [[nodiscard]] Ending interrupted(std::int64_t done) const {
-    return {Status::interrupted,
-            "stopped after step " + std::to_string(done) + " of " + std::to_string(config_.steps)};
+  [[nodiscard]] Ending interrupted(std::int64_t done) {
+    Ending ending{Status::interrupted,
+                  "stopped after step " + std::to_string(done) + " of " + std::to_string(config_.steps)};
+    if (!checkpoints_.wanted() || done == 0 || done == saved_) return ending;
+    if (const auto why = save(done); !why.empty()) ending.reason += "; its state could not be saved: " + why;
+    return ending;
   }
 
   const TrainRequest& request_;
   const config::TrainConfig& config_;
   data::BatchLoader loader_;
   AdamW optimizer_;
+  Checkpoints checkpoints_;
   StepTimer timer_;
-  Sha256 losses_;  // every loss: with the loader's digest, what repetition is judged by
+  DigestChain losses_;   // every loss: with the loader's digest, what repetition is judged by
+  DigestChain batches_;  // of the steps that are done
   std::int64_t step_ = 0;
-  std::size_t tokens_seen_ = 0;
+  std::int64_t tokens_seen_ = 0, tokens_of_step_ = 0;
   double loss_ = 0;
   std::optional<double> auxiliary_;
   LayerMeans statistics_;  // of a step that is logged
   double last_finite_ = std::nan("");
+  std::optional<double> validation_;  // of the step that was just done
+  bool validation_due_ = false;       // it was asked to stop before that was over
+  std::int64_t saved_ = -1;           // steps done when the state was last saved
+  checkpoint::State earlier_;         // what it goes on from
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "framework/core/status.h"
 #include "framework/data/dataset.h"
 #include "framework/model/transformer.h"
+#include "framework/train/checkpoints.h"
 
 namespace attnlab::train {
 
@@ -25,6 +26,12 @@ struct Progress {
   double seconds_left = -1;  // -1: not known yet
 };
 
+/// A checkpoint to go on from, found whole (checkpoint/folder.h).
+struct Resume {
+  std::filesystem::path checkpoint;
+  checkpoint::State state;
+};
+
 /// Everything a run is made of; all of it outlives train().
 struct TrainRequest {
   const config::RunConfig& run;
@@ -33,11 +40,15 @@ struct TrainRequest {
   model::Transformer& model;
   MetricSink& sink;
   std::function<void(const Progress&)> report;  // called after every step; may be empty
-  const std::atomic<bool>& stop;  // set from a signal handler: the step is finished, then it ends
+  const std::atomic<bool>& stop;  // set from a signal handler: the micro-batch is finished, then it ends
+  const Saving& saving = kNothing;  // nothing is saved where its folder is empty
+  const Resume* resume = nullptr;  // null: from the initial weights, which `model` has in any case
 };
 
 /// Trains for train.steps optimiser steps, validating every train.eval_every and at the end.
 /// Ends as done, interrupted, or failed: at the first loss or gradient norm that is not finite.
+/// What was stopped and went on has the same bits as what was not (on a CPU), the digests of its
+/// losses and batches among them. Throws Error where the checkpoint is of another model.
 [[nodiscard]] Ending train(const TrainRequest& request);
 
 }  // namespace attnlab::train

@@ -12,6 +12,14 @@ Ending time(const Prepared& prepared, Session& session) {
     session.reporter.timing(progress);
     return session.go_on();
   };
+  std::function<std::unique_ptr<data::Dataset>(std::int64_t)> open_data;
+  if (prepared.timed_data != nullptr) {
+    open_data = [&](std::int64_t length) {
+      auto section = *prepared.timed_data;
+      section.set("length", config::Node(length));
+      return data::open_dataset(section, prepared.data_dir);
+    };
+  }
   const auto loaded = [](const auto& plugin) { return plugin ? &*plugin : nullptr; };
   // A machine that is about to swap tells nothing about speed, so what is free now counts.
   const bench::Setting setting{
@@ -21,7 +29,8 @@ Ending time(const Prepared& prepared, Session& session) {
       prepared.device,
       prepared.device.is_cpu() ? static_cast<double>(memory_available()) : prepared.memory,
       session.sink,
-      report};
+      report,
+      open_data};
   bench::Result result;
   if (prepared.train) {
     if (!prepared.plugin) throw Error("only the attention of a plugin can be trained");

@@ -67,6 +67,8 @@ int check(const launch::CheckRequest& request) {
                    .random = request.cases,
                    .length = request.length,
                    .longest = request.max_length == 0 ? conformance::kLongest : request.max_length},
+         .min_length = request.min_length,
+         .fail_fast = request.fail_fast,
          .given = request.parameters.as_map(),
          .memory_limit = static_cast<double>(request.memory_limit),
          .only_case = request.only_case,

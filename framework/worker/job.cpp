@@ -32,7 +32,7 @@ Ending failed(const std::string& reason) { return {Status::failed, reason}; }
 int exit_code(Status status) {
   return status == Status::done          ? kExitOk
          : status == Status::skipped     ? launch::kWorkerSkipped
-         : status == Status::interrupted ? kExitInterrupted
+         : status == Status::interrupted ? kExitAgain
                                          : kExitError;
 }
 
@@ -46,6 +46,7 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
   try {
     check_same_build();
     const auto prepared = prepare(spec, session.sink);
+    if (!spec.checkpoint.empty()) return evaluate(prepared, session);
     return timing ? time(prepared, session) : train(prepared, session);
   } catch (const Error& error) {
     return ended(error.what());
@@ -63,11 +64,11 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
 Ending stored(const launch::RunSpec& spec, Reporter& reporter) {
   if (spec.database.empty()) {
     NoStore sink;
-    Session session{sink, reporter, nullptr};
+    Session session{sink, reporter, nullptr, spec};
     return guarded(spec, session);
   }
   store::RunWriter writer(spec.database, spec.run_id, spec.folder, spec.patience);
-  Session session{writer, reporter, &writer};
+  Session session{writer, reporter, &writer, spec};
   const auto ending = guarded(spec, session);
   writer.finish(ending.status, ending.reason);
   return ending;

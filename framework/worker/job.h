@@ -15,7 +15,8 @@ namespace attnlab::worker {
 struct Session {
   MetricSink& sink;
   Reporter& reporter;
-  const store::RunWriter* writer;  // null: there is no store
+  store::RunWriter* writer;  // null: there is no store
+  const launch::RunSpec& spec;
 
   /// False once the job must end: it was asked to stop, or its results can no longer be stored and
   /// going on would be for nothing. Asked often.
@@ -25,6 +26,8 @@ struct Session {
 /// One training run, and one timing. What they throw ends the run as failed.
 [[nodiscard]] Ending train(const Prepared& prepared, Session& session);
 [[nodiscard]] Ending time(const Prepared& prepared, Session& session);
+/// Scores spec.checkpoint on spec.split; the numbers go to the reporter.
+[[nodiscard]] Ending evaluate(const Prepared& prepared, Session& session);
 
 /// Does what the spec says with its store around it and stores how it ended. Returns the worker's
 /// exit code. Throws nothing.
@@ -33,6 +36,10 @@ struct Session {
 /// Loads the plugin and checks it; what comes of it goes to report_fd() line by line. Returns
 /// an exit code: 0 also where properties failed. Throws nothing.
 [[nodiscard]] int check(const launch::CheckRequest& request);
+
+/// Builds the attention of every layer and reports what it owns to report_fd(), an OwnedTensor a
+/// line. Returns an exit code. Throws nothing.
+[[nodiscard]] int owned(const launch::RunSpec& spec);
 
 /// A line with the time in the run's log.
 void log_line(const std::string& line);

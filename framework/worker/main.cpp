@@ -46,6 +46,7 @@ int work(const std::string& job, const std::string& path) {
   const worker::ParentWatch watch(worker::report_fd());
   const auto text = read_file(path);
   if (job == "check") return worker::check(launch::from_json<launch::CheckRequest>(text, path));
+  if (job == "owns") return worker::owned(launch::from_json<launch::RunSpec>(text, path));
   keep_freed_memory();
   train::install_counting_allocator();
   return worker::perform(launch::from_json<launch::RunSpec>(text, path));
@@ -78,14 +79,14 @@ int main(int argc, char** argv) {
   try {
     if (words == std::vector<std::string>{"device"}) return device();
     if (words == std::vector<std::string>{"properties"}) return properties();
-    if (job == "run" || job == "check") return work(job, words[1]);
+    if (job == "run" || job == "check" || job == "owns") return work(job, words[1]);
   } catch (const attnlab::Error& error) {
     attnlab::notice(std::string("attnlab-worker: ") + error.what() + "\n");
     return error.exit_code();
   }
   attnlab::notice(
-      "usage: attnlab-worker run|check SPEC.json | device | properties\nIt does one run, one timing or one "
-      "check; `attnlab run`, `grid`, `bench` and `plugin check` start it. `device` prints what "
+      "usage: attnlab-worker run|check|owns SPEC.json | device | properties\nIt does one run, one timing or one "
+      "check, or builds a variant's layers and tells what they own; `attnlab run`, `grid`, `bench`, `plugin check` and `plugins show --owns` start it. `device` prints what "
       "device=cuda would compute on, `properties` what a check looks at.\n");
   return attnlab::kExitUsage;
 }

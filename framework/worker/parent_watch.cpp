@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstring>
 #include <mutex>
 
 #include "framework/core/error.h"
@@ -16,6 +17,9 @@ namespace attnlab::worker {
 namespace {
 
 constexpr std::chrono::seconds kGrace{2};
+
+std::atomic<int> first_signal{0};
+std::atomic<bool> gone{false};
 
 bool is_pipe(int fd) {
   struct stat facts {};
@@ -38,6 +42,7 @@ void sleep_through_grace(const std::stop_token& ended) {
 void watch(const std::stop_token& ended, int fd, pid_t parent) {
   while (!ended.stop_requested()) {
     if (!nobody_reads(fd, 200) && getppid() == parent) continue;
+    gone = true;
     stop_requested = true;
     sleep_through_grace(ended);
     if (!ended.stop_requested()) _exit(kExitInterrupted);
@@ -50,10 +55,22 @@ std::atomic<bool> stop_requested{false};
 
 void install_stop_signals() {
   struct sigaction action {};
-  action.sa_handler = [](int) { stop_requested = true; };
+  action.sa_handler = [](int number) {
+    int none = 0;
+    first_signal.compare_exchange_strong(none, number);
+    stop_requested = true;
+  };
   for (const int number : launch::stop_signals()) sigaction(number, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a report to a dead parent is not worth dying for
   signal(SIGXFSZ, SIG_IGN);  // past a file size limit the store says so itself
+}
+
+std::string stop_cause() {
+  const int number = first_signal;
+  if (gone || number == 0) return gone ? "its launcher is gone" : "";
+  if (number == SIGALRM) return "time limit";
+  const char* const name = sigabbrev_np(number);
+  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(number);
 }
 
 ParentWatch::ParentWatch(int fd) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <thread>
 
 namespace attnlab::worker {
@@ -10,6 +11,8 @@ namespace attnlab::worker {
 /// is finished, its metrics are written, and the run ends as interrupted. install_stop_signals()
 /// makes it so.
 extern std::atomic<bool> stop_requested;
+/// What asked: "SIGTERM", "time limit" (SIGALRM), "its launcher is gone"; "" where nothing did.
+[[nodiscard]] std::string stop_cause();
 void install_stop_signals();
 
 /// Watches the pipe to the launcher and the parent's process id from a thread of its own. When the

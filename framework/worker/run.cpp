@@ -1,5 +1,7 @@
 // run.cpp: one training run, from what was prepared to its last row.
+
 #include "framework/config/bench_config.h"
+#include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/model/transformer.h"
 #include "framework/sparse/cuda_refusals.h"
@@ -7,22 +9,34 @@
 #include "framework/train/trainer.h"
 #include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
+#include "framework/worker/resume.h"
 
 namespace attnlab::worker {
+namespace {
+
+// A checkpoint must not get ahead of the numbers that lead to it; but it waits no longer than that.
+constexpr double kSettleSeconds = 5;
+
+std::uint32_t traits_of_any(const Prepared& prepared) {
+  std::uint32_t traits = 0;
+  for (const auto& variant : prepared.variants) traits |= variant.plugin.note().traits;
+  return traits;
+}
+
+std::string name_of(const Prepared& prepared) {
+  const auto* name = prepared.attention->find("name");  // of the variant, or the pattern
+  return name == nullptr ? "" : name->plain_text();
+}
+
+}  // namespace
 
 Ending train(const Prepared& prepared, Session& session) {
   const auto& dataset = *prepared.dataset;
-  const auto& plugin = prepared.plugin.value();
   const auto& settings = prepared.train.value();
-  const auto traits = plugin.note().traits;
+  const auto traits = traits_of_any(prepared);
   const auto& info = dataset.info();
   const auto length = static_cast<std::int64_t>(dataset.get(data::Split::train, 0).input.size());
-  const auto shape = model::attention_shape(prepared.model, length);
-  if (const auto why = plugin.refuses(shape, *prepared.attention, prepared.run.device,
-                                      config::dtype_of(settings.precision));
-      !why.empty()) {
-    return {Status::skipped, why};
-  }
+  if (const auto why = refusal_of(prepared, length); !why.empty()) return {Status::skipped, why};
   const double least = train::least_step_bytes(
       prepared.model, settings, {info.vocabulary, length}, settings.batch_size,
       (traits & plugin::kQuadraticMemory) != 0 ? 1 : 0);
@@ -38,13 +52,32 @@ Ending train(const Prepared& prepared, Session& session) {
       prepared.model, {info.vocabulary, length}, static_cast<std::uint64_t>(prepared.run.seed),
       prepared.device,
       [&](std::int64_t layer, Owner& owner) {
-        return plugin.create(model::attention_shape(prepared.model, length, layer),
-                             *prepared.attention, owner);
+        const auto& [plugin, section, layers] = variant_at(prepared, layer);
+        return plugin.create(model::attention_shape(prepared.model, length, layer), *section, owner);
       });
-  log_line(std::string(plugin.note().name.view()) + " on " + info.description + ": " +
+  log_line(name_of(prepared) + " on " + info.description + ": " +
            std::to_string(model.parameters().count()) + " parameters, T = " +
            std::to_string(length) + ", " + std::to_string(settings.steps) + " steps");
-  session.reporter.send(launch::Report{.kind = "start", .steps = settings.steps});
+  auto saving = saving_of(session.spec);
+  saving.base.data_digest = info.digest;
+  if (session.writer != nullptr) {
+    saving.settle = [&] { static_cast<void>(session.writer->settle(kSettleSeconds)); };
+    saving.written = [&] { session.writer->artifact(checkpoint::kFolder, saving.folder.string()); };
+  }
+  const auto earlier = find_checkpoint(session.spec);
+  session.reporter.send(launch::Report{.kind = "start",
+                                       .step = earlier ? earlier->resume.state.step : 0,
+                                       .steps = settings.steps,
+                                       .text = earlier ? earlier->text() : ""});
+  if (!earlier) begin_with_initial(prepared, model, session.sink);
+  if (earlier) {
+    log_line(earlier->text());
+    session.sink.fact("continues", earlier->text());
+    if (session.writer != nullptr) {
+      store::continue_from(session.spec.database, session.spec.run_id, earlier->run_id,
+                           earlier->resume.state.step, session.spec.patience);
+    }
+  }
   const auto report = [&](const train::Progress& progress) {
     sparse::raise_refused();  // the host has just waited for the device
     session.reporter.progress(progress);
@@ -54,8 +87,11 @@ Ending train(const Prepared& prepared, Session& session) {
                exact_number(progress.value));
     }
   };
-  return train::train({prepared.run, settings, dataset, model, session.sink, report,
-                       stop_requested});
+  auto ending = train::train({prepared.run, settings, dataset, model, session.sink, report, stop_requested,
+                              saving, earlier ? &earlier->resume : nullptr});
+  const auto cause = stop_cause();
+  if (ending.status == Status::interrupted && !cause.empty()) ending.reason += " (" + cause + ")";
+  return ending;
 }
 
 }  // namespace attnlab::worker

@@ -47,7 +47,7 @@ class Surface(unittest.TestCase):
         reader, cls.nobody = os.pipe()  # a pipe whose reader is gone
         os.close(reader)
         os.set_inheritable(cls.nobody, True)
-        cls.reading = ["runs --db a.db", "show 1 --db a.db", "show 1 --db a.db --json", "compare --db a.db",
+        cls.reading = ["runs --db a.db", "checkpoints 1 --db a.db", "show 1 --db a.db", "show 1 --db a.db --json", "compare --db a.db",
                        "compare --db a.db --csv", "compare --db a.db --against dense", "report --db a.db --out a.html",
                        "export --db a.db --csv csv", "export --db a.db --jsonl lines",
                        "compare --db a.db --markdown", "runs --db a.db --json",
@@ -100,7 +100,7 @@ class Surface(unittest.TestCase):
 
     def test_paths_that_lead_nowhere_are_ordinary_errors(self):
         paths = ["''", "x" * 300, "/" + "y/" * 2500, "/dev/null", "/proc/self/mem/x", ".", "a.db/b"]
-        options = ["runs --db", "show 1 --db", "query 'SELECT 1' --db", "compare --db", "run attention=none --plan --db",
+        options = ["runs --db", "show 1 --db", "checkpoints 1 --db", "evaluate 1 --db", "fork 1@2 --db", "query 'SELECT 1' --db", "compare --db", "run attention=none --plan --db",
                    "grid attention=none --plan --db", "plugins --plugin", "describe --plugin", "run attention=none --cfg --plugin",
                    "run attention=none --cfg --config-dir", "run --cfg attention=none --data", "plugin check",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --db",

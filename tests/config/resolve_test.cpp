@@ -208,7 +208,9 @@ TEST(CanonicalJson, leaves_out_cosmetic_keys_of_every_section) {
       resolved("study: mine\ntrain: {log_every: 3}\ndataset: {name: mnist, path: x}\n" + kHash +
                "  verbose: true\n");
   EXPECT_EQ(canonical_json(resolved("dataset: {name: mnist}\n" + kHash)), canonical_json(dressed));
-  EXPECT_THAT(plain.cosmetic, ElementsAre("study", "plugin_path", "train.log_every", "dataset.path",
+  EXPECT_THAT(plain.cosmetic, ElementsAre("study", "plugin_path", "train.log_every",
+                                          "train.checkpoint_every", "train.keep",
+                                          "train.initial_path", "dataset.path",
                                           "attention.verbose"));
 }
 

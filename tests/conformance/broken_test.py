@@ -45,14 +45,34 @@ BROKEN = {
     "takes_anything": ("parameters", "window=no_such_value is accepted; expected an Error that names 'window'", ""),
 }
 
+# What a plugin owns: defects of planted/learned.cpp, with the same facts.
+OWNED = {
+    "pooled_future": ("future_pattern", "it is the choice of keys that looks ahead", ""),
+    "parameter_without_gradient": (
+        "parameter_gradients", "the parameter 'scale' gets no gradient, though the loss rises by .*: the graph is cut", ""),
+    "parameter_dead": ("parameter_gradients", "the parameter 'gate' gets no gradient, and the loss does not depend on it", ""),
+    "parameter_gradient head=0": (
+        "parameter_gradients", "along a random direction of the parameter 'scale' the loss rises by", ""),
+    "parameter_gradient_2 head=1": (
+        "parameter_gradients", "along a random direction of the parameter 'gate' the loss rises by", ""),
+    "undeclared_leaf": ("leaves", r"a tensor of shape \[\d+\] requires a gradient and was not declared", ""),
+    "buffer_in_evaluation": ("buffers", "the buffer 'energy' moved in evaluation", "evaluation"),
+    "buffer_within_step": ("buffers", "the buffer 'energy' moved in a training step's forward", "determinism evaluation"),
+    "evaluation_is_collected": ("buffers", "'energy' after the same step without gradients and evaluations", ""),
+    "mean_of_parts": ("buffers", "'energy' after a step whose batch was cut in two instead of whole", ""),
+    "last_part_counts": ("buffers", "'energy' after a step whose batch was cut in two instead of whole", ""),
+}
 
-def check(*words, plugin, code):
-    library = os.path.join(BUILD, "lib", "attnlab", "broken_plugins", f"attention_{plugin}.so")
-    return run([ATTNLAB, "plugin", "check", library, *words], code)
+
+def check(*words, plugin, code, plant=""):
+    folder = "planted_plugins" if plugin.startswith("planted") else "broken_plugins"
+    library = os.path.join(BUILD, "lib", "attnlab", folder, f"attention_{plugin}.so")
+    return run([ATTNLAB, "plugin", "check", library, *words], code, plant)
 
 
-def run(command, code):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+def run(command, code, plant=""):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False,
+                          env={**os.environ, "ATTNLAB_PLANT": plant})
     if done.returncode != code:
         raise AssertionError(f"exit code {done.returncode}, expected {code}:\n{command}\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
@@ -73,9 +93,21 @@ class Broken(unittest.TestCase):
                 self.assertRegex(" ".join(found[name].split()), words)
                 self.assertEqual(set(found) - {name} - set(others.split()), set())
 
+    def test_what_a_plugin_owns_is_looked_at(self):
+        for defect, (name, words, others) in OWNED.items():
+            with self.subTest(defect):
+                found = failures(check("--cases", "0", "--shrink=0", *SHORT, plugin="planted_learned", code=FAILED,
+                                       plant="defect=" + defect))
+                self.assertIn(name, found)
+                self.assertRegex(" ".join(found[name].split()), words)
+                self.assertEqual(set(found) - {name} - set(others.split()), set())
+        right = check("--cases", "0", *SHORT, plugin="planted_learned", code=0)
+        self.assertRegex(right, r"(?m)^  parameter_gradients passed +10 cases$")
+        self.assertRegex(right, r"(?m)^  buffers +passed +10 cases$")
+
     def test_every_property_that_can_fail_is_broken_by_one(self):
         listed = re.findall(r"(?m)^  (\w+) +(?:passed|noted|not applicable)", check("--cases", "0", *SHORT, plugin="right", code=0))
-        caught = {name for name, _, _ in BROKEN.values()} | {"finite_differences"}  # wrong_gradient, below
+        caught = {name for name, _, _ in (*BROKEN.values(), *OWNED.values())} | {"finite_differences"}  # wrong_gradient, below
         self.assertEqual(set(listed) - {"poison"}, caught)
         self.assertIn("finite_differences", failures(check("--property", "finite_differences", *SHORT,
                                                            plugin="wrong_gradient", code=FAILED)))
@@ -103,6 +135,12 @@ class Broken(unittest.TestCase):
         self.assertIn("0 passed, 0 failed, 0 noted, 0 not applicable or not run; 20 cases skipped", text)
         fixed = check("--property", "dense", "--cases", "0", *SHORT, "turn=0.25", plugin="own_scores", code=0)
         self.assertRegex(fixed, r"(?m)^  dense +skipped .*it is declared to be dense with turn=0(?:.0)? \(it is 0.25\)")
+
+    def test_short_cases_can_be_left_out_and_the_first_failure_can_be_the_last(self):
+        words = ["--min-length", "64", "--cases", "0", *SHORT, "--property"]
+        self.assertRegex(check(*words, "output", plugin="right", code=0), r"(?m)^  output +passed +3 cases$")
+        text = check(*words, "softmax", "--property", "gradients", "--fail-fast", plugin="no_softmax", code=FAILED)
+        self.assertRegex(text, r"(?m)^  gradients +not run +'softmax' failed")
 
     def test_the_length_of_the_run_is_looked_at(self):
         text = check("--property", "batch", "--cases", "0", "--max-length", "64", "--length", "400", plugin="right", code=0)

@@ -45,6 +45,10 @@ class Bench(lab.Lab):
             self.assertLess(0, peak)
             self.assertEqual(rest, ["float32", 16, 1, "both"])
         self.assertIn("hash_sparse buckets=4", out)
+        self.assertIn("pairs / even", out)
+        evens = self.values("SELECT pairs_over_even FROM timings ORDER BY run_id")
+        self.assertEqual(evens[:2], [None, None])  # dense has no buckets
+        self.assertTrue(all(0.5 < even < 4 for even in evens[2:]), evens)
         self.assertIn("time grows as T^", out)
         self.assertIn("dense: checked T=32: 16 rows of each head, output and gradients against float64; they see "
                       "all keys", out)
@@ -129,15 +133,15 @@ class Bench(lab.Lab):
         self.assertRegex(out, r"dense: left out T=34359738368: needs an estimated [0-9.]+ TiB; this process may use")
         self.assertEqual(self.values("SELECT length FROM timings"), [32])
         out = self.run_command([lab.ATTNLAB, "bench", "train", "--db", self.db, "--quiet", "--lengths", "34359738368",
-                                "attention=none", "model.width=16", "model.heads=2", "model.layers=1"], 0).stdout
+                                "--random-tokens", "attention=none", "model.width=16", "model.heads=2", "model.layers=1"], 0).stdout
         self.assertIn("T = 34359738368: needs an estimated", out)
 
     def test_training_steps_are_timed_against_another_variant(self):
-        words = ["train", "--db", self.db, "--quiet", "--lengths", "32,64", "--tokens", "128", "--vocabulary", "50",
+        words = ["train", "--db", self.db, "--quiet", "--lengths", "32,64", "--tokens", "128",
                  "--samples", "3", "--seconds", "0", "--threads", "1", "model.width=16", "model.heads=2",
                  "model.layers=1"]
         out = self.run_command([lab.ATTNLAB, "bench", *words, "attention=hash_sparse", "attention.buckets=4",
-                                "train.precision=bfloat16"], 0).stdout
+                                "train.precision=bfloat16", "dataset=copy", "--warm-steps", "5"], 0).stdout
         rows = self.sql("SELECT kind, runs.status, timings.length, batch, samples, timings.tokens_per_second, peer_tokens_per_second, "
                         "ratio, flop_utilisation, peak_bytes, peer_peak_bytes FROM timings JOIN runs ON runs.id = run_id "
                         "ORDER BY timings.length")
@@ -151,8 +155,28 @@ class Bench(lab.Lab):
         self.assertIn("segment_attention", facts["peer_kernel"])
         self.assertIn("6 x weights of matrix products", facts["flop_formula"])
         self.assertIn("tokens/s", out)
-        alone = self.run_command([lab.ATTNLAB, "bench", *words, "attention=none", "--peer", "none"], 0).stdout
+        self.assertIn("pairs / even", out)
+        self.assertRegex(facts["inputs"], r"copy.*, seed 0; after 7 training steps")
+        evens = self.sql("SELECT pairs_over_even, peer_pairs_over_even, loss FROM timings")
+        for even, peers, loss in evens:
+            self.assertTrue(0.2 < even <= 4.01, evens)  # of few rows, by chance below 1
+            self.assertIsNone(peers)
+            self.assertLess(0, loss)
+        alone = self.run_command([lab.ATTNLAB, "bench", *words, "attention=none", "--peer", "none", "--random-tokens",
+                                  "--vocabulary", "50"], 0).stdout
         self.assertIn("none", alone)
+        self.assertIn("uniformly random tokens, vocabulary 50",
+                      self.values("SELECT text FROM facts WHERE name = 'inputs' ORDER BY run_id DESC")[0])
+
+    def test_training_steps_need_data_that_is_long_enough_or_random_tokens(self):
+        train = [lab.ATTNLAB, "bench", "train", "--db", self.db, "--quiet", "attention=none"]
+        for words, expected in (
+                (["dataset=digits", "--lengths", "64,4096"], "T = 4096 is longer than digits can serve"),
+                (["dataset=enwik8"], "enwik8")):
+            told = self.run_command([*train, *words], 1).stderr
+            self.assertRegex(told, expected)
+            self.assertIn("--random-tokens does without", told)
+        self.assertEqual(os.listdir(self.folder), [])
 
     def test_ctrl_c_keeps_the_lengths_that_are_done(self):
         command = [lab.ATTNLAB, "bench", "attention", "--db", self.db, "attention=engine", "--lengths",

@@ -14,7 +14,7 @@ import unittest
 
 BUILD = os.environ["ATTNLAB_BUILD"]
 ATTNLAB = os.path.join(BUILD, "bin", "attnlab")
-FAILED, INTERRUPTED = 3, 130  # exit codes, framework/core/error.h
+FAILED, AGAIN, INTERRUPTED = 3, 75, 130  # exit codes, framework/core/error.h
 
 # A run of about a second.
 TINY = ["dataset=copy", "dataset.length=32", "model.layers=1", "model.width=16", "model.heads=2",
@@ -62,7 +62,10 @@ class Lab(unittest.TestCase):
     def end(self, process):
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
-        process.communicate()
+        if process.stdout.closed:  # what it said was taken before
+            process.wait()
+        else:
+            process.communicate()
 
     def sql(self, query, *parameters):
         """Rows of a query; none while there is no database."""

@@ -83,6 +83,7 @@ class Page(Kit):
         [(run, parameters, own)] = self.sql("SELECT id, parameters, own_parameters FROM runs WHERE attention = 'my_gate'")
         [(dense,)] = self.sql("SELECT DISTINCT parameters FROM runs WHERE attention = 'dense'")
         self.assertEqual((parameters - dense, own), (2 * 4, 2 * 4))  # layers, heads
+        self.assertRegex(self.page, r"blocks\.N\.attention\.gate +\[4\] +4 +trained, no weight decay +0-1")
         self.assertRegex(self.page, r"(?m)^my_gate +\S+ +\+8 .* done *$")
         for layer in range(2):
             values = [value for value, in self.sql("SELECT value FROM curves WHERE key = "

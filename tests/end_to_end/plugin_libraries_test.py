@@ -53,6 +53,41 @@ class PluginLibraries(Lab):
         self.assertIn("arXiv 2306.01160", text)
         self.assertIn("causality: strict, inclusive", text)
 
+    def owned(self, *words):
+        return json.loads(self.attnlab("plugins", "show", *words, "--owns", "--json", db=False).stdout)["owns"]
+
+    def test_show_tells_what_a_variant_owns_under_a_model(self):
+        self.assertEqual(self.owned("dense"), [])
+        self.assertEqual(self.owned("sink", "model.heads=8", "model.layers=3"),
+                         [{"layer": layer, "name": "sink", "shape": [8], "numbers": 8, "trained": True,
+                           "weight_decay": False} for layer in range(3)])
+        small = ["model.layers=1", "model.width=64", "model.heads=4"]
+        moments = self.owned("hash_sparse", "hash_sparse.hash_space=whitened", *small)
+        self.assertEqual([(m["name"], m["shape"], m["trained"]) for m in moments],
+                         [("query_mean", [4, 16], False), ("query_covariance", [4, 16, 16], False),
+                          ("query_weight", [1], False)])
+        text = self.attnlab("plugins", "show", "sink", "--owns", *small, "model.layers=3", db=False).stdout
+        self.assertIn("owns, in 3 layers of 4 heads of 16, T = ", text)
+        self.assertRegex(text, r"(?m)^blocks\.N\.attention\.sink +\[4\] +4 +trained, no weight decay +0-2$")
+        self.assertIn("12 trained numbers, 0 in buffers", text)
+        self.assertIn("owns nothing in 3 layers", self.attnlab("plugins", "show", "dense", "--owns", "model.layers=3",
+                                                               db=False).stdout)
+
+    def test_show_builds_no_layer_unless_asked_and_says_why_it_cannot(self):
+        bad = ["--plugin", os.path.join(BUILD, "lib", "attnlab", "bad_plugins")]
+        self.assertIn("attnlab plugins show bad_ends --owns", self.attnlab("plugins", *bad, "show", "bad_ends",
+                                                                           db=False).stdout)
+        for words, code, expected in (
+                (["--owns"], 2, "--owns is of one plugin: attnlab plugins show NAME --owns"),
+                (["show", "sink", "model.heads=8"], 2, "cannot understand 'show sink model.heads=8'"),
+                (["show", "sink", "--owns", "model.head=8"], 1, "Did you mean 'heads'|Did you mean 'model.heads'"),
+                (["show", "snik", "--owns"], 1, "unknown attention 'snik'. Did you mean 'sink'"),
+                (["show", "hash_sparse", "--owns", "model.shared_keys=false"], 1, "keys=shared gives a key its query's"),
+                ([*bad, "show", "bad_ends", "--owns", "bad_ends.kind=throws_in_create"], 1, "this plugin cannot be made"),
+        ):
+            with self.subTest(words):
+                self.assertRegex(self.attnlab("plugins", *words, code=code, db=False).stderr, expected)
+
 
 if __name__ == "__main__":
     main()

@@ -26,7 +26,7 @@ struct Case {
   config::Positions positions = config::Positions::learned;
 };
 void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.plugin.name << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32")
+  *out << c.plugin.name << " " << c.plugin.values.size() << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32")
        << (c.positions == config::Positions::rope ? " rope" : "");
 }
 
@@ -47,11 +47,11 @@ class Steps {
     std::iota(ids_.begin(), ids_.end(), 0);
     loss = at::zeros({}, at::device(device()).dtype(at::kDouble));
     told = at::zeros({16}, loss.options());
-    const auto shape = model::attention_shape(config_, T);
     model_.emplace(config_, model::TokenShape{vocabulary, T}, /*seed=*/5, device(),
-                   [&](std::int64_t layer) {
+                   [&](std::int64_t layer, Owner& owner) {
                      return PluginUnderTest::library(plugin_.name)
-                         .create(shape, section(plugin_.name, plugin_.values), layer);
+                         .create(model::attention_shape(config_, T, layer),
+                                 section(plugin_.name, plugin_.values), owner);
                    });
     optimizer_.emplace(model_->parameters(), train_);
   }
@@ -70,11 +70,15 @@ class Steps {
     }
     nats.backward();
     optimizer_->step(0.01);
+    model_->finish_step();
     loss.copy_(nats.detach());
   }
 
   [[nodiscard]] double loss_now() const { return loss.item<double>(); }
-  [[nodiscard]] std::string weights() const { return model::digest(model_->parameters()); }
+  [[nodiscard]] std::string weights() const {
+    const auto& all = model_->parameters();
+    return model::digest(all) + model::digest(all, model::Part::attention);
+  }
 
   at::Tensor loss;  // the same tensor every step
   at::Tensor told;  // what the attention reports, as tensors of the device: layer by layer, then 0
@@ -174,6 +178,7 @@ std::vector<Case> cases() {
   const auto number = [](std::int64_t value) { return config::Node::Value(value); };
   const PluginUnderTest plugins[]{
       {"hash_sparse", {{"buckets", number(4)}}},
+      {"hash_sparse", {{"buckets", number(4)}, {"hash_space", std::string("whitened")}}},
       {"qk_drop", {}},
       {"reformer", {{"buckets", number(4)}, {"chunk", number(16)}, {"rounds", number(2)}}},
       {"sliding_window", {{"window", number(9)}}}};

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "framework/launch/stop_signals.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/store/store.h"
 
@@ -22,7 +23,7 @@ using attnlab::launch::RunSpec;
 using attnlab::Status;
 
 volatile std::sig_atomic_t stop_asked = 0;
-void on_stop(int) { stop_asked = 1; }
+void on_stop(int number) { stop_asked = number; }
 
 void send(const std::string& line) {
   const std::string text = line + "\n";
@@ -88,7 +89,7 @@ int run(const RunSpec& spec) {
   }
   for (long step = 1; step <= steps; ++step) {
     if (step == 3) misbehave(spec, how);
-    if (stop_asked) return end(writer, Status::interrupted, "SIGTERM", 0);
+    if (stop_asked) return end(writer, Status::interrupted, "signal " + std::to_string(stop_asked), 0);
     sleep_ms(ms);
     writer.add({.step = step,
                 .tokens_seen = step * 10,
@@ -107,7 +108,7 @@ int run(const RunSpec& spec) {
 
 int main(int argc, char** argv) {
   if (argc != 3 || std::string(argv[1]) != "run") return 2;
-  std::signal(SIGTERM, on_stop);
+  for (const int number : attnlab::launch::stop_signals()) std::signal(number, on_stop);
   std::signal(SIGPIPE, SIG_IGN);
   std::ifstream in(argv[2]);
   const std::string text{std::istreambuf_iterator<char>(in), {}};

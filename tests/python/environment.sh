@@ -29,4 +29,9 @@ if [ ! -e $folder/complete ]; then
     "torch==$version" "numpy==2.3.5" "expecttest==0.3.0" >&2 || skip "torch $version could not be installed; is there a network?"
   touch $folder/complete
 fi
+if [ ! -e $folder/safetensors ]; then # added to environments that were made before
+  $folder/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --retries 1 --timeout 30 \
+    "safetensors==0.8.0" >&2 || skip "safetensors could not be installed; is there a network?"
+  touch $folder/safetensors
+fi
 printf '%s\n' "$PWD/$folder/bin/python3"

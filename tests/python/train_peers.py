@@ -41,7 +41,7 @@ class TrainPeers(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             db = os.path.join(folder, "bench.db")
             command = [ATTNLAB, "bench", "train", "attention=dense", "model.layers=1", "model.width=32", "model.heads=2", "--vocabulary",
-                       "17", "--lengths", "16", "--tokens", "64", "--peer", "none", "--device", "cpu", "--seconds", "0", "--quiet", "--db", db]
+                       "17", "--lengths", "16", "--tokens", "64", "--random-tokens", "--peer", "none", "--device", "cpu", "--seconds", "0", "--quiet", "--db", db]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             ask = [ATTNLAB, "query", "--db", db, "--csv", "SELECT value FROM curves WHERE key = 'parameters'"]
             said = subprocess.run(ask, check=True, capture_output=True, text=True).stdout

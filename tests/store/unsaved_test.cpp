@@ -114,7 +114,7 @@ TEST_F(Locked, what_lies_in_the_runs_folder_is_taken_in_by_whoever_comes_first_a
 TEST_F(Locked, a_run_that_was_done_is_not_run_again) {
   Store(path_).started(run_, dead_, {}, {{"log", run_folder_ + "/log.txt"}});
   write_unsaved(run_folder_, attempt_name(Connection(path_, Connection::Access::existing), run_),
-                {{{event(1, 0.5), 7}}, {}, Ending{}});
+                {.events = {{event(1, 0.5), 7}}, .facts = {}, .ending = Ending{}});
   const auto claim = Store(path_).claim(cell(1), Owner::of_this_process());
   EXPECT_EQ(claim.result, ClaimResult::finished_before);
   EXPECT_EQ(claim.run_id, run_);

@@ -77,10 +77,52 @@ struct Outcome {
 Outcome outcome_of(const launch::RunSpec& spec) {
   Outcome outcome;
   Reporter reporter(-1);
-  Session session{outcome.record, reporter, nullptr};
+  Session session{outcome.record, reporter, nullptr, spec};
   const auto prepared = prepare(spec, outcome.record);
   outcome.ending = prepared.bench == nullptr ? train(prepared, session) : time(prepared, session);
   return outcome;
+}
+
+// Layer 0 has one variant, layers 1 and 2 the same plugin with other parameters.
+launch::RunSpec patterned() {
+  auto spec = training();
+  const auto picky = library("worker_plugins", "picky");
+  spec.plugin_path = picky + ":" + picky;
+  set(spec, "model", "layers", std::int64_t{3});
+  set(spec, "model", "attention_pattern", std::string("first,other*2"));
+  auto attention = named("first,other*2"), other = named("picky");
+  other.set("exact", config::Node(true));
+  attention.set("first", named("picky"));
+  attention.set("other", other);
+  spec.config.set("attention", attention);
+  return spec;
+}
+
+TEST(Pattern, gives_each_layer_its_variant_and_names_the_layers_of_a_refusal) {
+  EXPECT_EQ(outcome_of(patterned()).ending.status, Status::done);
+  auto spec = patterned();
+  set(spec, "dataset", "length", std::int64_t{200});
+  const auto refused = outcome_of(spec).ending;
+  EXPECT_EQ(refused.status, Status::skipped);
+  EXPECT_EQ(refused.reason, "layer 0: it takes 100 tokens at most");
+}
+
+TEST(Prepare, tells_what_is_wrong_with_a_pattern) {
+  const std::vector<std::pair<std::function<void(launch::RunSpec&)>, const char*>> cases{
+      {[](auto& s) { s.plugin_path = "/a.so"; }, "1 plugins for the 2 variants"},
+      {[](auto& s) { s.config.find("attention")->erase("other"); }, "no section 'attention.other'"},
+      {[](auto& s) { set(s, "model", "attention_pattern", std::string("first,*2")); }, "no term of a pattern"},
+      {[](auto& s) { set(s, "model", "attention_pattern", std::string("first,other")); }, "is for layer 2"}};
+  for (const auto& [damage, message] : cases) {
+    auto spec = patterned();
+    damage(spec);
+    try {
+      (void)outcome_of(spec);
+      ADD_FAILURE() << "accepted: " << message;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr(message));
+    }
+  }
 }
 
 TEST(Prepare, tells_what_is_wrong_with_a_spec) {

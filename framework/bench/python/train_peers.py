@@ -122,7 +122,7 @@ class AttnlabSide:
             options.attnlab, "bench", "train", f"attention={first}", *rest, f"model.layers={options.layers}",
             f"model.width={options.width}", f"model.heads={options.heads}", f"train.precision={options.dtype}",
             "--vocabulary", str(options.vocabulary), "--lengths", str(length), "--tokens", str(options.tokens),
-            "--peer", "none", "--device", options.device.split(":")[0], "--threads", str(options.threads), "--quiet",
+            "--random-tokens", "--peer", "none", "--device", options.device.split(":")[0], "--threads", str(options.threads), "--quiet",
             "--samples", "1000", "--db", os.path.join(self.folder.name, "bench.db"), "--json"]
 
     def round(self, seconds):

@@ -5,6 +5,7 @@
 
 #include "framework/cells/prepare.h"
 #include "framework/config/bench_config.h"
+#include "framework/config/pattern_sections.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/plan/labels.h"
@@ -33,13 +34,37 @@ plan::PlanRequest plan_request(cells::Sources& sources, const BenchRow& row, Ben
   return request;
 }
 
+bool trains_on_random(const BenchRow& row) {
+  return std::get<bool>(row.bench.find("random_tokens")->value());
+}
+
+// Before anything is timed: whether the data is there and long enough.
+const data::DatasetInfo& data_for(const plan::Cell& cell, const BenchRow& row, cells::Sources& sources) {
+  const char* const instead =
+      "\n  Name a corpus (dataset=enwik8, dataset=text dataset.path=FOLDER) or shorter --lengths; "
+      "--random-tokens does without, but nothing is learned on them and hash buckets collapse.";
+  try {
+    const auto& info = sources.data(*cell.resolved.config.find("dataset"));
+    const auto longest =
+        config::lengths_of(std::get<std::string>(row.bench.find("lengths")->value())).back();
+    if (longest <= info.max_length) return info;
+    throw Error("T = " + std::to_string(longest) + " is longer than " + info.name + " can serve (" +
+                std::to_string(info.max_length) + ")");
+  } catch (const Error& error) {
+    throw Error(error.what() + std::string(instead), error.exit_code());
+  }
+}
+
 // The parts of a run's config that a timing has.
 config::Node config_of(const plan::Cell& cell, const BenchRow& row, BenchKind kind) {
   const auto& all = cell.resolved.config;
   auto config = config::write(cell.resolved.run);
   if (kind == BenchKind::train) {
-    config.set("model", *all.find("model"));
+    auto model = *all.find("model");
+    model.erase("attention_pattern");
+    config.set("model", model);
     config.set("train", *all.find("train"));
+    if (!trains_on_random(row)) config.set("dataset", *all.find("dataset"));
   } else {
     auto model = config::Node::map();
     for (const char* key : {"width", "heads", "shared_keys", "key_norm", "causality"}) {
@@ -72,6 +97,11 @@ std::string moment() {
 
 launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Sources& sources,
                       const BenchRequest& request) {
+  if (!config::pattern_text(cell.resolved.config).empty()) {
+    throw Error("'" + cell.variant + "': a timing is of one variant, and model.attention_pattern has " +
+                    "several; expected attention=NAME alone.",
+                kExitUsage);
+  }
   launch::Cell result;
   result.record.kind = store::RunKind::time;
   result.record.study = cell.resolved.run.study;
@@ -82,6 +112,12 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Source
   result.record.config_json = config::to_json(result.spec.config);
   auto parts = cells::code_parts(cell.resolved.run.device);
   parts.config = sha256_hex(result.record.config_json);
+  result.spec.data_dir = request.launch.data_dir;
+  if (result.spec.config.find("dataset") != nullptr) {
+    const auto& info = data_for(cell, row, sources);
+    result.environment = std::make_shared<const store::Facts>(
+        store::Facts{{"data", info.description}, {"data_digest", info.digest}, {"data_source", info.source}});
+  }
   parts.data = "timed at " + moment();
   parts.plugin = "none";
   if (request.kind == BenchKind::train || !is_built_in(cell.variant)) {
@@ -110,8 +146,9 @@ BenchCells bench_cells(const BenchRequest& request) {
       auto cell = prepared(plan.cells[i], row, sources, request);
       if (const auto& file = cell.spec.plugin_path; !file.empty()) {
         const auto& digests = sources.digests(sources.plugin(plan.cells[i].variant));
-        cell.environment = std::make_shared<const store::Facts>(
-            store::Facts{{"plugin", file}, {"plugin_sha256", digests.library}});
+        store::Facts facts{{"plugin", file}, {"plugin_sha256", digests.library}};
+        if (cell.environment) facts.insert(facts.end(), cell.environment->begin(), cell.environment->end());
+        cell.environment = std::make_shared<const store::Facts>(std::move(facts));
       }
       cell.label = row.label.empty() ? labels[i] : row.label;
       result.runs.push_back({cell.label, 0, row.goals});

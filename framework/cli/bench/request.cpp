@@ -37,12 +37,15 @@ and threads; on a GPU once forced to cuDNN and once to Flash). Every run stands 
 attnlab query "select * from timings". Ctrl-C keeps what is done.)";
 
 constexpr char kTrainNotes[] = R"(examples
-  attnlab bench train attention=hash_sparse model=paper train.precision=bfloat16 device=cuda
-  attnlab bench train attention=hash_sparse,qk_drop model=tiny --lengths 256,512 --device cpu
+  attnlab bench train attention=hash_sparse model=paper train.precision=bfloat16 dataset=openwebtext2 --warm-steps 300
+  attnlab bench train attention=hash_sparse,qk_drop dataset=enwik8 dataset.prefix=true --lengths 512,1024
   attnlab bench train --preset goals_train
 
-Whole optimiser steps of one model on random tokens: the variant's and, in turn, those of the same
-model with --peer. Overrides are those of attnlab grid; `dataset` has no meaning here.)";
+Whole optimiser steps of one model on a data set, in sequences of each length: the variant's and, in
+turn, those of the same model with --peer, on the same batches. How even hash buckets are, and with it
+the speed, depends on what the model has learned: --warm-steps trains both sides first, and "pairs / even"
+stands beside every ratio (1: even buckets; as many as buckets: all in one). --random-tokens needs no
+data; nothing is learned on them. Overrides are those of attnlab grid; dataset.length is each of --lengths.)";
 
 std::string option_name(std::string key) {
   for (auto& c : key) c = c == '_' ? '-' : c;
@@ -148,7 +151,8 @@ Options bench_options(BenchKind kind) {
                         : "Times attention forward and backward against LibTorch's, over lengths.");
   add_keys(options, kind);
   if (train) {
-    options.value("peer", "NAME", "variant that is compared with, or none (default: dense)");
+    options.value("peer", "NAME", "variant that is compared with, or none (default: dense)")
+        .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)");
   } else {
     options.value("heads", "H", "heads (default: 8)")
         .value("head-dim", "D", "channels of one head (default: 64)");

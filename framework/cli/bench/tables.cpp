@@ -47,7 +47,7 @@ constexpr char kFrom[] = " FROM timings WHERE run_id = ?1 ORDER BY length";
 report::Table attention_table(const store::Reader& reader, const BenchRuns& runs) {
   const auto sql = fmt::format(
       "SELECT ?2, dtype, length, seconds, seconds_q1, seconds_q3, (seconds_q3 - seconds_q1) / 2 / "
-      "seconds, cores_busy, samples, sdpa_seconds, ratio, ratio_q1, ratio_q3, {}, flop_rate, "
+      "seconds, cores_busy, samples, sdpa_seconds, ratio, ratio_q1, ratio_q3, {}, pairs_over_even, flop_rate, "
       "tile_efficiency, peak_bytes, process_peak_bytes, kernel, shared, ?1{}",
       kGoal, kFrom);
   return table_of(reader, runs, sql,
@@ -66,6 +66,7 @@ report::Table attention_table(const store::Reader& reader, const BenchRuns& runs
                    {"ratio_q3", Align::right, Format::automatic, "", true},
                    {"goal"},
                    {"reached", Align::left},
+                   {"pairs_over_even", Align::right, Format::fixed2, "pairs / even"},
                    {"flop_rate", Align::right, Format::giga, "useful GFLOP/s"},
                    {"tile_efficiency", Align::right, Format::fixed2, "tiles"},
                    {"peak_bytes", Align::right, Format::bytes, "beyond in/out"},
@@ -78,7 +79,7 @@ report::Table attention_table(const store::Reader& reader, const BenchRuns& runs
 report::Table training_table(const store::Reader& reader, const BenchRuns& runs) {
   const auto sql = fmt::format(
       "SELECT ?2, length, batch, seconds, samples, tokens_per_second, peer_tokens_per_second, "
-      "ratio, {}, flop_utilisation, peer_flop_utilisation, peak_bytes, peer_peak_bytes, kernel, "
+      "ratio, {}, pairs_over_even, peer_pairs_over_even, loss, flop_utilisation, peer_flop_utilisation, peak_bytes, peer_peak_bytes, kernel, "
       "shared, ?1{}",
       kGoal, kFrom);
   return table_of(reader, runs, sql,
@@ -92,6 +93,9 @@ report::Table training_table(const store::Reader& reader, const BenchRuns& runs)
                    {"ratio", Align::right, Format::times, "faster"},
                    {"goal"},
                    {"reached", Align::left},
+                   {"pairs_over_even", Align::right, Format::fixed2, "pairs / even"},
+                   {"peer_pairs_over_even", Align::right, Format::fixed2, "", true},
+                   {"loss", Align::right, Format::fixed3, "loss before"},
                    {"flop_utilisation", Align::right, Format::percent, "utilisation"},
                    {"peer_flop_utilisation", Align::right, Format::percent, "peer's"},
                    {"peak_bytes", Align::right, Format::bytes, "peak"},
@@ -141,7 +145,7 @@ report::Table goals_table(const store::Reader& reader, const BenchRuns& runs) {
   std::set<std::int64_t> lengths;  // for which a run has a goal
   std::vector<std::map<std::int64_t, std::string>> shown(runs.size());
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const auto sql = std::string("SELECT length, ratio") + kFrom;
+    const auto sql = std::string("SELECT length, ratio, pairs_over_even") + kFrom;
     for (const auto& row : reader.query(sql, {runs[i].id}).rows) {
       const auto length = std::get<std::int64_t>(row[0]);
       const double ratio = report::number(row[1]);
@@ -151,6 +155,9 @@ report::Table goals_table(const store::Reader& reader, const BenchRuns& runs) {
       lengths.insert(length);
       text += fmt::format(" of {}x: {}", exact_number(goal->second),
                           ratio >= goal->second ? "yes" : "no");
+      if (const double even = report::number(row[2]); !std::isnan(even)) {
+        text += fmt::format(" ({:.2f} of even pairs)", even);
+      }
     }
   }
   report::Table table;

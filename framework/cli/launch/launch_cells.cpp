@@ -77,7 +77,9 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
                                       .jobs = request.jobs,
                                       .retries = request.retries,
                                       .fail_fast = request.fail_fast,
+                                      .from_scratch = request.from_scratch,
                                       .silence_limit = request.silence_limit,
+                                      .time_limit = request.time_limit,
                                       .patience = request.patience};
   const auto result = launch::Launcher(results, prepared, options, *progress).run();
   if (request.json) {

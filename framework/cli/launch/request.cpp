@@ -2,6 +2,7 @@
 
 #include "framework/config/override.h"
 #include "framework/config/yaml.h"
+#include "framework/core/duration.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/process.h"
@@ -14,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kSilenceLimit = 3600;
-constexpr const char* kCommandNames[]{"run", "grid", "bench"};
+constexpr const char* kCommandNames[]{"run", "grid", "bench", "fork"};
 
 constexpr char kRunNotes[] = R"(examples
   attnlab run attention=dense dataset=mnist
@@ -23,7 +24,16 @@ constexpr char kRunNotes[] = R"(examples
   attnlab run attention=mine --plugin build/libmine.so
 
 A finished run of the same config, data and code is not repeated. `attnlab describe GROUP/NAME`
-lists the keys of a config section. Ctrl-C lets the run finish its step; the next start begins anew.)";
+lists the keys of a config section. Ctrl-C lets the run finish its step and write a checkpoint; the
+same command goes on from there.)";
+
+constexpr char kForkNotes[] = R"(examples
+  attnlab fork 3@4300 attention=hash_sparse attention.buckets=16 train.steps=1000
+  attnlab fork 3@best train.learning_rate=1e-4         RUN alone is its newest checkpoint
+
+The model's own weights are the checkpoint's; what the attention owns is taken over where it is the same
+attention, else it begins anew. Optimiser and schedule begin anew. The checkpoint's digest is part of
+the new run's config (train.initial), and so of its fingerprint.)";
 
 constexpr char kGridNotes[] = R"text(examples
   attnlab grid attention=dense,hash_sparse,none dataset=mnist seed=0,1
@@ -48,7 +58,11 @@ All cells are checked before the first one runs. Started again, a grid runs what
 grids on one database share the work. With --jobs above 1 speeds are marked `shared`: runs beside
 each other slow each other down.
 
-exit codes: 0 all done, 3 runs failed, 130 interrupted, 1 nothing could be started, 2 usage)text";
+Runs that are stopped (Ctrl-C, SIGTERM, SIGUSR1, SIGUSR2, --time-limit) write a checkpoint first, and the
+same command goes on from there; so it does from the last checkpoint of a run that died or failed.
+
+exit codes: 0 all done, 3 runs failed, 75 stopped: try again (130 by Ctrl-C), 1 nothing could be
+started, 2 usage)text";
 
 fs::path absolute(const std::string& path) { return fs::absolute(path).lexically_normal(); }
 
@@ -77,10 +91,12 @@ std::string command_line(const char* name, Arguments arguments) {
 }  // namespace
 
 Options launch_options(LaunchKind kind) {
-  const bool grid = kind == LaunchKind::grid;
-  Options options(grid ? "grid" : "run", "[options] [overrides]",
-                  grid ? "Runs every combination of the swept values, each in a process of its own."
-                       : "One run, in a process of its own.");
+  const bool grid = kind == LaunchKind::grid, fork = kind == LaunchKind::fork;
+  Options options(kCommandNames[static_cast<std::size_t>(kind)],
+                  fork ? "RUN@STEP [options] [overrides]" : "[options] [overrides]",
+                  grid   ? "Runs every combination of the swept values, each in a process of its own."
+                  : fork ? "A new run of RUN's config with other values, from the weights that RUN had at STEP."
+                         : "One run, in a process of its own.");
   options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
       .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)")
       .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
@@ -88,6 +104,8 @@ Options launch_options(LaunchKind kind) {
       .value("overrides", "FILE", "one override a line, before those typed; may be repeated")
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
+      .flag("from-scratch", "begin anew where an attempt was stopped, not at its last checkpoint")
+      .value("time-limit", "TIME", "stop cleanly after so long (90s, 30m, 3h) with exit code 75")
       .value("patience", "SECONDS",
              "how long a database that is locked or full is tried again (default: 60)")
       .value("hang-limit", "SECONDS",
@@ -104,7 +122,7 @@ Options launch_options(LaunchKind kind) {
         .value("where", "CONDITION", "keep the cells for which it holds; several must all hold")
         .flag("fail-fast", "the first failure stops the rest");
   }
-  options.notes(grid ? kGridNotes : kRunNotes);
+  options.notes(grid ? kGridNotes : fork ? kForkNotes : kRunNotes);
   return options;
 }
 
@@ -124,9 +142,16 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
   request.command = command_line(kCommandNames[static_cast<std::size_t>(kind)], arguments);
   request.jobs = static_cast<int>(parsed.integer("jobs", 1, 1, 4096));
   request.retries = static_cast<int>(parsed.integer("retries", 0, 0, 1000));
+  if (const auto limit = parsed.text("time-limit")) {
+    request.time_limit = duration_from(*limit).value_or(0);
+    if (request.time_limit <= 0) {
+      throw Error("--time-limit: '" + *limit + "' is no time; expected 90s, 30m or 1h30m", kExitUsage);
+    }
+  }
   request.patience = parsed.real("patience", request.patience);
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");
+  request.from_scratch = parsed.has("from-scratch");
   if (const auto reuse = parsed.text("reuse"); reuse && *reuse != "config") {
     throw Error("--reuse: expected 'config', found '" + *reuse + "'", kExitUsage);
   }

@@ -11,12 +11,14 @@ struct LaunchRequest : cells::Request {
   int retries = 0;
   double silence_limit = 0;  // seconds
   double patience = 60;      // seconds
+  double time_limit = 0;     // seconds; 0: none
   bool fail_fast = false;
+  bool from_scratch = false;
   bool show_config = false, show_origin = false, show_plan = false;
   bool quiet = false, json = false;
 };
 
-enum class LaunchKind { run, grid, bench };
+enum class LaunchKind { run, grid, bench, fork };
 
 /// For run and grid; bench has options of its own.
 [[nodiscard]] Options launch_options(LaunchKind kind);

@@ -41,6 +41,8 @@ Options check_options() {
                       "attempts at a simpler failing case (default: 60; 0: none)")
       .value("length", "N", "the length of the run that is to come, looked at as well")
       .value("max-length", "N", "the longest of all other cases (default: 2051)")
+      .value("min-length", "N", "leave out shorter cases; the others stay what they are")
+      .flag("fail-fast", "end at the first property that fails")
       .value("property", "NAME", "check this property only; may be repeated")
       .value("case", "B=1,T=7,...",
              "check this case only: B, H, T, D, dtype, causality, shared_keys, seed")
@@ -100,6 +102,8 @@ launch::CheckRequest read_request(const ParsedOptions& parsed) {
   }
   request.length = parsed.integer("length", 0, 1);
   request.max_length = parsed.integer("max-length", 0, 1);
+  request.min_length = parsed.integer("min-length", 0, 1);
+  request.fail_fast = parsed.has("fail-fast");
   request.only_case = parsed.text("case", "");
   if (!request.only_case.empty()) {
     plugin::expect_feasible("--case", plugin::parse_case(request.only_case, {}),

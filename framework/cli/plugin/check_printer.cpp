@@ -51,7 +51,7 @@ void CheckPrinter::result(const launch::CheckReport& report) {
   const auto lines = split(failed || noted ? "" : report.text, '\n');
   const bool alone = lines.size() == 2 && report.status == "skipped";
   if (report.skipped > 0) reasons_.insert(lines.begin() + 1, lines.end());
-  print(fmt::format("  {:<18} {:<14} {}{}\n", report.property,
+  print(fmt::format("  {:<19} {:<14} {}{}\n", report.property,
                     failed ? "FAILED" : report.status, lines[0], alone ? ": " + lines[1] : ""));
   if (failed || noted) {
     print(fmt::format("      {}\n      case    {}{}{}\n      repeat  {}\n", indented(report.text),

@@ -1,13 +1,15 @@
 // plugins.cpp: `attnlab plugins` and `attnlab plugins show NAME`. No line of a library is run for
-// it.
+// it, but with --owns, in a child process.
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "framework/cli/options.h"
+#include "framework/cli/plugin/owned.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
@@ -123,9 +125,24 @@ void print_build(const FoundPlugin& found) {
   print(text + "\n" + plugin::judge(plugin::host_facts(), *found.facts).table());
 }
 
-int show(const FoundPlugin& found, bool json) {
+Json owned_json(const Owns& owns) {
+  Json all = Json::array();
+  for (const auto& tensor : owns.tensors) {
+    all.push_back({{"layer", tensor.layer},
+                   {"name", tensor.name},
+                   {"shape", Json::parse(tensor.sizes)},
+                   {"numbers", tensor.numbers},
+                   {"trained", tensor.kind != "buffer"},
+                   {"weight_decay", tensor.kind == "decayed"}});
+  }
+  return all;
+}
+
+int show(const FoundPlugin& found, bool json, const std::optional<Owns>& owns) {
   if (json) {
-    print_json(plugin_json(found));
+    auto all = plugin_json(found);
+    if (owns) all["owns"] = owned_json(*owns);
+    print_json(all);
     return kExitOk;
   }
   const auto& note = found.facts->note;
@@ -134,6 +151,9 @@ int show(const FoundPlugin& found, bool json) {
   print_parameters(note);
   print("\ntraits\n");
   for (const auto& sentence : plugin::trait_sentences(note)) print("  " + sentence + "\n");
+  print("\n" + (owns ? owned_text(*owns)
+                     : "owns: `attnlab plugins show " + std::string(note.name.view()) +
+                           " --owns` builds its layers, in a process of their own\n"));
   print_build(found);
   if (!found.problem.empty()) print("\nIt cannot be loaded: " + found.problem + "\n");
   return kExitOk;
@@ -150,20 +170,34 @@ const FoundPlugin& named(const Catalog& catalog, const std::string& name) {
 }  // namespace
 
 int plugins(Arguments arguments) {
-  Options options("plugins", "[show NAME] [--plugin PATH] [--json]",
+  Options options("plugins", "[show NAME [--owns [overrides]]] [--plugin PATH] [--json]",
                   "Attention plugins that are found, and whether they can be loaded.");
   options.value("plugin", "PATH", "look in this folder or library first; may be repeated")
+      .flag("owns",
+            "parameters and buffers that its layers own under a model: shapes, counts, weight decay; "
+            "the library runs, in a child process")
       .flag("json", "print JSON");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
   const auto paths = parsed->texts("plugin");
   const auto catalog = Catalog::search({paths.begin(), paths.end()});
   const auto& words = parsed->words();
+  const bool owns = parsed->has("owns");
+  if (owns && words.size() >= 2 && words[0] == "show") {
+    const auto& found = named(catalog, words[1]);
+    cells::Request request;
+    request.overrides.assign(words.begin() + 2, words.end());
+    for (const auto& path : paths) request.plugins.push_back(std::filesystem::absolute(path));
+    return show(found, parsed->has("json"), owned_by(words[1], std::move(request)));
+  }
+  if (owns) {
+    throw Error("--owns is of one plugin: attnlab plugins show NAME --owns [overrides]", kExitUsage);
+  }
   if (words.empty() || (words.size() == 1 && words[0] == "list")) {
     return list(catalog, parsed->has("json"));
   }
   if (words.size() == 2 && words[0] == "show") {
-    return show(named(catalog, words[1]), parsed->has("json"));
+    return show(named(catalog, words[1]), parsed->has("json"), std::nullopt);
   }
   throw Error("attnlab plugins: cannot understand '" + join(words, " ") +
                   "'; expected nothing, or 'show NAME'.",

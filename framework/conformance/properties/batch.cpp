@@ -31,11 +31,14 @@ void check_batch(const Trial& drawn) {
   const Trial trial(drawn.subject(), check);
   std::vector<std::int64_t> order(static_cast<std::size_t>(check.batch));
   std::iota(order.begin(), order.end(), 0);
-  const auto whole = attend_rows(trial, order);
+  const auto& whole = trial.attended();
 
-  std::reverse(order.begin(), order.end());
-  expect_close("the batch and its sequence ids in another order", attend_rows(trial, order),
-               rows_of(whole, order));
+  // Of two, each alone tells as much.
+  if (check.length <= kManyRows || check.batch > 2) {
+    std::reverse(order.begin(), order.end());
+    expect_close("the batch and its sequence ids in another order", attend_rows(trial, order),
+                 rows_of(whole, order));
+  }
   for (const std::int64_t row : {std::int64_t{0}, check.batch - 1}) {
     expect_close("sequence " + std::to_string(row) + " in a batch of its own",
                  attend_rows(trial, {row}), rows_of(whole, {row}));

@@ -25,12 +25,10 @@ void check_dense(const Trial& drawn) {
   if (!fixed.empty()) throw Skipped("it is declared to be dense with " + fixed);
   if (const auto why = trial.refusal(); !why.empty()) throw Skipped(why);
   trial.expect_room(6);
-  const auto input = trial.input();
   const std::int64_t T = trial.check().length;
   const auto mask =
       causal_mask(T, trial.strict()).expand({trial.check().batch, trial.check().heads, T, T});
-  expect_by_rule(" with " + words, input, trial.grad_out(), mask,
-                 trial.attend(input, trial.call()));
+  expect_by_rule(" with " + words, trial, mask, trial.attended(), /*gradients=*/true);
 }
 
 }  // namespace

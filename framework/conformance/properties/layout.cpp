@@ -15,14 +15,14 @@ at::Tensor every_second(const at::Tensor& x) {
   auto sizes = x.sizes().vec();
   sizes.back() = 2 * sizes.back() + 3;
   const auto wide = at::full(sizes, std::nan(""), x.options());
-  auto view = wide.slice(3, 3, sizes.back(), 2);
+  auto view = wide.slice(-1, 3, sizes.back(), 2);
   view.copy_(x);
   return view;
 }
 
 void check_layout(const Trial& trial) {
   const auto input = trial.input();
-  const auto expected = trial.run(input, trial.call());
+  const auto expected = trial.ran();
   const std::pair<const char*, at::Tensor (*)(const at::Tensor&)> layouts[]{
       {"for views of [B, T, H, D]", heads_inside},
       {"for every second number of a tensor", every_second}};

@@ -52,7 +52,7 @@ void check_output(const Trial& trial) {
   if (attention->kernel().empty()) {
     throw Violation("kernel() is empty after a forward; expected the name of what ran");
   }
-  const auto attended = trial.attend(input, trial.call());
+  const auto& attended = trial.attended();
   for (const auto& part : kParts) {
     const auto& gradient = attended.*part.gradient;
     if (!gradient.defined() && part.input == &AttentionInput::hidden) continue;  // a pattern's

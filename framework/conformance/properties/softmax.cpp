@@ -9,15 +9,16 @@ namespace {
 constexpr std::int64_t kEveryWeight = 300;  // beyond, the output over random values stands for them
 
 void check_sums(const at::Tensor& weights, at::ScalarType dtype) {
-  const auto off = (weights.sum(-1) - 1).abs() * weights.ne(0).any(-1);
+  const auto sums = weights.sum(-1, /*keepdim=*/false, at::kDouble);
+  const auto off = (sums - 1).abs() * weights.ne(0).any(-1);
   const double allowed = (4 + static_cast<double>(weights.size(2))) * ulp(1, dtype);
   if (largest(off) > allowed) {
     throw Violation("the weights of row " + where_largest(off) + " = [b, h, t] sum to " +
-                    std::to_string(weights.sum(-1).reshape({-1})[off.argmax()].item<double>()) +
+                    std::to_string(sums.reshape({-1})[off.argmax()].item<double>()) +
                     "; expected 1, or no weight at all");
   }
-  if (const auto negative = weights.clamp_max(0); largest(negative) > 0) {
-    throw Violation("the weight [b, h, t, s] = " + where_largest(negative.abs()) + " is negative");
+  if (weights.lt(0).any().item<bool>()) {
+    throw Violation("the weight [b, h, t, s] = " + where_largest(weights.neg()) + " is negative");
   }
 }
 
@@ -43,17 +44,16 @@ void check_average(const Trial& trial, const at::Tensor& weights, const Attended
 void check_softmax(const Trial& drawn) {
   const auto trial = drawn.exact();
   trial.expect_room(6);
-  const auto weights = trial.weights().to(at::kDouble);
+  const auto weights = trial.weights();
   check_sums(weights, trial.dtype());
-  const auto input = trial.input();
-  const auto attended = trial.attend(input, trial.call());
+  const auto& attended = trial.attended();
   if (trial.has(plugin::kOwnScores)) {
-    check_average(trial, weights, attended);
+    check_average(trial, weights.to(at::kDouble), attended);
   } else {
     if (weights.size(3) <= kEveryWeight) check_weights(trial, weights);
-    expect_by_rule(" for random values", input, {}, weights.ne(0), attended);
+    expect_by_rule(" for random values", trial, weights.ne(0), attended, /*gradients=*/false);
   }
-  const auto blind = weights.eq(0).all(-1, /*keepdim=*/true);
+  const auto blind = weights.ne(0).any(-1, /*keepdim=*/true).logical_not();
   if (const auto seen = attended.out.cpu().abs() * blind; largest(seen) != 0) {
     throw Violation("a row that sees no key is not exactly 0, at " + where_largest(seen));
   }

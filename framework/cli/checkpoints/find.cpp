@@ -1,0 +1,97 @@
+#include "framework/cli/checkpoints/find.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "framework/cli/results/find_run.h"
+#include "framework/cli/results/output.h"
+#include "framework/core/error.h"
+#include "framework/core/paths.h"
+#include "framework/core/text.h"
+#include "framework/store/store.h"
+
+namespace attnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<double> validation_of(const StoredCheckpoint& stored) {
+  try {
+    return checkpoint::read_state(stored.checkpoint.path).validation;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+const StoredCheckpoint* best_of(const std::vector<StoredCheckpoint>& all) {
+  const StoredCheckpoint* best = nullptr;
+  std::optional<double> least;
+  for (const auto& each : all) {
+    const auto score = validation_of(each);
+    if (!score || (least && *score >= *least)) continue;
+    least = score;
+    best = &each;
+  }
+  return best;
+}
+
+const StoredCheckpoint* at_step(const std::vector<StoredCheckpoint>& all, const std::string& step) {
+  const StoredCheckpoint* found = nullptr;
+  for (const auto& each : all) {
+    if (std::to_string(each.checkpoint.step) == step) found = &each;
+  }
+  return found;
+}
+
+std::string steps_of(const std::vector<StoredCheckpoint>& all) {
+  std::vector<std::string> steps;
+  for (const auto& each : all) steps.push_back(std::to_string(each.checkpoint.step));
+  return steps.empty() ? "It has none: train.checkpoint_every says how often one is written"
+                       : "It has those of step " + join(steps, ", ");
+}
+
+}  // namespace
+
+std::vector<StoredCheckpoint> checkpoints_of(const store::Reader& reader, const fs::path& database,
+                                             std::int64_t run) {
+  const auto answer = reader.query(
+      "SELECT a.id, a.attempt, path FROM artifacts JOIN run_attempts AS a ON a.id = run_id WHERE artifacts.kind = 'log' AND "
+      "fingerprint = (SELECT fingerprint FROM run_attempts WHERE id = ?1) ORDER BY a.attempt",
+      {run});
+  std::vector<StoredCheckpoint> all;
+  std::set<fs::path> seen;
+  for (const auto& row : answer.rows) {
+    const auto folder = fs::path(std::get<std::string>(row.at(2))).parent_path();
+    for (const auto& each : {folder, database.parent_path() / folder.filename()}) {
+      if (!seen.insert(each).second) continue;
+      for (auto& found : checkpoint::list(each / checkpoint::kFolder)) {
+        all.push_back({std::get<std::int64_t>(row.at(0)), std::get<std::int64_t>(row.at(1)), std::move(found)});
+      }
+    }
+  }
+  return all;
+}
+
+fs::path find_checkpoint(const std::string& word, const ParsedOptions& parsed) {
+  std::error_code ignored;
+  if (word.find('/') != word.npos || fs::is_directory(word, ignored)) {
+    const auto path = fs::absolute(word, ignored).lexically_normal();
+    static_cast<void>(checkpoint::read_state(path));
+    return path;
+  }
+  const auto at = word.rfind('@');
+  const auto which = at == word.npos ? "" : word.substr(at + 1);
+  const auto reader = open_reader(parsed);
+  const auto run = find_run(reader, word.substr(0, at));
+  const auto database = store::database_path(parsed.text("db", paths::default_database().string()));
+  const auto all = checkpoints_of(reader, database, run);
+  const auto* found = which.empty() ? (all.empty() ? nullptr : &all.back())
+                      : which == "best" ? best_of(all)
+                                        : at_step(all, which);
+  if (found != nullptr) return found->checkpoint.path;
+  throw Error("run " + std::to_string(run) + " has no checkpoint" + (which.empty() ? "" : " '" + which + "'") + ". " +
+              steps_of(all) + ". Expected RUN, RUN@STEP, RUN@best or a checkpoint's folder.");
+}
+
+}  // namespace attnlab::cli

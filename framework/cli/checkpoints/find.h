@@ -1,0 +1,30 @@
+/// find.h: the checkpoints of a run, and the one that a word on a command line means.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "framework/checkpoint/folder.h"
+#include "framework/cli/options.h"
+#include "framework/store/reader.h"
+
+namespace attnlab::cli {
+
+struct StoredCheckpoint {
+  std::int64_t run = 0, attempt = 1;
+  checkpoint::Checkpoint checkpoint;
+};
+
+/// Of all attempts at the run's cell, oldest first. `database` is the file that `reader` reads: run
+/// folders may have been moved with it.
+[[nodiscard]] std::vector<StoredCheckpoint> checkpoints_of(const store::Reader& reader,
+                                                           const std::filesystem::path& database,
+                                                           std::int64_t run);
+
+/// The folder that `word` means: a path, RUN@STEP, RUN@best (of least validation loss), or RUN, its
+/// newest. --db names the database. Throws Error where there is none, with those that there are.
+[[nodiscard]] std::filesystem::path find_checkpoint(const std::string& word, const ParsedOptions& parsed);
+
+}  // namespace attnlab::cli

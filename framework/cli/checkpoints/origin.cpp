@@ -1,0 +1,49 @@
+#include "framework/cli/checkpoints/origin.h"
+
+#include <algorithm>
+#include <array>
+
+#include "framework/config/override.h"
+#include "framework/core/error.h"
+
+namespace attnlab::cli {
+namespace {
+
+constexpr std::array kLeftOut{"study", "plugin_path", "train.initial", "train.initial_path"};
+
+bool chooses(const std::vector<std::string>& overrides, const std::string& group) {
+  return std::ranges::any_of(overrides, [&](const std::string& word) { return word.starts_with(group + "="); });
+}
+
+std::string value_of(const config::Node& node) {
+  return node.as_string() != nullptr ? config::as_literal(*node.as_string()) : config::to_json(node);
+}
+
+void add(const std::string& key, const config::Node& value, std::vector<std::string>& overrides) {
+  if (std::ranges::find(kLeftOut, key) == kLeftOut.end()) overrides.push_back(key + "=" + value_of(value));
+}
+
+}  // namespace
+
+std::vector<std::string> overrides_of(const checkpoint::State& state, const std::vector<std::string>& chosen) {
+  const auto config = config::from_json(state.config, "the config in a checkpoint's state.json");
+  std::vector<std::string> overrides;
+  for (const auto& [section, node] : config.as_map()) {
+    if (!node.is_map()) {
+      add(section, node, overrides);
+      continue;
+    }
+    if (chooses(chosen, section)) continue;
+    for (const auto& [key, value] : node.as_map()) {
+      // The group's choice stands before the values that it would set.
+      if (key == "name") {
+        overrides.insert(overrides.begin(), section + "=" + value.text());
+      } else {
+        add(section + "." + key, value, overrides);
+      }
+    }
+  }
+  return overrides;
+}
+
+}  // namespace attnlab::cli

@@ -1,0 +1,17 @@
+/// origin.h: the config that a checkpoint was made with, as overrides.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/checkpoint/state.h"
+
+namespace attnlab::cli {
+
+/// `group=NAME` and `key=value` for all of its values, so that composing them gives that config whatever
+/// the files say by now. A section whose group `chosen` names (attention=hash_sparse, train=smoke) is
+/// left out, and so is what would be wrong elsewhere: study, plugin_path, train.initial.
+[[nodiscard]] std::vector<std::string> overrides_of(const checkpoint::State& state,
+                                                    const std::vector<std::string>& chosen);
+
+}  // namespace attnlab::cli

@@ -1,0 +1,252 @@
+// parameter_gradients.cpp: what a plugin trains gets a gradient, and the right one; nothing else
+// in it asks for one.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <sstream>
+
+#include "framework/attention/guarded.h"
+#include "framework/conformance/judge.h"
+#include "framework/conformance/owned.h"
+
+namespace attnlab::conformance {
+namespace {
+
+constexpr std::int64_t kEveryoneSees = 33;  // rows from which on a parameter has to matter
+
+/// N(0, 1) times how far a parameter usually moves: its own spread, or what an untrained matrix
+/// has.
+at::Tensor some_way(const at::Tensor& value, std::uint64_t seed) {
+  const auto wide = value.detach().cpu().to(at::kDouble);
+  const double spread = (wide - wide.mean()).square().mean().sqrt().item<double>();
+  const double columns = value.dim() == 0 ? 1 : static_cast<double>(value.size(-1));
+  return normal(value.sizes(), seed) * std::max(spread, 0.5 / std::sqrt(columns));
+}
+
+/// A plugin whose parameters have left their first values: an initial zero hides what is wrong.
+class LearnedPoint {
+ public:
+  explicit LearnedPoint(const Trial& trial)
+      : trial_(trial), built_(build_with_owned(trial)), input_(trial.input()) {
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < parameters().size(); ++i) {
+      auto& value = parameters()[i].value;
+      const auto moved = value.detach().cpu().to(at::kDouble) + some_way(value, seed(i));
+      values_.push_back(moved.to(at::kFloat));
+      value.variable_data().copy_(values_.back());
+    }
+  }
+
+  /// By autograd, as float64 on the CPU; undefined where there is none.
+  const std::vector<at::Tensor>& gradients() {
+    if (!gradients_.empty()) return gradients_;
+    input_ = changed(input_, [](const at::Tensor& x) { return x.detach().requires_grad_(true); });
+    const auto result = forward();
+    out_ = result.output.detach();
+    if (result.output.requires_grad()) {
+      guarded("the plugin", "backward", [&] {
+        auto loss = (result.output * grad_out_.to(result.output.scalar_type())).sum(at::kDouble);
+        if (result.auxiliary_loss) loss = loss + result.auxiliary_loss->to(at::kDouble);
+        return loss.backward(), 0;
+      });
+    }
+    input_ = trial_.input();
+    for (const auto& each : parameters()) {
+      const auto& gradient = each.value.grad();
+      gradients_.push_back(gradient.defined() ? gradient.cpu().to(at::kDouble) : at::Tensor());
+    }
+    return gradients_;
+  }
+
+  struct Slopes {
+    double measured, autograd, allowed;
+  };
+  /// Along direction `which` of the parameters `who`: what the loss does within `step` either way,
+  /// its third order taken out by a step of twice the length.
+  Slopes along(const std::vector<std::size_t>& who, std::uint64_t which, double step) {
+    const auto near = difference(who, which, step), far = difference(who, which, 2 * step);
+    const bool wide = trial_.dtype() == at::kDouble;
+    const double error = (4 * near.error - far.error) / 3;
+    // What is made of float32 parameters may be float32, whatever the input is.
+    const double rounding = (wide ? 1 : 8) * ulp(1, at::kFloat) *
+                            grad_out_.to(at::kDouble).norm().item<double>() *
+                            std::max(1.0, largest(out_)) / step;
+    return {near.slope + error, near.slope,
+            (wide ? 1e-4 : 1e-3) * (near.norm + std::abs(near.slope + error)) + rounding};
+  }
+
+  [[nodiscard]] Owned& parameters() { return built_.parameters; }
+
+ private:
+  struct Difference {
+    double slope;  // autograd's
+    double error;  // of the measured slope from that
+    double norm;   // of the gradient, in units of the direction
+  };
+  // The values are float32: what they really moved by is what autograd is asked about.
+  Difference difference(const std::vector<std::size_t>& who, std::uint64_t which, double step) {
+    const at::NoGradGuard no_grad;
+    double expected = 0, squares = 0;
+    std::array<AttentionOutput, 2> results;
+    std::vector<at::Tensor> ahead(who.size());
+    for (const int side : {0, 1}) {
+      for (std::size_t j = 0; j < who.size(); ++j) {
+        const auto i = who[j];
+        const auto way = some_way(values_[i], seed(i) + 8 * which);
+        const auto moved =
+            (values_[i].to(at::kDouble) + (side == 0 ? step : -step) * way).to(at::kFloat);
+        parameters()[i].value.variable_data().copy_(moved);
+        if (side == 0) {
+          ahead[j] = moved;
+        } else if (gradients_[i].defined()) {
+          expected += (gradients_[i] * (ahead[j].to(at::kDouble) - moved.to(at::kDouble)))
+                          .sum()
+                          .item<double>();
+          squares += (gradients_[i] * way.abs()).square().sum().item<double>();
+        }
+      }
+      results[static_cast<std::size_t>(side)] = forward();
+    }
+    for (const auto i : who) parameters()[i].value.variable_data().copy_(values_[i]);
+    const auto moved = results[0].output.to(at::kDouble) - results[1].output.to(at::kDouble);
+    double measured = (moved * grad_out_.to(at::kDouble)).sum().item<double>();
+    if (results[0].auxiliary_loss) {
+      measured +=
+          results[0].auxiliary_loss->item<double>() - results[1].auxiliary_loss->item<double>();
+    }
+    return {expected / (2 * step), (measured - expected) / (2 * step), std::sqrt(squares)};
+  }
+
+  AttentionOutput forward() {
+    return guarded("the plugin", "forward", [&] {
+      const auto call = trial_.call();
+      return built_.attention->forward(input_, call.context());
+    });
+  }
+  [[nodiscard]] std::uint64_t seed(std::size_t i) const {
+    return trial_.check().seed * 64 + 48 + 1024 * i;
+  }
+
+  const Trial& trial_;
+  Built built_;
+  AttentionInput input_;
+  at::Tensor grad_out_ = trial_.grad_out(), out_;
+  std::vector<at::Tensor> values_, gradients_;
+};
+
+std::string names_of(LearnedPoint& point, const std::vector<std::size_t>& who) {
+  std::string text = who.size() == 1 ? "the parameter " : "the parameters ";
+  for (const auto i : who)
+    text += (i == who.front() ? "'" : ", '") + point.parameters()[i].name + "'";
+  return text;
+}
+
+/// As in gradients.cpp: two differences that agree with each other and not with autograd are a
+/// Violation; where no two agree, what is seen changes within the steps, and the answer is no.
+bool slopes_agree(LearnedPoint& point, const std::vector<std::size_t>& who, std::uint64_t which) {
+  std::vector<double> measured;
+  for (const double step : {2e-2, 5e-3, 8e-2}) {
+    const auto slopes = point.along(who, which, step);
+    if (std::abs(slopes.measured - slopes.autograd) <= slopes.allowed) return true;
+    for (const double other : measured) {
+      if (std::abs(other - slopes.measured) > slopes.allowed) continue;
+      throw Violation("along a random direction of " + names_of(point, who) +
+                      " the loss rises by " + std::to_string(slopes.measured) +
+                      " per unit, and autograd says " + std::to_string(slopes.autograd) +
+                      "; allowed difference " + std::to_string(slopes.allowed));
+    }
+    measured.push_back(slopes.measured);
+  }
+  return false;
+}
+
+// `everyone`: also where the loss does not depend on it, which few rows or drawn parameters may do.
+void expect_gradients(LearnedPoint& point, bool everyone) {
+  for (std::size_t i = 0; i < point.parameters().size(); ++i) {
+    const auto& gradient = point.gradients()[i];
+    if (gradient.defined() && largest(gradient) > 0) continue;
+    const auto slope = point.along({i}, 1, 2e-2);
+    const bool matters = std::abs(slope.measured) > slope.allowed;
+    if (!matters && !everyone) continue;
+    throw Violation(names_of(point, {i}) + " gets " + (gradient.defined() ? "a zero" : "no") +
+                    " gradient, " +
+                    (matters ? "though the loss rises by " + std::to_string(slope.measured) +
+                                   " per unit along it: the graph is cut"
+                             : "and the loss does not depend on it: it would never be trained"));
+  }
+}
+
+void check_parameter_gradients(const Trial& drawn) {
+  const bool has_wide = drawn.device().is_cpu() && drawn.has(plugin::kFloat64);
+  const auto trial = owning(drawn, &Built::parameters).with_dtype(has_wide ? "float64" : "float32");
+  if (const auto why = trial.refusal(); !why.empty()) throw Skipped(why);
+  const std::int64_t T = trial.check().length;
+  if (T >= kEveryoneSees && T <= kManyRows) {  // parameters that were drawn may switch one off
+    const auto usual = owning(trial.plain(), &Built::parameters);
+    LearnedPoint point(usual);
+    expect_gradients(point, /*everyone=*/true);
+  }
+  LearnedPoint point(trial);
+  expect_gradients(point, /*everyone=*/false);
+  std::vector<std::size_t> all;
+  for (std::size_t i = 0; i < point.parameters().size(); ++i) all.push_back(i);
+  bool looked = false;
+  for (const auto i : all) {
+    if (T > kManyRows) break;
+    for (const std::uint64_t which : {1, 2}) looked |= slopes_agree(point, {i}, which);
+  }
+  if (T > kManyRows) looked = slopes_agree(point, all, 1);
+  if (!looked) throw Skipped("the keys that are seen change along every direction tried");
+}
+
+torch::autograd::Node* node_of(const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
+  return torch::autograd::impl::gradient_edge(tensor).function.get();
+}
+
+// As the model does in a layer's first training pass.
+void check_leaves(const Trial& trial) {
+  const auto built = build_with_owned(trial);
+  const auto input =
+      changed(trial.input(), [](const at::Tensor& x) { return x.detach().requires_grad_(true); });
+  const auto call = trial.call();
+  const auto result = guarded("the plugin", "forward",
+                              [&] { return built.attention->forward(input, call.context()); });
+  std::set<torch::autograd::Node*> seen{nullptr};
+  for (const auto& part : kParts) seen.insert(node_of(input.*part.input));
+  for (const auto& each : built.parameters) seen.insert(node_of(each.value));
+  std::vector<torch::autograd::Node*> next{node_of(result.output),
+                                           node_of(result.auxiliary_loss.value_or(at::Tensor()))};
+  while (!next.empty()) {
+    auto* const node = next.back();
+    next.pop_back();
+    if (!seen.insert(node).second) continue;
+    for (const auto& edge : node->next_edges()) next.push_back(edge.function.get());
+    const auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node);
+    if (leaf == nullptr) continue;
+    std::ostringstream sizes;
+    sizes << leaf->variable.sizes();
+    throw Violation("a tensor of shape " + sizes.str() +
+                    " requires a gradient and was not declared, so nothing would train it; ask for "
+                    "it while the attention is built: owner.parameter(name, sizes, initial)");
+  }
+}
+
+}  // namespace
+
+const Property kLeaves{.name = "leaves",
+                       .promise = "every tensor that requires a gradient was asked for",
+                       .check = check_leaves};
+
+const Property kParameterGradients{
+    .name = "parameter_gradients",
+    .promise = "every trained parameter gets a gradient that agrees with finite differences",
+    .check = check_parameter_gradients};
+
+}  // namespace attnlab::conformance

@@ -1,0 +1,99 @@
+#include "framework/worker/resume.h"
+
+#include <algorithm>
+
+#include "framework/checkpoint/folder.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/worker/job.h"
+
+namespace attnlab::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::int64_t number(const config::Node& entry, const char* name) {
+  const auto* found = entry.is_map() ? entry.find(name) : nullptr;
+  const auto* value = found == nullptr ? nullptr : std::get_if<std::int64_t>(&found->value());
+  if (value == nullptr) throw Error("the spec's `earlier` lacks '" + std::string(name) + "'");
+  return *value;
+}
+
+fs::path folder(const config::Node& entry) {
+  const auto* found = entry.is_map() ? entry.find("folder") : nullptr;
+  if (found == nullptr || found->as_string() == nullptr) throw Error("the spec's `earlier` lacks 'folder'");
+  return fs::path(*found->as_string()) / checkpoint::kFolder;
+}
+
+// A file with the right digest in the wrong place is refused as well.
+checkpoint::State state_for(const launch::RunSpec& spec, const checkpoint::Checkpoint& found) {
+  auto state = checkpoint::read_whole(found.path);
+  const std::string which = "the checkpoint '" + found.path.string() + "' ";
+  if (state.fingerprint != spec.fingerprint) {
+    throw Error(which + "is of another run: its fingerprint is " + state.fingerprint.substr(0, 12) +
+                ", expected " + spec.fingerprint.substr(0, 12));
+  }
+  if (state.step != found.step || state.step > state.steps) {
+    throw Error(which + "says that it is of step " + std::to_string(state.step) + " of " +
+                std::to_string(state.steps));
+  }
+  return state;
+}
+
+}  // namespace
+
+std::string Continuation::text() const {
+  return "continues attempt " + std::to_string(attempt) + " at step " + grouped(resume.state.step);
+}
+
+std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec) {
+  for (const auto& entry : spec.earlier.as_list()) {
+    auto all = checkpoint::list(folder(entry));
+    std::ranges::reverse(all);
+    for (const auto& found : all) {
+      try {
+        return Continuation{{found.path, state_for(spec, found)}, number(entry, "run"), number(entry, "attempt")};
+      } catch (const Error& error) {
+        log_line(std::string("not used: ") + error.what());
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+void begin_with_initial(const Prepared& prepared, model::Transformer& model, MetricSink& sink) {
+  const auto& train = *prepared.train;
+  if (train.initial.empty()) return;
+  const fs::path path(train.initial_path);
+  const auto state = checkpoint::read_whole(path);
+  if (state.weights != train.initial) {
+    throw Error("train.initial: the weights in '" + path.string() + "' are " + state.weights.substr(0, 12) +
+                "; expected " + train.initial.substr(0, 12) + ". Fork from the checkpoint anew.");
+  }
+  const auto config = config::from_json(state.config, "the config in its state.json");
+  const auto name_in = [](const config::Node& section) {
+    const auto* name = section.is_map() ? section.find("name") : nullptr;
+    return name == nullptr ? "" : name->text();
+  };
+  const auto* attention = config.find("attention");
+  const bool same = attention != nullptr && name_in(*attention) == name_in(*prepared.attention);
+  train::load_initial(path / checkpoint::kModel, model, same);
+  const auto text = "step " + grouped(state.step) + " of run " + state.fingerprint.substr(0, 12) + ": " + path.string();
+  log_line("begins with the weights of " + text);
+  sink.fact("origin", text);
+}
+
+train::Saving saving_of(const launch::RunSpec& spec) {
+  train::Saving saving;
+  if (!spec.folder.empty()) saving.folder = fs::path(spec.folder) / checkpoint::kFolder;
+  for (const auto& entry : spec.earlier.as_list()) saving.earlier.push_back(folder(entry));
+  std::ranges::reverse(saving.earlier);
+  saving.base.fingerprint = spec.fingerprint;
+  saving.base.attempt = spec.attempt;
+  saving.base.config = config::to_json(spec.config);
+  saving.base.plugin = spec.plugin_path;
+  saving.say = log_line;
+  return saving;
+}
+
+}  // namespace attnlab::worker

@@ -1,0 +1,101 @@
+"""checkpoints_test.py: what can be done with a run's checkpoints: listed, scored, forked."""
+import json
+import os
+
+from lab import FAILED, TINY, Lab, main
+
+RUN = [*[word for word in TINY if not word.startswith("train.steps")], "train.steps=40", "train.checkpoint_every=10", "train.keep=9"]
+
+
+class Checkpoints(Lab):
+    def setUp(self):
+        super().setUp()
+        self.attnlab("run", "attention=hash_sparse", "attention.buckets=2", "attention.hash_space=whitened", *RUN)
+
+    def evaluate(self, *words):
+        return {row["metric"]: row["value"] for row in json.loads(self.attnlab("evaluate", "--json", *words).stdout)}
+
+    def listed(self, run, *words):
+        return json.loads(self.attnlab("checkpoints", str(run), "--json", *words).stdout)
+
+    def fact(self, run, name):
+        found = self.values("SELECT text FROM facts WHERE run_id = ? AND name = ?", run, name)
+        return found[0] if found else None
+
+    def test_they_are_listed_and_verified(self):
+        rows = self.listed(1, "--verify")
+        self.assertEqual([(row["run"], row["attempt"], row["step"], row["steps"], row["whole"]) for row in rows],
+                         [(1, 1, step, 40, "yes") for step in (10, 20, 30, 40)])
+        loss, = self.values("SELECT last FROM run_last JOIN metric_keys ON id = key_id WHERE name = 'val/loss'")
+        self.assertEqual([row["val_loss"] for row in rows], [None, None, None, loss])
+        with open(os.path.join(rows[1]["path"], "optimizer.safetensors"), "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"x")
+        self.assertRegex(self.listed(1, "--verify")[1]["whole"], "^no: optimizer.safetensors is not what was written")
+        self.assertIn("step-000000040", self.attnlab("checkpoints", "1", "--csv").stdout)
+
+    def test_the_last_one_scores_what_the_run_scored_and_others_something_else(self):
+        loss, = self.values("SELECT last FROM run_last JOIN metric_keys ON id = key_id WHERE name = 'val/loss'")
+        last = self.evaluate("1")
+        self.assertEqual((last["nats"], last["step"], last["length"], last["sequences"]), (loss, 40, 32, 4))
+        self.assertEqual(self.evaluate("1@best"), last)
+        path = self.listed(1)[0]["path"]
+        early = self.evaluate(path)
+        self.assertEqual(early, self.evaluate("1@10"))
+        self.assertNotEqual(early["nats"], loss)
+        more = self.evaluate("1", "train.eval_sequences=9", "train.batch_size=3", "--split", "test")
+        self.assertEqual((more["sequences"], "test/bits_per_symbol" in more), (9, True))
+        self.assertEqual(self.evaluate("1", "dataset.length=16")["length"], 16)
+        self.assertEqual(self.evaluate("1", "dataset.length=16", "attention.projections=fixed")["length"], 16)
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts"), [1], "nothing of it is stored")
+
+    def test_a_fork_begins_with_the_weights_and_its_origin_is_part_of_it(self):
+        self.attnlab("fork", "1@20", "attention=sink", "train.steps=5")
+        self.attnlab("fork", "1@20", "train.learning_rate=0.01")
+        self.attnlab("fork", "1@30", "attention=sink", "train.steps=5")
+        said = self.attnlab("fork", "1@20", "attention=sink", "train.steps=5").stdout
+        self.assertIn("done before", said)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["done"] * 4)
+        self.assertEqual(len(set(self.values("SELECT fingerprint FROM run_attempts"))), 4)
+        self.assertEqual(self.fact(2, "initial_weights"), self.fact(3, "initial_weights"))
+        self.assertEqual(len({self.fact(run, "initial_weights") for run in (1, 2, 4)}), 3)
+        self.assertRegex(self.fact(2, "origin"), r"^step 20 of run [0-9a-f]{12}: /.*/step-000000020$")
+        self.assertEqual(self.values("SELECT value FROM configs WHERE key = 'train.initial' AND run_id IN (2, 3)"),
+                         [self.state(20)["state"]["weights"]] * 2)
+        self.assertEqual(self.sql("SELECT attention, steps FROM runs"),
+                         [("hash_sparse", 40), ("sink", 5), ("hash_sparse", 40), ("sink", 5)])
+        self.assertNotEqual(self.fact(3, "initial_attention"), self.fact(1, "initial_attention"), "its moments come along")
+        self.assertEqual(self.fact(1, "training_batches"), self.fact(3, "training_batches"))
+
+    def state(self, step):
+        path, = (row["path"] for row in self.listed(1) if row["step"] == step)
+        with open(os.path.join(path, "state.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_what_cannot_be_is_refused_with_the_reason(self):
+        for words, code, why in (
+                (["evaluate"], 2, "expected a checkpoint: attnlab evaluate RUN@STEP"),
+                (["evaluate", "1@7"], 1, "run 1 has no checkpoint '7'. It has those of step 10, 20, 30, 40"),
+                (["evaluate", "9"], 1, "there is no run '9'"),
+                (["evaluate", "no/where"], 1, "the checkpoint '.*no/where' is not whole"),
+                (["evaluate", "1", "--split", "all"], 2, "'all' is no split; expected valid, test or train"),
+                (["evaluate", "1", "dataset.length=64"], 1, "the checkpoint has positions for 32 tokens"),
+                (["evaluate", "1", "model.width=32"], 1, "is of another model: it has 'blocks.0.attention.*' as F32"),
+                (["evaluate", "1", "model.layers=2"], 1, "is of another model: it has no tensor 'blocks.1"),
+                (["evaluate", "1", "attention=none"], 1, "which this one lacks"),
+                (["evaluate", "1", "dataset.lenght=16"], 1, "lenght"),
+                (["checkpoints"], 2, "expected one run"),
+                (["checkpoints", "1", "2"], 2, "expected one run"),
+                (["fork", "attention=none"], 2, "expected a checkpoint first"),
+                (["fork", "1@9"], 1, "has no checkpoint '9'"),
+                (["run", "attention=none", *TINY, "train.checkpoint_every=often"], 1, "checkpoint_every 'often' is no interval"),
+                (["run", "attention=none", *TINY, "train.keep=0"], 1, "train.keep"),
+                (["run", "attention=none", *TINY, "--time-limit", "0s"], 2, "--time-limit: '0s' is no time")):
+            with self.subTest(words):
+                self.assertRegex(self.attnlab(*words, code=code).stderr, why)
+        self.attnlab("fork", "1@20", "model.width=32", code=FAILED)
+        self.assertRegex(self.values("SELECT reason FROM run_attempts WHERE id = 2")[0], "is of another model")
+
+
+if __name__ == "__main__":
+    main()
