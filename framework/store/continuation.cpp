@@ -9,8 +9,6 @@
 namespace attnlab::store {
 namespace {
 
-constexpr double kLockPatience = 2;  // seconds
-
 // ?1 goes on from ?2, whose numbers count up to step ?3. What ?1 has written itself stays.
 constexpr const char* kCopies[] = {
     "INSERT INTO metrics (run_id, key_id, step, value) SELECT ?1, key_id, step, value FROM metrics "
@@ -32,7 +30,7 @@ FROM metrics AS all_of WHERE run_id = ?1 GROUP BY key_id)";
 
 void copy(const std::string& database, std::int64_t run_id, std::int64_t from, std::int64_t step) {
   const auto connection = open_existing(database);
-  connection.wait_for_locks(kLockPatience);
+  connection.wait_for_locks(kRunLockWait);
   Transaction transaction(connection);
   for (const auto* sql : kCopies) connection.run(sql, run_id, from, step);
   connection.run(kSumUp, run_id);

@@ -16,7 +16,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kFlushEvery = 500ms;
 constexpr auto kBeatEvery = 2s;
-constexpr double kLockWait = 2;  // seconds
 constexpr auto kSpillAfter = 5s;
 constexpr auto kHopelessAfter = 10min;
 constexpr std::size_t kFlushEvents = 256;
@@ -32,7 +31,7 @@ struct RunWriter::Impl {
         attempt(attempt_name(connection, run)),
         folder(std::move(run_folder)),
         patience(seconds) {
-    connection.wait_for_locks(kLockWait);
+    connection.wait_for_locks(kRunLockWait);
   }
 
   Connection connection;  // of the thread below; of finish() once that thread has ended

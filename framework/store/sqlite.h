@@ -18,6 +18,9 @@ struct sqlite3_stmt;
 
 namespace attnlab::store {
 
+/// Seconds that a run waits for a lock at a time, before it looks whether it is to stop.
+inline constexpr double kRunLockWait = 2;
+
 /// A failed call. The message names the file and, where there is one, the cure.
 class SqliteError : public Error {
  public:

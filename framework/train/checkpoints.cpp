@@ -1,26 +1,19 @@
 #include "framework/train/checkpoints.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 
 #include "framework/core/error.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 
 namespace attnlab::train {
-namespace {
-
-double monotonic_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 Checkpoints::Checkpoints(const config::TrainConfig& config, const Saving& saving)
     : config_(config),
       saving_(saving),
       every_(interval_from(config.checkpoint_every).value_or(Interval{})),
-      last_(monotonic_seconds()) {
+      last_(clock_seconds()) {
   for (const auto& earlier : all()) {
     try {
       const auto score = checkpoint::read_state(earlier.path).validation;
@@ -35,13 +28,13 @@ bool Checkpoints::due(std::int64_t done, std::optional<double> validation) const
   if (!wanted()) return false;
   if (done == config_.steps || (validation && (!best_ || *validation < *best_))) return true;
   if (every_.steps > 0) return done % every_.steps == 0;
-  return monotonic_seconds() - last_ >= every_.seconds;
+  return clock_seconds() - last_ >= every_.seconds;
 }
 
 std::string Checkpoints::save(checkpoint::State state, const model::Transformer& model,
                               const AdamW& optimizer) {
   const auto step = state.step;
-  last_ = monotonic_seconds();
+  last_ = clock_seconds();
   try {
     write(std::move(state), model, optimizer);
   } catch (const std::exception& error) {
@@ -53,7 +46,7 @@ std::string Checkpoints::save(checkpoint::State state, const model::Transformer&
   }
   take_away();
   if (saving_.say) {
-    saving_.say("checkpoint at step " + std::to_string(step) + " in " + human_duration(monotonic_seconds() - last_));
+    saving_.say("checkpoint at step " + std::to_string(step) + " in " + human_duration(clock_seconds() - last_));
   }
   return {};
 }

@@ -3,10 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/score.h"
@@ -20,10 +20,6 @@
 
 namespace attnlab::train {
 namespace {
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 MetricKey key(std::string name, std::string unit, Goal goal = Goal::none) {
   return {std::move(name), std::move(unit), goal};
@@ -71,7 +67,7 @@ class Run {
 
   // Returns how the run ends, where it does.
   std::optional<Ending> take_step() {
-    const double start = now_seconds();
+    const double start = clock_seconds();
     optimizer_.zero_grad();
     if (!accumulate_gradients()) return interrupted(step_);
     const bool finite = std::isfinite(loss_) && std::isfinite(auxiliary_.value_or(0));
@@ -80,7 +76,7 @@ class Run {
     const double rate = learning_rate(config_, step_);
     optimizer_.step(rate);
     request_.model.finish_step();
-    timer_.add(now_seconds() - start);
+    timer_.add(clock_seconds() - start);
     last_finite_ = loss_;
     batches_ = loader_.digest();
     tokens_seen_ += tokens_of_step_;
