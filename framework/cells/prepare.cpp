@@ -47,11 +47,7 @@ class Preparation {
     const auto& resolved = planned.resolved;
     const auto variants = config::variants_of(resolved.config);
     Libraries libraries;
-    std::vector<std::string> files;
-    for (const auto& variant : variants) {
-      libraries.push_back(&sources_.plugin(variant.plugin));
-      files.push_back(libraries.back()->file.string());
-    }
+    for (const auto& variant : variants) libraries.push_back(&sources_.plugin(variant.plugin));
     const auto& data = sources_.data(*resolved.config.find("dataset"));
     const auto& shared = shared_by(resolved.run.device, libraries, data);
     auto parts = shared.parts;
@@ -63,7 +59,7 @@ class Preparation {
     result.record.config_json = config::to_json(resolved.config);
     result.record.overrides = planned.overrides;
     result.spec.database = request_.database.string();
-    result.spec.plugin_path = join(files, ":");
+    result.spec.plugin_path = sources_.plugin_path(resolved.config);
     result.spec.data_dir = request_.data_dir;
     result.refusal = refusal_of(resolved, libraries, variants);
     result.environment = shared.environment;

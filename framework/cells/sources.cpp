@@ -4,6 +4,7 @@
 
 #include "framework/cells/fingerprint.h"
 #include "framework/config/override.h"
+#include "framework/config/pattern_sections.h"
 #include "framework/config/yaml.h"
 #include "framework/core/digest.h"
 #include "framework/core/paths.h"
@@ -86,6 +87,12 @@ plan::PlanRequest Sources::plan_request() {
 
 const plugin::FoundPlugin& Sources::plugin(const std::string& name) const {
   return catalog_.get(name);
+}
+
+std::string Sources::plugin_path(const config::Node& config) const {
+  std::vector<std::string> files;
+  for (const auto& variant : config::variants_of(config)) files.push_back(plugin(variant.plugin).file.string());
+  return join(files, ":");
 }
 
 const data::DatasetInfo& Sources::data(const config::Node& section) {

@@ -37,6 +37,10 @@ class Sources {
   /// Throws Error when there is none of that name that can be loaded.
   [[nodiscard]] const plugin::FoundPlugin& plugin(const std::string& name) const;
 
+  /// The library of each variant that a resolved config uses, in the order of its pattern, ':' between:
+  /// what a worker is told. Throws as plugin() does.
+  [[nodiscard]] std::string plugin_path(const config::Node& config) const;
+
   /// Each section is inspected once. Throws Error when the data is missing or not what it should
   /// be.
   [[nodiscard]] const data::DatasetInfo& data(const config::Node& section);

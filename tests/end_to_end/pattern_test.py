@@ -47,6 +47,16 @@ class Pattern(Lab):
         self.assertEqual(rows[0][0], "skipped")
         self.assertRegex(rows[0][1], r"^layers 1-2: ")
 
+    def test_a_checkpoint_of_a_pattern_is_scored_and_forked(self):
+        self.attnlab("run", MIXED, *FOUR, "train.checkpoint_every=1")
+        score, = self.values("SELECT score FROM runs")
+        told = json.loads(self.attnlab("evaluate", "1", "--json").stdout)
+        self.assertIn(score, [row["value"] for row in told])
+        self.attnlab("fork", "1", "train.learning_rate=0.01")
+        self.attnlab("fork", "1", "attention=none")
+        self.assertEqual(len(set(self.values("SELECT attention FROM runs ORDER BY id")[:2])), 1)
+        self.assertEqual(self.values("SELECT attention FROM runs ORDER BY id")[2], "none")
+
     def test_bad_patterns_end_before_anything_runs(self):
         for words, message in (
                 (["model.attention_pattern='dense*3'"], "names 3 layers; expected model.layers = 4"),

@@ -7,7 +7,7 @@
 #include "framework/cli/checkpoints/find.h"
 #include "framework/cli/checkpoints/origin.h"
 #include "framework/cli/commands.h"
-#include "framework/cells/sources.h"
+#include "framework/cli/launch/request.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -17,8 +17,6 @@
 
 namespace attnlab::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 Options evaluate_options() {
   Options options("evaluate", "CHECKPOINT [options] [overrides]",
@@ -34,23 +32,6 @@ Options evaluate_options() {
              "attnlab evaluate runs/0123456789ab-1/checkpoints/step-000004300 device=cpu\n\n"
              "The config is the run's, with what is typed in its place. The answer is printed, not stored.");
   return options;
-}
-
-std::vector<fs::path> absolute_of(const std::vector<std::string>& paths) {
-  std::vector<fs::path> result;
-  for (const auto& path : paths) result.push_back(fs::absolute(path).lexically_normal());
-  return result;
-}
-
-cells::Request request_of(const ParsedOptions& parsed, const checkpoint::State& state) {
-  cells::Request request;
-  const std::vector<std::string> typed(parsed.words().begin() + 1, parsed.words().end());
-  request.overrides = overrides_of(state, typed);
-  request.overrides.insert(request.overrides.end(), typed.begin(), typed.end());
-  if (const auto data = parsed.text("data")) request.data_dir = fs::absolute(*data).string();
-  request.plugins = absolute_of(parsed.texts("plugin"));
-  request.config_dirs = absolute_of(parsed.texts("config-dir"));
-  return request;
 }
 
 report::Table table_of(const std::vector<launch::Report>& metrics) {
@@ -78,10 +59,11 @@ int evaluate(Arguments arguments) {
     throw Error("--split: '" + split + "' is no split; expected valid, test or train", kExitUsage);
   }
   const auto path = find_checkpoint(parsed->words()[0], *parsed);
-  const auto request = request_of(*parsed, checkpoint::read_state(path));
+  auto request = read_launch_request(LaunchKind::fork, *parsed, arguments);
+  begin_with(checkpoint::read_state(path), parsed->words()[0], request.overrides);
   cells::Sources sources(request);
   const auto cell = plan::make_run(sources.plan_request());
-  launch::RunSpec spec{.plugin_path = sources.plugin(cell.variant).file.string(),
+  launch::RunSpec spec{.plugin_path = sources.plugin_path(cell.resolved.config),
                        .data_dir = request.data_dir,
                        .config = cell.resolved.config,
                        .checkpoint = path.string(),

@@ -14,4 +14,7 @@ namespace attnlab::cli {
 [[nodiscard]] std::vector<std::string> overrides_of(const checkpoint::State& state,
                                                     const std::vector<std::string>& chosen);
 
+/// Takes the word that named the checkpoint out of `overrides` and puts the checkpoint's own in front.
+void begin_with(const checkpoint::State& state, const std::string& word, std::vector<std::string>& overrides);
+
 }  // namespace attnlab::cli
