@@ -25,6 +25,7 @@ struct AttentionShape {
   bool shared_keys = true;      // key is query, up to normalisation
   config::KeyNorm key_norm = config::KeyNorm::per_head;
   std::int64_t layer = 0, layers = 1;  // which of how many this one is for
+  config::Documents documents = config::Documents::joined;  // isolated: inputs have `documents`
 };
 
 /// The first values of a parameter: N(mean, std^2) from a random stream of its own; std 0: all mean.
@@ -65,6 +66,9 @@ struct AttentionInput {
   at::Tensor key;     // [B, H, T, D]; normalised as AttentionShape::key_norm says
   at::Tensor value;   // [B, H, T, D]
   at::Tensor hidden;  // [B, T, H*D], the block's normalised input; defined for plugins with kNeedsHidden
+  /// [B, T] int32, the number of each token's document, never decreasing along T: a token attends
+  /// within its own. Undefined: all are one document. Only plugins with kIsolatesDocuments get it.
+  at::Tensor documents{};
 };
 
 /// A number, or a tensor of one number on any device, which is read when it is stored: so a training

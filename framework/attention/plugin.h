@@ -113,7 +113,7 @@ std::unique_ptr<Attention> create(const AttentionShape& shape, const config::Nod
 template <class Plugin, class Config>
 std::string refuses(const plugin::PluginNote& note, const AttentionShape& shape,
                     const config::Node& section) {
-  auto reason = plugin::refusal(note, {shape.head_dim, shape.causality, shape.shared_keys});
+  auto reason = plugin::refusal(note, {shape.head_dim, shape.causality, shape.shared_keys, shape.documents});
   const auto config = read_section<Config>(section);  // throws on bad parameters
   if constexpr (requires { Plugin::refuses(shape, config); }) {
     if (reason.empty()) reason = Plugin::refuses(shape, config);

@@ -18,6 +18,8 @@ enum class KeyNorm { per_head, whole, none };
 /// learned: a vector per position, added to the token's. rope: queries and keys are turned by their
 /// position (Su et al. 2021, arXiv 2104.09864). none: only causality tells tokens apart.
 enum class Positions { learned, rope, none };
+/// joined: a window of a corpus is one text. isolated: a token attends within its own document.
+enum class Documents { joined, isolated };
 enum class Device { cpu, cuda, automatic };
 enum class Precision { float32, bfloat16 };
 
@@ -60,6 +62,7 @@ struct ModelConfig {
   Causality causality = Causality::strict;
   Positions positions = Positions::learned;
   double rope_base = 10000;
+  Documents documents = Documents::joined;
   double init_std = 0.02;
   double norm_eps = 1e-5;
 
@@ -82,6 +85,8 @@ struct ModelConfig {
                "none"),
         real("rope_base", &ModelConfig::rope_base, {.low = 1, .low_open = true}, "",
              "positions=rope: channels 2i and 2i+1 turn by t * base^(-2i/head_dim)"),
+        choice("documents", &ModelConfig::documents, {"joined", "isolated"},
+               "isolated: no token sees another document of its window; for data that has documents"),
         real("init_std", &ModelConfig::init_std, {.low = 0, .low_open = true}, "",
              "standard deviation of initial weights"),
         real("norm_eps", &ModelConfig::norm_eps, {.low = 0, .low_open = true}, "",
@@ -119,6 +124,10 @@ struct TrainConfig {
   std::int64_t log_every = 10;
   std::int64_t eval_every = 100;
   std::int64_t eval_sequences = 0;
+  bool score_test = false;
+  std::int64_t xray_every = 0;
+  std::int64_t profile = 0;
+  std::int64_t ranks = 1;
   std::string checkpoint_every = "10m";
   std::int64_t keep = 1;
   std::string initial;
@@ -154,6 +163,15 @@ struct TrainConfig {
                 "steps", "validation; 0: only at the end"),
         integer("eval_sequences", &TrainConfig::eval_sequences, {.low = 0, .high = kMostOfAnything},
                 "sequences", "validate on the first N; 0: all"),
+        flag("score_test", &TrainConfig::score_test,
+             "score the test split once, when the last step is done, as test/...; it obeys "
+             "eval_sequences"),
+        integer("xray_every", &TrainConfig::xray_every, {.low = 0, .high = kMostOfAnything},
+                "steps", "compare what the attention keeps with exact softmax; 0: never"),
+        cosmetic(integer("profile", &TrainConfig::profile, {.low = 0, .high = 1000}, "steps",
+                         "time every operator in so many steps; slows those steps; 0: none")),
+        integer("ranks", &TrainConfig::ranks, {.low = 1, .high = 1024}, "processes",
+                "each computes its share of every step's sequences; gradients are summed"),
         cosmetic(text("checkpoint_every", &TrainConfig::checkpoint_every,
                       "steps (500) or time (30s, 10m, 2h) between checkpoints; also at the best "
                       "validation, when stopped and at the end; 0: none at all")),
@@ -165,6 +183,12 @@ struct TrainConfig {
         cosmetic(text("initial_path", &TrainConfig::initial_path, "the checkpoint that has it"))};
   }
   [[nodiscard]] std::string problem() const {
+    const auto sequences = batch_size * accumulation;
+    if (sequences % ranks != 0) {
+      return "ranks " + std::to_string(ranks) + " do not divide the " + std::to_string(sequences) +
+             " sequences of a step (batch_size " + std::to_string(batch_size) + " x accumulation " +
+             std::to_string(accumulation) + "); expected a divisor of them.";
+    }
     if (interval_from(checkpoint_every)) return {};
     return "checkpoint_every '" + checkpoint_every +
            "' is no interval; expected steps (500), a time (30s, 10m, 2h) or 0 for none.";
@@ -176,6 +200,7 @@ struct DatasetConfig {
   std::string name = "mnist";
   std::string path;
   std::int64_t length = 784;
+  std::int64_t stride = 0;
   bool prefix = false;
 
   static constexpr auto fields() {
@@ -185,8 +210,16 @@ struct DatasetConfig {
                       "folder or file; empty: searched in --data, ATTNLAB_DATA, ~/.cache/attnlab")),
         integer("length", &DatasetConfig::length, {.low = 1, .high = kMostOfAnything}, "tokens",
                 "predictions in one sequence, T"),
+        integer("stride", &DatasetConfig::stride, {.low = 0, .high = kMostOfAnything}, "tokens",
+                "tokens that each scored window of a text adds; a smaller stride gives every token "
+                "more context and costs length / stride times as much; 0: length"),
         flag("prefix", &DatasetConfig::prefix,
              "accept a shorter prefix of the official file; marked in the results")};
+  }
+  [[nodiscard]] std::string problem() const {
+    if (stride <= length) return {};
+    return "stride " + std::to_string(stride) + " would leave tokens out; expected at most length " +
+           std::to_string(length) + ", or 0.";
   }
 };
 

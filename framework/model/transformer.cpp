@@ -89,7 +89,8 @@ AttentionShape attention_shape(const config::ModelConfig& config, std::int64_t l
           .shared_keys = config.shared_keys,
           .key_norm = config.key_norm,
           .layer = layer,
-          .layers = config.layers};
+          .layers = config.layers,
+          .documents = config.documents};
 }
 
 Transformer::Transformer(const config::ModelConfig& config, TokenShape shape, std::uint64_t seed,

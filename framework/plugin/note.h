@@ -16,7 +16,7 @@
 
 namespace attnlab::plugin {
 
-inline constexpr std::uint32_t kPluginApiVersion = 3;
+inline constexpr std::uint32_t kPluginApiVersion = 4;
 inline constexpr std::uint32_t kNoteLayout = 2;
 inline constexpr std::size_t kMaxParameters = 24;
 inline constexpr char kNoteSection[] = ".note.attnlab";
@@ -75,6 +75,7 @@ enum Trait : std::uint32_t {
   kQuadraticMemory = 1u << 13,   // memory grows with T x T; without it, linearly
   kSelfAsLastResort = 1u << 14,  // strict: a row that sees no other token may attend to itself
   kOwnScores = 1u << 15,         // a softmax average of other scores than q k / sqrt(D): RoPE, ALiBi
+  kIsolatesDocuments = 1u << 16,  // with AttentionInput::documents no token sees another's document
 };
 
 struct PluginNote {

@@ -51,6 +51,10 @@ std::string refusal(const PluginNote& note, const Use& use) {
     return "attention '" + std::string(note.name.view()) +
            "' needs keys that are the queries; set model.shared_keys=true.";
   }
+  if (use.documents == config::Documents::isolated && !(traits & kIsolatesDocuments)) {
+    return "attention '" + std::string(note.name.view()) +
+           "' does not keep documents apart; set model.documents=joined.";
+  }
   const bool strict = use.causality == config::Causality::strict;
   if (!(traits & (strict ? kStrict : kInclusive))) {
     return unsupported(note, strict ? "strict causality" : "inclusive causality",
@@ -102,6 +106,9 @@ std::vector<std::string> trait_sentences(const PluginNote& note) {
     sentences.emplace_back(
         "pattern sees the future: which keys a token sees depends on later tokens; their values "
         "never reach it");
+  }
+  if (traits & kIsolatesDocuments) {
+    sentences.emplace_back("keeps documents apart: model.documents=isolated");
   }
   if (traits & kDrawsAtRandom) {
     sentences.emplace_back("draws at random: the output depends on the run's seed");

@@ -22,6 +22,7 @@ struct Use {
   std::int64_t head_dim = 1;
   config::Causality causality = config::Causality::strict;
   bool shared_keys = true;
+  config::Documents documents = config::Documents::joined;
   std::optional<config::Device> device{};
   std::optional<config::Dtype> dtype{};
 };
