@@ -89,7 +89,7 @@ std::string LoadedPlugin::refuses(const AttentionShape& shape, const config::Nod
                                   std::optional<config::Device> device,
                                   std::optional<config::Dtype> dtype) const {
   const auto why = plugin::refusal(
-      note(), {shape.head_dim, shape.causality, shape.shared_keys, device, dtype});
+      note(), {shape.head_dim, shape.causality, shape.shared_keys, shape.documents, device, dtype});
   if (!why.empty()) return why;
   return guarded(who(std::string(note().name.view()), file_), "refuses",
                  [&] { return descriptor_->refuses(shape, section); });

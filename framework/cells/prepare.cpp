@@ -27,6 +27,7 @@ std::string refusal_of(const config::Resolved& cell, const Libraries& libraries,
                                      {.head_dim = cell.model.head_dim(),
                                       .causality = cell.model.causality,
                                       .shared_keys = cell.model.shared_keys,
+                                      .documents = cell.model.documents,
                                       .device = cell.run.device,
                                       .dtype = config::dtype_of(cell.train.precision)});
     if (why.empty()) continue;

@@ -126,7 +126,7 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Source
     result.spec.plugin_path = library.file.string();
     parts.plugin = sources.digests(library).plugin;
     const auto& model = cell.resolved.model;
-    plugin::Use use{model.head_dim(), model.causality, model.shared_keys};
+    plugin::Use use{model.head_dim(), model.causality, model.shared_keys, model.documents};
     result.refusal = plugin::refusal(note, use);
   }
   result.record.fingerprint_parts = cells::to_json(parts);
