@@ -34,7 +34,7 @@ constexpr std::array kCommands{
     Action{"runs", runs, "runs in the database, filtered and sorted"},
     Action{"show", show, "everything that is stored about one run"},
     Action{"query", query, "read-only SQL on the results"},
-    Action{"export", export_files, "everything in the store as CSV or JSON lines"},
+    Action{"export", export_files, "the results as CSV, JSON lines or for TensorBoard"},
     Action{"doctor", doctor, "what is wrong with this machine, on one page"},
 };
 

@@ -1,127 +1,39 @@
-// export.cpp: `attnlab export`: everything in the store as files that other tools read.
-#include <cerrno>
-#include <chrono>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+// export.cpp: `attnlab export`: what is in the store as files that other tools read.
+#include <array>
 
 #include "framework/cli/commands.h"
+#include "framework/cli/results/exports.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
-#include "framework/core/output.h"
-#include "framework/core/text.h"
 #include "framework/report/study.h"
-#include "framework/report/table.h"
 
 namespace attnlab::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Part {
-  const char* name;
-  const char* sql;  // of the runs IN ids
-};
-
-constexpr Part kParts[]{
-    {"runs", "SELECT * FROM runs WHERE id IN ids ORDER BY id"},
-    {"configs", "SELECT run_id, key, value FROM configs WHERE run_id IN ids ORDER BY run_id, key"},
-    {"facts", "SELECT run_id, name, text FROM facts WHERE run_id IN ids ORDER BY run_id, name"},
-    {"environments",
-     "SELECT a.id AS run_id, part.key AS name, part.value FROM run_attempts AS a JOIN environments AS e ON e.id = "
-     "environment_id, json_each(e.content) AS part WHERE a.id IN ids ORDER BY a.id, part.key"},
-    {"timings", "SELECT * FROM timings WHERE run_id IN ids ORDER BY run_id, length"},
-    {"curves", "SELECT * FROM curves WHERE run_id IN ids"}};
-
-constexpr char kIds[] =
-    "WITH ids AS (SELECT id FROM run_attempts WHERE ?1 IS NULL OR id IN (SELECT run_id FROM study_runs JOIN "
-    "studies ON studies.id = study_id WHERE name = ?1)) ";
+constexpr std::array kForms{"csv", "jsonl", "tensorboard"};
 
 Options export_options() {
-  Options options("export", "--csv FOLDER | --jsonl FOLDER [--study NAME]",
-                  "Runs, configs, facts, environments, timings and curves as files, a table each.");
+  Options options("export", "--csv FOLDER | --jsonl FOLDER | --tensorboard FOLDER [--study NAME]",
+                  "The results as files: a table each, or what TensorBoard shows.");
   options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
-      .value("csv", "FOLDER", "as CSV with a header line; made where it is missing")
-      .value("jsonl", "FOLDER", "as one JSON object a line")
-      .value("study", "NAME", "runs of this study (default: all)");
+      .value("csv", "FOLDER", "runs, configs, facts, environments, timings and curves as CSV with a header line")
+      .value("jsonl", "FOLDER", "the same as one JSON object a line")
+      .value("tensorboard", "FOLDER", "a folder with an event file for each run: tensorboard --logdir FOLDER")
+      .value("study", "NAME", "runs of this study (default: all)")
+      .notes("Folders are made where they are missing. Doing it again brings the files up to date. Runs may go on meanwhile.");
   return options;
 }
 
-/// A file that appears under its name when it is whole.
-class WholeFile {
- public:
-  explicit WholeFile(fs::path path) : path_(std::move(path)), part_(path_.string() + ".part") {
-    file_.open(part_, std::ios::binary);
-    check();
+/// The one form that was asked for.
+std::string form_to_write(const ParsedOptions& parsed) {
+  std::string form;
+  for (const char* each : kForms) {
+    if (!parsed.has(each)) continue;
+    if (!form.empty()) throw Error("expected one of --" + form + " and --" + each + ", not both", kExitUsage);
+    form = each;
   }
-  ~WholeFile() {
-    std::error_code ignored;
-    fs::remove(part_, ignored);
-  }
-  WholeFile(const WholeFile&) = delete;
-  WholeFile& operator=(const WholeFile&) = delete;
-
-  void write(const std::string& text) {
-    file_ << text;
-    if (!file_) check();
-  }
-  void finish() {
-    file_.close();
-    check();
-    std::error_code error;
-    fs::rename(part_, path_, error);
-    if (error) throw Error("cannot write '" + path_.string() + "': " + error.message());
-  }
-
- private:
-  void check() const {
-    if (!file_) throw Error("cannot write '" + path_.string() + "': " + std::strerror(errno));
-  }
-  fs::path path_, part_;
-  std::ofstream file_;
-};
-
-/// Says every two seconds how far a long table is.
-class Told {
- public:
-  void count(const char* name) {
-    if (++lines_ % 10'000 != 0 || Clock::now() < next_) return;
-    notice(std::string(name) + ": " + grouped(lines_) + " lines so far\n");
-    next_ = Clock::now() + std::chrono::seconds(2);
-  }
-  [[nodiscard]] std::int64_t lines() const { return lines_; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  std::int64_t lines_ = 0;
-  Clock::time_point next_ = Clock::now() + std::chrono::seconds(2);
-};
-
-void write_part(const store::Reader& reader, const Part& part, const fs::path& folder, bool csv,
-                const store::Value& study) {
-  WholeFile file(folder / (std::string(part.name) + (csv ? ".csv" : ".jsonl")));
-  std::vector<std::string> names;
-  Told told;
-  reader.each(
-      std::string(kIds) + part.sql, {study},
-      [&](const std::vector<std::string>& columns) {
-        names = columns;
-        if (csv) file.write(report::csv_line({names.begin(), names.end()}));
-      },
-      [&](const store::Row& row) {
-        file.write(csv ? report::csv_line(row) : report::json_object(names, row) + "\n");
-        told.count(part.name);
-      });
-  file.finish();
-  print(std::string(part.name) + ": " + grouped(told.lines()) + "\n");
-}
-
-void make_folder(const fs::path& folder) {
-  std::error_code error, ignored;
-  fs::create_directories(folder, error);
-  if (fs::is_directory(folder, ignored)) return;
-  throw Error("cannot make the folder '" + folder.string() + "': " +
-              (error ? error.message() : std::string("there is a file of that name")));
+  if (!form.empty()) return form;
+  throw Error("expected --csv FOLDER, --jsonl FOLDER or --tensorboard FOLDER: where it goes", kExitUsage);
 }
 
 }  // namespace
@@ -132,12 +44,9 @@ int export_files(Arguments arguments) {
   if (!parsed->words().empty()) {
     throw Error("unexpected word '" + parsed->words()[0] + "'; name a study with --study NAME", kExitUsage);
   }
-  const bool csv = parsed->has("csv");
-  if (csv == parsed->has("jsonl")) {
-    throw Error("expected --csv FOLDER or --jsonl FOLDER: where the files go", kExitUsage);
-  }
-  const auto folder = parsed->text(csv ? "csv" : "jsonl", "");
-  if (folder.empty()) throw Error("expected a folder's name, found none", kExitUsage);
+  const auto form = form_to_write(*parsed);
+  const auto to = parsed->text(form, "");
+  if (to.empty()) throw Error("expected a name behind --" + form + ", found none", kExitUsage);
   auto reader = open_reader(*parsed);
   reader.set_timeout(0);  // however many numbers there are
   store::Value study;
@@ -145,8 +54,11 @@ int export_files(Arguments arguments) {
     report::require_study(reader, *name);
     study = *name;
   }
-  make_folder(folder);
-  for (const auto& part : kParts) write_part(reader, part, folder, csv, study);
+  if (form == "tensorboard") {
+    export_tensorboard(reader, study, to);
+  } else {
+    export_tables(reader, study, to, form == "csv");
+  }
   return kExitOk;
 }
 

@@ -264,8 +264,9 @@ TEST_F(Commands, export_writes_a_file_for_each_table) {
 TEST_F(Commands, export_refuses_what_it_cannot_write) {
   std::ofstream(folder_ / "file") << "x";
   const std::pair<Words, const char*> cases[]{
-      {{}, "expected --csv FOLDER or --jsonl FOLDER: where the files go"},
-      {{"--csv", "a", "--jsonl", "b"}, "expected --csv FOLDER or --jsonl FOLDER: where the files go"},
+      {{}, "expected --csv FOLDER, --jsonl FOLDER or --tensorboard FOLDER: where it goes"},
+      {{"--csv", "a", "--jsonl", "b"}, "expected one of --csv and --jsonl, not both"},
+      {{"--tensorboard", ""}, "expected a name behind --tensorboard, found none"},
       {{"--csv", folder_ / "x", "--study", "dem"}, "there is no study 'dem' in the database. Did you mean 'demo'?"},
       {{"--csv", folder_ / "x", "word"}, "unexpected word 'word'; name a study with --study NAME"}};
   for (const auto& [words, message] : cases) EXPECT_EQ(refusal(export_files, words), message);

@@ -1,0 +1,72 @@
+// export_tables.cpp: runs, configs, facts, environments, timings and curves as CSV or JSON lines.
+#include <chrono>
+
+#include "framework/cli/results/exports.h"
+#include "framework/cli/results/whole_file.h"
+#include "framework/core/output.h"
+#include "framework/core/text.h"
+#include "framework/report/table.h"
+
+namespace attnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Part {
+  const char* name;
+  const char* sql;  // of the runs IN ids
+};
+
+constexpr Part kParts[]{
+    {"runs", "SELECT * FROM runs WHERE id IN ids ORDER BY id"},
+    {"configs", "SELECT run_id, key, value FROM configs WHERE run_id IN ids ORDER BY run_id, key"},
+    {"facts", "SELECT run_id, name, text FROM facts WHERE run_id IN ids ORDER BY run_id, name"},
+    {"environments",
+     "SELECT a.id AS run_id, part.key AS name, part.value FROM run_attempts AS a JOIN environments AS e ON e.id = "
+     "environment_id, json_each(e.content) AS part WHERE a.id IN ids ORDER BY a.id, part.key"},
+    {"timings", "SELECT * FROM timings WHERE run_id IN ids ORDER BY run_id, length"},
+    {"curves", "SELECT * FROM curves WHERE run_id IN ids"}};
+
+/// Says every two seconds how far a long table is.
+class Told {
+ public:
+  void count(const char* name) {
+    if (++lines_ % 10'000 != 0 || Clock::now() < next_) return;
+    notice(std::string(name) + ": " + grouped(lines_) + " lines so far\n");
+    next_ = Clock::now() + std::chrono::seconds(2);
+  }
+  [[nodiscard]] std::int64_t lines() const { return lines_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::int64_t lines_ = 0;
+  Clock::time_point next_ = Clock::now() + std::chrono::seconds(2);
+};
+
+void write_part(const store::Reader& reader, const Part& part, const fs::path& folder, bool csv,
+                const store::Value& study) {
+  WholeFile file(folder / (std::string(part.name) + (csv ? ".csv" : ".jsonl")));
+  std::vector<std::string> names;
+  Told told;
+  reader.each(
+      std::string(kExportedIds) + part.sql, {study},
+      [&](const std::vector<std::string>& columns) {
+        names = columns;
+        if (csv) file.write(report::csv_line({names.begin(), names.end()}));
+      },
+      [&](const store::Row& row) {
+        file.write(csv ? report::csv_line(row) : report::json_object(names, row) + "\n");
+        told.count(part.name);
+      });
+  file.finish();
+  print(std::string(part.name) + ": " + grouped(told.lines()) + "\n");
+}
+
+}  // namespace
+
+void export_tables(const store::Reader& reader, const store::Value& study, const fs::path& folder, bool csv) {
+  make_folder(folder);
+  for (const auto& part : kParts) write_part(reader, part, folder, csv, study);
+}
+
+}  // namespace attnlab::cli
