@@ -66,21 +66,31 @@ fs::path make_run_folder(const fs::path& runs_dir, const std::string& fingerprin
   }
 }
 
+RunSpec spec_of(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
+                const fs::path& folder, const LaunchOptions& options) {
+  RunSpec spec = cell.spec;
+  spec.run_id = claim.run_id;
+  spec.fingerprint = cell.record.fingerprint;
+  if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
+  spec.folder = folder.string();
+  spec.patience = options.patience;
+  spec.attempt = claim.attempt;
+  spec.earlier = listed(earlier);
+  return spec;
+}
+
+fs::path write_spec(const RunSpec& spec, const fs::path& folder) {
+  const fs::path file = folder / "spec.json";
+  write_file(file, told(spec));
+  return file;
+}
+
 Attempt::Attempt(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
                  const LaunchOptions& options)
     : run_id_(claim.run_id),
       folder_(make_run_folder(options.runs_dir, cell.record.fingerprint, claim.attempt)),
       shared_before_(std::ranges::any_of(earlier, &store::Earlier::shared)) {
-  RunSpec spec = cell.spec;
-  spec.run_id = claim.run_id;
-  spec.fingerprint = cell.record.fingerprint;
-  if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
-  spec.folder = folder_.string();
-  spec.patience = options.patience;
-  spec.attempt = claim.attempt;
-  spec.earlier = listed(earlier);
-  const fs::path spec_file = folder_ / "spec.json";
-  write_file(spec_file, told(spec));
+  const auto spec_file = write_spec(spec_of(cell, claim, earlier, folder_, options), folder_);
   started_ = clock_seconds();
   child_ = std::make_unique<ChildProcess>(
       std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log());

@@ -24,6 +24,12 @@ namespace attnlab::launch {
                                                     const std::string& fingerprint,
                                                     std::int64_t attempt);
 
+/// What the worker of a claimed attempt is told. It may go on from one of `earlier`.
+[[nodiscard]] RunSpec spec_of(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
+                              const std::filesystem::path& folder, const LaunchOptions& options);
+/// folder/spec.json, whose path is returned. Throws Error: a full disk, a path that is no UTF-8.
+std::filesystem::path write_spec(const RunSpec& spec, const std::filesystem::path& folder);
+
 class Attempt {
  public:
   /// Writes spec.json and starts the worker on it; it may go on from one of `earlier`. Throws Error when that fails.

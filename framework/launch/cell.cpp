@@ -36,7 +36,9 @@ int LaunchResult::count(Status status, bool before) const {
 
 int LaunchResult::exit_code() const {
   if (stopped_by != 0) return stopped_by == SIGINT ? kExitInterrupted : kExitAgain;
-  if (count(Status::failed) + count(Status::planned) > 0) return kExitRunsFailed;
+  if (count(Status::failed) > 0) return kExitRunsFailed;
+  if (detached) return kExitOk;
+  if (count(Status::planned) > 0) return kExitRunsFailed;
   return count(Status::interrupted) > 0 ? kExitAgain : kExitOk;
 }
 

@@ -59,6 +59,7 @@ struct CellResult {
 
 struct LaunchResult {
   std::vector<CellResult> cells;  // one per cell, in the same order
+  bool detached = false;          // asked to leave what is not over to a batch system
   int stopped_by = 0;             // a signal's number, SIGALRM for the time limit; 0: by nothing
   [[nodiscard]] int count(Status status, bool before = false) const;
   [[nodiscard]] int exit_code() const;

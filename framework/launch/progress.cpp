@@ -23,6 +23,7 @@ std::string whole(double seconds) {
 }
 
 constexpr double kPlainEvery = 10;  // seconds
+constexpr std::size_t kMostLines = 20;  // of cells: a cluster may run hundreds
 
 class LiveProgress : public Progress {
  public:
@@ -31,7 +32,13 @@ class LiveProgress : public Progress {
   void draw(const Board& board, double now) override {
     if (!lines_.due(now)) return;
     std::vector<std::string> lines;
-    for (const auto& [number, cell] : board.running) lines.push_back("  " + cell_line(cell, now));
+    for (const auto& [number, cell] : board.running) {
+      if (lines.size() == kMostLines) break;
+      lines.push_back("  " + cell_line(cell, now));
+    }
+    if (board.running.size() > kMostLines) {
+      lines.push_back(fmt::format("  and {} more", board.running.size() - kMostLines));
+    }
     lines.push_back(summary_line(board, now));
     lines_.show(lines, now);
   }
@@ -59,7 +66,7 @@ void RunningCell::take(const Report& report, double now) {
 
 std::size_t Board::left() const {
   const std::size_t started = std::accumulate(
-      ended.begin(), ended.end(), finished_before + elsewhere + running.size());
+      ended.begin(), ended.end(), finished_before + elsewhere + queued + running.size());
   return cells > started ? cells - started : 0;
 }
 
@@ -75,7 +82,7 @@ double Board::seconds_left(double now) const {
     ++known;
   }
   if (known_total <= 0) return -1;
-  work += static_cast<double>(left()) * known_total / static_cast<double>(known);
+  work += static_cast<double>(left() + queued) * known_total / static_cast<double>(known);
   return std::max(longest, work / static_cast<double>(jobs));
 }
 
@@ -111,6 +118,8 @@ std::string summary_line(const Board& board, double now) {
   add(board.count(Status::interrupted), "interrupted");
   add(board.running.size(), "running");
   add(board.elsewhere, "running in another process");
+  add(board.queued, "in the queue");
+  if (board.queued > 0 && !board.queued_why.empty()) line += " (" + board.queued_why + ")";
   add(board.left(), "left");
   if (board.stopping) return line + " | stopping; again to kill";
   const double rest = board.seconds_left(now);

@@ -37,6 +37,8 @@ struct Board {
   std::array<std::size_t, kStatusNames.size()> ended{};  // by Status, in this launch
   std::size_t finished_before = 0;
   std::size_t elsewhere = 0;                     // running in another process
+  std::size_t queued = 0;                        // submitted to a batch system that has not begun them
+  std::string queued_why{};                      // its reasons: "Priority, Resources"
   std::map<std::size_t, RunningCell> running{};  // by cell number
   double seconds_of_ended = 0;                   // summed over runs that ended well
   bool stopping = false;

@@ -27,6 +27,9 @@ struct RunSpec {
   std::int64_t run_id = 0;
   std::string database{};          // absolute path; empty: report only, no store
   std::string folder{};            // of this attempt: its log, and what the database does not take
+  /// There is no database on this machine: what would go into it is left in `folder` (store/spool.h), and
+  /// a checkpoint that is there already is one of this attempt's earlier lives.
+  bool spool = false;
   double patience = 60;            // seconds for which its end is tried on a locked or full database
   std::string plugin_path{};       // absolute path of the plugin's library; empty: a built-in subject
   std::string peer_plugin_path{};  // of what a timing compares with; empty: nothing
@@ -47,6 +50,7 @@ struct RunSpec {
     return std::tuple{std::pair{"run_id", &M::run_id},
                       std::pair{"database", &M::database},
                       std::pair{"folder", &M::folder},
+                      std::pair{"spool", &M::spool},
                       std::pair{"patience", &M::patience},
                       std::pair{"plugin_path", &M::plugin_path},
                       std::pair{"peer_plugin_path", &M::peer_plugin_path},

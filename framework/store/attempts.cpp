@@ -12,7 +12,9 @@ constexpr char kLiveColumns[] =
     "SELECT id, attempt, status, owner_host, owner_boot_id, owner_pid, owner_start_ticks, "
     "owner_pid_space, coalesce(heartbeat_ms, started_ms, created_ms) FROM run_attempts ";
 
+// A job may wait in Slurm's queue for days, while nobody follows it.
 bool abandoned(const Owner& owner, std::int64_t heartbeat_ms) {
+  if (owner.in_slurm()) return false;
   if (const auto alive = owner.alive()) return !*alive;
   return now_ms() - heartbeat_ms > kSilenceMs;
 }
@@ -103,6 +105,29 @@ void write_owner(const Connection& connection, std::int64_t run_id, const Owner&
       "UPDATE run_attempts SET owner_host = ?2, owner_boot_id = ?3, owner_pid = ?4, "
       "owner_start_ticks = ?5, owner_pid_space = ?6, heartbeat_ms = ?7 WHERE id = ?1",
       run_id, owner.host, owner.boot_id, owner.pid, owner.start_ticks, owner.pid_space, now_ms());
+}
+
+void write_task(const Connection& connection, std::int64_t run_id, const Owner& owner) {
+  write_owner(connection, run_id, owner);
+  write_facts(connection, run_id,
+              {{"slurm_job", std::to_string(owner.pid) + "_" + std::to_string(owner.start_ticks)},
+               {"slurm_cluster", owner.cluster()}});
+}
+
+bool is_abandoned(const Connection& connection, std::int64_t run_id) {
+  auto rows = connection.prepare(std::string(kLiveColumns) + "WHERE id = ?1 AND status = 'running'");
+  return rows.bind(run_id).step() && read_live(rows).result == ClaimResult::claimed;
+}
+
+void remove_claim(const Connection& connection, std::int64_t run_id) {
+  if (connection.integer("SELECT count(*) FROM run_attempts AS a WHERE id = ?1 AND status = 'running' AND NOT EXISTS "
+                         "(SELECT 1 FROM events WHERE run_id = a.id)", 0, run_id) == 0) {
+    return;
+  }
+  for (const char* table : {"study_runs", "configs", "facts", "artifacts"}) {
+    connection.run(std::string("DELETE FROM ") + table + " WHERE run_id = ?1", run_id);
+  }
+  connection.run("DELETE FROM run_attempts WHERE id = ?1", run_id);
 }
 
 std::filesystem::path end_abandoned(const Connection& connection, std::int64_t run_id) {

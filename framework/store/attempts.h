@@ -44,6 +44,12 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, Status s
                   const std::string& reason);
 void join_study(const Connection& connection, const std::string& study, std::int64_t run_id);
 void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner);
+/// The same for a task of Slurm, with facts that people can read.
+void write_task(const Connection& connection, std::int64_t run_id, const Owner& owner);
+/// Whether the attempt is running and its owner is gone.
+[[nodiscard]] bool is_abandoned(const Connection& connection, std::int64_t run_id);
+/// A running attempt without numbers disappears.
+void remove_claim(const Connection& connection, std::int64_t run_id);
 /// SQL: why an attempt whose owner is gone counts as interrupted.
 inline constexpr char kAbandonedReason[] =
     "'its process (pid ' || owner_pid || ' on ' || owner_host || ') ended without a word'";

@@ -5,6 +5,7 @@
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
 #include "framework/store/store.h"
+#include "framework/store/unsaved.h"
 
 namespace attnlab::store {
 namespace {
@@ -28,12 +29,25 @@ SELECT ?1, key_id,
        max(step), min(value), max(value), count(*)
 FROM metrics AS all_of WHERE run_id = ?1 GROUP BY key_id)";
 
+// An earlier life of ?1 had come further than step ?2.
+constexpr const char* kRewinds[] = {"DELETE FROM metrics WHERE run_id = ?1 AND step > ?2",
+                                    "DELETE FROM events WHERE run_id = ?1 AND step > ?2"};
+
+void copy_from(const Connection& connection, std::int64_t run_id, std::int64_t from, std::int64_t step) {
+  for (const auto* sql : kCopies) connection.run(sql, run_id, from, step);
+}
+
+void sum_up(const Connection& connection, std::int64_t run_id) {
+  connection.run("DELETE FROM run_last WHERE run_id = ?1", run_id);
+  connection.run(kSumUp, run_id);
+}
+
 void copy(const std::string& database, std::int64_t run_id, std::int64_t from, std::int64_t step) {
   const auto connection = open_existing(database);
   connection.wait_for_locks(kRunLockWait);
   Transaction transaction(connection);
-  for (const auto* sql : kCopies) connection.run(sql, run_id, from, step);
-  connection.run(kSumUp, run_id);
+  copy_from(connection, run_id, from, step);
+  sum_up(connection, run_id);
   transaction.commit();
 }
 
@@ -56,6 +70,15 @@ std::vector<Earlier> earlier_attempts(const Connection& connection, std::int64_t
     if (rows.integer(3) != 0) break;  // what is before it was given up
   }
   return found;
+}
+
+void go_on_from(const Connection& connection, std::int64_t run_id, const Beginning& beginning) {
+  const auto kept = beginning.from == run_id ? beginning.step : std::int64_t{-1};
+  for (const auto* sql : kRewinds) connection.run(sql, run_id, kept);
+  if (beginning.from != 0 && beginning.from != run_id) {
+    copy_from(connection, run_id, beginning.from, beginning.step);
+  }
+  sum_up(connection, run_id);
 }
 
 void continue_from(const std::string& database, std::int64_t run_id, std::int64_t from,

@@ -9,6 +9,8 @@
 namespace attnlab::store {
 namespace {
 
+const std::string kSlurm = "slurm:";  // in the place of a pid namespace, which is "pid:[4026531836]"
+
 std::string first_line(const std::string& path) {
   std::ifstream file(path);
   std::string line;
@@ -39,7 +41,16 @@ Owner Owner::of_this_process() {
   return owner;
 }
 
+Owner Owner::of_slurm(const std::string& cluster, std::int64_t job, std::int64_t task) {
+  return {.host = "", .boot_id = "", .pid = job, .start_ticks = task, .pid_space = kSlurm + cluster};
+}
+
+bool Owner::in_slurm() const { return pid_space.starts_with(kSlurm); }
+
+std::string Owner::cluster() const { return in_slurm() ? pid_space.substr(kSlurm.size()) : ""; }
+
 std::optional<bool> Owner::alive() const {
+  if (in_slurm()) return std::nullopt;
   const auto here = of_this_process();
   if (host != here.host) return std::nullopt;
   if (boot_id != here.boot_id) return false;  // the machine was restarted since

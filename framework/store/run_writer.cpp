@@ -5,8 +5,7 @@
 #include <thread>
 #include <utility>
 
-#include "framework/store/open.h"
-#include "framework/store/unsaved.h"
+#include "framework/store/destination.h"
 
 namespace attnlab::store {
 namespace {
@@ -14,8 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kFlushEvery = 500ms;
-constexpr auto kBeatEvery = 2s;
 constexpr auto kSpillAfter = 5s;
 constexpr auto kHopelessAfter = 10min;
 constexpr std::size_t kFlushEvents = 256;
@@ -25,18 +22,13 @@ constexpr std::size_t kMostMetrics = 500'000;
 }  // namespace
 
 struct RunWriter::Impl {
-  Impl(const std::string& path, std::int64_t run, std::string run_folder, double seconds)
-      : connection(open_existing(path)),
-        run_id(run),
-        attempt(attempt_name(connection, run)),
+  Impl(std::unique_ptr<Destination> where, std::string run_folder, double seconds)
+      : destination(std::move(where)),
         folder(std::move(run_folder)),
-        patience(seconds) {
-    connection.wait_for_locks(kRunLockWait);
-  }
+        patience(seconds),
+        thread([this] { work(); }) {}
 
-  Connection connection;  // of the thread below; of finish() once that thread has ended
-  const std::int64_t run_id;
-  const std::string attempt;
+  const std::unique_ptr<Destination> destination;  // of the thread below; of finish() once that has ended
   const std::filesystem::path folder;
   const std::chrono::duration<double> patience;
 
@@ -53,7 +45,7 @@ struct RunWriter::Impl {
   bool stopping = false;
   bool closed = false;  // ended, by us or by somebody else: nothing is written any more
   std::uint64_t taken = 0;  // of `added`, when the last batch was taken
-  std::thread thread;
+  std::thread thread;  // the last: it begins when all else is there
 
   Batch take() {
     const std::lock_guard lock(mutex);
@@ -62,9 +54,10 @@ struct RunWriter::Impl {
     return std::exchange(pending, {});
   }
 
-  void put_back(Batch batch, const std::string& why) {
+  void put_back(Batch batch, const std::string& why, bool is_gone) {
     const std::lock_guard lock(mutex);
     std::swap(batch, pending);  // `batch` is now what came meanwhile, which goes behind
+    if (batch.begin) pending.begin = batch.begin;
     std::move(batch.events.begin(), batch.events.end(), std::back_inserter(pending.events));
     std::move(batch.facts.begin(), batch.facts.end(), std::back_inserter(pending.facts));
     std::move(batch.artifacts.begin(), batch.artifacts.end(), std::back_inserter(pending.artifacts));
@@ -72,24 +65,7 @@ struct RunWriter::Impl {
     for (const auto& [event, wall] : pending.events) pending_metrics += event.metrics.size();
     if (!problem) trouble_since = Clock::now();
     problem = why;
-  }
-
-  /// One transaction: heartbeat, events, facts and, at the end, the status. False: the attempt was
-  /// ended by somebody else, and nothing was written.
-  bool write(const Batch& batch) {
-    if (const auto what = connection.displaced(); !what.empty()) {
-      const std::lock_guard lock(mutex);
-      gone = true;
-      throw Error("the results database is not where it was: " + what);
-    }
-    Transaction transaction(connection);
-    if (!write_heartbeat(connection, run_id)) return false;
-    write_events(connection, run_id, batch.events);
-    write_facts(connection, run_id, batch.facts);
-    write_artifacts(connection, run_id, batch.artifacts);
-    if (batch.ending) write_end(connection, run_id, *batch.ending);
-    transaction.commit();
-    return true;
+    gone |= is_gone;
   }
 
   /// Empty when all is well; otherwise the batch is back in the queue and the problem is told.
@@ -97,26 +73,26 @@ struct RunWriter::Impl {
     Batch batch = take();
     batch.ending = ending;
     try {
-      const bool running = write(batch);
+      const bool running = destination->write(batch);
       const std::lock_guard lock(mutex);
       problem.reset();
       stored = taken;
       saved.notify_all();
       if (!running) {
         closed = true;
-        problem = "run " + std::to_string(run_id) +
+        problem = destination->name() +
                   " was ended by another process; nothing more is written";
       }
       return {};
     } catch (const std::exception& error) {
-      put_back(std::move(batch), error.what());
+      put_back(std::move(batch), error.what(), dynamic_cast<const Gone*>(&error) != nullptr);
       return error.what();
     }
   }
 
   void work() {
     auto last_beat = Clock::now();
-    auto due = last_beat + kFlushEvery;
+    auto due = last_beat + destination->flush_every();
     std::unique_lock lock(mutex);
     while (!stopping && !closed) {
       // After a failure the clock alone decides, so that a full disk is not hammered.
@@ -125,13 +101,13 @@ struct RunWriter::Impl {
       });
       if (stopping) break;
       hurry = false;
-      if (!pending.empty() || Clock::now() - last_beat >= kBeatEvery) {
+      if (!pending.empty() || Clock::now() - last_beat >= destination->beat_every()) {
         lock.unlock();
         flush();
         lock.lock();
         last_beat = Clock::now();
       }
-      due = Clock::now() + kFlushEvery;
+      due = Clock::now() + destination->flush_every();
     }
   }
 
@@ -140,7 +116,7 @@ struct RunWriter::Impl {
     if (folder.empty()) return false;
     pending.ending = ending;
     try {
-      write_unsaved(folder, attempt, pending);
+      write_unsaved(folder, destination->attempt(), pending);
       pending = {};
       return true;
     } catch (const std::exception&) {
@@ -173,9 +149,10 @@ struct RunWriter::Impl {
 
 RunWriter::RunWriter(const std::string& path, std::int64_t run_id, std::string folder,
                      double patience)
-    : impl_(std::make_unique<Impl>(path, run_id, std::move(folder), patience)) {
-  impl_->thread = std::thread([this] { impl_->work(); });
-}
+    : impl_(std::make_unique<Impl>(to_database(path, run_id), std::move(folder), patience)) {}
+
+RunWriter::RunWriter(const Spooled& spooled, double patience)
+    : impl_(std::make_unique<Impl>(to_spool(spooled), spooled.folder, patience)) {}
 
 RunWriter::~RunWriter() {
   impl_->stop();
@@ -207,6 +184,14 @@ void RunWriter::artifact(std::string_view kind, std::string_view path) {
   if (impl_->closed) return;
   ++impl_->added;
   impl_->pending.artifacts.emplace_back(kind, path);
+}
+
+void RunWriter::begin(std::int64_t from, std::int64_t step) {
+  const Beginning beginning{from, step};
+  if (!impl_->destination->begin(beginning, impl_->patience.count())) return;
+  const std::lock_guard lock(impl_->mutex);
+  ++impl_->added;
+  impl_->pending.begin = beginning;
 }
 
 bool RunWriter::settle(double seconds) {
@@ -241,7 +226,7 @@ void RunWriter::finish(Status status, const std::string& reason) {
                       std::to_string(impl_->dropped));
   }
   if (const auto why = impl_->save(ending); !why.empty()) {
-    throw Error("the end of run " + std::to_string(impl_->run_id) + " and its last " +
+    throw Error("the end of " + impl_->destination->name() + " and its last " +
                 std::to_string(waiting) + " logged events could not be saved:\n  " + why);
   }
   impl_->closed = true;

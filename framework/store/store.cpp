@@ -12,6 +12,7 @@
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
 #include "framework/store/records.h"
+#include "framework/store/spool.h"
 #include "framework/store/unsaved.h"
 
 namespace attnlab::store {
@@ -63,7 +64,7 @@ Claim Store::claim(const CellRecord& cell, const Owner& owner) {
   Claim claim;
   if (live) {
     join_study(connection, cell.study, live->run_id);
-    claim = {live->result, live->run_id, live->attempt};
+    claim = {live->result, live->run_id, live->attempt, live->owner};
   } else {
     claim = add_attempt(connection, cell, Status::running, "");
     write_owner(connection, claim.run_id, owner);
@@ -77,11 +78,11 @@ std::optional<Claim> Store::peek(const std::string& fingerprint) const {
   const auto& connection = impl_->connection;
   const auto live = find_live_attempt(connection, fingerprint);
   if (live && live->result != ClaimResult::claimed) {
-    return Claim{live->result, live->run_id, live->attempt};
+    return Claim{live->result, live->run_id, live->attempt, live->owner};
   }
   const auto attempts = last_attempt(connection, fingerprint);
   if (attempts == 0) return std::nullopt;
-  return Claim{ClaimResult::claimed, 0, attempts + 1};
+  return Claim{ClaimResult::claimed, 0, attempts + 1, {}};
 }
 
 std::int64_t Store::record_skipped(const CellRecord& cell, const std::string& reason) {
@@ -153,6 +154,45 @@ Status Store::status(std::int64_t run_id) const {
   auto statement = impl_->connection.prepare("SELECT status FROM run_attempts WHERE id = ?1");
   if (!statement.bind(run_id).step()) unknown_run(impl_->connection, run_id);
   return status_from(statement.text(0)).value();
+}
+
+std::filesystem::path Store::folder(std::int64_t run_id) const {
+  const auto found = run_folders(impl_->connection, run_id);
+  return found.empty() ? std::filesystem::path() : found.front();
+}
+
+void Store::hand_over(const std::vector<std::pair<std::int64_t, Owner>>& tasks) {
+  Transaction transaction(impl_->connection);
+  for (const auto& [run_id, owner] : tasks) write_task(impl_->connection, run_id, owner);
+  transaction.commit();
+}
+
+void Store::withdraw(std::int64_t run_id) {
+  Transaction transaction(impl_->connection);
+  remove_claim(impl_->connection, run_id);
+  transaction.commit();
+}
+
+bool Store::adopt(std::int64_t run_id, const Owner& owner) {
+  Transaction transaction(impl_->connection);
+  const bool dead = is_abandoned(impl_->connection, run_id);
+  if (dead) write_task(impl_->connection, run_id, owner);
+  transaction.commit();
+  return dead;
+}
+
+Taken Store::take_spool(std::int64_t run_id, Spool& spool) {
+  const auto news = spool.read();
+  if (news.empty()) return status(run_id) == Status::running ? Taken::nothing : Taken::ended;
+  Transaction transaction(impl_->connection);
+  if (!write_heartbeat(impl_->connection, run_id)) return Taken::ended;
+  for (const auto& each : news) {
+    if (each.life) write_life(impl_->connection, run_id, *each.life);
+    write_batch(impl_->connection, run_id, each.batch);
+  }
+  transaction.commit();
+  spool.taken();
+  return Taken::something;
 }
 
 int Store::reap_dead() {

@@ -39,7 +39,12 @@ struct Owner {
   std::int64_t start_ticks = 0;  // field 22 of /proc/PID/stat: a reused pid has another
   std::string pid_space = {};    // pid namespace: containers on one machine count on their own
   [[nodiscard]] static Owner of_this_process();
-  /// nullopt when it ran on another host, where only the heartbeat tells.
+  /// A task of a Slurm job array: whether it lives is asked of Slurm, by whoever follows it. `host` is
+  /// the node, once there is one.
+  [[nodiscard]] static Owner of_slurm(const std::string& cluster, std::int64_t job, std::int64_t task);
+  [[nodiscard]] bool in_slurm() const;
+  [[nodiscard]] std::string cluster() const;  // where in_slurm(); pid is the job, start_ticks the task
+  /// nullopt when it ran on another host, where only the heartbeat tells, and in Slurm.
   [[nodiscard]] std::optional<bool> alive() const;
 };
 
@@ -48,6 +53,7 @@ struct Claim {
   ClaimResult result = ClaimResult::claimed;
   std::int64_t run_id = 0;  // the new attempt, or the attempt that stands in the way
   std::int64_t attempt = 1;
+  Owner owner{};  // of one that is running elsewhere
 };
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
@@ -59,6 +65,18 @@ struct Earlier {
   std::filesystem::path folder{};
   bool shared = false;  // other runs were on the machine
 };
+
+class Spool;
+
+/// What a run on another node leaves in its folder instead of writing to a database (spool.h).
+struct Spooled {
+  std::string folder;
+  std::string fingerprint;
+  std::int64_t attempt = 1;
+  Facts environment{};  // of the node
+};
+
+enum class Taken { nothing, something, ended };
 
 /// One connection; not for use by two threads, nor across fork. Throws Error with the file's name.
 class Store {
@@ -94,6 +112,18 @@ class Store {
   /// The interrupted and failed attempts before this one at the same cell, newest first, back to the
   /// last one that began from scratch (a fact of that name).
   [[nodiscard]] std::vector<Earlier> earlier(std::int64_t run_id) const;
+  /// The attempt's folder, where the launcher put its log; empty where there is none any more.
+  [[nodiscard]] std::filesystem::path folder(std::int64_t run_id) const;
+  /// The tasks of Slurm that claimed attempts became, which stand as facts too. One transaction.
+  void hand_over(const std::vector<std::pair<std::int64_t, Owner>>& tasks);
+  /// A claim that came to nothing: its row is removed, as if it had never been. Nothing where the
+  /// attempt has numbers or has ended.
+  void withdraw(std::int64_t run_id);
+  /// Gives a running attempt whose owner is dead to a task of Slurm. Whether it did.
+  bool adopt(std::int64_t run_id, const Owner& owner);
+  /// What is new in a running attempt's spool, in one transaction; again what was taken in before
+  /// changes nothing. ended: the attempt runs no more, and nothing was taken.
+  [[nodiscard]] Taken take_spool(std::int64_t run_id, Spool& spool);
   /// Looks after running attempts whose owner is dead: takes in what they could not save, marks the
   /// others as interrupted. Returns how many there were.
   int reap_dead();
@@ -113,7 +143,7 @@ class Store {
 };
 
 /// A MetricSink whose own thread writes to the store twice a second or every 256 events, and beats
-/// the heart. The training thread never waits for a disk. What cannot be written (disk full, locked
+/// the heart; on another node than the database's it appends to a spool every 2 s instead. The training thread never waits for a disk. What cannot be written (disk full, locked
 /// by another program) is kept in memory and tried again; `problem()` tells.
 /// An attempt that somebody else ended (reaped, claimed anew) is left as it is: nothing more is
 /// written, `problem()` says so, and finish() does nothing. Thread-safe but for finish().
@@ -123,12 +153,17 @@ class RunWriter : public MetricSink {
   /// there is none. `patience`: for so many seconds the end is tried again. Throws Error.
   RunWriter(const std::string& path, std::int64_t run_id, std::string folder = "",
             double patience = 60);
+  /// Throws Error where nothing can be written in the folder.
+  explicit RunWriter(const Spooled& spooled, double patience = 60);
   /// As finish(), but the status stays as it is: whoever looks after the process sets it.
   ~RunWriter() override;
   void add(MetricEvent event) override;
   void fact(std::string_view name, std::string_view text) override;
   /// A file or folder that the run leaves.
   void artifact(std::string_view kind, std::string_view path);
+  /// Before the first event of a training run: it goes on from `from`, an earlier attempt of the same
+  /// cell or an earlier life of its own, as of `step` (continue_from()); 0: from none. Throws Error.
+  void begin(std::int64_t from, std::int64_t step);
   /// Waits until what was added is in the database, for so many seconds at most. Whether it is.
   bool settle(double seconds);
   [[nodiscard]] std::optional<std::string> problem() const;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/text.h"
@@ -46,20 +47,6 @@ fs::path unsaved_file(const Connection& connection, std::int64_t run_id) {
   return {};
 }
 
-Batch read_unsaved(const fs::path& file, const std::string& attempt) {
-  std::ifstream in(file, std::ios::binary);
-  const Json json = Json::parse(in);
-  if (json.at("attempt") != attempt) throw Error("it is of another attempt");
-  Batch batch;
-  for (const auto& event : json.at("events")) batch.events.push_back(event_from(event));
-  for (const auto& fact : json.at("facts")) batch.facts.emplace_back(fact.at(0), fact.at(1));
-  for (const auto& file : json.value("artifacts", Json::array())) batch.artifacts.emplace_back(file.at(0), file.at(1));
-  if (json.contains("status")) {
-    batch.ending = {status_from(json.at("status").get<std::string>()).value(), json.at("reason")};
-  }
-  return batch;
-}
-
 }  // namespace
 
 std::string attempt_name(const Connection& connection, std::int64_t run_id) {
@@ -68,8 +55,9 @@ std::string attempt_name(const Connection& connection, std::int64_t run_id) {
   return row.text(0) + "-" + row.text(1);
 }
 
-void write_unsaved(const fs::path& folder, const std::string& attempt, const Batch& batch) {
+std::string batch_text(const Batch& batch, const std::string& attempt) {
   Json json{{"attempt", attempt}, {"events", Json::array()}, {"facts", Json::array()}, {"artifacts", Json::array()}};
+  if (batch.begin) json["begin"] = {batch.begin->from, batch.begin->step};
   for (const auto& event : batch.events) json["events"].push_back(to_json(event));
   for (const auto& [name, text] : batch.facts) json["facts"].push_back({name, text});
   for (const auto& [kind, path] : batch.artifacts) json["artifacts"].push_back({kind, path});
@@ -77,9 +65,38 @@ void write_unsaved(const fs::path& folder, const std::string& attempt, const Bat
     json["status"] = to_text(batch.ending->status);
     json["reason"] = batch.ending->reason;
   }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Batch batch_from(const std::string& text, const std::string& attempt) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("attempt") != attempt) throw Error("it is of another attempt");
+    Batch batch;
+    if (json.contains("begin")) batch.begin = {json.at("begin").at(0), json.at("begin").at(1)};
+    for (const auto& event : json.at("events")) batch.events.push_back(event_from(event));
+    for (const auto& fact : json.at("facts")) batch.facts.emplace_back(fact.at(0), fact.at(1));
+    for (const auto& file : json.value("artifacts", Json::array())) batch.artifacts.emplace_back(file.at(0), file.at(1));
+    if (json.contains("status")) {
+      batch.ending = {status_from(json.at("status").get<std::string>()).value(), json.at("reason")};
+    }
+    return batch;
+  } catch (const std::exception& error) {
+    throw Error(error.what());
+  }
+}
+
+void write_batch(const Connection& connection, std::int64_t run_id, const Batch& batch) {
+  if (batch.begin) go_on_from(connection, run_id, *batch.begin);
+  write_events(connection, run_id, batch.events);
+  write_facts(connection, run_id, batch.facts);
+  write_artifacts(connection, run_id, batch.artifacts);
+}
+
+void write_unsaved(const fs::path& folder, const std::string& attempt, const Batch& batch) {
   const auto file = folder / kUnsavedFile, unfinished = folder / "unsaved.json.part";
   std::ofstream out(unfinished, std::ios::binary);
-  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  out << batch_text(batch, attempt) << "\n";
   out.close();
   std::error_code problem;
   if (out) fs::rename(unfinished, file, problem);
@@ -93,16 +110,16 @@ fs::path take_in(const Connection& connection, std::int64_t run_id) {
   if (file.empty()) return {};
   Batch batch;
   try {
-    batch = read_unsaved(file, attempt_name(connection, run_id));
+    std::ifstream in(file, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    batch = batch_from(text, attempt_name(connection, run_id));
   } catch (const std::exception& error) {
     write_end(connection, run_id,
               {Status::interrupted,
                "its last numbers in '" + file.string() + "' cannot be read: " + error.what()});
     return {};
   }
-  write_events(connection, run_id, batch.events);
-  write_facts(connection, run_id, batch.facts);
-  write_artifacts(connection, run_id, batch.artifacts);
+  write_batch(connection, run_id, batch);
   if (batch.ending) write_end(connection, run_id, *batch.ending);
   return file;
 }

@@ -4,10 +4,12 @@
 
 #include <ctime>
 #include <functional>
+#include <memory>
 #include <new>
 
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/launch/environment.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/same_build.h"
 
@@ -61,16 +63,24 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
   }
 }
 
+std::unique_ptr<store::RunWriter> writer_of(const launch::RunSpec& spec) {
+  if (!spec.spool) {
+    return std::make_unique<store::RunWriter>(spec.database, spec.run_id, spec.folder, spec.patience);
+  }
+  const store::Spooled spooled{spec.folder, spec.fingerprint, spec.attempt, launch::machine_facts()};
+  return std::make_unique<store::RunWriter>(spooled, spec.patience);
+}
+
 Ending stored(const launch::RunSpec& spec, Reporter& reporter) {
-  if (spec.database.empty()) {
+  if (spec.database.empty() && !spec.spool) {
     NoStore sink;
     Session session{sink, reporter, nullptr, spec};
     return guarded(spec, session);
   }
-  store::RunWriter writer(spec.database, spec.run_id, spec.folder, spec.patience);
-  Session session{writer, reporter, &writer, spec};
+  const auto writer = writer_of(spec);
+  Session session{*writer, reporter, writer.get(), spec};
   const auto ending = guarded(spec, session);
-  writer.finish(ending.status, ending.reason);
+  writer->finish(ending.status, ending.reason);
   return ending;
 }
 

@@ -1,11 +1,23 @@
 #include "framework/worker/reporter.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace attnlab::worker {
 
 using launch::Report;
+
+namespace {
+
+constexpr std::chrono::milliseconds kPipePause{200}, kFilePause{10'000};
+
+bool is_regular_file(int fd) {
+  struct stat facts {};
+  return fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+}  // namespace
 
 int report_fd() {
   static const int fd = [] {
@@ -22,10 +34,12 @@ int report_fd() {
   return fd;
 }
 
+Reporter::Reporter(int fd) : fd_(fd), file_(is_regular_file(fd)) {}
+
 void Reporter::progress(const train::Progress& progress) {
   const bool is_step = progress.kind == train::Progress::Kind::step;
   const auto now = std::chrono::steady_clock::now();
-  if (is_step && now - last_step_ < std::chrono::milliseconds(200)) return;
+  if (is_step && now - last_step_ < (file_ ? kFilePause : kPipePause)) return;
   if (is_step) last_step_ = now;
   send(Report{.kind = is_step ? "step" : "eval",
               .step = progress.step,
@@ -48,6 +62,7 @@ void Reporter::write(std::string_view line) const {
     if (written <= 0) return;  // the parent is gone; ParentWatch sees to it
     line.remove_prefix(static_cast<std::size_t>(written));
   }
+  if (file_) ::fdatasync(fd_);  // so that another host sees it
 }
 
 }  // namespace attnlab::worker

@@ -14,11 +14,11 @@ namespace attnlab::worker {
 /// nowhere. -1 where that descriptor is not open.
 [[nodiscard]] int report_fd();
 
-/// Writes messages as lines to `fd`; steps at most five times a second, everything else at once.
-/// Where `fd` is -1, they go nowhere. For one thread.
+/// Writes messages as lines to `fd`; steps at most five times a second, everything else at once. Where
+/// it is a file (of a run that nobody waits for by a pipe), steps every ten seconds, and synced. Where `fd` is -1, they go nowhere. For one thread.
 class Reporter {
  public:
-  explicit Reporter(int fd) : fd_(fd) {}
+  explicit Reporter(int fd);
 
   /// A launch::Report or launch::CheckReport.
   template <class Message>
@@ -32,6 +32,7 @@ class Reporter {
   void write(std::string_view line) const;
 
   int fd_;
+  bool file_;
   std::chrono::steady_clock::time_point last_step_{};
 };
 

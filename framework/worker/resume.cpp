@@ -40,6 +40,20 @@ checkpoint::State state_for(const launch::RunSpec& spec, const checkpoint::Check
   return state;
 }
 
+std::optional<Continuation> newest_in(const fs::path& checkpoints, const launch::RunSpec& spec,
+                                      std::int64_t run_id, std::int64_t attempt) {
+  auto all = checkpoint::list(checkpoints);
+  std::ranges::reverse(all);
+  for (const auto& found : all) {
+    try {
+      return Continuation{{found.path, state_for(spec, found)}, run_id, attempt};
+    } catch (const Error& error) {
+      log_line(std::string("not used: ") + error.what());
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string Continuation::text() const {
@@ -47,16 +61,13 @@ std::string Continuation::text() const {
 }
 
 std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec) {
+  if (spec.spool) {  // a batch system may have started this same attempt before
+    auto own = newest_in(fs::path(spec.folder) / checkpoint::kFolder, spec, spec.run_id, spec.attempt);
+    if (own) return own;
+  }
   for (const auto& entry : spec.earlier.as_list()) {
-    auto all = checkpoint::list(folder(entry));
-    std::ranges::reverse(all);
-    for (const auto& found : all) {
-      try {
-        return Continuation{{found.path, state_for(spec, found)}, number(entry, "run"), number(entry, "attempt")};
-      } catch (const Error& error) {
-        log_line(std::string("not used: ") + error.what());
-      }
-    }
+    auto found = newest_in(folder(entry), spec, number(entry, "run"), number(entry, "attempt"));
+    if (found) return found;
   }
   return std::nullopt;
 }

@@ -21,7 +21,8 @@ struct Continuation {
   [[nodiscard]] std::string text() const;
 };
 
-/// The newest whole checkpoint of spec.earlier that belongs to this run; each that is refused is
+/// The newest whole checkpoint of this attempt's earlier lives (where the spec has a spool), else of
+/// spec.earlier, that belongs to this run; each that is refused is
 /// logged with the reason, and the one before it is looked at. Throws nothing.
 [[nodiscard]] std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec);
 

@@ -73,10 +73,9 @@ Ending train(const Prepared& prepared, Session& session) {
   if (earlier) {
     log_line(earlier->text());
     session.sink.fact("continues", earlier->text());
-    if (session.writer != nullptr) {
-      store::continue_from(session.spec.database, session.spec.run_id, earlier->run_id,
-                           earlier->resume.state.step, session.spec.patience);
-    }
+  }
+  if (session.writer != nullptr) {
+    session.writer->begin(earlier ? earlier->run_id : 0, earlier ? earlier->resume.state.step : -1);
   }
   const auto report = [&](const train::Progress& progress) {
     sparse::raise_refused();  // the host has just waited for the device

@@ -12,6 +12,7 @@
 #include "framework/core/output.h"
 #include "framework/core/paths.h"
 #include "framework/launch/launcher.h"
+#include "framework/launch/slurm/slurm_launcher.h"
 
 namespace attnlab::cli {
 namespace {
@@ -30,10 +31,15 @@ void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
   }
 }
 
-// OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
-void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+std::int64_t most_threads(const std::vector<plan::Cell>& cells) {
   std::int64_t threads = 1;
   for (const auto& cell : cells) threads = std::max(threads, cell.resolved.run.threads);
+  return threads;
+}
+
+// OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
+void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+  const auto threads = most_threads(cells);
   const auto jobs = std::min<std::int64_t>(request.jobs, static_cast<std::int64_t>(cells.size()));
   const auto warning = crowding(jobs, threads, processors());
   if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
@@ -67,21 +73,32 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     print(request.json ? report::to_json(table) : report::to_text(table, 100));
     return kExitOk;
   }
-  if (!request.quiet) warn_of_crowding(cells, request);
+  if (!request.quiet && !request.slurm) warn_of_crowding(cells, request);
+  const auto threads = most_threads(cells);
   store::Store results(request.database.string());  // refuses before anything else is done
   const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
   const auto progress = launch::make_progress(
       STDERR_FILENO, request.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
-  const launch::LaunchOptions options{.worker = paths::worker(),
-                                      .runs_dir = request.database.parent_path(),
-                                      .jobs = request.jobs,
-                                      .retries = request.retries,
-                                      .fail_fast = request.fail_fast,
-                                      .from_scratch = request.from_scratch,
-                                      .silence_limit = request.silence_limit,
-                                      .time_limit = request.time_limit,
-                                      .patience = request.patience};
-  const auto result = launch::Launcher(results, prepared, options, *progress).run();
+  launch::LaunchOptions options{.worker = paths::worker(),
+                                .runs_dir = request.database.parent_path(),
+                                .jobs = request.jobs,
+                                .retries = request.retries,
+                                .fail_fast = request.fail_fast,
+                                .from_scratch = request.from_scratch,
+                                .silence_limit = request.silence_limit,
+                                .time_limit = request.time_limit,
+                                .patience = request.patience};
+  launch::LaunchResult result;
+  if (request.slurm) {
+    if (!request.slurm->runs_dir.empty()) options.runs_dir = request.slurm->runs_dir;
+    const launch::slurm::Options slurm{.jobs = request.slurm->jobs,
+                                       .threads = threads,
+                                       .look_every = request.slurm->look_every,
+                                       .detach = request.slurm->detach};
+    result = launch::slurm::SlurmLauncher(results, prepared, options, slurm, *progress).run();
+  } else {
+    result = launch::Launcher(results, prepared, options, *progress).run();
+  }
   if (request.json) {
     print(outcomes_as_json(prepared, result));
   } else if (kind == LaunchKind::run) {

@@ -58,6 +58,13 @@ All cells are checked before the first one runs. Started again, a grid runs what
 grids on one database share the work. With --jobs above 1 speeds are marked `shared`: runs beside
 each other slow each other down.
 
+  attnlab grid attention=dense,hash_sparse seed=range(20) --launcher slurm --partition gpu --time 4:00:00 \
+      --gres gpu:1 --sbatch --mem=32G --runs-dir ~/attnlab-runs
+With --launcher slurm the cells are job arrays. Ctrl-C leaves the jobs to Slurm, as --detach does, and the same
+command picks them up again; a second Ctrl-C within 5 s cancels them. Jobs that are preempted, requeued, out of
+time or on a node that failed go on from their checkpoint. The database stays on a local disk of this host;
+--runs-dir must be a folder that this host and all nodes see, and so must be the program.
+
 Runs that are stopped (Ctrl-C, SIGTERM, SIGUSR1, SIGUSR2, --time-limit) write a checkpoint first, and the
 same command goes on from there; so it does from the last checkpoint of a run that died or failed.
 
@@ -121,6 +128,7 @@ Options launch_options(LaunchKind kind) {
     options.value("j,jobs", "N", "runs at a time (default: 1)")
         .value("where", "CONDITION", "keep the cells for which it holds; several must all hold")
         .flag("fail-fast", "the first failure stops the rest");
+    add_slurm_options(options);
   }
   options.notes(grid ? kGridNotes : fork ? kForkNotes : kRunNotes);
   return options;
@@ -148,6 +156,7 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
       throw Error("--time-limit: '" + *limit + "' is no time; expected 90s, 30m or 1h30m", kExitUsage);
     }
   }
+  request.slurm = read_slurm_request(parsed);
   request.patience = parsed.real("patience", request.patience);
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");

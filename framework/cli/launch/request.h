@@ -1,10 +1,21 @@
 /// launch_request.h: what `attnlab run` and `attnlab grid` were asked for.
 #pragma once
 
+#include <filesystem>
+#include <optional>
+
 #include "framework/cells/sources.h"
 #include "framework/cli/options.h"
+#include "framework/launch/slurm/script.h"
 
 namespace attnlab::cli {
+
+struct SlurmRequest {
+  launch::slurm::JobOptions jobs{};
+  std::filesystem::path runs_dir{};  // empty: the database's folder
+  double look_every = 15;            // seconds
+  bool detach = false;
+};
 
 struct LaunchRequest : cells::Request {
   int jobs = 1;
@@ -16,12 +27,16 @@ struct LaunchRequest : cells::Request {
   bool from_scratch = false;
   bool show_config = false, show_origin = false, show_plan = false;
   bool quiet = false, json = false;
+  std::optional<SlurmRequest> slurm{};  // --launcher slurm
 };
 
 enum class LaunchKind { run, grid, bench, fork };
 
 /// For run and grid; bench has options of its own.
 [[nodiscard]] Options launch_options(LaunchKind kind);
+/// --launcher and what belongs to it. nullopt: runs are children of this process.
+void add_slurm_options(Options& options);
+[[nodiscard]] std::optional<SlurmRequest> read_slurm_request(const ParsedOptions& parsed);
 /// Reads whichever of the options it knows.
 [[nodiscard]] LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
                                                 Arguments arguments);

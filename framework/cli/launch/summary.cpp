@@ -47,7 +47,8 @@ std::string counts(const launch::LaunchResult& result) {
   std::vector<std::string> parts;
   for (const CellResult& kind :
        {CellResult{Status::done}, CellResult{Status::done, true}, CellResult{Status::failed},
-        CellResult{Status::skipped}, CellResult{Status::interrupted}, CellResult{}}) {
+        CellResult{Status::skipped}, CellResult{Status::interrupted}, CellResult{Status::running},
+        CellResult{}}) {
     if (const int count = result.count(kind.status, kind.before); count > 0) {
       parts.push_back(fmt::format("{} {}", count, to_text(kind)));
     }

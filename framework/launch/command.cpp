@@ -1,0 +1,92 @@
+#include "framework/launch/command.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "framework/core/error.h"
+#include "framework/core/status_lines.h"
+
+namespace attnlab::launch {
+namespace {
+
+// What a child prints: a file in memory, so that nobody waits for a reader.
+class Printed {
+ public:
+  Printed() : fd_(::memfd_create("output", MFD_CLOEXEC)) {
+    if (fd_ < 0) throw Error(std::string("no room for what a tool prints: ") + std::strerror(errno));
+  }
+  ~Printed() { ::close(fd_); }
+  Printed(const Printed&) = delete;
+  Printed& operator=(const Printed&) = delete;
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    std::array<char, 65536> buffer;
+    off_t at = 0;
+    for (ssize_t size; (size = ::pread(fd_, buffer.data(), buffer.size(), at)) > 0; at += size) {
+      text.append(buffer.data(), static_cast<std::size_t>(size));
+    }
+    return text;
+  }
+
+ private:
+  int fd_;
+};
+
+// Its status; killed when it takes too long.
+int wait_for(pid_t pid, double seconds, bool& timed_out) {
+  const double start = clock_seconds();
+  int status = 0;
+  for (useconds_t pause = 500; ::waitpid(pid, &status, WNOHANG) == 0; pause = std::min<useconds_t>(pause * 2, 20'000)) {
+    if (!timed_out && clock_seconds() - start > seconds) {
+      timed_out = true;
+      ::kill(-pid, SIGKILL);
+    }
+    ::usleep(pause);
+  }
+  return status;
+}
+
+}  // namespace
+
+CommandAnswer run_command(const std::vector<std::string>& command, const std::filesystem::path& folder,
+                          double seconds) {
+  ::signal(SIGCHLD, SIG_DFL);  // where it is ignored, nobody can be waited for
+  const Printed out, err;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, out.fd(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.fd(), STDERR_FILENO);
+  if (!folder.empty()) posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+
+  std::vector<std::string> words = command;
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = ::posix_spawnp(&pid, arguments[0], &actions, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error == ENOENT) return {127, false, "", command[0] + ": not found"};
+  if (error != 0) throw Error("cannot run '" + command[0] + "': " + std::strerror(error));
+  CommandAnswer answer;
+  const int status = wait_for(pid, seconds, answer.timed_out);
+  answer.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  answer.out = out.text();
+  answer.err = err.text();
+  return answer;
+}
+
+}  // namespace attnlab::launch

@@ -1,0 +1,22 @@
+/// command.h: runs a tool to its end and takes what it prints on both streams.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace attnlab::launch {
+
+struct CommandAnswer {
+  int code = 0;  // 127: there is no such program; 128 + N: ended by signal N
+  bool timed_out = false;
+  std::string out{}, err{};
+};
+
+/// Found on PATH, without a shell, in a process group of its own (a Ctrl-C is ours), in `folder` where
+/// that is given; killed after `seconds`. From the main thread. Throws Error where no process can be
+/// started.
+[[nodiscard]] CommandAnswer run_command(const std::vector<std::string>& words,
+                                        const std::filesystem::path& folder = {}, double seconds = 120);
+
+}  // namespace attnlab::launch

@@ -1,0 +1,157 @@
+#include "framework/launch/slurm/script.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <fstream>
+
+#include "framework/core/error.h"
+#include "framework/core/process.h"
+#include "framework/core/text.h"
+#include "framework/store/store.h"
+
+namespace attnlab::launch::slurm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Slurm warns the script a minute before a time limit, and before a preemption where the partition has a
+// GraceTime; the worker writes its checkpoint and ends with 75. The script has itself started again
+// only when that brought the run further, so a run that cannot finish one step is not started for ever.
+constexpr char kBody[] = R"sh(
+folder=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" tasks)
+if [ ! -r "$folder/spec.json" ]; then
+  echo "attnlab: $(hostname) cannot read '$folder/spec.json'; expected a folder that all nodes see" >&2
+  exit 1
+fi
+newest() { ls "$folder/checkpoints" 2>/dev/null | grep -x 'step-[0-9]*' | sort | tail -n 1; }
+before=$(newest)
+warned=
+WORKER run "$folder/spec.json" >>"$folder/log.txt" 2>&1 3>>"$folder/reports.jsonl" &
+worker=$!
+trap 'warned=1; kill -USR1 $worker' USR1
+trap 'kill -TERM $worker' TERM
+while wait $worker; kill -0 $worker 2>/dev/null; do :; done
+wait $worker
+code=$?
+if [ $code -gt 128 ]; then echo "attnlab: the worker was ended by SIG$(kill -l $code)" >&2; fi
+if [ $code = 75 ] && [ "$warned" ] && [ "$(newest)" != "$before" ]; then
+  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
+fi
+exit $code
+)sh";
+
+std::string job_name(const std::string& study) {
+  std::string name = "attnlab-" + study.substr(0, 60);
+  std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '_' && c != '.'; }, '_');
+  return name;
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
+}
+
+std::vector<std::string> lines_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> sbatch_words(const std::string& typed) {
+  constexpr std::array kOurs{"--array", "--output",  "--error",  "--open-mode", "--signal", "--requeue", "--no-requeue",
+                             "--wait",  "--comment", "--parsable", "--chdir",   "--wrap",   "--dependency", "--job-name"};
+  const bool odd = std::ranges::any_of(typed, [](unsigned char c) { return std::iscntrl(c) != 0; });
+  std::vector<std::string> words;
+  for (const auto& word : split(typed, ' ')) {
+    if (word.empty()) continue;
+    const auto name = word.substr(0, word.find('='));
+    if (std::ranges::find(kOurs, name) != kOurs.end()) {
+      throw Error("--sbatch: " + name + " is set by attnlab itself; expected another option of sbatch", kExitUsage);
+    }
+    words.push_back(word);
+  }
+  if (odd || words.empty() || !words.front().starts_with("-")) {
+    throw Error("--sbatch: '" + typed + "' is no option of sbatch; expected one such as --mem=16G", kExitUsage);
+  }
+  return words;
+}
+
+std::string script_text(const JobOptions& options, const fs::path& worker, const std::string& name,
+                        std::int64_t threads, std::size_t tasks) {
+  std::string text =
+      "#!/bin/bash\n# Written by attnlab: one task for each cell of a grid. The run folders are listed in `tasks`.\n";
+  const auto add = [&](const std::string& option) { text += "#SBATCH " + option + "\n"; };
+  add("--job-name=" + job_name(name));
+  add(fmt::format("--array=0-{}{}", tasks - 1, options.at_once > 0 ? fmt::format("%{}", options.at_once) : ""));
+  add("--output=task-%a.txt");
+  add("--open-mode=append");
+  add("--requeue");
+  add("--signal=B:USR1@60");
+  add(fmt::format("--cpus-per-task={}", threads));
+  if (!options.partition.empty()) add("--partition=" + options.partition);
+  if (!options.time.empty()) add("--time=" + options.time);
+  if (!options.gres.empty()) add("--gres=" + options.gres);
+  for (const auto& words : options.more) add(words);
+  std::string body = kBody;
+  body.replace(body.find("WORKER"), 6, shell_quoted(worker.string()));
+  return text + body;
+}
+
+fs::path write_array(const fs::path& runs_dir, const std::string& script, const std::vector<NewTask>& tasks) {
+  for (int number = 1;; ++number) {
+    const auto folder = runs_dir / fmt::format("slurm-{}", number);
+    std::error_code error;
+    if (!fs::create_directories(folder, error)) {
+      if (!error) continue;  // it was there
+      throw Error("cannot make the folder '" + folder.string() + "' for a job array: " + error.message());
+    }
+    std::string folders, runs;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      folders += tasks[i].folder.string() + "\n";
+      runs += fmt::format("{}\n", tasks[i].run_id);
+      fs::create_symlink(folder / fmt::format("task-{}.txt", i), tasks[i].folder / kSlurmOutput, error);
+    }
+    write_text(folder / "tasks", folders);
+    write_text(folder / "runs", runs);
+    write_text(folder / "job.sh", script);
+    return folder;
+  }
+}
+
+void write_job(const fs::path& array, std::int64_t job) { write_text(array / "job", fmt::format("{}\n", job)); }
+
+std::vector<fs::path> arrays_without_job(const fs::path& runs_dir) {
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (int number = 1;; ++number) {
+    const auto folder = runs_dir / fmt::format("slurm-{}", number);
+    if (!fs::is_directory(folder, ignored)) return found;
+    if (!fs::exists(folder / "job", ignored) && fs::exists(folder / "job.sh", ignored)) found.push_back(folder);
+  }
+}
+
+std::vector<NewTask> tasks_of_array(const fs::path& array) {
+  const auto folders = lines_of(array / "tasks"), runs = lines_of(array / "runs");
+  std::vector<NewTask> tasks;
+  for (std::size_t i = 0; i < std::min(folders.size(), runs.size()); ++i) {
+    NewTask task{0, folders[i]};
+    std::from_chars(runs[i].data(), runs[i].data() + runs[i].size(), task.run_id);
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+std::string comment_of(const fs::path& array) {
+  return "attnlab " + store::Owner::of_this_process().host + ":" + array.string();
+}
+
+}  // namespace attnlab::launch::slurm

@@ -1,0 +1,280 @@
+#include "framework/launch/slurm/slurm_launcher.h"
+
+#include <poll.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/store/open.h"
+
+namespace attnlab::launch::slurm {
+namespace {
+
+constexpr double kFoldEvery = 2;      // seconds between checkpoints of the database
+constexpr double kNetworkDelay = 60;  // for which a network file system may hide what another host wrote
+constexpr double kLookAgain = 2;      // seconds
+constexpr int kBlink = 100;           // milliseconds
+constexpr int kMostFruitless = 3;     // starts, one after the other, that brought a run no further
+
+bool on_network(const std::filesystem::path& folder) {
+  struct statfs facts {};
+  return ::statfs(folder.c_str(), &facts) == 0 &&
+         !store::network_file_system(static_cast<std::uint32_t>(facts.f_type)).empty();
+}
+
+}  // namespace
+
+SlurmLauncher::SlurmLauncher(store::Store& store, std::vector<Cell> cells, LaunchOptions options, Options slurm,
+                             Progress& progress)
+    : store_(store), cells_(std::move(cells)), options_(std::move(options)), slurm_(std::move(slurm)), progress_(progress) {
+  if (::access(options_.worker.c_str(), X_OK) != 0) {
+    throw Error("there is no worker at '" + options_.worker.string() +
+                "'. Build it with ./dev build, or set ATTNLAB_WORKER to one.");
+  }
+  board_.cells = cells_.size();
+  result_.cells.resize(cells_.size());
+  attempts_.resize(cells_.size());
+  fruitless_.resize(cells_.size());
+  largest_ = static_cast<std::size_t>(queue_.limits().array);
+  // The controller's table of jobs is everybody's.
+  room_ = static_cast<std::size_t>(std::max<std::int64_t>(1, queue_.limits().jobs / 2));
+  for (Number cell = 0; cell < cells_.size(); ++cell) pending_.push_back(cell);
+}
+
+/// Does what needs the store or Slurm, again and again while a disk is full, a lock is held or the
+/// controller is being started again. The jobs go on meanwhile.
+template <class Work>
+auto SlurmLauncher::stored(Work&& work) {
+  const double start = clock_seconds();
+  for (bool told = false;;) {
+    try {
+      return work();
+    } catch (const Refused&) {
+      throw;
+    } catch (const Error& error) {
+      const bool passes = store::may_pass(error) || std::string_view(error.what()).starts_with("Slurm does not answer");
+      if (!passes || clock_seconds() - start > 10 * options_.patience || signals_.count() > 0) throw;
+      if (!std::exchange(told, true)) progress_.note(fmt::format("waiting      {}", error.what()));
+    }
+    wait_for_news();
+  }
+}
+
+LaunchResult SlurmLauncher::run() {
+  stored([&] { recover(); });
+  if (const int dead = stored([&] { return store_.reap_dead(); }); dead > 0) {
+    progress_.note(fmt::format("looked after {} whose process had died", dead == 1 ? "1 run" : fmt::format("{} runs", dead)));
+  }
+  try {
+    loop();
+  } catch (...) {
+    progress_.clear();
+    throw;
+  }
+  progress_.clear();
+  store_.checkpoint();
+  return result_;
+}
+
+void SlurmLauncher::loop() {
+  while (true) {
+    look_for_signals();
+    if (ask_ == Ask::nothing) stored([&] { fill(); });
+    const bool waits = !tasks_.empty() || (ask_ == Ask::nothing && !(pending_.empty() && elsewhere_.empty()));
+    if (!waits) return;
+    const bool thought = ask_ == Ask::leave && (result_.stopped_by != SIGINT || clock_seconds() - asked_ > slurm_.second_thought);
+    if (thought || (slurm_.detach && ask_ == Ask::nothing) || (ask_ == Ask::cancel && signals_.count() > 2)) return leave();
+    const double now = clock_seconds();
+    if (now >= next_look_) {
+      next_look_ = now + slurm_.look_every;
+      stored([&] { look(); });
+    }
+    if (now >= next_checkpoint_) {
+      next_checkpoint_ = now + kFoldEvery;
+      store_.checkpoint();
+    }
+    progress_.draw(board_, now);
+    wait_for_news();
+  }
+}
+
+void SlurmLauncher::look_for_signals() {
+  if (signals_.count() == 0) return;
+  result_.stopped_by = signals_.first();
+  if (ask_ == Ask::nothing) {
+    ask_ = Ask::leave;
+    asked_ = clock_seconds();
+    if (result_.stopped_by == SIGINT && !tasks_.empty()) {
+      progress_.note(fmt::format("Ctrl-C       {} go on in Slurm. Again within {:.0f} s cancels them.",
+                                 tasks_.size() == 1 ? "1 job" : fmt::format("{} jobs", tasks_.size()),
+                                 slurm_.second_thought));
+    }
+  }
+  if (ask_ == Ask::leave && signals_.count() > 1) cancel_all();
+}
+
+void SlurmLauncher::cancel_all() {
+  ask_ = Ask::cancel;
+  board_.stopping = true;
+  std::vector<TaskId> ids;
+  for (const auto& [cell, task] : tasks_) ids.push_back(task.state.id);
+  progress_.note(fmt::format("cancel       {} in Slurm; they write a checkpoint first", ids.size() == 1 ? "1 job" : fmt::format("{} jobs", ids.size())));
+  queue_.cancel(ids);
+  slurm_.look_every = std::min(slurm_.look_every, 2.0);
+  next_look_ = 0;
+}
+
+// What the runs have left until now is taken in once more.
+void SlurmLauncher::leave() {
+  const bool cancelled = ask_ == Ask::cancel;
+  try {
+    look();
+  } catch (const Error&) {
+    // Nothing is lost: it lies in the runs' folders.
+  }
+  for (const auto& [cell, task] : tasks_) {
+    result_.cells[cell] = {.status = Status::running, .run_id = task.run_id,
+                           .reason = fmt::format("Slurm job {}{}", to_text(task.state.id), cancelled ? ", cancelled" : ""),
+                           .log = task.folder / "log.txt"};
+  }
+  result_.detached = true;
+  const auto left = tasks_.size();
+  if (!pending_.empty() && slurm_.detach) {
+    progress_.note(fmt::format("not yet      {} cells are not submitted: the queue takes no more now. Start again for them", pending_.size()));
+  }
+  if (left == 0) return;
+  progress_.note(fmt::format("left         {} to Slurm; the same command picks {} up again", left == 1 ? "1 job" : fmt::format("{} jobs", left),
+                             left == 1 ? "it" : "them"));
+}
+
+void SlurmLauncher::look() {
+  std::map<TaskId, TaskState> known;
+  for (auto& state : queue_.tasks()) known[state.id] = std::move(state);
+  std::vector<TaskId> unknown;
+  for (const auto& [cell, task] : tasks_) {
+    if (!known.contains(task.state.id)) unknown.push_back(task.state.id);
+  }
+  if (!unknown.empty()) {
+    for (auto& state : queue_.past(unknown)) known[state.id] = std::move(state);
+  }
+  std::vector<Number> ended;
+  std::set<std::string> reasons;
+  board_.queued = 0;
+  for (auto& [cell, task] : tasks_) {
+    const auto found = known.find(task.state.id);
+    const auto before = task.state.phase();
+    if (found != known.end()) task.state = found->second;
+    else task.state.state = "unknown";
+    if (task.state.phase() != Phase::waiting || before != Phase::waiting) watch(task);
+    if (task.state.phase() == Phase::waiting) {
+      ++board_.queued;
+      if (!task.state.reason.empty()) reasons.insert(task.state.reason);
+      board_.running.erase(cell);
+    }
+    if (over(task)) ended.push_back(cell);
+  }
+  std::vector<std::string> words(reasons.begin(), reasons.end());
+  if (words.size() > 3) words.resize(3);
+  board_.queued_why = join(words, ", ");
+  board_.jobs = std::max<std::size_t>(1, board_.running.size());
+  for (const auto cell : ended) settle(cell);
+}
+
+void SlurmLauncher::watch(Task& task) {
+  const double now = clock_seconds();
+  auto taken = store::Taken::something;
+  while (taken == store::Taken::something) taken = store_.take_spool(task.run_id, task.spool);
+  task.closed = taken == store::Taken::ended;
+  if (task.closed && task.state.phase() == Phase::running) queue_.cancel({task.state.id});
+  if (task.state.phase() == Phase::waiting) return;
+  if (task.started == 0) {
+    task.started = task.heard = now;
+    progress_.note(fmt::format("start        run {}: {} | Slurm job {}{}", task.run_id, cells_[task.cell].label,
+                               to_text(task.state.id), task.state.node.empty() ? "" : " on " + task.state.node));
+  }
+  auto& seen = board_.running[task.cell];
+  seen.label = cells_[task.cell].label + (task.state.node.empty() ? "" : " on " + task.state.node);
+  seen.run_id = task.run_id;
+  seen.started = task.started;
+  for (const auto& report : task.reports()) {
+    if (report.kind == "end") continue;
+    task.heard = now;
+    if (report.kind == "start" && !report.text.empty()) {
+      progress_.note(fmt::format("continue     run {}: {}: {}", task.run_id, cells_[task.cell].label, report.text));
+    }
+    seen.take(report, now);
+  }
+  const double limit = options_.silence_limit;
+  if (limit > 0 && now - task.heard > limit && task.state.state == "RUNNING" && !task.hung) {
+    task.hung = true;
+    queue_.cancel({task.state.id});
+  }
+}
+
+// A task whose node failed or that was preempted may be put back into the queue between two looks, and a
+// network file system may show its last words late.
+bool SlurmLauncher::over(Task& task) {
+  const auto phase = task.state.phase();
+  if (phase == Phase::waiting || phase == Phase::running) {
+    task.seen_over = 0;
+    return false;
+  }
+  if (task.seen_over++ == 0) task.over_since = clock_seconds();
+  const auto& left = task.spool.ending();
+  if (task.closed || (left && left->status != Status::interrupted)) return true;
+  const bool own_end = task.state.state == "COMPLETED" || task.state.state == "FAILED";
+  if (own_end && !left && on_network(options_.runs_dir)) return clock_seconds() - task.over_since > kNetworkDelay;
+  if (task.seen_over > 1) return true;
+  next_look_ = std::min(next_look_, clock_seconds() + kLookAgain);
+  return false;
+}
+
+void SlurmLauncher::settle(Number cell) {
+  Task task = std::move(tasks_.at(cell));
+  tasks_.erase(cell);
+  board_.running.erase(cell);
+  auto ending = task.ending();
+  if (task.hung && ending.status == Status::interrupted) {
+    ending = {Status::failed, "no sign of life for " + human_duration(options_.silence_limit) + ": cancelled in Slurm"};
+  }
+  const bool mine = store_.finish(task.run_id, ending.status, ending.reason);
+  CellResult outcome{.status = store_.status(task.run_id),
+                     .run_id = task.run_id,
+                     .reason = mine ? ending.reason : "ended by another process; see attnlab show " + std::to_string(task.run_id),
+                     .log = task.folder / "log.txt",
+                     .seconds = task.started == 0 ? 0 : clock_seconds() - task.started};
+  if (outcome.status == Status::done) board_.seconds_of_ended += outcome.seconds;
+  const bool stopping = ask_ == Ask::cancel;
+  fruitless_[cell] = task.has_checkpoint() ? 0 : fruitless_[cell] + 1;
+  const bool again = outcome.status == Status::failed ? attempts_[cell] <= options_.retries
+                                                      : outcome.status == Status::interrupted && start_again(task.state) &&
+                                                            fruitless_[cell] < kMostFruitless;
+  if (again && !stopping) {
+    progress_.note(fmt::format("again        run {}: {}: {}", outcome.run_id, cells_[cell].label, outcome.reason));
+    pending_.push_front(cell);
+    return;
+  }
+  end(cell, std::move(outcome));
+}
+
+void SlurmLauncher::end(Number cell, CellResult outcome) {
+  ++(outcome.before ? board_.finished_before : board_.count(outcome.status));
+  progress_.note(line_of(outcome, cells_[cell].label));
+  if (outcome.status == Status::failed && options_.fail_fast && ask_ == Ask::nothing) cancel_all();
+  result_.cells[cell] = std::move(outcome);
+}
+
+void SlurmLauncher::wait_for_news() {
+  pollfd news{signals_.wake_fd(), POLLIN, 0};
+  ::poll(&news, 1, kBlink);
+  signals_.drain();
+}
+
+}  // namespace attnlab::launch::slurm

@@ -1,0 +1,72 @@
+/// texts.h: what Slurm's programs print, as values; and how many cells become how many job arrays.
+///   Pure functions; none throws.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "framework/core/status.h"
+
+namespace attnlab::launch::slurm {
+
+/// One task of a job array.
+struct TaskId {
+  std::int64_t job = 0;   // of the array
+  std::int64_t task = 0;  // 0 on
+  auto operator<=>(const TaskId&) const = default;
+};
+[[nodiscard]] std::string to_text(const TaskId& id);  // "12_3", as Slurm writes it
+
+enum class Phase { waiting, running, over, unknown };
+struct TaskState {
+  TaskId id{};
+  std::string state{};   // Slurm's word: PENDING, RUNNING, NODE_FAIL, ...
+  std::string node{};    // empty while there is none
+  std::string reason{};  // why it waits, or ended so; empty for "None"
+  [[nodiscard]] Phase phase() const;
+};
+
+/// For `squeue -r -o`; the reason comes last, since only it may have any character.
+inline constexpr char kQueueFormat[] = "%F|%K|%T|%N|%r";
+/// Lines that are no tasks of arrays are passed over.
+[[nodiscard]] std::vector<TaskState> tasks_of_squeue(std::string_view text);
+/// Of `sacct -X -n -P -o JobID,State,NodeList`: "12_3|CANCELLED by 0|n1".
+[[nodiscard]] std::vector<TaskState> tasks_of_sacct(std::string_view text);
+/// The tasks of "3", "0-3,7", "0-9%2", "1-7:2"; empty where it is no such text.
+[[nodiscard]] std::vector<std::int64_t> tasks_of_range(std::string_view text);
+/// What sbatch --parsable prints: "12" or "12;cluster".
+[[nodiscard]] std::optional<std::int64_t> job_of(std::string_view text);
+
+struct Limits {
+  std::string cluster = "slurm";
+  std::int64_t array = 1001;   // MaxArraySize: tasks of an array are numbered below it; 0: no arrays
+  std::int64_t jobs = 10'000;  // MaxJobCount: jobs that the controller knows at a time, everybody's
+};
+/// Of `scontrol show config`; what is missing keeps its default.
+[[nodiscard]] Limits limits_of(std::string_view text);
+
+/// Sizes of the arrays that `cells` become, each of `most` tasks at most, as even as can be.
+[[nodiscard]] std::vector<std::size_t> array_sizes(std::size_t cells, std::size_t most);
+
+/// Whether sbatch's refusal is one of how many jobs there may be, so that it passes.
+[[nodiscard]] bool is_limit(std::string_view words);
+
+/// Why a task ended that left no ending itself: by Slurm's word for it. `began`: its worker had begun.
+/// `log_end`: last lines of its log; `output_end`: of what Slurm's own daemons said.
+struct TaskEvidence {
+  TaskState task{};
+  bool began = true;
+  std::string folder{};
+  std::string log_end{}, output_end{};
+};
+[[nodiscard]] Ending conclude_task(const TaskEvidence& evidence);
+/// What Slurm's word adds to the ending that the worker left: "cancelled in Slurm"; else "".
+[[nodiscard]] std::string words_for(const TaskState& task);
+/// Whether a run that was interrupted so should be started again.
+[[nodiscard]] bool start_again(const TaskState& task);
+
+}  // namespace attnlab::launch::slurm

@@ -1,0 +1,187 @@
+"""slurm_test.py: a grid whose cells are tasks of Slurm job arrays, on a real Slurm of the test's own.
+
+Skips, and says so, where Debian's slurmctld, slurmd and slurm-client are not installed.
+"""
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import slurm_bed
+from lab import AGAIN, ATTNLAB, INTERRUPTED, LONG, TINY, Lab, is_worker, main
+
+MAX_ARRAY = 3
+SLURM = ["--launcher", "slurm", "--poll", "0.5"]
+RUN = [*[word for word in TINY if not word.startswith(("train.steps", "train.log_every"))], "train.log_every=7", "train.checkpoint_every=50"]
+ENDLESS = [*[word for word in LONG if not word.startswith("train.log_every")], "train.log_every=100", "train.checkpoint_every=200"]
+
+
+class Slurm(Lab):
+    @classmethod
+    def setUpClass(cls):
+        cls.bed = slurm_bed.Bed(MAX_ARRAY)
+        cls.addClassCleanup(cls.bed.close)
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.cancel_all)
+
+    def cancel_all(self):
+        for job in self.bed.jobs("PENDING", "RUNNING", "COMPLETING", "CONFIGURING"):
+            self.bed.ask("scancel", job)
+
+    def environment(self, **more):
+        return super().environment(SLURM_CONF=self.bed.config, PATH=self.bed.environment["PATH"], **more)
+
+    def follow(self, *words):
+        """Starts a grid and leaves it running; said(grid) is what it has printed until now."""
+        with open(os.path.join(self.folder, f"said-{time.time_ns()}"), "w", encoding="utf-8") as file:
+            process = subprocess.Popen([ATTNLAB, "grid", "--db", self.db, *words], cwd=self.folder, env=self.environment(), stdout=file, stderr=file)
+            process.said = file.name
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def said(self, grid):
+        with open(grid.said, encoding="utf-8") as file:
+            return file.read()
+
+    def arrays(self):
+        return sorted(glob.glob(os.path.join(os.path.dirname(self.db), "slurm-*")))
+
+    def digest(self, run):
+        return dict(self.sql("SELECT name, text FROM facts WHERE run_id = ? AND name IN ('loss_chain', 'training_batches')", run))
+
+    def curve(self, run):
+        return self.sql("SELECT key, step, value FROM curves WHERE run_id = ? AND key NOT LIKE '%second%' AND key NOT LIKE '%peak%' "
+                        "ORDER BY 1, 2", run)
+
+    def undisturbed(self, *words):
+        """Digests and curve of the same run, without Slurm, in a database of its own."""
+        self.db, kept = self.db + ".undisturbed", self.db
+        self.attnlab("run", *words)
+        found = self.digest(1), self.curve(1)
+        self.db = kept
+        return found
+
+    def job(self):
+        """Of the only run."""
+        self.wait_until("it is submitted", lambda: self.values("SELECT text FROM facts WHERE name = 'slurm_job'"))
+        return self.values("SELECT text FROM facts WHERE name = 'slurm_job' ORDER BY run_id DESC LIMIT 1")[0]
+
+    def checkpoints(self):
+        return glob.glob(os.path.join(os.path.dirname(self.db), "*-[0-9]*", "checkpoints", "step-?????????"))
+
+    def wait_for_checkpoint(self):
+        self.wait_until("a checkpoint stands", self.checkpoints, 60)
+
+    def test_cells_become_arrays_and_their_numbers_are_those_of_local_runs(self):
+        words = ["attention=dense,none", "seed=0,1", *TINY]
+        said = self.attnlab("grid", *words, *SLURM).stderr
+        self.assertEqual(said.count("submitted "), 2, said)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["done"] * 4)
+        for array in self.arrays():
+            with open(os.path.join(array, "job.sh"), encoding="utf-8") as file:
+                self.assertIn("#SBATCH --array=0-1\n", file.read())
+        self.assertEqual(len(self.arrays()), 2, "of at most 3 tasks each")
+        digests, curve = self.undisturbed("attention=dense", "seed=1", *TINY)
+        run, = self.values("SELECT id FROM runs WHERE attention = 'dense' AND seed = 1")
+        self.assertEqual((self.digest(run), self.curve(run)), (digests, curve))
+        self.assertRegex(self.values("SELECT text FROM facts WHERE name = 'slurm_job' AND run_id = ?", run)[0], r"^\d+_[01]$")
+        facts = json.loads(self.values("SELECT content FROM environments JOIN run_attempts AS a ON environment_id = environments.id WHERE a.id = ?", run)[0])
+        self.assertIn("--launcher slurm", facts["command"])
+        self.assertEqual(facts["host"], self.values("SELECT host FROM runs WHERE id = ?", run)[0])
+        again = self.attnlab("grid", *words, *SLURM)
+        self.assertNotIn("submitted", again.stderr)
+        self.assertIn("4 done before", again.stdout)
+        self.assert_sound()
+
+    def test_detached_killed_and_requeued_it_ends_as_if_nothing_had_happened(self):
+        words = ["attention=hash_sparse", "attention.buckets=2", *RUN, "train.steps=1500"]
+        said = self.attnlab("grid", *words, *SLURM, "--detach").stderr
+        self.assertIn("left         1 job to Slurm", said)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["running"])
+        time.sleep(0.5)
+        other = self.follow(*words)  # a second grid, without Slurm, leaves it to its owner
+        job = self.job()
+        self.wait_for_checkpoint()
+        follower = self.follow(*words, *SLURM)
+        self.wait_until("numbers come in while it runs or it is over", lambda: self.values("SELECT 1 FROM metrics LIMIT 1"), 60)
+        follower.kill()
+        follower.wait()
+        self.bed.ask("scontrol", "requeue", job)
+        said = self.attnlab("grid", *words, *SLURM).stderr
+        self.assertNotIn("submitted", said)
+        self.assertEqual(self.sql("SELECT status, attempt FROM run_attempts"), [("done", 1)], said)
+        self.assertEqual(self.values("SELECT text FROM facts WHERE name = 'lives'"), ["2"])
+        self.assertRegex(self.values("SELECT text FROM facts WHERE name = 'continues'")[0], r"continues attempt 1 at step [\d,]+")
+        self.assertEqual((self.digest(1), self.curve(1)), self.undisturbed(*words))
+        other.wait(timeout=60)
+        self.assertIn("1 done before", self.said(other))
+        self.assertEqual(len(self.arrays()), 1)
+        self.assert_sound()
+
+    def test_preempted_and_warned_of_the_time_limit_it_goes_on_from_its_checkpoint(self):
+        grid = self.follow("attention=none", *ENDLESS, *SLURM, "--sbatch", "--exclusive", "--sbatch", "--nodelist=n1")
+        job = self.job()
+        self.wait_for_checkpoint()
+        self.bed.ask("sbatch", "-p", "hi", "--nodelist=n1", "--exclusive", "--output=/dev/null", "--wrap", "sleep 1")
+        self.wait_until("it was preempted and begins again", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["2"], 60)
+        began, = self.values("SELECT text FROM facts WHERE name = 'continues'")
+        self.wait_until("it is further", lambda: self.values("SELECT 1 FROM metrics WHERE step > ? LIMIT 1", int(began.split()[-1].replace(",", ""))))
+        self.bed.ask("scancel", "-b", "-s", "USR1", job)  # what Slurm sends a minute before a time limit
+        self.wait_until("it was put into the queue again by its own script", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["3"], 60)
+        self.assertNotEqual(self.values("SELECT text FROM facts WHERE name = 'continues'"), [began])
+        self.bed.ask("scancel", job)
+        self.assertEqual(grid.wait(timeout=60), AGAIN, self.said(grid))
+        status, reason = self.sql("SELECT status, reason FROM run_attempts")[0]
+        self.assertEqual(status, "interrupted")
+        self.assertRegex(reason, r"^stopped after step \d+ of 1000000 \(SIGTERM\): cancelled in Slurm$")
+        loss = self.values("SELECT step FROM curves WHERE run_id = 1 AND key = 'train/loss' ORDER BY step")
+        self.assertEqual(loss, sorted(set(loss)))
+        self.assertEqual(len(self.arrays()), 1)
+
+    def test_a_node_that_fails_is_left_for_another_and_ctrl_c_twice_cancels(self):
+        grid = self.follow("attention=none", *ENDLESS, *SLURM)
+        job = self.job()
+        self.wait_for_checkpoint()
+        node = self.bed.node_of(job)
+        zombie, = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and is_worker(pid) and self.of_this_test(pid)]
+        self.bed.kill(node)
+        try:
+            self.wait_until("it begins again on the other node", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["2"], 60)
+            self.assertNotEqual(self.bed.node_of(job), node)
+            self.wait_until("the worker of the lost node has seen that it was given up", lambda: not is_worker(zombie), 20)
+        finally:
+            self.bed.start_node(node)
+        grid.send_signal(signal.SIGINT)
+        self.wait_until("it says what Ctrl-C means", lambda: "Again within 5 s cancels them" in self.said(grid), 10)
+        time.sleep(0.6)
+        grid.send_signal(signal.SIGINT)
+        self.assertEqual(grid.wait(timeout=60), INTERRUPTED, self.said(grid))
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["interrupted"])
+
+    def of_this_test(self, pid):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return self.folder.encode() in file.read()
+
+    def test_what_sbatch_refuses_leaves_nothing_behind(self):
+        said = self.attnlab("grid", "attention=none", *TINY, *SLURM, "--partition", "nowhere", code=1).stderr
+        self.assertRegex(said, "sbatch refused .*invalid partition")
+        self.assertEqual(self.values("SELECT count(*) FROM run_attempts"), [0])
+        self.assertEqual(self.arrays(), [])
+        for words, told in ((["--sbatch", "--array=0-9"], "is set by attnlab itself"), (["--time-limit", "3h"], "expected --time"),
+                            (["--sbatch", "mem"], "is no option of sbatch")):
+            self.assertIn(told, self.attnlab("grid", "attention=none", *TINY, *SLURM, *words, code=2).stderr)
+        self.assertIn("is an option of --launcher slurm", self.attnlab("grid", "attention=none", *TINY, "--gres", "gpu:1", code=2).stderr)
+
+
+if __name__ == "__main__":
+    absent = slurm_bed.missing()
+    if absent:
+        print(f"SKIPPED: not installed: {', '.join(absent)} (Debian's slurmctld, slurmd and slurm-client)")
+        sys.exit(0)
+    main()
