@@ -11,7 +11,7 @@ import sys
 import time
 
 import slurm_bed
-from lab import AGAIN, ATTNLAB, INTERRUPTED, LONG, TINY, Lab, is_worker, main
+from lab import AGAIN, ATTNLAB, FAILED, INTERRUPTED, LONG, TINY, Lab, is_worker, main
 
 MAX_ARRAY = 3
 SLURM = ["--launcher", "slurm", "--poll", "0.5"]
@@ -83,10 +83,9 @@ class Slurm(Lab):
         said = self.attnlab("grid", *words, *SLURM).stderr
         self.assertEqual(said.count("submitted "), 2, said)
         self.assertEqual(self.values("SELECT status FROM run_attempts"), ["done"] * 4)
-        for array in self.arrays():
+        for array, tasks in zip(self.arrays(), ("0-2", "0-0"), strict=True):
             with open(os.path.join(array, "job.sh"), encoding="utf-8") as file:
-                self.assertIn("#SBATCH --array=0-1\n", file.read())
-        self.assertEqual(len(self.arrays()), 2, "of at most 3 tasks each")
+                self.assertIn(f"#SBATCH --array={tasks}\n", file.read())
         digests, curve = self.undisturbed("attention=dense", "seed=1", *TINY)
         run, = self.values("SELECT id FROM runs WHERE attention = 'dense' AND seed = 1")
         self.assertEqual((self.digest(run), self.curve(run)), (digests, curve))
@@ -130,11 +129,12 @@ class Slurm(Lab):
         self.wait_for_checkpoint()
         self.bed.ask("sbatch", "-p", "hi", "--nodelist=n1", "--exclusive", "--output=/dev/null", "--wrap", "sleep 1")
         self.wait_until("it was preempted and begins again", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["2"], 60)
+        self.wait_until("it says from where", lambda: self.values("SELECT text FROM facts WHERE name = 'continues'"))
         began, = self.values("SELECT text FROM facts WHERE name = 'continues'")
         self.wait_until("it is further", lambda: self.values("SELECT 1 FROM metrics WHERE step > ? LIMIT 1", int(began.split()[-1].replace(",", ""))))
         self.bed.ask("scancel", "-b", "-s", "USR1", job)  # what Slurm sends a minute before a time limit
         self.wait_until("it was put into the queue again by its own script", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["3"], 60)
-        self.assertNotEqual(self.values("SELECT text FROM facts WHERE name = 'continues'"), [began])
+        self.wait_until("it says from where", lambda: self.values("SELECT text FROM facts WHERE name = 'continues'") != [began])
         self.bed.ask("scancel", job)
         self.assertEqual(grid.wait(timeout=60), AGAIN, self.said(grid))
         status, reason = self.sql("SELECT status, reason FROM run_attempts")[0]
@@ -167,6 +167,12 @@ class Slurm(Lab):
     def of_this_test(self, pid):
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             return self.folder.encode() in file.read()
+
+    def test_a_job_that_slurm_kills_for_memory_is_named_as_that(self):
+        said = self.attnlab("grid", "attention=none", *ENDLESS, *SLURM, "--sbatch", "--mem=20", code=FAILED).stderr
+        status, reason = self.sql("SELECT status, reason FROM run_attempts")[0]
+        self.assertEqual(status, "failed", said)
+        self.assertRegex(reason, r"^killed for memory by Slurm \(Slurm job \d+_0 on n[12]\). Ask for more, as with --sbatch --mem=16G")
 
     def test_what_sbatch_refuses_leaves_nothing_behind(self):
         said = self.attnlab("grid", "attention=none", *TINY, *SLURM, "--partition", "nowhere", code=1).stderr
