@@ -12,6 +12,7 @@
 #include "framework/attention/checks.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/model/step_part.h"
 #include "framework/model/sliced_loss.h"
 
 namespace attnlab::model {
@@ -185,43 +186,57 @@ ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContex
   TORCH_CHECK(length <= length_, "a sequence of ", length, " tokens; the model has positions for ",
               length_);
   ModelOutput result;
-  auto x = at::embedding(token_embedding_, tokens);
-  if (position_embedding_.defined()) x = x + position_embedding_.narrow(0, 0, length);
+  auto x = embed(tokens);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     auto& block = blocks_[layer];
     auto here = context;
     here.layer = static_cast<std::int64_t>(layer);
-    x = x + attend(block, normalise(x, block.attention_norm), here, result);
+    x = attend(block, x, here, result);
+    const StepPart part("mlp");
     const auto inner = at::gelu(at::linear(normalise(x, block.mlp_norm), block.mlp_in));
     x = x + at::linear(inner, block.mlp_out);
   }
+  const StepPart part("loss");
   result.hidden = normalise(x, final_norm_);
   return result;
 }
 
-at::Tensor Transformer::attend(Block& block, const at::Tensor& normalised,
-                               const AttentionContext& context, ModelOutput& result) const {
-  const auto input = project(block, normalised);
-  auto output = block.attention->forward(input, context);
+at::Tensor Transformer::embed(const at::Tensor& tokens) const {
+  const StepPart part("embedding");
+  const auto x = at::embedding(token_embedding_, tokens);
+  if (!position_embedding_.defined()) return x;
+  return x + position_embedding_.narrow(0, 0, tokens.size(1));
+}
+
+at::Tensor Transformer::attend(Block& block, const at::Tensor& x, const AttentionContext& context,
+                               ModelOutput& result) const {
+  const auto input = project(block, x);
+  auto output = [&] {
+    const StepPart part("attention");
+    return block.attention->forward(input, context);
+  }();
   check_output(output, input, context.layer);
   if (context.training && !std::exchange(block.trained, true)) {
     expect_declared(output, input, context.layer);
   }
-  const auto merged = output.output.transpose(1, 2).reshape(normalised.sizes());  // [B, T, C]
+  const StepPart part("projections");
+  const auto merged = output.output.transpose(1, 2).reshape(x.sizes());  // [B, T, C]
   collect(std::move(output), context.layer, result);
-  return at::linear(merged, block.attention_out);
+  return x + at::linear(merged, block.attention_out);
 }
 
-AttentionInput Transformer::project(const Block& block, const at::Tensor& normalised) const {
-  const auto heads = [&](const at::Tensor& x) {  // [B, T, C] -> [B, H, T, D]
-    return x.view({x.size(0), x.size(1), config_.heads, config_.head_dim()}).transpose(1, 2);
+AttentionInput Transformer::project(const Block& block, const at::Tensor& x) const {
+  const StepPart part("projections");
+  const auto normalised = normalise(x, block.attention_norm);
+  const auto heads = [&](const at::Tensor& y) {  // [B, T, C] -> [B, H, T, D]
+    return y.view({y.size(0), y.size(1), config_.heads, config_.head_dim()}).transpose(1, 2);
   };
   // Before keys are normalised: a turn keeps lengths, so unit keys stay unit keys, and shared keys are
   // still the query up to a positive factor and turned once with it.
-  const auto placed = [&](const at::Tensor& x) {
-    if (!rotary_) return x;
-    return rotary_->turn(x.view({x.size(0), x.size(1), config_.heads, config_.head_dim()}))
-        .view(x.sizes());
+  const auto placed = [&](const at::Tensor& y) {
+    if (!rotary_) return y;
+    return rotary_->turn(y.view({y.size(0), y.size(1), config_.heads, config_.head_dim()}))
+        .view(y.sizes());
   };
   const auto parts = at::linear(normalised, block.attention_in).split(config_.width, -1);
   const auto query = placed(parts[0]);
@@ -251,6 +266,7 @@ at::Tensor Transformer::logits(const at::Tensor& hidden) const {
 
 at::Tensor Transformer::nats(const at::Tensor& hidden, const at::Tensor& target,
                              std::int64_t slice_rows) const {
+  const StepPart part("loss");
   return sliced_cross_entropy(hidden.reshape({-1, config_.width}), token_embedding_,
                               target.reshape({-1}), slice_rows);
 }

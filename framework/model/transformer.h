@@ -114,11 +114,12 @@ class Transformer {
 
   void note_versions();
   void add_block(std::int64_t layer, const AttentionFactory& attention);
-  at::Tensor attend(Block& block, const at::Tensor& normalised, const AttentionContext& context,
+  [[nodiscard]] at::Tensor embed(const at::Tensor& tokens) const;
+  at::Tensor attend(Block& block, const at::Tensor& x, const AttentionContext& context,
                     ModelOutput& result) const;
   void expect_declared(const AttentionOutput& output, const AttentionInput& input,
                        std::int64_t layer) const;
-  [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& normalised) const;
+  [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& x) const;
   [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const;
 
   config::ModelConfig config_;

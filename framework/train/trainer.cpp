@@ -10,11 +10,13 @@
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/score.h"
+#include "framework/model/step_part.h"
 #include "framework/train/conditions.h"
 #include "framework/train/evaluator.h"
 #include "framework/train/layer_means.h"
 #include "framework/train/memory.h"
 #include "framework/train/meters.h"
+#include "framework/train/not_finite.h"
 #include "framework/train/optimizer.h"
 #include "framework/train/step.h"
 
@@ -38,7 +40,8 @@ class Run {
                                   .before = resumed() ? DigestChain(request.resume->state.batches)
                                                       : DigestChain()}),
         optimizer_(request.model.parameters(), config_),
-        checkpoints_(config_, request.saving) {}
+        checkpoints_(config_, request.saving),
+        profiled_(config_, request.profiling, begin()) {}
 
   Ending go() {
     reset_peaks(request_.model.device());
@@ -49,7 +52,9 @@ class Run {
     }
     for (step_ = begin(); step_ < config_.steps; ++step_) {
       if (request_.stop) return interrupted(step_);
+      profiled_.before(step_);
       if (auto end = take_step()) return *end;
+      if (auto profile = profiled_.after(step_); !profile.empty()) add(std::move(profile));
       if (step_ == begin()) request_.sink.fact("kernel", request_.model.kernel());
       validation_.reset();
       if (is_validation_due()) {
@@ -68,11 +73,11 @@ class Run {
   // Returns how the run ends, where it does.
   std::optional<Ending> take_step() {
     const double start = clock_seconds();
-    optimizer_.zero_grad();
     if (!accumulate_gradients()) return interrupted(step_);
+    const model::StepPart part("optimiser");
     const bool finite = std::isfinite(loss_) && std::isfinite(auxiliary_.value_or(0));
     const double norm = finite ? optimizer_.clip_gradients(config_.grad_clip) : 0;
-    if (!finite || !std::isfinite(norm)) return failed(not_finite(norm));
+    if (!finite || !std::isfinite(norm)) return failed(not_finite({loss_, auxiliary_.value_or(0), norm}, step_, last_finite_));
     const double rate = learning_rate(config_, step_);
     optimizer_.step(rate);
     request_.model.finish_step();
@@ -95,8 +100,9 @@ class Run {
   bool accumulate_gradients() {
     std::vector<Batch> parts;
     std::int64_t scored = 0;
+    optimizer_.zero_grad();
     tokens_of_step_ = 0;
-    for (auto& host : loader_.next()) {
+    for (auto& host : next_batches()) {
       tokens_of_step_ += host.rows * host.length;
       scored += host.scored;
       parts.push_back(to_batch(std::move(host), request_.model.device()));
@@ -117,17 +123,9 @@ class Run {
     return true;
   }
 
-  std::string not_finite(double norm) const {
-    const bool loss = !std::isfinite(loss_), auxiliary = !std::isfinite(auxiliary_.value_or(0));
-    const auto last = std::isnan(last_finite_) ? "no step before it was finite"
-                                               : "the loss of step " + std::to_string(step_) +
-                                                     " was " + exact_number(last_finite_);
-    return std::string(loss        ? "the loss is "
-                       : auxiliary ? "the attention's auxiliary loss is "
-                                   : "the gradient norm is ") +
-           exact_number(loss ? loss_ : auxiliary ? *auxiliary_ : norm) + " at step " + std::to_string(step_ + 1) + " (" +
-           last +
-           "). Lower train.learning_rate, set train.grad_clip, or look at the attention's output.";
+  std::vector<data::HostBatch> next_batches() {
+    const model::StepPart part("batches");
+    return loader_.next();
   }
 
   [[nodiscard]] bool is_logged() const {
@@ -274,6 +272,7 @@ class Run {
   data::BatchLoader loader_;
   AdamW optimizer_;
   Checkpoints checkpoints_;
+  ProfiledSteps profiled_;
   StepTimer timer_;
   DigestChain losses_;   // every loss: with the loader's digest, what repetition is judged by
   DigestChain batches_;  // of the steps that are done

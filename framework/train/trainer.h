@@ -13,6 +13,7 @@
 #include "framework/data/dataset.h"
 #include "framework/model/transformer.h"
 #include "framework/train/checkpoints.h"
+#include "framework/train/profiled_steps.h"
 
 namespace attnlab::train {
 
@@ -42,6 +43,7 @@ struct TrainRequest {
   std::function<void(const Progress&)> report;  // called after every step; may be empty
   const std::atomic<bool>& stop;  // set from a signal handler: the micro-batch is finished, then it ends
   const Saving& saving = kNothing;  // nothing is saved where its folder is empty
+  const Profiling& profiling = kNoProfile;
   const Resume* resume = nullptr;  // null: from the initial weights, which `model` has in any case
 };
 

@@ -64,6 +64,12 @@ Ending train(const Prepared& prepared, Session& session) {
     saving.settle = [&] { static_cast<void>(session.writer->settle(kSettleSeconds)); };
     saving.written = [&] { session.writer->artifact(checkpoint::kFolder, saving.folder.string()); };
   }
+  train::Profiling profiling{session.spec.folder, prepared.device.is_cuda(), {}, log_line};
+  if (session.writer != nullptr) {
+    profiling.written = [&](const auto& kind, const auto& file) {
+      session.writer->artifact(kind, file.string());
+    };
+  }
   const auto earlier = find_checkpoint(session.spec);
   session.reporter.send(launch::Report{.kind = "start",
                                        .step = earlier ? earlier->resume.state.step : 0,
@@ -87,7 +93,7 @@ Ending train(const Prepared& prepared, Session& session) {
     }
   };
   auto ending = train::train({prepared.run, settings, dataset, model, session.sink, report, stop_requested,
-                              saving, earlier ? &earlier->resume : nullptr});
+                              saving, profiling, earlier ? &earlier->resume : nullptr});
   const auto cause = stop_cause();
   if (ending.status == Status::interrupted && !cause.empty()) ending.reason += " (" + cause + ")";
   return ending;
