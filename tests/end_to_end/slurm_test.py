@@ -135,14 +135,19 @@ class Slurm(Lab):
         self.bed.ask("scancel", "-b", "-s", "USR1", job)  # what Slurm sends a minute before a time limit
         self.wait_until("it was put into the queue again by its own script", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["3"], 60)
         self.wait_until("it says from where", lambda: self.values("SELECT text FROM facts WHERE name = 'continues'") != [began])
-        self.bed.ask("scancel", job)
+        self.bed.ask("scontrol", "update", f"jobid={job}", "requeue=0")  # as where a site forbids it
+        self.bed.ask("scancel", "-b", "-s", "USR1", job)
+        self.wait_until("it was submitted anew", lambda: self.values("SELECT 1 FROM metrics WHERE run_id = 2 LIMIT 1"), 60)
+        self.assertRegex(self.values("SELECT reason FROM run_attempts WHERE id = 1")[0], r"^stopped after step \d+ of 1000000 \(SIGUSR1\)$")
+        self.assertEqual(self.values("SELECT continues_id FROM run_attempts WHERE id = 2"), [1])
+        self.bed.ask("scancel", self.job())
         self.assertEqual(grid.wait(timeout=60), AGAIN, self.said(grid))
-        status, reason = self.sql("SELECT status, reason FROM run_attempts")[0]
+        status, reason = self.sql("SELECT status, reason FROM run_attempts WHERE id = 2")[0]
         self.assertEqual(status, "interrupted")
         self.assertRegex(reason, r"^stopped after step \d+ of 1000000 \(SIGTERM\): cancelled in Slurm$")
-        loss = self.values("SELECT step FROM curves WHERE run_id = 1 AND key = 'train/loss' ORDER BY step")
-        self.assertEqual(loss, sorted(set(loss)))
-        self.assertEqual(len(self.arrays()), 1)
+        loss = self.values("SELECT step FROM curves WHERE run_id = 2 AND key = 'train/loss' ORDER BY step")
+        self.assertEqual(loss, list(range(loss[0], loss[-1] + 1, 100)), "one curve without gap or overlap")
+        self.assertEqual(len(self.arrays()), 2)
 
     def test_a_node_that_fails_is_left_for_another_and_ctrl_c_twice_cancels(self):
         grid = self.follow("attention=none", *ENDLESS, *SLURM)
@@ -173,6 +178,22 @@ class Slurm(Lab):
         status, reason = self.sql("SELECT status, reason FROM run_attempts")[0]
         self.assertEqual(status, "failed", said)
         self.assertRegex(reason, r"^killed for memory by Slurm \(Slurm job \d+_0 on n[12]\). Ask for more, as with --sbatch --mem=16G")
+
+    def test_an_array_whose_number_was_never_heard_is_found_again(self):
+        tools = os.path.join(self.folder, "tools")
+        os.mkdir(tools)
+        with open(os.path.join(tools, "sbatch"), "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\nPATH='{self.bed.environment['PATH']}' sbatch \"$@\" >/dev/null && kill -9 $PPID\n")
+        os.chmod(file.name, 0o755)
+        words = ["attention=none", "seed=0,1", *TINY, *SLURM]
+        killed = subprocess.run([ATTNLAB, "grid", "--db", self.db, *words], cwd=self.folder, capture_output=True, check=False,
+                                env={**self.environment(), "PATH": tools + ":" + self.bed.environment["PATH"]})
+        self.assertEqual(killed.returncode, -signal.SIGKILL)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["running"] * 2)
+        said = self.attnlab("grid", *words).stderr
+        self.assertRegex(said, r"found again  Slurm job \d+ \(2 tasks\)")
+        self.assertNotIn("submitted  ", said)
+        self.assertEqual(self.sql("SELECT status, attempt FROM run_attempts"), [("done", 1)] * 2)
 
     def test_what_sbatch_refuses_leaves_nothing_behind(self):
         said = self.attnlab("grid", "attention=none", *TINY, *SLURM, "--partition", "nowhere", code=1).stderr

@@ -162,6 +162,53 @@ TEST_F(Spooling, ALineThatIsCutOffIsWaitedForAndOneThatStaysSoIsPassedOver) {
   EXPECT_TRUE(other.ending());
 }
 
+TEST(Spools, OfSixtyFourRunsAreTakenInWhileTheyWriteAndNoRowIsLost) {
+  constexpr int kRuns = 64, kEvents = 1500;
+  FreshFolder folder;
+  const std::string path = folder / "runs.db";
+  Store store(path);
+  std::vector<std::int64_t> runs;
+  std::vector<Spool> spools;
+  std::vector<Spooled> places;
+  for (int i = 0; i < kRuns; ++i) {
+    const auto record = cell(i);
+    runs.push_back(store.claim(record, Owner::of_this_process()).run_id);
+    places.push_back({folder / ("run-" + std::to_string(i)), record.fingerprint, 1, {}});
+    std::filesystem::create_directory(places.back().folder);
+    spools.emplace_back(places.back().folder, record.fingerprint, 1);
+  }
+  std::vector<std::thread> workers;
+  for (const auto& place : places) {
+    workers.emplace_back([&place] {
+      RunWriter writer(place, 5);
+      writer.begin(0, -1);
+      for (int step = 1; step <= kEvents; ++step) {
+        writer.add(event(step, 1.0 / step));
+        if (step % 200 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      writer.finish(Status::done, "");
+    });
+  }
+  const auto start = std::chrono::steady_clock::now();
+  double taking = 0;
+  int ended = 0, looks = 0;
+  while (ended < kRuns && std::chrono::steady_clock::now() - start < std::chrono::minutes(1)) {
+    const auto begin = std::chrono::steady_clock::now();
+    ended = 0;
+    for (std::size_t i = 0; i < spools.size(); ++i) {
+      while (store.take_spool(runs[i], spools[i]) == Taken::something) ++looks;
+      ended += spools[i].ending() ? 1 : 0;
+    }
+    taking += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+  for (auto& worker : workers) worker.join();
+  EXPECT_EQ(ended, kRuns);
+  EXPECT_EQ(count(path, "SELECT count(*) FROM metrics"), kRuns * kEvents);
+  EXPECT_EQ(count(path, "SELECT sum(count) FROM run_last"), kRuns * kEvents);
+  EXPECT_GT(looks, kRuns) << "while they wrote, not only at the end";
+  RecordProperty("rows_a_second_of_taking", static_cast<int>(kRuns * kEvents / taking));
+}
+
 TEST_F(Spooling, ATaskOfSlurmIsNobodyElsesToReap) {
   EXPECT_EQ(store_.reap_dead(), 0);
   const Connection connection(path_, Connection::Access::existing);

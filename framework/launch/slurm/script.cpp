@@ -132,11 +132,12 @@ void write_job(const fs::path& array, std::int64_t job) { write_text(array / "jo
 std::vector<fs::path> arrays_without_job(const fs::path& runs_dir) {
   std::vector<fs::path> found;
   std::error_code ignored;
-  for (int number = 1;; ++number) {
-    const auto folder = runs_dir / fmt::format("slurm-{}", number);
-    if (!fs::is_directory(folder, ignored)) return found;
-    if (!fs::exists(folder / "job", ignored) && fs::exists(folder / "job.sh", ignored)) found.push_back(folder);
+  for (const auto& entry : fs::directory_iterator(runs_dir, ignored)) {
+    if (!entry.path().filename().string().starts_with("slurm-")) continue;
+    if (!fs::exists(entry.path() / "job", ignored) && fs::exists(entry.path() / "job.sh", ignored)) found.push_back(entry.path());
   }
+  std::ranges::sort(found);
+  return found;
 }
 
 std::vector<NewTask> tasks_of_array(const fs::path& array) {
@@ -151,7 +152,9 @@ std::vector<NewTask> tasks_of_array(const fs::path& array) {
 }
 
 std::string comment_of(const fs::path& array) {
-  return "attnlab " + store::Owner::of_this_process().host + ":" + array.string();
+  // The first run as well: somebody may have removed an older folder of this name.
+  const auto runs = lines_of(array / "runs");
+  return "attnlab " + store::Owner::of_this_process().host + ":" + array.string() + ":" + (runs.empty() ? "" : runs.front());
 }
 
 }  // namespace attnlab::launch::slurm

@@ -41,6 +41,7 @@ SlurmLauncher::SlurmLauncher(store::Store& store, std::vector<Cell> cells, Launc
   board_.cells = cells_.size();
   result_.cells.resize(cells_.size());
   attempts_.resize(cells_.size());
+  failures_.resize(cells_.size());
   fruitless_.resize(cells_.size());
   largest_ = static_cast<std::size_t>(queue_.limits().array);
   // The controller's table of jobs is everybody's.
@@ -63,7 +64,7 @@ auto SlurmLauncher::stored(Work&& work) {
       if (!passes || clock_seconds() - start > 10 * options_.patience || signals_.count() > 0) throw;
       if (!std::exchange(told, true)) progress_.note(fmt::format("waiting      {}", error.what()));
     }
-    wait_for_news();
+    for (int i = 0; i < 10; ++i) wait_for_news();
   }
 }
 
@@ -196,6 +197,9 @@ void SlurmLauncher::watch(Task& task) {
   if (task.state.phase() == Phase::waiting) return;
   if (task.started == 0) {
     task.started = task.heard = now;
+    if (const auto& life = task.spool.life()) {  // it may have begun long before this process
+      task.started -= std::max(0.0, static_cast<double>(store::now_ms() - life->wall_ms) * 1e-3);
+    }
     progress_.note(fmt::format("start        run {}: {} | Slurm job {}{}", task.run_id, cells_[task.cell].label,
                                to_text(task.state.id), task.state.node.empty() ? "" : " on " + task.state.node));
   }
@@ -211,6 +215,7 @@ void SlurmLauncher::watch(Task& task) {
     }
     seen.take(report, now);
   }
+  if (task.state.state != "RUNNING") task.heard = now;  // one that is suspended is not silent
   const double limit = options_.silence_limit;
   if (limit > 0 && now - task.heard > limit && task.state.state == "RUNNING" && !task.hung) {
     task.hung = true;
@@ -253,7 +258,8 @@ void SlurmLauncher::settle(Number cell) {
   if (outcome.status == Status::done) board_.seconds_of_ended += outcome.seconds;
   const bool stopping = ask_ == Ask::cancel;
   fruitless_[cell] = task.has_checkpoint() ? 0 : fruitless_[cell] + 1;
-  const bool again = outcome.status == Status::failed ? attempts_[cell] <= options_.retries
+  if (outcome.status == Status::failed) ++failures_[cell];
+  const bool again = outcome.status == Status::failed ? failures_[cell] <= options_.retries
                                                       : outcome.status == Status::interrupted && start_again(task.state) &&
                                                             fruitless_[cell] < kMostFruitless;
   if (again && !stopping) {

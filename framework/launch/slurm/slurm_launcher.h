@@ -84,7 +84,7 @@ class SlurmLauncher {
   std::map<Number, store::Claim> prepared_;         // claimed, not yet submitted
   std::map<Number, std::filesystem::path> folders_;  // of those
   std::map<Number, Task> tasks_;                    // in Slurm
-  std::vector<int> attempts_, fruitless_;           // by this process, per cell
+  std::vector<int> attempts_, failures_, fruitless_;  // by this process, per cell
   std::size_t room_;                                // tasks that may be in Slurm at a time
   std::size_t largest_;                             // tasks of an array
   std::int64_t last_array_ = 0;
