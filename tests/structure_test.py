@@ -34,9 +34,10 @@ LAYERS = {
     "model": {"core", "config", "attention"},
     "train": {"core", "config", "checkpoint", "attention", "data", "model"},
     "bench": {"core", "config", "data", "plugin", "attention", "sparse", "model", "train"},
+    "xray": {"core", "config", "data", "attention", "sparse", "model", "train"},
     "conformance": {"core", "config", "plugin", "attention"},
     "worker": {"core", "config", "checkpoint", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
-               "conformance"},
+               "conformance", "xray"},
 }
 TORCH_FREE = {"core", "checkpoint", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}

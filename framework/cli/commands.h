@@ -15,6 +15,7 @@ int fork(Arguments arguments);      // fork.cpp: a new run from a checkpoint's w
 int bench(Arguments arguments);     // bench.cpp: attention, train
 int checkpoints(Arguments arguments);  // checkpoints.cpp: those of a run
 int evaluate(Arguments arguments);     // evaluate.cpp: scores a checkpoint
+int xray(Arguments arguments);         // xray.cpp: what an attention keeps of exact softmax
 int tokenize(Arguments arguments);  // tokenize.cpp: the tokens of a text
 int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAME
 int plugins(Arguments arguments);   // plugins.cpp: list, show

@@ -21,6 +21,7 @@ constexpr std::array kCommands{
     Action{"fork", fork, "a new run from a checkpoint: attnlab fork 3@4300 attention=qk_drop"},
     Action{"checkpoints", checkpoints, "what a run has saved of itself"},
     Action{"evaluate", evaluate, "scores a checkpoint: attnlab evaluate 3@best --split test"},
+    Action{"xray", xray, "what a run's attention keeps of exact softmax: attnlab xray 3@best"},
     Action{"bench", bench, "timings: attnlab bench attention attention=hash_sparse,dense"},
     Action{"plugins", plugins,
            "attention plugins found, and whether they can be loaded; show NAME"},

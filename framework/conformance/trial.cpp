@@ -6,6 +6,7 @@
 
 #include "framework/attention/free_owner.h"
 #include "framework/attention/guarded.h"
+#include "framework/attention/unit_values.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/plugin/parameters.h"
@@ -166,10 +167,7 @@ Attended Trial::attend(const AttentionInput& input, const Call& call,
 
 at::Tensor Trial::weights_of(const std::vector<std::int64_t>& keys) const {
   auto in = input();
-  in.value = at::zeros_like(in.value, at::MemoryFormat::Contiguous);
-  for (std::size_t j = 0; j < keys.size(); ++j) {  // channel j of row keys[j] is 1
-    in.value.select(2, keys[j]).select(2, static_cast<std::int64_t>(j)).fill_(1);
-  }
+  in.value = unit_values(in.value, keys);
   return run(in, call()).slice(3, 0, static_cast<std::int64_t>(keys.size()));
 }
 

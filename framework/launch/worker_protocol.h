@@ -44,6 +44,9 @@ struct RunSpec {
   /// Not empty: a checkpoint, which is scored on `split` (valid, test, train) instead of a run.
   std::string checkpoint{};
   std::string split = "valid";
+  /// Not 0: an X-ray of the checkpoint, or of initial weights where it is empty, on so many queries of each
+  /// of so many sequences, instead of a run.
+  std::int64_t xray_queries = 0, xray_sequences = 0;
 
   static constexpr auto fields() {
     using M = RunSpec;
@@ -60,7 +63,9 @@ struct RunSpec {
                       std::pair{"attempt", &M::attempt},
                       std::pair{"earlier", &M::earlier},
                       std::pair{"checkpoint", &M::checkpoint},
-                      std::pair{"split", &M::split}};
+                      std::pair{"split", &M::split},
+                      std::pair{"xray_queries", &M::xray_queries},
+                      std::pair{"xray_sequences", &M::xray_sequences}};
   }
 };
 

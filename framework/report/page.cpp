@@ -10,6 +10,7 @@
 #include "framework/report/page_data.h"
 #include "framework/report/page_sections.h"
 #include "framework/report/versus.h"
+#include "framework/report/xray_section.h"
 #include "framework/report/page_embedded.h"
 
 namespace attnlab::report {
@@ -49,7 +50,7 @@ std::string opening(const PageRequest& request, std::size_t runs) {
          html_escaped(request.made) + " · made by <code>" + html_escaped(request.command) +
          "</code></p>\n<noscript><p>Figures, sorting and filtering need JavaScript; the tables do not.</p></noscript>\n"
          "<nav><a href=\"#comparison\">Comparison</a><a href=\"#curves\">Curves</a><a href=\"#pareto\">Quality against "
-         "time</a><a href=\"#speed\">Speed</a><a href=\"#runs\">Runs</a><a href=\"#failed\">Failures</a><a "
+         "time</a><a href=\"#speed\">Speed</a><a href=\"#xray\">X-ray</a><a href=\"#runs\">Runs</a><a href=\"#failed\">Failures</a><a "
          "href=\"#environments\">Environments</a><a href=\"#commands\">Commands</a>"
          "<button id=\"theme\" type=\"button\" hidden>light / dark</button></nav>\n";
 }
@@ -114,7 +115,7 @@ std::string page(const store::Reader& reader, const PageRequest& request) {
          comparison_section(runs) + versus_section(reader, request, runs, groups) +
          figure_section("curves", "Curves", "") +
          figure_section("pareto", "Quality against time", "") +
-         figure_section("speed", "Speed over length", speed) + runs_section(groups) +
+         figure_section("speed", "Speed over length", speed) + xray_section(reader, groups) + runs_section(groups) +
          failures_section(reader, runs) + environments_section(reader, runs) +
          commands_section(request.study, runs) + "<script type=\"application/json\" id=\"data\">" +
          page_data(reader, request.study, groups) + "</script>\n<script>" + kPageScript +

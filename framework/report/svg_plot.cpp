@@ -53,19 +53,9 @@ struct Extent {
   [[nodiscard]] Extent or_unit() const { return low <= high ? *this : Extent{0, 1}; }
 };
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : harmless(text)) {
-    const char* name = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : nullptr;
-    if (name == nullptr && c == '"') name = "&quot;";
-    out += name != nullptr ? name : std::string(1, c);
-  }
-  return out;
-}
-
 std::string text_at(double x, double y, const char* attributes, const std::string& text) {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
-                     escaped(text));
+                     svg_escaped(text));
 }
 
 std::string axes(const Scale& x, const Scale& y) {
@@ -117,21 +107,6 @@ struct Stroke {
   std::string dash;
 };
 
-/// Viridis (van der Walt, Smith 2015) up to where it becomes too light for a white page.
-std::string colour_of(double shade) {
-  constexpr std::array<std::array<double, 3>, 5> kAnchors{
-      {{68, 1, 84}, {62, 73, 137}, {38, 130, 142}, {53, 183, 121}, {160, 210, 60}}};
-  const double place = std::clamp(shade, 0.0, 1.0) * (kAnchors.size() - 1);
-  const auto below = std::min(static_cast<std::size_t>(place), kAnchors.size() - 2);
-  const double share = place - static_cast<double>(below);
-  std::string colour = "#";
-  for (std::size_t i = 0; i < 3; ++i) {
-    const double value = (1 - share) * kAnchors[below][i] + share * kAnchors[below + 1][i];
-    colour += fmt::format("{:02X}", static_cast<int>(std::lround(value)));
-  }
-  return colour;
-}
-
 std::vector<Stroke> strokes_for(const std::vector<Series>& series) {
   std::vector<Stroke> strokes;
   std::size_t used = 0;
@@ -141,7 +116,7 @@ std::vector<Stroke> strokes_for(const std::vector<Series>& series) {
       continue;
     }
     if (one.shade) {
-      strokes.push_back({colour_of(*one.shade), kDashes[one.kind % kDashes.size()]});
+      strokes.push_back({shade_colour(*one.shade), kDashes[one.kind % kDashes.size()]});
       continue;
     }
     strokes.push_back(
@@ -171,7 +146,7 @@ std::string draw(const Series& series, const Stroke& stroke, const Scale& x, con
   svg += fmt::format(
       "<path class=\"line\" d=\"{}\" stroke=\"{}\" "
       "stroke-dasharray=\"{}\"><title>{}</title></path>\n",
-      line_path(series, x, y), stroke.colour, stroke.dash, escaped(series.label));
+      line_path(series, x, y), stroke.colour, stroke.dash, svg_escaped(series.label));
   return svg + dots(series, stroke, x, y);
 }
 
@@ -210,6 +185,30 @@ std::string legend(const std::vector<Series>& series, const std::vector<Stroke>&
 }
 
 }  // namespace
+
+std::string svg_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : harmless(text)) {
+    const char* name = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : nullptr;
+    if (name == nullptr && c == '"') name = "&quot;";
+    out += name != nullptr ? name : std::string(1, c);
+  }
+  return out;
+}
+
+std::string shade_colour(double shade) {
+  constexpr std::array<std::array<double, 3>, 5> kAnchors{
+      {{68, 1, 84}, {62, 73, 137}, {38, 130, 142}, {53, 183, 121}, {160, 210, 60}}};
+  const double place = std::clamp(shade, 0.0, 1.0) * (kAnchors.size() - 1);
+  const auto below = std::min(static_cast<std::size_t>(place), kAnchors.size() - 2);
+  const double share = place - static_cast<double>(below);
+  std::string colour = "#";
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double value = (1 - share) * kAnchors[below][i] + share * kAnchors[below + 1][i];
+    colour += fmt::format("{:02X}", static_cast<int>(std::lround(value)));
+  }
+  return colour;
+}
 
 std::vector<double> nice_ticks(double low, double high, int count) {
   if (!(high > low)) {
@@ -254,7 +253,7 @@ std::string to_svg(const Plot& plot) {
       ".grid{{stroke:#e4e4e4;fill:none}}.axis{{stroke:#444;fill:none}}"
       ".line{{fill:none;stroke-width:2;stroke-linejoin:round}}</style>\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
-      width_for(plot.series), height_for(plot.series), escaped(plot.title));
+      width_for(plot.series), height_for(plot.series), svg_escaped(plot.title));
   svg += text_at(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
   svg += text_at(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
   svg += axes(x, y);

@@ -35,6 +35,11 @@ struct Plot {
 /// Throws Error when the file cannot be written.
 void write_svg(const Plot& plot, const std::string& path);
 
+/// Viridis (van der Walt, Smith 2015) from 0, dark, to 1, up to where it becomes too light for a white page.
+[[nodiscard]] std::string shade_colour(double shade);
+/// Harmless (core/output.h) and escaped, for text and for quoted attributes.
+[[nodiscard]] std::string svg_escaped(const std::string& text);
+
 /// Round numbers (1, 2 or 5 times a power of ten apart) that cover [low, high], about `count` of
 /// them. At least two, also where low == high.
 [[nodiscard]] std::vector<double> nice_ticks(double low, double high, int count);

@@ -146,6 +146,23 @@ void Store::add_events(std::int64_t run_id, const std::vector<MetricEvent>& even
   transaction.commit();
 }
 
+void Store::add_afterwards(std::int64_t run_id, const MetricEvent& event) {
+  const auto& connection = impl_->connection;
+  StampedEvent stamped{event, now_ms()};
+  Transaction transaction(connection);
+  require_run(connection, run_id);
+  auto logged = connection.prepare(
+      "SELECT tokens_seen, train_seconds, wall_ms FROM events WHERE run_id = ?1 AND step = ?2");
+  if (logged.bind(run_id, event.step).step()) {
+    stamped.event.tokens_seen = logged.integer(0);
+    stamped.event.train_seconds = logged.real(1);
+    stamped.wall_ms = logged.integer(2);
+  }
+  logged.reset();
+  write_events(connection, run_id, {stamped});
+  transaction.commit();
+}
+
 std::vector<Earlier> Store::earlier(std::int64_t run_id) const {
   return earlier_attempts(impl_->connection, run_id);
 }

@@ -7,12 +7,6 @@
 #include "framework/train/step.h"
 
 namespace attnlab::train {
-namespace {
-
-// Validation sequences never share an id, and so never a draw, with training sequences.
-constexpr std::int64_t kFirstId = std::int64_t{1} << 40;
-
-}  // namespace
 
 std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::Dataset& dataset,
                                  data::Split split) {
@@ -32,7 +26,7 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
   for (std::int64_t begin = 0; begin < result.sequences; begin += train.batch_size) {
     std::vector<data::TrainDraw> draws;
     const auto end = std::min(begin + train.batch_size, result.sequences);
-    for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstId + i});
+    for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstValidationId + i});
     const auto batch =
         to_batch(data::make_host_batch(dataset, split, draws), model.device());
     const AutocastScope autocast(train.precision, model.device().type());

@@ -16,6 +16,9 @@
 
 namespace attnlab::train {
 
+/// Sequence i of a split has this id + i: it never shares an id, and so never a draw, with one of training.
+inline constexpr std::int64_t kFirstValidationId = std::int64_t{1} << 40;
+
 struct Evaluation {
   double nats = 0;  // mean over the scored tokens
   std::int64_t sequences = 0;

@@ -57,6 +57,7 @@ class Run {
       if (auto profile = profiled_.after(step_); !profile.empty()) add(std::move(profile));
       if (step_ == begin()) request_.sink.fact("kernel", request_.model.kernel());
       validation_.reset();
+      look();  // first, so that a run that is stopped in its validation has done with it
       if (is_validation_due()) {
         if (auto end = validated()) return *end;
       }
@@ -128,9 +129,7 @@ class Run {
     return loader_.next();
   }
 
-  [[nodiscard]] bool is_logged() const {
-    return (step_ + 1) % config_.log_every == 0 || step_ + 1 == config_.steps;
-  }
+  [[nodiscard]] bool is_logged() const { return (step_ + 1) % config_.log_every == 0 || step_ + 1 == config_.steps; }
 
   void log_step(double rate, double norm) {
     if (!is_logged()) return;
@@ -145,6 +144,13 @@ class Run {
   [[nodiscard]] bool is_validation_due() const {
     const auto done = step_ + 1;
     return done == config_.steps || (config_.eval_every > 0 && done % config_.eval_every == 0);
+  }
+
+  void look() {
+    const auto done = step_ + 1, every = config_.xray_every;
+    if (!request_.look || every == 0 || (done % every != 0 && done != config_.steps)) return;
+    if (auto metrics = request_.look(done); !metrics.empty()) add(std::move(metrics));
+    request_.model.expect_buffers_untouched();
   }
 
   // Returns how the run ends, where it does.
@@ -196,8 +202,7 @@ class Run {
   }
 
   void add(std::vector<Metric> metrics) {
-    request_.sink.add(
-        {step_ + 1, tokens_seen_, timer_.total(), std::move(metrics)});
+    request_.sink.add({step_ + 1, tokens_seen_, timer_.total(), std::move(metrics)});
   }
 
   void report(Progress::Kind kind, double value) {
@@ -256,9 +261,7 @@ class Run {
     request_.sink.fact("loss_chain", losses_.hex());
   }
 
-  [[nodiscard]] Ending failed(const std::string& reason) const {
-    return {Status::failed, reason};
-  }
+  [[nodiscard]] Ending failed(const std::string& reason) const { return {Status::failed, reason}; }
   [[nodiscard]] Ending interrupted(std::int64_t done) {
     Ending ending{Status::interrupted,
                   "stopped after step " + std::to_string(done) + " of " + std::to_string(config_.steps)};

@@ -45,6 +45,9 @@ struct TrainRequest {
   const Saving& saving = kNothing;  // nothing is saved where its folder is empty
   const Profiling& profiling = kNoProfile;
   const Resume* resume = nullptr;  // null: from the initial weights, which `model` has in any case
+  /// Asked every train.xray_every steps and after the last, with how many are done: what it says of the
+  /// model is logged. It must change nothing. May be empty.
+  std::function<std::vector<Metric>(std::int64_t done)> look = {};
 };
 
 /// Trains for train.steps optimiser steps, validating every train.eval_every and at the end.

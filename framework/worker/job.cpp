@@ -48,6 +48,7 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
   try {
     check_same_build();
     const auto prepared = prepare(spec, session.sink);
+    if (spec.xray_queries > 0) return xray(prepared, session);
     if (!spec.checkpoint.empty()) return evaluate(prepared, session);
     return timing ? time(prepared, session) : train(prepared, session);
   } catch (const Error& error) {

@@ -28,6 +28,9 @@ struct Session {
 [[nodiscard]] Ending time(const Prepared& prepared, Session& session);
 /// Scores spec.checkpoint on spec.split; the numbers go to the reporter.
 [[nodiscard]] Ending evaluate(const Prepared& prepared, Session& session);
+/// What the attention keeps of exact softmax, of spec.checkpoint or of initial weights, on spec.split;
+/// the numbers go to the reporter.
+[[nodiscard]] Ending xray(const Prepared& prepared, Session& session);
 
 /// Does what the spec says with its store around it and stores how it ended. Returns the worker's
 /// exit code. Throws nothing.

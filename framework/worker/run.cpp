@@ -10,6 +10,7 @@
 #include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/resume.h"
+#include "framework/xray/xray.h"
 
 namespace attnlab::worker {
 namespace {
@@ -48,12 +49,14 @@ Ending train(const Prepared& prepared, Session& session) {
     session.sink.fact("pattern_sees_future", "true");
   }
 
+  xray::Lens lens;
   model::Transformer model(
       prepared.model, {info.vocabulary, length}, static_cast<std::uint64_t>(prepared.run.seed),
       prepared.device,
       [&](std::int64_t layer, Owner& owner) {
         const auto& [plugin, section, layers] = variant_at(prepared, layer);
-        return plugin.create(model::attention_shape(prepared.model, length, layer), *section, owner);
+        auto attention = plugin.create(model::attention_shape(prepared.model, length, layer), *section, owner);
+        return settings.xray_every > 0 ? lens.around(std::move(attention)) : std::move(attention);
       });
   log_line(name_of(prepared) + " on " + info.description + ": " +
            std::to_string(model.parameters().count()) + " parameters, T = " +
@@ -92,8 +95,21 @@ Ending train(const Prepared& prepared, Session& session) {
                exact_number(progress.value));
     }
   };
+  const auto look = [&](std::int64_t done) {
+    const auto go_on = [&](std::int64_t, std::int64_t) {  // whole, for a run that goes on has no other chance
+      session.reporter.progress({.step = done, .steps = settings.steps});
+      return true;
+    };
+    return xray::look({.run = prepared.run,
+                       .precision = settings.precision,
+                       .inclusive = prepared.model.causality == config::Causality::inclusive,
+                       .dataset = dataset,
+                       .model = model,
+                       .lens = lens,
+                       .step = done}, go_on).value();
+  };
   auto ending = train::train({prepared.run, settings, dataset, model, session.sink, report, stop_requested,
-                              saving, profiling, earlier ? &earlier->resume : nullptr});
+                              saving, profiling, earlier ? &earlier->resume : nullptr, look});
   const auto cause = stop_cause();
   if (ending.status == Status::interrupted && !cause.empty()) ending.reason += " (" + cause + ")";
   return ending;
