@@ -120,7 +120,7 @@ struct Profile {
   }
 };
 
-bool negative(const at::Tensor& weights) {
+bool has_negative(const at::Tensor& weights) {
   return (weights.clamp_max(0).abs().sum() > kRounding * weights.abs().sum()).item<bool>();
 }
 
@@ -171,7 +171,7 @@ void measure(const AttentionInput& input, const Queries& queries, const RowWeigh
     if (has_weights) {
       const auto weights = read.weights.select(0, head).to(at::kDouble) * queries.allowed;
       measure_pattern(exact, weights, queries, sums);
-      if (negative(weights)) {
+      if (has_negative(weights)) {
         is_signed = true;
       } else {
         const auto shares = shares_of(weights);

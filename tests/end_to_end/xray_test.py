@@ -85,7 +85,7 @@ class Xray(Lab):
     def test_what_cannot_be_is_refused_with_the_reason(self):
         for words, code, why in (
                 ([], 2, "expected a run, a checkpoint or overrides: attnlab xray RUN"),
-                (["attention=dense", *RUN, "dataset.length=1"], 1, "no query has a key that it may see: T = 1, model.causality=strict"),
+                (["attention=dense", *RUN, "dataset=digits", "dataset.length=1"], 1, "no query has a key that it may see: T = 1, model.causality=strict"),
                 (["attention=dense", *RUN, "--queries", "0"], 2, "--queries"),
                 (["attention=dense", *RUN, "--split", "half"], 2, "--split: 'half' is no split"),
                 (["attention=reformer", *RUN, "model.causality=inclusive"], 1, "reformer")):

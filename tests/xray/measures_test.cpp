@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "tests/xray/support.h"
 
@@ -66,6 +67,7 @@ Values by_hand(const at::Tensor& p_all, const at::Tensor& w_all, const at::Tenso
   const auto n = static_cast<double>(rows.size());
   for (auto& [name, sum] : sums) sum /= name == "top_8" ? top : name == "entropy" || name == "distance" || name == "near" ? seeing : n;
   sums["error"] = std::sqrt(off / size);
+  sums["seeing"] = seeing;
   return sums;
 }
 
@@ -86,13 +88,14 @@ TEST_P(Measures, are_those_of_a_full_computation) {
   const auto wide = AttentionInput{input.query.to(at::kDouble), input.key.to(at::kDouble), input.value.to(at::kDouble), {}};
   const auto p = all_weights(exact, wide, own.context), w = all_weights(*attention, input, own.context);
   std::vector<std::int64_t> rows(queries.rows.data_ptr<std::int64_t>(), queries.rows.data_ptr<std::int64_t>() + 16);
-  double near = 0;
+  double near = 0, seeing = 0;  // a layer's profile is of all its heads' rows
   for (std::int64_t head = 0; head < H; ++head) {
     const auto expected = by_hand(p[head], w[head], wide.value[0][head], rows);
-    near += expected.contains("near") ? expected.at("near") / H : 0;
+    seeing += expected.at("seeing");
+    near += expected.contains("near") ? expected.at("near") * expected.at("seeing") : 0;
     for (const auto& [name, value] : expected) {
       const auto key = "xray/" + name + "/layer_3/head_" + std::to_string(head);
-      if (name == "near") continue;
+      if (name == "near" || name == "seeing") continue;
       if (!found.contains(key)) {
         EXPECT_TRUE(GetParam().name == "none" || GetParam().name == "polynomial") << key;
         continue;
@@ -100,7 +103,9 @@ TEST_P(Measures, are_those_of_a_full_computation) {
       EXPECT_NEAR(found.at(key), value, 2e-5 * std::max(1.0, std::abs(value))) << key;
     }
   }
-  if (found.contains("xray/profile/from_2/layer_3")) EXPECT_NEAR(found.at("xray/profile/from_2/layer_3"), near, 1e-5);
+  if (found.contains("xray/profile/from_2/layer_3")) {
+    EXPECT_NEAR(found.at("xray/profile/from_2/layer_3"), near / seeing, 1e-5);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(OfPlugins, Measures, testing::ValuesIn(variants()),

@@ -1,8 +1,10 @@
 /// support.h: plugins with small parameters, and all T x T weights, for tests of the X-ray.
 #pragma once
 
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
+#include <memory>
 #include <ostream>
 #include <string>
 #include <utility>
