@@ -27,6 +27,10 @@ int export_files(Arguments arguments);  // export.cpp: CSV and JSON lines
 int report(Arguments arguments);    // report.cpp: a study as one HTML file
 int runs(Arguments arguments);      // runs.cpp: filter and sort runs
 int show(Arguments arguments);      // show.cpp: one run
+int merge(Arguments arguments);     // merge.cpp: several databases in one
+int delete_runs(Arguments arguments);  // delete.cpp: runs, their numbers and files
+int rename(Arguments arguments);    // rename.cpp: a study
+int tag(Arguments arguments);       // tag.cpp: words that people give to runs
 int query(Arguments arguments);     // query.cpp: read-only SQL
 
 }  // namespace attnlab::cli

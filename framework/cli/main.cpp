@@ -35,6 +35,10 @@ constexpr std::array kCommands{
     Action{"runs", runs, "runs in the database, filtered and sorted"},
     Action{"show", show, "everything that is stored about one run"},
     Action{"query", query, "read-only SQL on the results"},
+    Action{"merge", merge, "several databases in one: attnlab merge INTO FROM..."},
+    Action{"tag", tag, "words that you give to runs: attnlab tag 3 4 +good -todo"},
+    Action{"rename", rename, "another name for a study: attnlab rename --study OLD NEW"},
+    Action{"delete", delete_runs, "runs, their numbers and files: attnlab delete 3 --dry-run"},
     Action{"export", export_files, "the results as CSV, JSON lines or for TensorBoard"},
     Action{"doctor", doctor, "what is wrong with this machine, on one page"},
 };

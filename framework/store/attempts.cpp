@@ -61,14 +61,18 @@ std::int64_t last_attempt(const Connection& connection, const std::string& finge
 }
 
 std::vector<std::filesystem::path> run_folders(const Connection& connection, std::int64_t run_id) {
-  auto rows = connection.prepare("SELECT path FROM artifacts WHERE run_id = ?1 AND kind = 'log'");
+  // A merged run's folder does not move with this database, and a folder of that name beside it may be
+  // another attempt's.
+  auto rows = connection.prepare(
+      "SELECT path, merged_from IS NULL FROM artifacts JOIN run_attempts ON id = run_id "
+      "WHERE run_id = ?1 AND artifacts.kind = 'log'");
   rows.bind(run_id);
   std::vector<std::filesystem::path> found;
   while (rows.step()) {
     const auto folder = std::filesystem::path(rows.text(0)).parent_path();
     const auto beside = std::filesystem::path(connection.path()).parent_path() / folder.filename();
     std::error_code ignored;
-    for (const auto& each : {folder, beside}) {
+    for (const auto& each : {folder, rows.integer(1) != 0 ? beside : folder}) {
       const bool known = std::ranges::find(found, each) != found.end();
       if (!known && std::filesystem::is_directory(each, ignored)) found.push_back(each);
     }
@@ -82,8 +86,8 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, Status s
   const auto now = now_ms();
   connection.run(
       "INSERT INTO run_attempts (study_id, fingerprint, attempt, status, reason, "
-      "fingerprint_parts, config_json, overrides, created_ms, started_ms, heartbeat_ms, kind) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10)",
+      "fingerprint_parts, config_json, overrides, created_ms, started_ms, heartbeat_ms, kind, uid) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10, lower(hex(randomblob(16))))",
       study_id(connection, cell.study), cell.fingerprint, made.attempt, to_text(status), reason,
       cell.fingerprint_parts, cell.config_json, cell.overrides, now, to_text(cell.kind));
   made.run_id = connection.last_id();
@@ -124,7 +128,7 @@ void remove_claim(const Connection& connection, std::int64_t run_id) {
                          "(SELECT 1 FROM events WHERE run_id = a.id)", 0, run_id) == 0) {
     return;
   }
-  for (const char* table : {"study_runs", "configs", "facts", "artifacts"}) {
+  for (const char* table : {"study_runs", "configs", "facts", "artifacts", "run_tags"}) {
     connection.run(std::string("DELETE FROM ") + table + " WHERE run_id = ?1", run_id);
   }
   connection.run("DELETE FROM run_attempts WHERE id = ?1", run_id);
@@ -136,6 +140,19 @@ std::filesystem::path end_abandoned(const Connection& connection, std::int64_t r
                      kAbandonedReason + " WHERE id = ?1 AND status = 'running'",
                  run_id, now_ms());
   return file;
+}
+
+int end_all_abandoned(const Connection& connection) {
+  int ended = 0;
+  for (const auto& attempt : running_attempts(connection)) {
+    if (attempt.result != ClaimResult::claimed) continue;
+    Transaction transaction(connection);
+    const auto taken = end_abandoned(connection, attempt.run_id);
+    transaction.commit();
+    remove_taken(taken);
+    ++ended;
+  }
+  return ended;
 }
 
 }  // namespace attnlab::store

@@ -58,4 +58,7 @@ inline constexpr char kAbandonedReason[] =
 [[nodiscard]] std::filesystem::path end_abandoned(const Connection& connection,
                                                   std::int64_t run_id);
 
+/// The same for all that have none, a transaction each. Returns how many there were.
+int end_all_abandoned(const Connection& connection);
+
 }  // namespace attnlab::store

@@ -1,3 +1,10 @@
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -7,7 +14,7 @@
 namespace attnlab::store {
 namespace {
 
-constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql, kSchema3Sql};
+constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql, kSchema3Sql, kSchema4Sql};
 constexpr std::string_view kMakeView = "CREATE VIEW ";
 
 std::vector<std::string> view_names(std::string_view views) {
@@ -55,6 +62,31 @@ bool has_views(const Connection& connection, const char* views) {
       "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND instr(?1, sql) > 0", 0,
       std::string_view(views));
   return same == static_cast<std::int64_t>(view_names(views).size());
+}
+
+Connection updated_copy(const Connection* old, const std::filesystem::path& folder) {
+  auto name = (folder / "attnlab-copy-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw Error("cannot make the folder '" + name + "' for a copy of a results database: " + std::strerror(errno));
+  }
+  const std::unique_ptr<std::string, void (*)(std::string*)> remove(&name, [](std::string* made) {
+    std::error_code ignored;
+    std::filesystem::remove_all(*made, ignored);
+  });
+  Connection copy(name + "/copy.db", Connection::Access::create);
+  if (old != nullptr) {
+    auto* backup = sqlite3_backup_init(copy.handle(), "main", old->handle(), "main");
+    if (backup != nullptr) sqlite3_backup_step(backup, -1);
+    if (backup == nullptr || sqlite3_backup_finish(backup) != SQLITE_OK) {
+      throw SqliteError("cannot copy '" + old->path() + "' to '" + name + "': " + sqlite3_errmsg(copy.handle()),
+                        sqlite3_errcode(copy.handle()) & 0xff);
+    }
+  }
+  // A journal that is a file belongs to a name, which this one is about to lose.
+  copy.execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; "
+               "PRAGMA temp_store = MEMORY");
+  migrate(copy, migrations(), kViewsSql);
+  return copy;
 }
 
 void migrate(const Connection& connection, std::span<const char* const> steps, const char* views) {

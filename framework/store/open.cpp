@@ -236,7 +236,7 @@ Connection open_existing(const std::string& path) {
   return connection;
 }
 
-Connection open_for_reading(const std::string& typed) {
+Connection open_of_any_version(const std::string& typed) {
   const auto path = database_path(typed);
   if (!file_exists(path)) {
     throw Error("no results database at '" + path +
@@ -244,17 +244,22 @@ Connection open_for_reading(const std::string& typed) {
                 "variable ATTNLAB_DB.");
   }
   auto connection = connect_for_reading(path);
-  const auto last = static_cast<std::int64_t>(migrations().size());
-  const auto version = version_of(connection, last);
-  if (version == 0) {
+  if (version_of(connection, static_cast<std::int64_t>(migrations().size())) == 0) {
     throw Error("'" + path + "' holds nothing yet" + (fs::file_size(path) == 0 ? " (0 bytes)" : "") +
                 ": expected the results of a run. Start one with --db on it, or name another file.");
   }
+  require_tables(connection);
+  return connection;
+}
+
+Connection open_for_reading(const std::string& typed) {
+  auto connection = open_of_any_version(typed);
+  const auto last = static_cast<std::int64_t>(migrations().size());
+  const auto version = version_of(connection, last);
   if (version < last) {
-    throw Error("'" + path + "' has schema version " + std::to_string(version) + ", expected " +
+    throw Error("'" + connection.path() + "' has schema version " + std::to_string(version) + ", expected " +
                 std::to_string(last) + ". Any attnlab run or grid with --db on it updates it.");
   }
-  require_tables(connection);
   return connection;
 }
 

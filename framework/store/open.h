@@ -1,6 +1,7 @@
 /// open.h: opens a results database, or says in words why not. Everything here throws Error.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 
@@ -22,6 +23,17 @@ inline constexpr std::int64_t kApplicationId = 0x6174746e;  // "attn", in bytes 
 
 /// Never creates, migrates or changes anything. Works in a folder without write permission too.
 [[nodiscard]] Connection open_for_reading(const std::string& path);
+
+/// The same for a database of any version that migrate() takes.
+[[nodiscard]] Connection open_of_any_version(const std::string& path);
+
+/// A copy of one state of `old`, which may be in use, at the last version; of nothing: an empty database.
+/// It has no name any more when this returns, and is gone with the connection. `folder` is where its
+/// room is taken.
+[[nodiscard]] Connection updated_copy(const Connection* old, const std::filesystem::path& folder);
+
+/// Folds the WAL back, unless another process is doing so. Never waits for readers.
+void fold_wal(const Connection& connection);
 
 /// Brings `connection` to the last version and makes those views anew that stand otherwise in the
 /// file, in one transaction. Refuses a version that is none of 0 to the last one.

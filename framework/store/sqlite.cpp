@@ -273,6 +273,7 @@ void Connection::execute(const std::string& sql) const {
 }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(database_.get()); }
+std::int64_t Connection::all_changes() const { return sqlite3_total_changes64(database_.get()); }
 std::int64_t Connection::last_id() const { return sqlite3_last_insert_rowid(database_.get()); }
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(database_.get()) == 0; }
 

@@ -121,6 +121,7 @@ class Connection {
     return statement.step() && !statement.is_null(0) ? statement.integer(0) : fallback;
   }
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
+  [[nodiscard]] std::int64_t all_changes() const;  // rows changed since the connection was opened
   [[nodiscard]] std::int64_t last_id() const;
   [[nodiscard]] bool in_transaction() const;
   /// Absolute, symbolic links resolved: all processes must lock and look at the same name.

@@ -1,10 +1,5 @@
 #include "framework/store/store.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -17,12 +12,6 @@
 
 namespace attnlab::store {
 namespace {
-
-/// What has been taken in. A file that stays does no harm: its attempt has ended.
-void remove_taken(const std::filesystem::path& taken) {
-  std::error_code ignored;
-  if (!taken.empty()) std::filesystem::remove(taken, ignored);
-}
 
 /// Adds the file's name and what was tried to SQLite's words about a broken reference.
 [[noreturn]] void unknown_run(const Connection& connection, std::int64_t run_id) {
@@ -212,34 +201,8 @@ Taken Store::take_spool(std::int64_t run_id, Spool& spool) {
   return Taken::something;
 }
 
-int Store::reap_dead() {
-  int reaped = 0;
-  for (const auto& attempt : running_attempts(impl_->connection)) {
-    if (attempt.result != ClaimResult::claimed) continue;
-    Transaction transaction(impl_->connection);
-    const auto taken = end_abandoned(impl_->connection, attempt.run_id);
-    transaction.commit();
-    remove_taken(taken);
-    ++reaped;
-  }
-  return reaped;
-}
+int Store::reap_dead() { return end_all_abandoned(impl_->connection); }
 
-void Store::checkpoint() {
-  const auto& connection = impl_->connection;
-  const auto lock_path = connection.path() + ".checkpoint";
-  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock < 0) return;
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) {
-    // A connection that has read nothing yet checkpoints nothing, silently.
-    connection.run("SELECT count(*) FROM studies");
-    // Without waiting: what readers still need stays for the next time.
-    sqlite3_busy_timeout(connection.handle(), 0);
-    sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-                              nullptr);
-    sqlite3_busy_timeout(connection.handle(), 10'000);
-  }
-  ::close(lock);
-}
+void Store::checkpoint() { fold_wal(impl_->connection); }
 
 }  // namespace attnlab::store

@@ -41,6 +41,8 @@ StampedEvent event_from(const Json& json) {
 
 fs::path unsaved_file(const Connection& connection, std::int64_t run_id) {
   std::error_code ignored;
+  // What a merged attempt left is its own database's to take in.
+  if (connection.integer("SELECT merged_from IS NOT NULL FROM run_attempts WHERE id = ?1", 0, run_id) != 0) return {};
   for (const auto& folder : run_folders(connection, run_id)) {
     if (fs::is_regular_file(folder / kUnsavedFile, ignored)) return folder / kUnsavedFile;
   }
@@ -103,6 +105,11 @@ void write_unsaved(const fs::path& folder, const std::string& attempt, const Bat
   if (out && !problem) return;
   fs::remove(unfinished, problem);  // what it holds of a full disk
   throw Error("cannot write '" + file.string() + "'");
+}
+
+void remove_taken(const fs::path& taken) {
+  std::error_code ignored;
+  if (!taken.empty()) fs::remove(taken, ignored);
 }
 
 fs::path take_in(const Connection& connection, std::int64_t run_id) {

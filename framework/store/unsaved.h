@@ -54,5 +54,7 @@ void write_unsaved(const std::filesystem::path& folder, const std::string& attem
 /// The file, to be removed after the commit; empty where there was none. A file that cannot be read
 /// stays where it is, and the attempt ends as interrupted, with its path.
 [[nodiscard]] std::filesystem::path take_in(const Connection& connection, std::int64_t run_id);
+/// After the commit. A file that stays does no harm: its attempt has ended.
+void remove_taken(const std::filesystem::path& taken);
 
 }  // namespace attnlab::store

@@ -93,7 +93,9 @@ SELECT a.id,
        a.overrides,
        a.fingerprint,
        a.continues_id AS continues,  -- the attempt that it goes on from, and where
-       a.continues_step
+       a.continues_step,
+       (SELECT group_concat(tag, ' ') FROM (SELECT tag FROM run_tags WHERE run_id = a.id ORDER BY tag)) AS tags,
+       a.merged_from
 FROM run_attempts AS a
 JOIN studies ON studies.id = a.study_id
 LEFT JOIN latest ON latest.run_id = a.id

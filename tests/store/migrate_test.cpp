@@ -38,7 +38,7 @@ TEST(Migration, a_newer_database_is_refused_with_both_versions) {
   const std::string expected =
       "'" + path +
       "' was written by a newer attnlab: its schema is version 7, this program knows " +
-      "versions up to 3. Update attnlab, or use another file with --db FILE.";
+      "versions up to 4. Update attnlab, or use another file with --db FILE.";
   EXPECT_EQ(message_of([&] { Store store(path); }), expected);
   EXPECT_EQ(message_of([&] { Reader reader(path); }), expected);
 }
@@ -70,7 +70,7 @@ TEST(Migration, a_reader_refuses_an_older_database_and_does_not_touch_it) {
   Connection(path, Connection::Access::create).execute("PRAGMA user_version = 1");
   EXPECT_EQ(message_of([&] { Reader reader(path); }),
             "'" + path +
-                "' has schema version 1, expected 3. Any attnlab run or grid with --db on " +
+                "' has schema version 1, expected 4. Any attnlab run or grid with --db on " +
                 "it updates it.");
 }
 
@@ -78,7 +78,7 @@ TEST(Migration, versions_that_nobody_wrote_are_refused_by_everybody) {
   const FreshFolder folder;
   const auto path = folder / "a.db";
   { const Store made(path); }
-  for (const std::int64_t version : {-2147483648LL, -100000LL, -2LL, -1LL, 0LL, 4LL, 2147483647LL}) {
+  for (const std::int64_t version : {-2147483648LL, -100000LL, -2LL, -1LL, 0LL, 5LL, 2147483647LL}) {
     Connection(path, Connection::Access::create)
         .execute("PRAGMA user_version = " + std::to_string(version));
     const auto number = testing::HasSubstr("version " + std::to_string(version) + ",");

@@ -46,7 +46,7 @@ TEST_F(Reading, a_statement_that_writes_is_refused) {
 }
 
 TEST_F(Reading, pragmas_that_only_tell_are_allowed) {
-  EXPECT_EQ(count(path_, "PRAGMA user_version"), 3);
+  EXPECT_EQ(count(path_, "PRAGMA user_version"), 4);
   EXPECT_EQ(words(path_, "PRAGMA integrity_check"), "ok");
 }
 

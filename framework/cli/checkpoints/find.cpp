@@ -56,14 +56,16 @@ std::string steps_of(const std::vector<StoredCheckpoint>& all) {
 std::vector<StoredCheckpoint> checkpoints_of(const store::Reader& reader, const fs::path& database,
                                              std::int64_t run) {
   const auto answer = reader.query(
-      "SELECT a.id, a.attempt, path FROM artifacts JOIN run_attempts AS a ON a.id = run_id WHERE artifacts.kind = 'log' AND "
+      "SELECT a.id, a.attempt, path, merged_from IS NULL FROM artifacts JOIN run_attempts AS a ON a.id = run_id WHERE artifacts.kind = 'log' AND "
       "fingerprint = (SELECT fingerprint FROM run_attempts WHERE id = ?1) ORDER BY a.attempt",
       {run});
   std::vector<StoredCheckpoint> all;
   std::set<fs::path> seen;
   for (const auto& row : answer.rows) {
     const auto folder = fs::path(std::get<std::string>(row.at(2))).parent_path();
-    for (const auto& each : {folder, database.parent_path() / folder.filename()}) {
+    // What was merged lies where it lay: a folder of that name here may be another run's.
+    const bool at_home = std::get<std::int64_t>(row.at(3)) != 0;
+    for (const auto& each : {folder, at_home ? database.parent_path() / folder.filename() : folder}) {
       if (!seen.insert(each).second) continue;
       for (auto& found : checkpoint::list(each / checkpoint::kFolder)) {
         all.push_back({std::get<std::int64_t>(row.at(0)), std::get<std::int64_t>(row.at(1)), std::move(found)});

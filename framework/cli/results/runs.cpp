@@ -2,12 +2,11 @@
 #include <algorithm>
 
 #include "framework/cli/commands.h"
+#include "framework/cli/results/choose.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/status.h"
 #include "framework/core/text.h"
-#include "framework/report/study.h"
 
 namespace attnlab::cli {
 namespace {
@@ -19,10 +18,8 @@ constexpr char kShownColumns[] =
 Options runs_options() {
   Options options("runs", "[options]", "Runs in the database, filtered and sorted.");
   add_reading_options(options);
-  options.value("study", "NAME", "runs of this study")
-      .value("status", "LIST", "done, failed, skipped, interrupted, running; several with commas")
-      .value("where", "SQL", "condition on the view's columns: \"bits_per_dim < 1 AND seed = 0\"")
-      .value("sort", "LIST", "columns with commas; '-' in front: largest first (default: id)")
+  add_choosing_options(options);
+  options.value("sort", "LIST", "columns with commas; '-' in front: largest first (default: id)")
       .value("limit", "N", "at most N rows")
       .value("columns", "LIST", "columns with commas, or all (JSON and CSV: all by default)");
   return options;
@@ -40,19 +37,6 @@ std::vector<std::string> known_columns(const std::string& list, const std::strin
   return names;
 }
 
-std::string status_condition(const std::string& list) {
-  const std::vector<std::string> known(kStatusNames.begin(), kStatusNames.end());
-  std::vector<std::string> quoted;
-  for (const auto& status : split(list, ',')) {
-    if (!status_from(status)) {
-      throw Error("--status: '" + status + "' is no status." + did_you_mean(status, known),
-                  kExitUsage);
-    }
-    quoted.push_back("'" + status + "'");
-  }
-  return " AND status IN (" + join(quoted, ", ") + ")";
-}
-
 std::string order(const std::string& list, const std::vector<std::string>& known) {
   std::vector<std::string> terms;
   for (auto name : split(list, ',')) {
@@ -65,9 +49,16 @@ std::string order(const std::string& list, const std::vector<std::string>& known
   return join(terms, ", ");
 }
 
-std::string chosen_columns(const ParsedOptions& parsed, const std::vector<std::string>& known) {
+// A column that nobody uses would only take room.
+std::string shown_columns(const store::Reader& reader) {
+  const bool tags = !reader.query("SELECT 1 FROM run_tags LIMIT 1").rows.empty();
+  return kShownColumns + std::string(tags ? ",tags" : "");
+}
+
+std::string chosen_columns(const ParsedOptions& parsed, const std::vector<std::string>& known,
+                           const store::Reader& reader) {
   const bool for_people = form_of(parsed) == Form::text || form_of(parsed) == Form::markdown;
-  const auto list = parsed.text("columns", for_people ? kShownColumns : "all");
+  const auto list = parsed.text("columns", for_people ? shown_columns(reader) : "all");
   return list == "all" ? "*" : join(known_columns(list, "columns", known), ", ");
 }
 
@@ -83,20 +74,11 @@ int runs(Arguments arguments) {
   }
   const auto reader = open_reader(*parsed);
   const auto known = reader.columns_of("runs");
-  std::string sql = "SELECT " + chosen_columns(*parsed, known) + " FROM runs WHERE true";
-  store::Row parameters;
-  if (const auto study = parsed->text("study")) {
-    report::require_study(reader, *study);
-    sql +=
-        " AND id IN (SELECT run_id FROM study_runs JOIN studies ON studies.id = study_id "
-        "WHERE name = ?1)";
-    parameters.emplace_back(*study);
-  }
-  if (const auto status = parsed->text("status")) sql += status_condition(*status);
-  if (const auto where = parsed->text("where")) sql += " AND (" + *where + "\n)";
+  const auto choice = choice_of(*parsed, reader);
+  std::string sql = "SELECT " + chosen_columns(*parsed, known, reader) + " " + choice.sql;
   sql += " ORDER BY " + order(parsed->text("sort", "id"), known);
   if (parsed->has("limit")) sql += " LIMIT " + std::to_string(parsed->integer("limit", 0, 0));
-  print(printed(report::table_from(reader.query(sql, parameters)), form_of(*parsed)));
+  print(printed(report::table_from(reader.query(sql, choice.parameters)), form_of(*parsed)));
   return kExitOk;
 }
 

@@ -1,0 +1,34 @@
+#include "framework/cli/manage/named.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "framework/cli/results/choose.h"
+#include "framework/cli/results/find_run.h"
+#include "framework/core/error.h"
+
+namespace attnlab::cli {
+
+std::vector<NamedRun> named_runs(const ParsedOptions& parsed, const store::Reader& reader, const std::string& command) {
+  if (parsed.words().empty() == !chooses(parsed)) {
+    throw Error(fmt::format("expected either runs (attnlab {} RUN...; attnlab runs lists them) or a choice of them with "
+                            "--study, --status, --tag or --where", command), kExitUsage);
+  }
+  auto choice = choice_of(parsed, reader);
+  std::string numbers;
+  for (const auto& word : parsed.words()) {
+    numbers += (numbers.empty() ? "" : ", ") + std::to_string(find_run(reader, word));
+  }
+  if (!numbers.empty()) choice.sql += " AND id IN (" + numbers + ")";
+  std::vector<NamedRun> runs;
+  const auto answer = reader.query("SELECT id, coalesce(attention, '?') || ', seed ' || coalesce(seed, '?') || ', ' || status " +
+                                       choice.sql + " ORDER BY id", choice.parameters);
+  for (const auto& row : answer.rows) {
+    const auto id = std::get<std::int64_t>(row.at(0));
+    runs.push_back({id, fmt::format("run {} ({})", id, std::get<std::string>(row.at(1)))});
+  }
+  return runs;
+}
+
+}  // namespace attnlab::cli

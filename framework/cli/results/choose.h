@@ -1,0 +1,23 @@
+/// choose.h: --study, --status, --tag and --where: which runs a command is about.
+#pragma once
+
+#include <string>
+
+#include "framework/cli/options.h"
+#include "framework/store/reader.h"
+
+namespace attnlab::cli {
+
+void add_choosing_options(Options& options);
+/// Whether one of them was given.
+[[nodiscard]] bool chooses(const ParsedOptions& parsed);
+
+/// "FROM runs WHERE ..." and its parameters.
+struct Choice {
+  std::string sql;
+  store::Row parameters;
+};
+/// Throws Error on a study or a status that there is none of.
+[[nodiscard]] Choice choice_of(const ParsedOptions& parsed, const store::Reader& reader);
+
+}  // namespace attnlab::cli

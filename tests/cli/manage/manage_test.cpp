@@ -1,0 +1,82 @@
+// manage_test.cpp: the commands that change the database as a whole.
+#include <gmock/gmock.h>
+
+#include "framework/cli/commands.h"
+#include "framework/core/error.h"
+#include "tests/store/merging.h"
+
+namespace attnlab::cli {
+namespace {
+
+using store::add_attempt;
+using store::cell;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+using Words = std::vector<std::string>;
+
+struct ManageCommands : testing::Test {
+  ManageCommands() {
+    add_attempt(path, cell(1), Status::done, {1, 2});
+    add_attempt(path, cell(2), Status::failed, {1});
+    add_attempt(path, cell(3), Status::running, {1});
+  }
+  std::string output(int (*command)(Arguments), Words words, int code = kExitOk) const {
+    if (command != merge) words.insert(words.end(), {"--db", path});
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(command(words), code);
+    return testing::internal::GetCapturedStdout();
+  }
+  std::string refusal(int (*command)(Arguments), Words words) const {
+    if (command != merge) words.insert(words.end(), {"--db", path});
+    return store::message_of([&] { command(words); });
+  }
+  [[nodiscard]] std::int64_t count() const { return store::count(path, "SELECT count(*) FROM runs"); }
+  store::FreshFolder folder;
+  std::string path = folder / "runs.db";
+};
+
+TEST_F(ManageCommands, merge_tells_what_came_of_it_and_its_exit_code_tells_of_conflicts) {
+  const auto into = folder / "into.db";
+  EXPECT_EQ(output(merge, {into, path}), path + ": 3 runs added, 0 brought up to date, 0 there already; 5 numbers\n");
+  EXPECT_THAT(output(merge, {into, path}), HasSubstr(": 0 runs added, 0 brought up to date, 3 there already; 0 numbers"));
+  const auto other = folder / "other.db";
+  add_attempt(other, cell(1), Status::done, {1});
+  EXPECT_THAT(output(merge, {into, other, "--dry-run"}, kExitError),
+              AllOf(HasSubstr("1 not taken in:\n    run 1 of '" + other), HasSubstr("--dry-run: " + into + " is as it was\n")));
+  EXPECT_THAT(output(merge, {into, other}, kExitError), HasSubstr("1 not taken in:"));
+  EXPECT_THAT(refusal(merge, {into}), HasSubstr("attnlab merge INTO FROM..."));
+  EXPECT_THAT(refusal(merge, {into, other, folder / "nothing.db"}), HasSubstr("nothing was merged"));
+}
+
+TEST_F(ManageCommands, delete_shows_refuses_and_needs_a_yes) {
+  EXPECT_THAT(output(delete_runs, {"1", "3", "--dry-run"}, kExitError),
+              AllOf(StartsWith("run 1 (dense, seed 1, done) " + folder.path().string()),
+                    HasSubstr("run 3 (dense, seed 3, running): not deleted: it is running"),
+                    HasSubstr("It would be 1 runs, "), HasSubstr("; 1 are refused")));
+  EXPECT_EQ(count(), 3);
+  EXPECT_THAT(refusal(delete_runs, {"1"}), HasSubstr("Add --yes"));  // tests have no terminal
+  EXPECT_EQ(count(), 3);
+  EXPECT_THAT(output(delete_runs, {"--status", "failed", "--yes"}), HasSubstr("deleted: 1 runs, "));
+  EXPECT_THAT(output(delete_runs, {"--where", "seed = 77", "--yes"}), HasSubstr("nothing to delete: 0 runs"));
+  EXPECT_EQ(count(), 2);
+  EXPECT_THAT(refusal(delete_runs, {}), HasSubstr("expected either runs"));
+  EXPECT_THAT(refusal(delete_runs, {"1", "--status", "done"}), HasSubstr("expected either runs"));
+}
+
+TEST_F(ManageCommands, rename_and_tag_do_and_runs_filters_by_tags) {
+  EXPECT_EQ(output(rename, {"--study", "demo", "first", "--dry-run"}), "--dry-run: nothing was changed; else: study 'demo' is 'first' now: 3 runs\n");
+  EXPECT_EQ(output(rename, {"--study", "demo", "first"}), "study 'demo' is 'first' now: 3 runs\n");
+  EXPECT_THAT(refusal(rename, {"--study", "first"}), HasSubstr("attnlab rename --study OLD NEW"));
+  EXPECT_EQ(output(tag, {"1", "2", "+paper", "-good", "--dry-run"}), "--dry-run: 2 of 2 runs would change\n");
+  EXPECT_EQ(output(tag, {"1", "2", "+paper", "-good"}), "2 of 2 runs changed\n");
+  EXPECT_EQ(output(tag, {"--where", "-seed < -1", "+big"}), "2 of 2 runs changed\n");
+  EXPECT_EQ(output(runs, {"--tag", "paper,-big", "--columns", "id,tags", "--csv"}), "id,tags\n1,paper\n");
+  EXPECT_EQ(output(runs, {"--tag", "big", "--columns", "id,tags", "--csv"}), "id,tags\n2,big paper\n3,big good\n");
+  EXPECT_THAT(output(runs, {}), HasSubstr("big paper"));
+  EXPECT_THAT(refusal(tag, {"1"}), HasSubstr("expected words to add"));
+  EXPECT_THAT(refusal(tag, {"1", "+a,b"}), HasSubstr("a tag is one word"));
+}
+
+}  // namespace
+}  // namespace attnlab::cli
