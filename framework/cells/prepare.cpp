@@ -64,6 +64,7 @@ class Preparation {
     result.spec.data_dir = request_.data_dir;
     result.refusal = refusal_of(resolved, libraries, variants);
     result.environment = shared.environment;
+    result.needs_gpu = resolved.run.device == config::Device::cuda;
     return result;
   }
 

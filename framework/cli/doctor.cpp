@@ -10,6 +10,7 @@
 #include "framework/cli/options.h"
 #include "framework/core/build_info.h"
 #include "framework/core/error.h"
+#include "framework/core/gpus.h"
 #include "framework/core/limits.h"
 #include "framework/core/machine.h"
 #include "framework/core/output.h"
@@ -89,10 +90,14 @@ void look_at_processor(Findings& findings, const store::Facts& machine) {
 }
 
 void look_at_gpu(Findings& findings, const store::Facts& machine) {
-  const auto& gpu = attnlab::machine::first_gpu();
+  const auto& gpus = attnlab::machine::gpus();
   const auto driver = fact_named(machine, "gpu_driver");
-  if (gpu) {
-    findings.add(Health::good, "GPU", *gpu + "; driver " + (driver.empty() ? "?" : driver));
+  if (!gpus.empty()) {
+    std::string list;
+    for (std::size_t i = 0; i < gpus.size(); ++i) {
+      list += (i == 0 ? "" : ", ") + std::to_string(i) + ": " + (gpus[i].model.empty() ? "unnamed" : gpus[i].model);
+    }
+    findings.add(Health::good, "GPU", list + "; driver " + (driver.empty() ? "?" : driver));
   } else if (!fact_named(machine, "gpu").empty()) {
     findings.add(Health::odd, "GPU", fact_named(machine, "gpu") + " is there, but the driver shows no device; device=auto means cpu. CUDA_VISIBLE_DEVICES may hide it, or libcuda.so.1 is missing");
   } else {
@@ -155,7 +160,7 @@ void look_at_plugins(Findings& findings) {
 constexpr std::array kVariables{"ATTNLAB_DATA", "ATTNLAB_DB", "ATTNLAB_HOME", "ATTNLAB_WORKER", "ATTNLAB_PLUGIN_PATH",
                                 "ATTNLAB_CPU", "ATTNLAB_CUDA_LIBRARY", "ATTNLAB_CUDA_CHECK", "ATTNLAB_CUDA_BACKWARD",
                                 "ATTNLAB_LIBTORCH", "ATTNLAB_GPU", "ATTNLAB_CUDA", "ATTNLAB_JOBS", "ATTNLAB_BUILD",
-                                "ATTNLAB_SOURCE", "ATTNLAB_LONG", "ATTNLAB_SHOTS"};
+                                "ATTNLAB_SOURCE", "ATTNLAB_LONG", "ATTNLAB_SHOTS", "ATTNLAB_RUNTIME_DIR"};
 
 /// A misspelt variable changes nothing and says nothing.
 void look_at_variables(Findings& findings) {

@@ -221,6 +221,10 @@ Resolved Resolver::resolve(const Node& composed) {
     const bool cuda = schemas_.automatic_device() == Device::cuda;
     root.set("device", Node(std::string(cuda ? "cuda" : "cpu"), device->origin()));
   }
+  if (device->as_string() && device->as_string()->starts_with("cuda:")) {
+    throw Error(device->origin().place() + "device=" + *device->as_string() + ": which GPU it is, is no part of a run; "
+                "expected device=cuda, and --gpus " + device->as_string()->substr(5) + " on the command line.", kExitUsage);
+  }
   root = checked(root, known_parameters<RunConfig>(), "", kSections);
   resolved.run = from_checked<RunConfig>(root, "");
   add_cosmetic(known_parameters<RunConfig>(), "", resolved.cosmetic);

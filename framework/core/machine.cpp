@@ -1,12 +1,10 @@
 #include "framework/core/machine.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 #include "framework/core/error.h"
+#include "framework/core/gpus.h"
 #include "framework/core/text.h"
 
 namespace attnlab::machine {
@@ -28,30 +26,6 @@ std::vector<InstructionSet> all_sets() {
 #else
   return {{"baseline", true}};
 #endif
-}
-
-template <class Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  return function != nullptr;
-}
-
-std::optional<std::string> ask_driver() {
-  void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (driver == nullptr) return std::nullopt;
-  int (*init)(unsigned) = nullptr;
-  int (*count)(int*) = nullptr;
-  int (*device)(int*, int) = nullptr;
-  int (*name)(char*, int, int) = nullptr;
-  int devices = 0, first = 0;
-  const bool there = find(driver, "cuInit", init) && find(driver, "cuDeviceGetCount", count) &&
-                     init(0) == 0 && count(&devices) == 0 && devices > 0;
-  if (!there) return std::nullopt;
-  std::array<char, 256> text{};
-  const bool named = find(driver, "cuDeviceGet", device) &&
-                     find(driver, "cuDeviceGetName", name) && device(&first, 0) == 0 &&
-                     name(text.data(), static_cast<int>(text.size()) - 1, first) == 0;
-  return named ? text.data() : "";
 }
 
 }  // namespace
@@ -81,7 +55,7 @@ std::string instruction_set() {
 }
 
 const std::optional<std::string>& first_gpu() {
-  static const std::optional<std::string> gpu = ask_driver();
+  static const auto gpu = gpus().empty() ? std::nullopt : std::optional(gpus().front().model);
   return gpu;
 }
 

@@ -86,14 +86,18 @@ fs::path write_spec(const RunSpec& spec, const fs::path& folder) {
 }
 
 Attempt::Attempt(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
-                 const LaunchOptions& options)
+                 const LaunchOptions& options, std::unique_ptr<GpuClaim> gpu)
     : run_id_(claim.run_id),
       folder_(make_run_folder(options.runs_dir, cell.record.fingerprint, claim.attempt)),
+      gpu_(std::move(gpu)),
       shared_before_(std::ranges::any_of(earlier, &store::Earlier::shared)) {
   const auto spec_file = write_spec(spec_of(cell, claim, earlier, folder_, options), folder_);
   started_ = clock_seconds();
   child_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log());
+      std::vector<std::string>{options.worker.string(), "run", spec_file.string()}, log(),
+      gpu_ ? std::vector<std::pair<std::string, std::string>>{{"CUDA_VISIBLE_DEVICES", gpu_->visible()}}
+           : std::vector<std::pair<std::string, std::string>>{},
+      gpu_ ? gpu_->descriptors() : std::vector<int>{});
 }
 
 std::vector<Report> Attempt::reports() {

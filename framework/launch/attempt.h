@@ -32,9 +32,10 @@ std::filesystem::path write_spec(const RunSpec& spec, const std::filesystem::pat
 
 class Attempt {
  public:
-  /// Writes spec.json and starts the worker on it; it may go on from one of `earlier`. Throws Error when that fails.
+  /// Writes spec.json and starts the worker on it, which sees no GPU but `gpu` where there is one; it may go on
+  /// from one of `earlier`. Throws Error when that fails.
   Attempt(const Cell& cell, const store::Claim& claim, const std::vector<store::Earlier>& earlier,
-          const LaunchOptions& options);
+          const LaunchOptions& options, std::unique_ptr<GpuClaim> gpu = nullptr);
 
   [[nodiscard]] std::int64_t run_id() const { return run_id_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -66,6 +67,7 @@ class Attempt {
  private:
   std::int64_t run_id_;
   std::filesystem::path folder_;
+  std::unique_ptr<GpuClaim> gpu_;  // given back when the worker has ended
   MemoryWatch memory_;
   std::unique_ptr<ChildProcess> child_;
   double started_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/launch/gpu_claims.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/store/store.h"
 
@@ -21,6 +22,7 @@ struct Cell {
   std::string label{};       // for people: "hash_sparse buckets=8 seed=1"
   std::string refusal;       // not empty: stored as skipped with this reason, never started
   std::shared_ptr<const store::Facts> environment{};  // what stands in the database beside the run
+  bool needs_gpu = false;    // it computes on one
 };
 
 /// Whether another process named `attnlab-worker` than those in `ours` runs on this machine.
@@ -38,6 +40,8 @@ struct LaunchOptions {
   double look_elsewhere = 1;  // seconds between looks at a cell that another process runs
   /// Whether other runs than these processes compute on this machine.
   std::function<bool(const std::vector<pid_t>&)> others = other_workers_running;
+  /// Where cells that need a GPU get one; nothing: they take what CUDA_VISIBLE_DEVICES shows first.
+  std::shared_ptr<const GpuClaims> gpus{};
   double time_limit = 0;  // seconds after which everything is stopped; 0: never
   double grace = 30;     // seconds between asking a worker to stop and killing it
   double patience = 60;  // seconds for which a database that is locked or full is tried again

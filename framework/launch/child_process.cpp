@@ -53,6 +53,7 @@ struct Pipe {
 struct Launchpad {
   char* const* arguments;
   char* const* environment;
+  const std::vector<int>& inherited;
   int log, nothing, report, failure;
   pid_t parent;
 
@@ -68,6 +69,7 @@ struct Launchpad {
     if (place(nothing, STDIN_FILENO) && place(log, STDOUT_FILENO) && place(log, STDERR_FILENO) &&
         place(report, kReportFd)) {
       ::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);  // what others forgot to close
+      for (const int fd : inherited) ::fcntl(fd, F_SETFD, 0);
       ::execve(arguments[0], arguments, environment);
     }
     const int error = errno;
@@ -130,7 +132,8 @@ double seconds(const timeval& time) {
 
 ChildProcess::ChildProcess(const std::vector<std::string>& command,
                            const std::filesystem::path& log,
-                           const std::vector<std::pair<std::string, std::string>>& environment) {
+                           const std::vector<std::pair<std::string, std::string>>& environment,
+                           const std::vector<int>& inherited) {
   // Where SIGCHLD is ignored, as `trap '' CHLD` leaves it, nobody can be waited for.
   ::signal(SIGCHLD, SIG_DFL);
   std::vector<std::string> words = command;
@@ -146,8 +149,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
   Descriptor trouble = lifted(Descriptor(failure.write.release()));
 
   started_ = clock_seconds();
-  const Launchpad pad{arguments.data(), surroundings.data(), log_file.get(), nothing.get(),
-                      report.get(),     trouble.get(),       ::getpid()};
+  const Launchpad pad{arguments.data(), surroundings.data(), inherited,     log_file.get(),
+                      nothing.get(),    report.get(),        trouble.get(), ::getpid()};
   pid_ = ::fork();
   if (pid_ == 0) pad.go();
   if (pid_ < 0) throw Error(std::string("cannot start a worker: ") + std::strerror(errno));

@@ -26,9 +26,11 @@ class ChildProcess {
  public:
   /// Starts `command` (command[0] is a path) with `environment` added to ours. When the thread that
   /// called this ends, the kernel sends SIGTERM to the child, so call it from the main thread.
+  /// `inherited`: descriptors above 3 that it gets beside; a lock on one is held until both have let go.
   /// Throws Error when the program cannot be started or the log cannot be written.
   ChildProcess(const std::vector<std::string>& command, const std::filesystem::path& log,
-               const std::vector<std::pair<std::string, std::string>>& environment = {});
+               const std::vector<std::pair<std::string, std::string>>& environment = {},
+               const std::vector<int>& inherited = {});
   /// Kills the child and its group where it still runs.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;

@@ -122,10 +122,9 @@ void Launcher::loop() {
 
 void Launcher::start_what_fits() {
   while (!stopping_ && running_.size() < static_cast<std::size_t>(options_.jobs)) {
-    if (!pending_.empty()) {
-      const Number cell = pending_.front();
-      pending_.pop_front();
-      claim(cell);
+    std::unique_ptr<GpuClaim> gpu;
+    if (const auto cell = next_pending(gpu)) {
+      claim(*cell, std::move(gpu));
     } else if (!next_elsewhere()) {
       return;
     }
@@ -146,12 +145,12 @@ bool Launcher::next_elsewhere() {
                   .run_id = it.run_id,
                   .reason = "in another process; see attnlab show " + std::to_string(it.run_id)});
   } else {
-    claim(it.cell);
+    pending_.push_front(it.cell);  // it may have to wait for a GPU
   }
   return true;
 }
 
-void Launcher::claim(Number number) {
+void Launcher::claim(Number number, std::unique_ptr<GpuClaim> gpu) {
   const Cell& cell = cells_[number];
   if (!cell.refusal.empty()) {
     const auto run_id = stored([&] { return store_.record_skipped(cell.record, cell.refusal); });
@@ -168,7 +167,7 @@ void Launcher::claim(Number number) {
                    .reason = fmt::format("finished as run {}", claim.run_id)});
       break;
     case ClaimResult::claimed:
-      start(number, claim);
+      start(number, claim, std::move(gpu));
       break;
     case ClaimResult::running_elsewhere:
       look_later(number, claim.run_id);
@@ -176,13 +175,24 @@ void Launcher::claim(Number number) {
   }
 }
 
+bool Launcher::is_done(const Cell& cell) {
+  const auto claim = stored([&] { return store_.peek(cell.record.fingerprint); });
+  return claim && claim->result == ClaimResult::finished_before;
+}
+
 void Launcher::look_later(Number cell, std::int64_t run_id) {
   elsewhere_.push_back({cell, run_id, clock_seconds() + options_.look_elsewhere});
   ++board_.elsewhere;
 }
 
-void Launcher::start(Number number, const store::Claim& claim) {
+void Launcher::start(Number number, const store::Claim& claim, std::unique_ptr<GpuClaim> gpu) {
   const Cell& cell = cells_[number];
+  if (waits_for_gpu(cell) && !gpu) {  // it was done a moment ago, and deleted since
+    stored([&] { return store_.finish(claim.run_id, Status::interrupted, "no GPU was free"); });
+    pending_.push_front(number);
+    return;
+  }
+  const std::string visible = gpu ? gpu->visible() : "";
   ++attempts_[number];
   std::unique_ptr<Attempt> attempt;
   std::vector<store::Earlier> earlier;
@@ -192,7 +202,7 @@ void Launcher::start(Number number, const store::Claim& claim) {
     earlier = stored([&] { return store_.earlier(claim.run_id); });
   }
   try {
-    attempt = std::make_unique<Attempt>(cell, claim, earlier, options_);
+    attempt = std::make_unique<Attempt>(cell, claim, earlier, options_, std::move(gpu));
   } catch (const Error& error) {
     stored([&] { return store_.finish(claim.run_id, Status::failed, error.what()); });
     end(number, {.status = Status::failed, .run_id = claim.run_id, .reason = error.what()});
@@ -208,7 +218,8 @@ void Launcher::start(Number number, const store::Claim& claim) {
                    {{"log", started.log().string()},
                     {"spec", (started.folder() / "spec.json").string()}});
   });
-  progress_.note(fmt::format("start        run {}: {}", claim.run_id, cell.label));
+  if (!visible.empty()) stored([&] { store_.add_facts(claim.run_id, {{"cuda_visible_devices", visible}}); });
+  progress_.note(fmt::format("start        run {}: {}{}", claim.run_id, cell.label, visible.empty() ? "" : " on GPU " + visible));
 }
 
 void Launcher::watch(Number cell, Attempt& attempt) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "framework/launch/attempt.h"
 #include "framework/launch/cell.h"
@@ -38,8 +39,12 @@ class Launcher {
   void look_for_a_reason_to_stop();
   void start_what_fits();
   bool next_elsewhere();
-  void claim(Number cell);
-  void start(Number cell, const store::Claim& claim);
+  [[nodiscard]] bool waits_for_gpu(const Cell& cell) const;
+  [[nodiscard]] std::optional<Number> next_pending(std::unique_ptr<GpuClaim>& gpu);
+  [[nodiscard]] std::unique_ptr<GpuClaim> take_gpu();
+  [[nodiscard]] bool is_done(const Cell& cell);
+  void claim(Number cell, std::unique_ptr<GpuClaim> gpu);
+  void start(Number cell, const store::Claim& claim, std::unique_ptr<GpuClaim> gpu);
   void settle(Number cell, const Ending& ending);
   void end(Number cell, CellResult outcome);
   void watch(Number cell, Attempt& attempt);
@@ -67,6 +72,8 @@ class Launcher {
   double last_look_ = 0, listened_ = 0;
   double next_checkpoint_ = 0;
   double next_look_around_ = 0;
+  double next_gpu_look_ = 0;
+  bool told_of_gpus_ = false;  // that we wait for one
 };
 
 }  // namespace attnlab::launch

@@ -112,7 +112,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::ifstream in(argv[2]);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
-  std::printf("fake worker on %s\n", argv[2]);
+  const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  std::printf("fake worker on %s, devices %s\n", argv[2], visible == nullptr ? "all" : visible);
   std::fflush(stdout);
   return run(attnlab::launch::from_json<RunSpec>(text, argv[2]));
 }

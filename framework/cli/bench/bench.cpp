@@ -7,6 +7,7 @@
 #include "framework/cli/bench/cells.h"
 #include "framework/cli/bench/tables.h"
 #include "framework/cli/dispatch.h"
+#include "framework/cli/launch/room.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
@@ -90,7 +91,8 @@ int time_what(BenchKind kind, Arguments arguments) {
       STDERR_FILENO, request.launch.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.launch.database.parent_path(),
-                                      .silence_limit = request.launch.silence_limit};
+                                      .silence_limit = request.launch.silence_limit,
+                                      .gpus = gpus_for(std::ranges::any_of(cells, &launch::Cell::needs_gpu), request.launch)};
   const auto result = launch::Launcher(results, cells, options, *progress).run();
   for (std::size_t i = 0; i < runs.size(); ++i) runs[i].id = result.cells[i].run_id;
 

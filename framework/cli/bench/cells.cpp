@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "framework/cells/prepare.h"
+#include "framework/cli/launch/room.h"
 #include "framework/config/bench_config.h"
 #include "framework/config/pattern_sections.h"
 #include "framework/core/digest.h"
@@ -110,6 +111,7 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Source
   add_peer(result, sources, request.peer);
   result.spec.database = request.launch.database.string();
   result.record.config_json = config::to_json(result.spec.config);
+  result.needs_gpu = on_gpu(cell);
   auto parts = cells::code_parts(cell.resolved.run.device);
   parts.config = sha256_hex(result.record.config_json);
   result.spec.data_dir = request.launch.data_dir;

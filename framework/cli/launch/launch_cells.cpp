@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "framework/cells/prepare.h"
+#include "framework/cli/launch/room.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
@@ -38,9 +39,9 @@ std::int64_t most_threads(const std::vector<plan::Cell>& cells) {
 }
 
 // OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
-void warn_of_crowding(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+void warn_of_crowding(const std::vector<plan::Cell>& cells, int most_jobs) {
   const auto threads = most_threads(cells);
-  const auto jobs = std::min<std::int64_t>(request.jobs, static_cast<std::int64_t>(cells.size()));
+  const auto jobs = std::min<std::int64_t>(most_jobs, static_cast<std::int64_t>(cells.size()));
   const auto warning = crowding(jobs, threads, processors());
   if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
 }
@@ -73,19 +74,23 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     print(request.json ? report::to_json(table) : report::to_text(table, 100));
     return kExitOk;
   }
-  if (!request.quiet && !request.slurm) warn_of_crowding(cells, request);
   const auto threads = most_threads(cells);
+  const bool here = !request.slurm;
+  const auto gpus = gpus_for(here && std::ranges::any_of(cells, on_gpu), request);
+  const int jobs = jobs_for(cells, gpus.get(), request);
+  if (!request.quiet && here) warn_of_crowding(cells, jobs);
   store::Store results(request.database.string());  // refuses before anything else is done
   const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
   const auto progress = launch::make_progress(
       STDERR_FILENO, request.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
   launch::LaunchOptions options{.worker = paths::worker(),
                                 .runs_dir = request.database.parent_path(),
-                                .jobs = request.jobs,
+                                .jobs = jobs,
                                 .retries = request.retries,
                                 .fail_fast = request.fail_fast,
                                 .from_scratch = request.from_scratch,
                                 .silence_limit = request.silence_limit,
+                                .gpus = gpus,
                                 .time_limit = request.time_limit,
                                 .patience = request.patience};
   launch::LaunchResult result;

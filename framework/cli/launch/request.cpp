@@ -4,6 +4,7 @@
 #include "framework/config/yaml.h"
 #include "framework/core/duration.h"
 #include "framework/core/error.h"
+#include "framework/core/gpus.h"
 #include "framework/core/paths.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
@@ -56,7 +57,9 @@ with a variant's name applies to that variant only (hash_sparse.buckets, hash_sp
 hash_sparse.seed, hash_sparse.model), and cells that come out identical become one.
 All cells are checked before the first one runs. Started again, a grid runs what is missing; two
 grids on one database share the work. With --jobs above 1 speeds are marked `shared`: runs beside
-each other slow each other down.
+each other slow each other down. --jobs auto: one run on each GPU and, of those on a CPU, as many as this
+process may use processors for, by control groups and affinity. A run has its GPU for itself, whatever other
+grids of yours there are on this host, unless all of them are told --per-gpu N; a cell waits until one is free.
 
   attnlab grid attention=dense,hash_sparse seed=range(20) --launcher slurm --partition gpu --time 4:00:00 \
       --gres gpu:1 --sbatch --mem=32G --runs-dir ~/attnlab-runs
@@ -88,6 +91,35 @@ void add_overrides(const std::string& file, std::vector<std::string>& overrides)
   }
 }
 
+// Which GPU it is, is no part of a run: device=cuda:1 is device=cuda with --gpus 1.
+std::string gpu_in(std::vector<std::string>& overrides) {
+  constexpr std::string_view kKey = "device=cuda:";
+  std::string gpu;
+  for (auto& word : overrides) {
+    if (!word.starts_with(kKey)) continue;
+    const auto number = word.substr(kKey.size());
+    if (number.empty() || number.find_first_not_of("0123456789") != number.npos || (!gpu.empty() && gpu != number)) {
+      throw Error("'" + word + "': which GPU it is, is no part of a run. Expected one (device=cuda:1), or device=cuda with "
+                  "--gpus 0,1 for several.", kExitUsage);
+    }
+    gpu = number;
+    word = "device=cuda";
+  }
+  return gpu;
+}
+
+void choose_gpus(const ParsedOptions& parsed, LaunchRequest& request) {
+  const auto named = gpu_in(request.overrides);
+  const auto list = parsed.text("gpus", named);
+  if (!named.empty() && list != named) {
+    throw Error("device=cuda:" + named + " and --gpus " + list + " are two answers; give one", kExitUsage);
+  }
+  if (!list.empty()) machine::show_only_gpus(list);
+  request.per_gpu = static_cast<int>(parsed.integer("per-gpu", 1, 1, 64));
+  const bool automatic = parsed.text("jobs", parsed.has("gpus") ? "auto" : "1") == "auto";
+  request.jobs = automatic ? 0 : static_cast<int>(parsed.integer("jobs", 1, 1, 4096));
+}
+
 // So that it can be pasted into a shell.
 std::string command_line(const char* name, Arguments arguments) {
   std::string line = std::string("attnlab ") + name;
@@ -112,6 +144,8 @@ Options launch_options(LaunchKind kind) {
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
       .flag("from-scratch", "begin anew where an attempt was stopped, not at its last checkpoint")
+      .value("gpus", "LIST", "the GPUs that are used, as 0,1 or all (default: all that are shown)")
+      .value("per-gpu", "N", "runs that may share a GPU (default: 1)")
       .value("time-limit", "TIME", "stop cleanly after so long (90s, 30m, 3h) with exit code 75")
       .value("patience", "SECONDS",
              "how long a database that is locked or full is tried again (default: 60)")
@@ -125,7 +159,7 @@ Options launch_options(LaunchKind kind) {
       .flag("quiet", "no progress")
       .flag("json", "print what came of it as JSON");
   if (grid) {
-    options.value("j,jobs", "N", "runs at a time (default: 1)")
+    options.value("j,jobs", "N", "runs at a time (default: 1), or auto; with --gpus: auto")
         .value("where", "CONDITION", "keep the cells for which it holds; several must all hold")
         .flag("fail-fast", "the first failure stops the rest");
     add_slurm_options(options);
@@ -148,7 +182,8 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
   request.plugins = absolute_all(parsed.texts("plugin"));
   request.config_dirs = absolute_all(parsed.texts("config-dir"));
   request.command = command_line(kCommandNames[static_cast<std::size_t>(kind)], arguments);
-  request.jobs = static_cast<int>(parsed.integer("jobs", 1, 1, 4096));
+  request.slurm = read_slurm_request(parsed);
+  choose_gpus(parsed, request);
   request.retries = static_cast<int>(parsed.integer("retries", 0, 0, 1000));
   if (const auto limit = parsed.text("time-limit")) {
     request.time_limit = duration_from(*limit).value_or(0);
@@ -156,7 +191,6 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
       throw Error("--time-limit: '" + *limit + "' is no time; expected 90s, 30m or 1h30m", kExitUsage);
     }
   }
-  request.slurm = read_slurm_request(parsed);
   request.patience = parsed.real("patience", request.patience);
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");

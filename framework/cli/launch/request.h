@@ -18,7 +18,8 @@ struct SlurmRequest {
 };
 
 struct LaunchRequest : cells::Request {
-  int jobs = 1;
+  int jobs = 1;     // 0: as many as there is room for
+  int per_gpu = 1;  // runs that share a GPU
   int retries = 0;
   double silence_limit = 0;  // seconds
   double patience = 60;      // seconds

@@ -42,6 +42,11 @@ std::optional<SlurmRequest> read_slurm_request(const ParsedOptions& parsed) {
   if (parsed.has("time-limit")) {
     throw Error("--time-limit is of runs on this machine; expected --time, the limit of a job in Slurm", kExitUsage);
   }
+  for (const char* name : {"gpus", "per-gpu"}) {
+    if (parsed.has(name)) {
+      throw Error(std::string("--") + name + " is of runs on this machine; expected --gres, the GPUs of a job in Slurm", kExitUsage);
+    }
+  }
   SlurmRequest request;
   request.jobs.partition = slurm_word(parsed, "partition");
   request.jobs.time = slurm_word(parsed, "time");

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tests/gpu/pretended/pretended.h"
+#include "tests/gpu/pretended/shown.h"
 
 namespace attnlab::pretended {
 namespace {
@@ -20,10 +21,10 @@ thread_local c10::DeviceIndex current = 0;
 std::atomic<int> no_waiting{0};
 std::atomic<std::int64_t> live{0}, peak{0}, allocated{0};
 
-/// ATTNLAB_PRETENDED_DEVICES, 1 where it is not set. They share one memory.
+/// They share one memory.
 c10::DeviceIndex devices() {
-  static const char* const wanted = std::getenv("ATTNLAB_PRETENDED_DEVICES");
-  return wanted == nullptr ? c10::DeviceIndex{1} : static_cast<c10::DeviceIndex>(std::atoi(wanted));
+  static const auto shown = static_cast<c10::DeviceIndex>(shown_devices().size());
+  return shown;
 }
 c10::Device device_now() { return {c10::kCUDA, current}; }
 c10::DeviceIndex make_current(c10::DeviceIndex index) {

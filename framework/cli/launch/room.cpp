@@ -1,0 +1,43 @@
+#include "framework/cli/launch/room.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "framework/core/gpus.h"
+#include "framework/core/limits.h"
+#include "framework/core/output.h"
+
+namespace attnlab::cli {
+
+bool on_gpu(const plan::Cell& cell) { return cell.resolved.run.device == config::Device::cuda; }
+
+std::shared_ptr<const launch::GpuClaims> gpus_for(bool needed, const LaunchRequest& request) {
+  if (!needed || machine::gpus().empty()) return nullptr;
+  std::vector<machine::Gpu> usable;
+  for (const auto& gpu : machine::gpus()) {
+    if (gpu.model == machine::gpus().front().model) {
+      usable.push_back(gpu);
+    } else if (!request.quiet) {
+      notice(fmt::format("attnlab: GPU {} ({}) is left out: another model than {}, so its runs would be others. Use it with "
+                         "--gpus in a grid of its own.\n", gpu.visible, gpu.model, machine::gpus().front().model));
+    }
+  }
+  return std::make_shared<launch::GpuClaims>(launch::gpu_claims_folder(), std::move(usable), request.per_gpu);
+}
+
+int jobs_for(const std::vector<plan::Cell>& cells, const launch::GpuClaims* gpus, const LaunchRequest& request) {
+  if (request.jobs > 0) return request.jobs;
+  std::int64_t threads = 1;
+  bool on_cpu = false;
+  for (const auto& cell : cells) {
+    if (on_gpu(cell)) continue;
+    on_cpu = true;
+    threads = std::max(threads, cell.resolved.run.threads);
+  }
+  std::int64_t jobs = gpus == nullptr ? 0 : static_cast<std::int64_t>(gpus->places());
+  if (on_cpu) jobs += std::max<std::int64_t>(1, processors().threads() / threads);
+  return static_cast<int>(std::clamp<std::int64_t>(jobs, 1, std::max<std::int64_t>(1, static_cast<std::int64_t>(cells.size()))));
+}
+
+}  // namespace attnlab::cli

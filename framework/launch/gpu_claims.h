@@ -1,0 +1,51 @@
+/// gpu_claims.h: GPUs taken for a run and given back, also between grids on different databases.
+///   A claim is a lock on a file in a folder of this user (gpu_claims_folder), so the kernel takes it back
+///   when whoever holds it has died, however. Other users' runs are not seen: where several share a host, its
+///   scheduler deals out GPUs by CUDA_VISIBLE_DEVICES.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/core/gpus.h"
+
+namespace attnlab::launch {
+
+/// A GPU, or a share of one, until this is destroyed and no child holds its descriptors any more.
+class GpuClaim {
+ public:
+  GpuClaim(std::string visible, std::vector<int> locks) : visible_(std::move(visible)), locks_(std::move(locks)) {}
+  ~GpuClaim();
+  GpuClaim(const GpuClaim&) = delete;
+  GpuClaim& operator=(const GpuClaim&) = delete;
+  /// For the child's CUDA_VISIBLE_DEVICES.
+  [[nodiscard]] const std::string& visible() const { return visible_; }
+  /// For the child to inherit, so that the GPU stays taken while it lives, even when we are gone.
+  [[nodiscard]] const std::vector<int>& descriptors() const { return locks_; }
+
+ private:
+  std::string visible_;
+  std::vector<int> locks_;
+};
+
+class GpuClaims {
+ public:
+  /// Up to `per_gpu` runs share one of `gpus`; with 1 nobody else's run is on it, of whatever per_gpu.
+  /// Throws Error where the folder cannot be made or is not this user's.
+  GpuClaims(std::filesystem::path folder, std::vector<machine::Gpu> gpus, int per_gpu);
+  /// Empty GPUs before shared ones; nullptr: all are in use. Never waits.
+  [[nodiscard]] std::unique_ptr<GpuClaim> take() const;
+  [[nodiscard]] std::size_t places() const { return gpus_.size() * static_cast<std::size_t>(per_gpu_); }
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<machine::Gpu> gpus_;
+  int per_gpu_;
+};
+
+/// ATTNLAB_RUNTIME_DIR, else /tmp/attnlab-UID: the same for every session of a user, on a local disk.
+[[nodiscard]] std::filesystem::path gpu_claims_folder();
+
+}  // namespace attnlab::launch
