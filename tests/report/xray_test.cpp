@@ -45,7 +45,9 @@ TEST(Xrays, keep_what_belongs_to_layers_and_heads) {
 
 TEST(Xrays, become_tables) {
   const auto xray = small_xray();
-  EXPECT_THAT(to_text(xray_table(xray)), testing::MatchesRegex("(.|\n)*layer  weight kept\n(.|\n)*    0        37.5 %\n    1        62.5 %\n  all          50 %\n"));
+  const auto text = to_text(xray_table(xray));
+  EXPECT_THAT(text, testing::StartsWith("layer  weight kept\n"));
+  EXPECT_THAT(text, testing::EndsWith("    0       37.5 %\n    1       62.5 %\n  all       50.0 %\n"));
   EXPECT_EQ(xray_table(xray, true).rows.size(), 5u);
   EXPECT_THAT(to_text(xray_reported(xray)), HasSubstr("bucket_coverage, share"));
   EXPECT_TRUE(xray_reported(Xray()).columns.empty());
