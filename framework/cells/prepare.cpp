@@ -22,6 +22,10 @@ using Libraries = std::vector<const plugin::FoundPlugin*>;  // of config::varian
 // With a pattern the reason of the first variant that has one, with its layers in front.
 std::string refusal_of(const config::Resolved& cell, const Libraries& libraries,
                        const std::vector<config::UsedVariant>& variants) {
+  if (cell.train.ranks > 1 && cell.run.device == config::Device::cuda) {
+    return "train.ranks=" + std::to_string(cell.train.ranks) +
+           " needs device=cpu: NCCL is not built in; expected train.ranks=1 on a GPU";
+  }
   for (std::size_t i = 0; i < libraries.size(); ++i) {
     const auto why = plugin::refusal(libraries[i]->facts->note,
                                      {.head_dim = cell.model.head_dim(),

@@ -31,6 +31,13 @@ HostBatch make_host_batch(const Dataset& dataset, Split split, std::span<const T
   return batch;
 }
 
+std::int64_t rows_of_part(std::int64_t batch_size, std::int64_t accumulation, std::int64_t ranks) {
+  const auto share = batch_size * accumulation / ranks;
+  auto parts = (share + batch_size - 1) / batch_size;
+  while (share % parts != 0) ++parts;
+  return share / parts;
+}
+
 BatchLoader::BatchLoader(const Dataset& dataset, LoaderOptions options)
     : dataset_(dataset), options_(options), digest_(options.before), thread_([this] { load_all(); }) {}
 
@@ -46,12 +53,14 @@ std::vector<HostBatch> BatchLoader::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !ready_.empty() || failure_; });
   if (ready_.empty()) std::rethrow_exception(failure_);
-  auto [parts, digest] = std::move(ready_.front());
+  auto step = std::move(ready_.front());
   ready_.pop_front();
   lock.unlock();
   changed_.notify_all();
-  digest_.add(digest);
-  return std::move(parts);
+  digest_.add(step.digest);
+  tokens_ = step.tokens;
+  scored_ = step.scored;
+  return std::move(step.parts);
 }
 
 void BatchLoader::load_all() try {
@@ -73,14 +82,20 @@ void BatchLoader::load_all() try {
 BatchLoader::Step BatchLoader::load(std::int64_t step) const {
   const auto draws =
       dataset_.draw(options_.seed, step, options_.batch_size * options_.accumulation);
-  const auto rows = static_cast<std::size_t>(options_.batch_size);
-  std::vector<HostBatch> parts;
+  const auto rows =
+      static_cast<std::size_t>(rows_of_part(options_.batch_size, options_.accumulation, options_.ranks));
+  const auto share = draws.size() / static_cast<std::size_t>(options_.ranks);
+  Step loaded;
   Sha256 digest;
   for (std::size_t begin = 0; begin < draws.size(); begin += rows) {
-    parts.push_back(
-        make_host_batch(dataset_, Split::train, std::span(draws).subspan(begin, rows), &digest));
+    auto part = make_host_batch(dataset_, Split::train, std::span(draws).subspan(begin, rows), &digest);
+    loaded.tokens += part.rows * part.length;
+    loaded.scored += part.scored;
+    const bool ours = begin / share == static_cast<std::size_t>(options_.rank);
+    if (ours) loaded.parts.push_back(std::move(part));
   }
-  return {std::move(parts), digest.hex()};
+  loaded.digest = digest.hex();
+  return loaded;
 }
 
 }  // namespace attnlab::data

@@ -30,10 +30,15 @@ struct HostBatch {
 [[nodiscard]] HostBatch make_host_batch(const Dataset& dataset, Split split,
                                         std::span<const TrainDraw> draws, Sha256* digest = nullptr);
 
+/// How many rows a micro-batch of one of `ranks` processes has, which share the batch_size x accumulation
+/// sequences of a step evenly: the most that divides a share and is no more than batch_size.
+[[nodiscard]] std::int64_t rows_of_part(std::int64_t batch_size, std::int64_t accumulation, std::int64_t ranks);
+
 struct LoaderOptions {
   std::uint64_t seed = 0;
   std::int64_t batch_size = 1;    // rows of one micro-batch
   std::int64_t accumulation = 1;  // micro-batches of one step
+  std::int64_t rank = 0, ranks = 1;  // which share of every step's sequences, of how many
   std::int64_t steps = 1;
   std::int64_t ahead = 2;  // steps that may wait
   std::int64_t first = 0;  // step to begin with
@@ -47,22 +52,27 @@ class BatchLoader {
   BatchLoader& operator=(const BatchLoader&) = delete;
   ~BatchLoader();
 
-  /// The micro-batches of the next step. Throws what reading the data threw. At most `steps` calls.
+  /// The micro-batches of the next step that are this rank's. Throws what reading the data threw. At most `steps` calls.
   [[nodiscard]] std::vector<HostBatch> next();
-  /// Of all tokens of the steps that next() has given, chained step by step.
+  /// Of all tokens of the steps that next() has given, all ranks' together, chained step by step.
   [[nodiscard]] const DigestChain& digest() const { return digest_; }
+  /// Of the step that next() gave last, all ranks' together: tokens, and targets that count.
+  [[nodiscard]] std::int64_t tokens() const { return tokens_; }
+  [[nodiscard]] std::int64_t scored() const { return scored_; }
 
  private:
   struct Step {
     std::vector<HostBatch> parts;
     std::string digest;
+    std::int64_t tokens = 0, scored = 0;
   };
   void load_all();
   [[nodiscard]] Step load(std::int64_t step) const;
 
   const Dataset& dataset_;
   LoaderOptions options_;
-  DigestChain digest_;  // of the thread that calls next()
+  DigestChain digest_;  // of the thread that calls next(), as the two below
+  std::int64_t tokens_ = 0, scored_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Step> ready_;

@@ -7,6 +7,19 @@
 #include "framework/launch/cell.h"
 
 namespace attnlab::launch {
+namespace {
+
+// Ranks of a run of ours are its children.
+pid_t parent_of(const std::filesystem::path& process) {
+  std::ifstream file(process / "status");
+  for (std::string name; file >> name;) {
+    pid_t parent = 0;
+    if (name == "PPid:" && file >> parent) return parent;
+  }
+  return 0;
+}
+
+}  // namespace
 
 bool other_workers_running(const std::vector<pid_t>& ours) {
   std::error_code error;
@@ -19,7 +32,7 @@ bool other_workers_running(const std::vector<pid_t>& ours) {
     if (std::ranges::find(ours, pid) != ours.end()) continue;
     std::string command;
     std::ifstream(entry.path() / "comm") >> command;
-    if (command == "attnlab-worker") return true;
+    if (command == "attnlab-worker" && std::ranges::find(ours, parent_of(entry.path())) == ours.end()) return true;
   }
   return false;
 }

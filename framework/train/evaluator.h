@@ -13,6 +13,7 @@
 #include "framework/core/metric.h"
 #include "framework/data/dataset.h"
 #include "framework/model/transformer.h"
+#include "framework/train/ranks.h"
 
 namespace attnlab::train {
 
@@ -25,17 +26,19 @@ struct Evaluation {
   std::vector<Metric> statistics;  // "attention/NAME" and "attention/NAME/layer_2": over batches
 };
 
-/// Called after every batch; false ends the evaluation.
+/// Called after every batch; false ends the evaluation, on all ranks where one says so.
 using KeepGoing = std::function<bool()>;
 
 /// The first train.eval_sequences sequences of `split` (0: all) in batches of train.batch_size, as of
-/// optimiser step `step`. No result when `keep_going` ended it.
+/// optimiser step `step`. No result when `keep_going` ended it. With `ranks` each scores every so many-th
+/// batch, and all get what one process alone would have got of the same weights.
 [[nodiscard]] std::optional<Evaluation> evaluate(const config::RunConfig& run,
                                                  const config::TrainConfig& train,
                                                  const data::Dataset& dataset,
                                                  model::Transformer& model, std::int64_t step,
                                                  const KeepGoing& keep_going,
-                                                 data::Split split = data::Split::valid);
+                                                 data::Split split = data::Split::valid,
+                                                 Ranks* ranks = nullptr);
 
 /// Sequences that evaluate() scores.
 [[nodiscard]] std::int64_t evaluated_sequences(const config::TrainConfig& train,

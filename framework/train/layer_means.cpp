@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
 namespace attnlab::train {
 
 void LayerMeans::add(const std::vector<model::LayerStatistic>& statistics) {
@@ -28,6 +32,33 @@ void LayerMeans::settle() {
     unread_[i].first->sum += values.const_data_ptr<double>()[i];
   }
   unread_.clear();
+}
+
+std::string LayerMeans::text() {
+  settle();
+  std::string text;
+  for (const auto& [name, layers] : statistics_) {
+    for (const auto& [layer, mean] : layers.means) {
+      char numbers[96];
+      std::snprintf(numbers, sizeof numbers, "%lld\t%a\t%lld\t", static_cast<long long>(layer), mean.sum,
+                    static_cast<long long>(mean.count));
+      text += numbers + layers.unit + "\t" + name + "\n";
+    }
+  }
+  return text;
+}
+
+void LayerMeans::add(const std::string& text) {
+  std::istringstream lines(text);
+  std::string layer, sum, count, unit, name;
+  while (std::getline(lines, layer, '\t') && std::getline(lines, sum, '\t') && std::getline(lines, count, '\t') &&
+         std::getline(lines, unit, '\t') && std::getline(lines, name)) {
+    auto& layers = statistics_[name];
+    layers.unit = unit;
+    auto& mean = layers.means[std::stoll(layer)];
+    mean.sum += std::strtod(sum.c_str(), nullptr);
+    mean.count += std::stoll(count);
+  }
 }
 
 std::vector<Metric> LayerMeans::metrics(const std::string& group) {

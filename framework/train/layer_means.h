@@ -19,6 +19,10 @@ class LayerMeans {
   void add(const std::vector<model::LayerStatistic>& statistics);
   void settle();
 
+  /// All that was added, as text and back: for the ranks of a run. Settles first.
+  [[nodiscard]] std::string text();
+  void add(const std::string& text);
+
   /// Of each statistic the mean over the layers that have it, "GROUP/NAME", and every layer's own,
   /// "GROUP/NAME/layer_2". Settles first.
   [[nodiscard]] std::vector<Metric> metrics(const std::string& group);

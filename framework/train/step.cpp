@@ -57,7 +57,10 @@ PartLoss forward_backward(model::Transformer& model, const config::RunConfig& ru
     loss.nats = whole.detach();
     loss.statistics = std::move(output.statistics);
     if (output.auxiliary_loss) {
-      const auto auxiliary = *output.auxiliary_loss / static_cast<double>(train.accumulation);
+      // A rank's micro-batches may have fewer rows; they are alike within a step.
+      const auto parts = static_cast<double>(train.batch_size * train.accumulation) /
+                         static_cast<double>(part.sequence_ids.size());
+      const auto auxiliary = *output.auxiliary_loss / parts;
       loss.auxiliary = auxiliary.detach();
       whole = whole + auxiliary;
     }

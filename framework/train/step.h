@@ -45,7 +45,8 @@ struct PartLoss {
 };
 
 /// Forward and backward; gradients of nats + auxiliary are added to the weights'. `scored_in_step`
-/// tokens are scored by all train.accumulation parts of optimiser step `step` together. Nothing waits
+/// tokens are scored by all parts of optimiser step `step` together, whichever rank has them; all parts
+/// have equally many rows. Nothing waits
 /// for the device, with statistics or without.
 [[nodiscard]] PartLoss forward_backward(model::Transformer& model, const config::RunConfig& run,
                                         const config::TrainConfig& train, const Batch& part,

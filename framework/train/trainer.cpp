@@ -18,7 +18,8 @@
 #include "framework/train/meters.h"
 #include "framework/train/not_finite.h"
 #include "framework/train/optimizer.h"
-#include "framework/train/step.h"
+#include "framework/train/ranks.h"
+#include "framework/train/whole_step.h"
 
 namespace attnlab::train {
 namespace {
@@ -35,23 +36,28 @@ class Run {
         loader_(request.dataset, {.seed = static_cast<std::uint64_t>(request.run.seed),
                                   .batch_size = config_.batch_size,
                                   .accumulation = config_.accumulation,
+                                  .rank = request.group == nullptr ? 0 : request.group->rank(),
+                                  .ranks = request.group == nullptr ? 1 : request.group->size(),
                                   .steps = config_.steps,
                                   .first = begin(),
                                   .before = resumed() ? DigestChain(request.resume->state.batches)
                                                       : DigestChain()}),
         optimizer_(request.model.parameters(), config_),
         checkpoints_(config_, request.saving),
+        ranks_(request.group, request.model, optimizer_, request.stop),
         profiled_(config_, request.profiling, begin()) {}
 
   Ending go() {
     reset_peaks(request_.model.device());
     record_conditions(request_);
+    if (resumed()) load();
+    ranks_.begin_with_first();
+    saving_ = ranks_.first_says(checkpoints_.wanted());
     if (resumed()) {
-      load();
       if (auto end = finish_validation()) return *end;
     }
     for (step_ = begin(); step_ < config_.steps; ++step_) {
-      if (request_.stop) return interrupted(step_);
+      if (ranks_.stop()) return interrupted(step_);
       profiled_.before(step_);
       if (auto end = take_step()) return *end;
       if (auto profile = profiled_.after(step_); !profile.empty()) add(std::move(profile));
@@ -61,8 +67,9 @@ class Run {
       if (is_validation_due()) {
         if (auto end = validated()) return *end;
       }
-      if (checkpoints_.due(step_ + 1, validation_)) save(step_ + 1);
+      if (save_due()) save(step_ + 1);
     }
+    ranks_.expect_equal(batches_.hex());
     record_digests();
     return {};
   }
@@ -74,8 +81,14 @@ class Run {
   // Returns how the run ends, where it does.
   std::optional<Ending> take_step() {
     const double start = clock_seconds();
-    if (!accumulate_gradients()) return interrupted(step_);
+    optimizer_.zero_grad();
+    auto step = accumulate(request_, loader_, ranks_, step_, is_logged(), checkpoints_.due(step_ + 1, {}));
+    if (!step) return interrupted(step_);
     const model::StepPart part("optimiser");
+    loss_ = step->sums.loss;
+    auxiliary_ = step->sums.auxiliary;
+    checkpoint_due_ = step->sums.checkpoint;
+    statistics_ = std::move(step->statistics);
     const bool finite = std::isfinite(loss_) && std::isfinite(auxiliary_.value_or(0));
     const double norm = finite ? optimizer_.clip_gradients(config_.grad_clip) : 0;
     if (!finite || !std::isfinite(norm)) return failed(not_finite({loss_, auxiliary_.value_or(0), norm}, step_, last_finite_));
@@ -83,9 +96,10 @@ class Run {
     optimizer_.step(rate);
     request_.model.finish_step();
     timer_.add(clock_seconds() - start);
+    ranks_.took(clock_seconds() - start);
     last_finite_ = loss_;
     batches_ = loader_.digest();
-    tokens_seen_ += tokens_of_step_;
+    tokens_seen_ += step->tokens;
     std::string bits(reinterpret_cast<const char*>(&loss_), sizeof loss_);
     if (auxiliary_) bits.append(reinterpret_cast<const char*>(&*auxiliary_), sizeof loss_);
     losses_.add(bits);
@@ -95,49 +109,19 @@ class Run {
     return {};
   }
 
-  // loss_: mean nats over all scored tokens of the step; auxiliary_: the attention's own, where it
-  // has one. The gradients of both are in the weights. False: it was asked to stop on the way, and
-  // the step has changed nothing yet.
-  bool accumulate_gradients() {
-    std::vector<Batch> parts;
-    std::int64_t scored = 0;
-    optimizer_.zero_grad();
-    tokens_of_step_ = 0;
-    for (auto& host : next_batches()) {
-      tokens_of_step_ += host.rows * host.length;
-      scored += host.scored;
-      parts.push_back(to_batch(std::move(host), request_.model.device()));
-    }
-    loss_ = 0;
-    auxiliary_.reset();
-    statistics_ = {};
-    for (const auto& part : parts) {
-      if (request_.stop && &part != &parts.front()) return false;
-      const auto loss = forward_backward(request_.model, request_.run, config_, part, step_, scored,
-                                         is_logged());
-      statistics_.add(loss.statistics);
-      loss_ += loss.nats.item<double>();
-      if (loss.auxiliary.defined()) {
-        auxiliary_ = auxiliary_.value_or(0) + loss.auxiliary.item<double>();
-      }
-    }
-    return true;
-  }
-
-  std::vector<data::HostBatch> next_batches() {
-    const model::StepPart part("batches");
-    return loader_.next();
-  }
-
   [[nodiscard]] bool is_logged() const { return (step_ + 1) % config_.log_every == 0 || step_ + 1 == config_.steps; }
 
   void log_step(double rate, double norm) {
     if (!is_logged()) return;
+    ranks_.add_up(statistics_);
     auto metrics = statistics_.metrics("train/attention");
     metrics.push_back({key("train/loss", "nats", Goal::minimise), loss_});
     metrics.push_back({key("learning_rate", ""), rate});
     metrics.push_back({key("grad_norm", ""), norm});
     if (auxiliary_) metrics.push_back({key("train/auxiliary", ""), *auxiliary_});
+    if (!ranks_.alone()) {
+      metrics.push_back({key("train/reduce_seconds", "s", Goal::minimise), ranks_.wait_seconds()});
+    }
     add(std::move(metrics));
   }
 
@@ -173,10 +157,12 @@ class Run {
   // Nothing when it was asked to stop. Reports go on meanwhile, so that nobody takes a long
   // validation for a hang.
   std::optional<Evaluation> validate() {
-    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, [&] {
+    const auto go_on = [&] {
       report(Progress::Kind::step, loss_);
       return !request_.stop;
-    });
+    };
+    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, go_on,
+                    data::Split::valid, &ranks_);
   }
 
   void log_validation(const Evaluation& result) {
@@ -213,8 +199,10 @@ class Run {
 
   void load() {
     const auto& [path, state] = *request_.resume;
-    load_model(path / checkpoint::kModel, request_.model);
-    load_optimizer(path / checkpoint::kOptimizer, request_.model, optimizer_);
+    if (ranks_.rank() == 0) {
+      load_model(path / checkpoint::kModel, request_.model);
+      load_optimizer(path / checkpoint::kOptimizer, request_.model, optimizer_);
+    }
     tokens_seen_ = state.tokens;
     last_finite_ = state.loss.value_or(std::nan(""));
     loss_ = last_finite_;
@@ -230,12 +218,26 @@ class Run {
     if (!earlier_.validation_due) return {};
     step_ = begin() - 1;
     if (auto end = validated()) return end;
-    if (checkpoints_.due(step_ + 1, validation_)) save(step_ + 1);
+    checkpoint_due_ = ranks_.first_says(checkpoints_.due(step_ + 1, {}));
+    if (save_due()) save(step_ + 1);
     return {};
   }
 
-  // Returns why the state of after `done` steps could not be saved, or "".
+  // A best validation needs one more word of rank 0's, who knows those of earlier attempts.
+  bool save_due() {
+    if (ranks_.alone()) return checkpoints_.due(step_ + 1, validation_);
+    return checkpoint_due_ || (validation_ && ranks_.first_says(checkpoints_.due(step_ + 1, validation_)));
+  }
+
+  // By rank 0, of what all have. Returns why the state of after `done` steps could not be saved, or "".
   std::string save(std::int64_t done) {
+    ranks_.expect_equal(batches_.hex());
+    auto why = ranks_.rank() == 0 ? write_state(done) : "";
+    if (ranks_.first_says(why.empty(), Group::Patience::endless)) saved_ = done;
+    return why;
+  }
+
+  std::string write_state(std::int64_t done) {
     auto state = request_.saving.base;
     state.step = done;
     state.steps = config_.steps;
@@ -251,9 +253,7 @@ class Run {
     timer_.save(state);
     state.tensor_peak = std::max(tensor_peak_bytes(request_.model.device()), earlier_.tensor_peak);
     state.process_peak = std::max(process_peak_bytes(), earlier_.process_peak);
-    auto why = checkpoints_.save(std::move(state), request_.model, optimizer_);
-    if (why.empty()) saved_ = done;
-    return why;
+    return checkpoints_.save(std::move(state), request_.model, optimizer_);
   }
 
   void record_digests() {
@@ -265,7 +265,7 @@ class Run {
   [[nodiscard]] Ending interrupted(std::int64_t done) {
     Ending ending{Status::interrupted,
                   "stopped after step " + std::to_string(done) + " of " + std::to_string(config_.steps)};
-    if (!checkpoints_.wanted() || done == 0 || done == saved_) return ending;
+    if (!saving_ || done == 0 || done == saved_) return ending;
     if (const auto why = save(done); !why.empty()) ending.reason += "; its state could not be saved: " + why;
     return ending;
   }
@@ -275,18 +275,21 @@ class Run {
   data::BatchLoader loader_;
   AdamW optimizer_;
   Checkpoints checkpoints_;
+  Ranks ranks_;
   ProfiledSteps profiled_;
   StepTimer timer_;
   DigestChain losses_;   // every loss: with the loader's digest, what repetition is judged by
   DigestChain batches_;  // of the steps that are done
   std::int64_t step_ = 0;
-  std::int64_t tokens_seen_ = 0, tokens_of_step_ = 0;
-  double loss_ = 0;
-  std::optional<double> auxiliary_;
+  std::int64_t tokens_seen_ = 0;
+  double loss_ = 0;                  // of the step: mean nats over all scored tokens
+  std::optional<double> auxiliary_;  // the attention's own, where it has one
   LayerMeans statistics_;  // of a step that is logged
   double last_finite_ = std::nan("");
   std::optional<double> validation_;  // of the step that was just done
   bool validation_due_ = false;       // it was asked to stop before that was over
+  bool checkpoint_due_ = false;       // after this step, as rank 0 found before its validation
+  bool saving_ = false;               // checkpoints are written, be it by rank 0
   std::int64_t saved_ = -1;           // steps done when the state was last saved
   checkpoint::State earlier_;         // what it goes on from
 };

@@ -14,6 +14,7 @@
 #include "framework/model/transformer.h"
 #include "framework/train/checkpoints.h"
 #include "framework/train/profiled_steps.h"
+#include "framework/train/group.h"
 
 namespace attnlab::train {
 
@@ -29,7 +30,7 @@ struct Progress {
 
 /// A checkpoint to go on from, found whole (checkpoint/folder.h).
 struct Resume {
-  std::filesystem::path checkpoint;
+  std::filesystem::path checkpoint;  // read by rank 0 alone, which tells the others
   checkpoint::State state;
 };
 
@@ -48,12 +49,15 @@ struct TrainRequest {
   /// Asked every train.xray_every steps and after the last, with how many are done: what it says of the
   /// model is logged. It must change nothing. May be empty.
   std::function<std::vector<Metric>(std::int64_t done)> look = {};
+  Group* group = nullptr;  // the ranks that share every step; null: this process does it alone
 };
 
 /// Trains for train.steps optimiser steps, validating every train.eval_every and at the end.
 /// Ends as done, interrupted, or failed: at the first loss or gradient norm that is not finite.
 /// What was stopped and went on has the same bits as what was not (on a CPU), the digests of its
-/// losses and batches among them. Throws Error where the checkpoint is of another model.
+/// losses and batches among them. With a group all ranks call it with the same config, model and data:
+/// they see together the batches that one process sees, and end alike. Rank 0 alone saves; what the others
+/// add to their sink is the same. Throws Error where the checkpoint is of another model or a rank is lost.
 [[nodiscard]] Ending train(const TrainRequest& request);
 
 }  // namespace attnlab::train

@@ -33,6 +33,7 @@ Ending time(const Prepared& prepared, Session& session) {
       open_data};
   bench::Result result;
   if (prepared.train) {
+    if (prepared.train->ranks > 1) throw Error("train.ranks: a timing is of one process; expected 1");
     if (!prepared.plugin) throw Error("only the attention of a plugin can be trained");
     const auto bench = config::read<config::TrainTimingConfig>(*prepared.bench, "bench");
     std::optional<bench::Variant> peer;

@@ -16,6 +16,8 @@
 namespace attnlab::worker {
 namespace {
 
+std::string log_prefix;
+
 // A run without a database: only reports.
 class NoStore final : public MetricSink {
  public:
@@ -72,14 +74,16 @@ std::unique_ptr<store::RunWriter> writer_of(const launch::RunSpec& spec) {
   return std::make_unique<store::RunWriter>(spooled, spec.patience);
 }
 
-Ending stored(const launch::RunSpec& spec, Reporter& reporter) {
-  if (spec.database.empty() && !spec.spool) {
+Ending stored(const launch::RunSpec& spec, const std::string& file, Reporter& reporter) {
+  const auto place = launch::place_of(spec);
+  if (!place.first()) log_prefix = "rank " + std::to_string(place.rank) + ": ";
+  if ((spec.database.empty() && !spec.spool) || !place.first()) {
     NoStore sink;
-    Session session{sink, reporter, nullptr, spec};
+    Session session{sink, reporter, nullptr, spec, place, file};
     return guarded(spec, session);
   }
   const auto writer = writer_of(spec);
-  Session session{*writer, reporter, writer.get(), spec};
+  Session session{*writer, reporter, writer.get(), spec, place, file};
   const auto ending = guarded(spec, session);
   writer->finish(ending.status, ending.reason);
   return ending;
@@ -92,11 +96,11 @@ bool Session::go_on() {
   return !stop_requested;
 }
 
-int perform(const launch::RunSpec& spec) {
+int perform(const launch::RunSpec& spec, const std::string& file) {
   Reporter reporter(report_fd());
   Ending ending;
   try {
-    ending = stored(spec, reporter);
+    ending = stored(spec, file, reporter);
   } catch (const std::exception& error) {  // the store could not be opened or written
     ending = failed(error.what());
   }
@@ -113,7 +117,7 @@ void log_line(const std::string& line) {
   if (localtime_r(&now, &local) != nullptr) {
     static_cast<void>(std::strftime(moment, sizeof moment, "%F %T ", &local));
   }
-  notice(moment + line + "\n");
+  notice(moment + log_prefix + line + "\n");
 }
 
 }  // namespace attnlab::worker

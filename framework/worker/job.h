@@ -6,6 +6,7 @@
 #include "framework/core/status.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/store/store.h"
+#include "framework/launch/place.h"
 #include "framework/worker/prepare.h"
 #include "framework/worker/reporter.h"
 
@@ -17,6 +18,8 @@ struct Session {
   Reporter& reporter;
   store::RunWriter* writer;  // null: there is no store
   const launch::RunSpec& spec;
+  launch::Place place{};            // of a training run's ranks
+  std::string spec_file{};  // where the spec lies, for ranks that this one starts
 
   /// False once the job must end: it was asked to stop, or its results can no longer be stored and
   /// going on would be for nothing. Asked often.
@@ -32,9 +35,9 @@ struct Session {
 /// the numbers go to the reporter.
 [[nodiscard]] Ending xray(const Prepared& prepared, Session& session);
 
-/// Does what the spec says with its store around it and stores how it ended. Returns the worker's
-/// exit code. Throws nothing.
-[[nodiscard]] int perform(const launch::RunSpec& spec);
+/// Does what the spec, which lies in `file`, says with its store around it and stores how it ended: rank 0
+/// does, the other ranks of a run only report. Returns the worker's exit code. Throws nothing.
+[[nodiscard]] int perform(const launch::RunSpec& spec, const std::string& file);
 
 /// Loads the plugin and checks it; what comes of it goes to report_fd() line by line. Returns
 /// an exit code: 0 also where properties failed. Throws nothing.
@@ -44,7 +47,7 @@ struct Session {
 /// line. Returns an exit code. Throws nothing.
 [[nodiscard]] int owned(const launch::RunSpec& spec);
 
-/// A line with the time in the run's log.
+/// A line with the time, and the rank where it is not 0, in the run's log.
 void log_line(const std::string& line);
 
 }  // namespace attnlab::worker

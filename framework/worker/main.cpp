@@ -49,7 +49,7 @@ int work(const std::string& job, const std::string& path) {
   if (job == "owns") return worker::owned(launch::from_json<launch::RunSpec>(text, path));
   keep_freed_memory();
   train::install_counting_allocator();
-  return worker::perform(launch::from_json<launch::RunSpec>(text, path));
+  return worker::perform(launch::from_json<launch::RunSpec>(text, path), path);
 }
 
 // What device=cuda would compute on, for scripts; an Error where there is nothing.

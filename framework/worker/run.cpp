@@ -4,9 +4,11 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/model/transformer.h"
+#include "framework/data/batch_loader.h"
 #include "framework/sparse/cuda_refusals.h"
 #include "framework/train/memory.h"
 #include "framework/train/trainer.h"
+#include "framework/worker/company.h"
 #include "framework/worker/job.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/resume.h"
@@ -38,8 +40,9 @@ Ending train(const Prepared& prepared, Session& session) {
   const auto& info = dataset.info();
   const auto length = static_cast<std::int64_t>(dataset.get(data::Split::train, 0).input.size());
   if (const auto why = refusal_of(prepared, length); !why.empty()) return {Status::skipped, why};
-  const double least = train::least_step_bytes(
-      prepared.model, settings, {info.vocabulary, length}, settings.batch_size,
+  const double least = static_cast<double>(session.place.on_this_host) * train::least_step_bytes(
+      prepared.model, settings, {info.vocabulary, length},
+      data::rows_of_part(settings.batch_size, settings.accumulation, session.place.size),
       (traits & plugin::kQuadraticMemory) != 0 ? 1 : 0);
   if (const auto why = train::too_large(least, prepared.memory); !why.empty()) {
     return {Status::failed, "out of memory: the run " + why +
@@ -49,6 +52,7 @@ Ending train(const Prepared& prepared, Session& session) {
     session.sink.fact("pattern_sees_future", "true");
   }
 
+  Company company(prepared, session);
   xray::Lens lens;
   model::Transformer model(
       prepared.model, {info.vocabulary, length}, static_cast<std::uint64_t>(prepared.run.seed),
@@ -58,27 +62,32 @@ Ending train(const Prepared& prepared, Session& session) {
         auto attention = plugin.create(model::attention_shape(prepared.model, length, layer), *section, owner);
         return settings.xray_every > 0 ? lens.around(std::move(attention)) : std::move(attention);
       });
-  log_line(name_of(prepared) + " on " + info.description + ": " +
+  if (company.first()) log_line(name_of(prepared) + " on " + info.description + ": " +
            std::to_string(model.parameters().count()) + " parameters, T = " +
            std::to_string(length) + ", " + std::to_string(settings.steps) + " steps");
+  if (const auto why = company.refusal(model); !why.empty()) return {Status::skipped, why};
   auto saving = saving_of(session.spec);
+  if (!company.first()) saving.folder.clear();
   saving.base.data_digest = info.digest;
   if (session.writer != nullptr) {
     saving.settle = [&] { static_cast<void>(session.writer->settle(kSettleSeconds)); };
     saving.written = [&] { session.writer->artifact(checkpoint::kFolder, saving.folder.string()); };
   }
   train::Profiling profiling{session.spec.folder, prepared.device.is_cuda(), {}, log_line};
+  if (!company.first()) profiling.folder.clear();
   if (session.writer != nullptr) {
     profiling.written = [&](const auto& kind, const auto& file) {
       session.writer->artifact(kind, file.string());
     };
   }
-  const auto earlier = find_checkpoint(session.spec);
+  company.meet();
+  const auto earlier = company.first() ? find_checkpoint(session.spec) : std::nullopt;
+  const auto resume = company.shared(earlier ? std::optional(earlier->resume) : std::nullopt);
   session.reporter.send(launch::Report{.kind = "start",
                                        .step = earlier ? earlier->resume.state.step : 0,
                                        .steps = settings.steps,
                                        .text = earlier ? earlier->text() : ""});
-  if (!earlier) begin_with_initial(prepared, model, session.sink);
+  if (!earlier && company.first()) begin_with_initial(prepared, model, session.sink);
   if (earlier) {
     log_line(earlier->text());
     session.sink.fact("continues", earlier->text());
@@ -90,7 +99,7 @@ Ending train(const Prepared& prepared, Session& session) {
     sparse::raise_refused();  // the host has just waited for the device
     session.reporter.progress(progress);
     static_cast<void>(session.go_on());
-    if (progress.kind == train::Progress::Kind::evaluation) {
+    if (progress.kind == train::Progress::Kind::evaluation && company.first()) {
       log_line("step " + std::to_string(progress.step) + ": " + info.metric + " " +
                exact_number(progress.value));
     }
@@ -109,7 +118,7 @@ Ending train(const Prepared& prepared, Session& session) {
                        .step = done}, go_on).value();
   };
   auto ending = train::train({prepared.run, settings, dataset, model, session.sink, report, stop_requested,
-                              saving, profiling, earlier ? &earlier->resume : nullptr, look});
+                              saving, profiling, resume ? &*resume : nullptr, look, company.group()});
   const auto cause = stop_cause();
   if (ending.status == Status::interrupted && !cause.empty()) ending.reason += " (" + cause + ")";
   return ending;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 #include "framework/cells/prepare.h"
 #include "framework/cli/launch/room.h"
@@ -12,6 +13,7 @@
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
 #include "framework/core/paths.h"
+#include "framework/launch/join.h"
 #include "framework/launch/launcher.h"
 #include "framework/launch/slurm/slurm_launcher.h"
 
@@ -34,7 +36,9 @@ void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
 
 std::int64_t most_threads(const std::vector<plan::Cell>& cells) {
   std::int64_t threads = 1;
-  for (const auto& cell : cells) threads = std::max(threads, cell.resolved.run.threads);
+  for (const auto& cell : cells) {
+    threads = std::max(threads, cell.resolved.run.threads * cell.resolved.train.ranks);
+  }
   return threads;
 }
 
@@ -44,6 +48,28 @@ void warn_of_crowding(const std::vector<plan::Cell>& cells, int most_jobs) {
   const auto jobs = std::min<std::int64_t>(most_jobs, static_cast<std::int64_t>(cells.size()));
   const auto warning = crowding(jobs, threads, processors());
   if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
+}
+
+// Which rank srun or torchrun started this command as; 0 where nobody did.
+launch::Place place_of_cells(const std::vector<plan::Cell>& cells) {
+  launch::Place place;
+  for (const auto& cell : cells) {
+    place = launch::place_among(cell.resolved.train.ranks, [](const char* name) { return std::getenv(name); });
+    if (!place.alone() && !place.starts_others && cells.size() > 1) {
+      throw Error("these are " + std::to_string(cells.size()) + " runs, and srun or torchrun started this command for "
+                  "the ranks of one; expected one run, or a command that is started once.");
+    }
+  }
+  return place;
+}
+
+// Any rank but 0. Where the run is done before, rank 0 says so and nobody waits for it.
+int join_run(const launch::Cell& cell, const launch::Place& place, const cells::History& history) {
+  const auto* before = history.newest(cell.record.fingerprint);
+  if (!cell.refusal.empty()) return kExitRunsFailed;
+  if (before != nullptr && before->status == "done") return kExitOk;
+  notice("attnlab: rank " + std::to_string(place.rank) + " of " + std::to_string(place.size) + "\n");
+  launch::become_rank(cell, paths::worker());
 }
 
 int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
@@ -73,6 +99,12 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     const auto table = plan_table(prepared, history, request.database);
     print(request.json ? report::to_json(table) : report::to_text(table, 100));
     return kExitOk;
+  }
+  const auto place = place_of_cells(cells);
+  if (!place.first()) {
+    const cells::History history(request.database);
+    const auto prepared = cells::prepare(std::move(cells), sources, history, request);
+    return join_run(prepared.at(0), place, history);
   }
   const auto threads = most_threads(cells);
   const bool here = !request.slurm;

@@ -1,0 +1,236 @@
+#include "framework/train/gloo_group.h"
+
+#define USE_C10D_GLOO
+#include <torch/csrc/distributed/c10d/FileStore.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "framework/core/error.h"
+#include "framework/core/status_lines.h"
+#include "framework/core/text.h"
+
+namespace attnlab::train {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr double kMeetingSeconds = 300;
+constexpr milliseconds kSlice{500};  // of waiting; between two, it is asked whether somebody was lost
+constexpr double kOwnShares = 3;     // how often as long as its own share a rank waits for the others'
+constexpr double kLearnSeconds = 3;  // in which the kernel tells what became of a child
+constexpr double kRollCallSeconds = 5;  // at most
+constexpr double kPartingSeconds = 10;
+// Gloo's own limit ends no run: how long is too long is decided here.
+constexpr milliseconds kGlooLimit{std::chrono::hours(24)};
+
+std::string text_of_error(const std::exception& error) {
+  const auto* known = dynamic_cast<const c10::Error*>(&error);
+  return known != nullptr ? known->what_without_backtrace() : error.what();
+}
+
+c10::intrusive_ptr<c10d::Store> open_store(const Meeting& meeting) {
+  if (!meeting.file.empty()) return c10::make_intrusive<c10d::FileStore>(meeting.file, meeting.size);
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(meeting.port);
+  options.isServer = meeting.serves && meeting.rank == 0;
+  options.waitWorkers = false;
+  options.timeout = milliseconds(static_cast<std::int64_t>(kMeetingSeconds * 1000));
+  return c10::make_intrusive<c10d::PrefixStore>(meeting.name,
+                                                c10::make_intrusive<c10d::TCPStore>(meeting.host, options));
+}
+
+class GlooGroup final : public Group {
+ public:
+  explicit GlooGroup(const Meeting& meeting);
+  ~GlooGroup() override;
+  std::unique_ptr<Sum> begin_sum(const at::Tensor& numbers, Patience patience) override;
+  void wait(c10d::Work& work, Patience patience);
+
+ private:
+  using Keys = std::vector<std::string>;
+  Keys keys(const std::string& what, bool own = true) const;
+  void come(const std::string& what) { store_->set(keys(what)[static_cast<std::size_t>(rank())], std::string("1")); }
+  bool all_came(const Keys& wanted, double seconds);
+  std::vector<int> missing(const std::string& what);
+  std::string lost(double seconds) const { return lost_ ? lost_(seconds) : ""; }
+  void wait_for_all();
+  void connect(bool one_host);
+  void compare(const std::string& identity);
+  [[noreturn]] void broken(const std::string& why);
+  [[noreturn]] void late(double seconds);
+
+  std::function<std::string(double)> lost_;
+  double patience_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> backend_;
+  double since_ = 0;  // when the others were last waited for
+  bool broken_ = false;
+};
+
+class GlooSum final : public Group::Sum {
+ public:
+  GlooSum(GlooGroup& group, c10::intrusive_ptr<c10d::Work> work, Group::Patience patience)
+      : group_(group), work_(std::move(work)), patience_(patience) {}
+  void wait() override { group_.wait(*work_, patience_); }
+
+ private:
+  GlooGroup& group_;
+  c10::intrusive_ptr<c10d::Work> work_;
+  Group::Patience patience_;
+};
+
+GlooGroup::GlooGroup(const Meeting& meeting)
+    : Group(meeting.rank, meeting.size), lost_(meeting.lost), patience_(meeting.patience) {
+  try {
+    store_ = open_store(meeting);
+    come("here");
+    wait_for_all();
+    connect(!meeting.file.empty());
+  } catch (const c10::Error& error) {
+    const auto who = lost(kLearnSeconds);
+    if (!who.empty()) throw Error(who);
+    throw Error(std::string(kLostContact) + " before they had met" +
+                (meeting.file.empty() ? " at " + meeting.host + ":" + std::to_string(meeting.port) : "") +
+                ": " + error.what_without_backtrace());
+  }
+  since_ = clock_seconds();
+  compare(meeting.identity);
+}
+
+GlooGroup::Keys GlooGroup::keys(const std::string& what, bool own) const {
+  Keys all;
+  for (int other = 0; other < size(); ++other) {
+    if (own || other != rank()) all.push_back(what + "/" + std::to_string(other));
+  }
+  return all;
+}
+
+bool GlooGroup::all_came(const Keys& wanted, double seconds) {
+  try {
+    store_->wait(wanted, milliseconds(static_cast<std::int64_t>(seconds * 1000)));
+  } catch (const std::exception&) {
+    return false;  // not yet, or whoever serves the store is gone
+  }
+  return true;
+}
+
+std::vector<int> GlooGroup::missing(const std::string& what) {
+  std::vector<int> ranks;
+  const auto all = keys(what);
+  for (int other = 0; other < size(); ++other) {
+    if (other != rank() && !store_->check({all[static_cast<std::size_t>(other)]})) ranks.push_back(other);
+  }
+  return ranks;
+}
+
+void GlooGroup::wait_for_all() {
+  const double begin = clock_seconds();
+  while (!all_came(keys("here"), std::chrono::duration<double>(kSlice).count())) {
+    if (const auto who = lost(0); !who.empty()) throw Error(who);
+    if (clock_seconds() - begin < kMeetingSeconds) continue;
+    std::vector<std::string> names;
+    for (const int rank : missing("here")) names.push_back(std::to_string(rank));
+    throw Error("of " + std::to_string(size()) + " ranks these did not come within " +
+                human_duration(kMeetingSeconds) + ": " + join(names, ", ") +
+                ". Start all of them at once, with the same command.");
+  }
+}
+
+void GlooGroup::connect(bool one_host) {
+  auto options = one_host ? c10d::ProcessGroupGloo::Options::create(kGlooLimit)
+                          : c10d::ProcessGroupGloo::Options::create_default(kGlooLimit);
+  if (one_host) options->devices = {c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")};
+  backend_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
+      c10::make_intrusive<c10d::PrefixStore>("gloo", store_), rank(), size(), options);
+}
+
+void GlooGroup::compare(const std::string& identity) {
+  const auto all = gather(identity);
+  for (int other = 1; other < size(); ++other) {
+    if (all[static_cast<std::size_t>(other)] == all[0]) continue;
+    throw Error("rank " + std::to_string(other) + " is not what rank 0 is: it has " +
+                all[static_cast<std::size_t>(other)] + "; expected rank 0's " + all[0] +
+                ". All ranks must be of one build and compute with the same instructions "
+                "(ATTNLAB_CPU and ATEN_CPU_CAPABILITY name narrower ones).");
+  }
+}
+
+// Nobody leaves before all have what they wait for: a connection that is closed can lose what was sent.
+GlooGroup::~GlooGroup() {
+  if (broken_ || std::uncaught_exceptions() > 0) {
+    // Its threads wait for ranks that may never come, and the destructor would wait for those threads.
+    static_cast<void>(backend_.release());
+    return;
+  }
+  try {
+    come("done");
+    all_came(keys("done"), kPartingSeconds);
+  } catch (const std::exception&) {
+  }
+}
+
+std::unique_ptr<Group::Sum> GlooGroup::begin_sum(const at::Tensor& numbers, Patience patience) {
+  std::vector<at::Tensor> tensors{numbers};
+  try {
+    return std::make_unique<GlooSum>(*this, backend_->allreduce(tensors), patience);
+  } catch (const std::exception& error) {
+    broken(text_of_error(error));
+  }
+}
+
+void GlooGroup::wait(c10d::Work& work, Patience patience) {
+  const double begin = clock_seconds();
+  const double limit = patience_ + kOwnShares * (begin - since_);
+  while (!work.isCompleted()) {
+    try {
+      work.wait(kSlice);
+    } catch (const std::exception&) {  // the slice is over, or the sum has failed: looked at below
+    }
+    if (work.isCompleted()) break;
+    if (const auto who = lost(0); !who.empty()) broken(who);
+    const double waited = clock_seconds() - begin;
+    if (patience == Patience::usual && waited > limit) late(waited);
+  }
+  since_ = clock_seconds();
+  if (work.isSuccess()) return;
+  try {
+    std::rethrow_exception(work.exception());
+  } catch (const std::exception& error) {
+    broken(text_of_error(error));
+  }
+}
+
+void GlooGroup::broken(const std::string& why) {
+  broken_ = true;
+  const auto who = lost(kLearnSeconds);
+  throw Error(who.empty() ? std::string(kLostContact) + ": " + why : who);
+}
+
+// Those that wait as well answer to the roll call; whoever does not hangs.
+void GlooGroup::late(double seconds) {
+  broken_ = true;
+  std::vector<std::string> names;
+  try {
+    come("waits");
+    all_came(keys("waits"), std::min(kRollCallSeconds, patience_));
+    for (const int rank : missing("waits")) names.push_back("rank " + std::to_string(rank));
+  } catch (const std::exception&) {  // who serves the store hangs
+    names = {"rank 0"};
+  }
+  if (const auto who = lost(0); !who.empty()) throw Error(who);
+  throw Error((names.empty() ? "a rank" : join(names, ", ")) + " did not answer for " + human_duration(seconds) +
+              ": hung, or far slower than rank " + std::to_string(rank()) +
+              " at an equal share. ATTNLAB_RANK_PATIENCE=SECONDS waits longer.");
+}
+
+}  // namespace
+
+std::unique_ptr<Group> meet(const Meeting& meeting) { return std::make_unique<GlooGroup>(meeting); }
+
+}  // namespace attnlab::train
