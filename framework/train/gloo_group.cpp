@@ -170,7 +170,7 @@ GlooGroup::~GlooGroup() {
   }
   try {
     come("done");
-    all_came(keys("done"), kPartingSeconds);
+    all_came(keys("done"), std::min(kPartingSeconds, 2 * patience_));
   } catch (const std::exception&) {
   }
 }
