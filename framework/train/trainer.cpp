@@ -157,12 +157,8 @@ class Run {
   // Nothing when it was asked to stop. Reports go on meanwhile, so that nobody takes a long
   // validation for a hang.
   std::optional<Evaluation> validate() {
-    const auto go_on = [&] {
-      report(Progress::Kind::step, loss_);
-      return !request_.stop;
-    };
-    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, go_on,
-                    data::Split::valid, &ranks_);
+    const auto go_on = [&] { report(Progress::Kind::step, loss_); return !request_.stop; };
+    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, go_on, data::Split::valid, &ranks_);
   }
 
   void log_validation(const Evaluation& result) {

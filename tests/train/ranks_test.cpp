@@ -157,7 +157,7 @@ Trained train_alone(const config::TrainConfig& config, Group* group = nullptr, s
   Trained trained;
   std::atomic<bool> stop{false};
   const auto watch = [&](const Progress& progress) { stop = progress.step == stop_after; };
-  trained.ending = train({run, config, kHalf, model, trained.numbers, watch, stop, kNothing, kNoProfile, nullptr, group});
+  trained.ending = train({run, config, kHalf, model, trained.numbers, watch, stop, kNothing, kNoProfile, nullptr, {}, group});
   for (const auto& parameter : model.parameters().all()) trained.weights[parameter.name] = parameter.value.detach();
   return trained;
 }
