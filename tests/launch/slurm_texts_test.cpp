@@ -16,8 +16,8 @@ using testing::SizeIs;
 
 TEST(SlurmTexts, SqueueLinesBecomeTasks) {
   const auto tasks = tasks_of_squeue(
-      "12|0|RUNNING|n1|None\n12|1|PENDING||Resources\n12|2|NODE_FAIL|n[2-3],m1|None\n"
-      "13|N/A|RUNNING|n1|None\nrubbish\n\n14|7|PENDING||launch failed | requeued held\n");
+      "12|0|RUNNING|n1|None|\n12|1|PENDING||Resources|\n12|2|NODE_FAIL|n[2-3],m1|None|\n"
+      "13|N/A|RUNNING|n1|None|\nrubbish\n\n14|7|PENDING||launch failed requeued held|attnlab a|b\n");
   ASSERT_THAT(tasks, SizeIs(4));
   EXPECT_EQ(tasks[0].id, (TaskId{12, 0}));
   EXPECT_EQ(tasks[0].phase(), Phase::running);
@@ -26,11 +26,16 @@ TEST(SlurmTexts, SqueueLinesBecomeTasks) {
   EXPECT_EQ(tasks[1].reason, "Resources");
   EXPECT_EQ(tasks[2].node, "n[2-3],m1");
   EXPECT_EQ(tasks[2].phase(), Phase::over);
-  EXPECT_EQ(tasks[3].reason, "launch failed | requeued held");
+  EXPECT_EQ(tasks[3].reason, "launch failed requeued held");
+  EXPECT_EQ(tasks[3].comment, "attnlab a|b");
+  EXPECT_FALSE(is_of_another(tasks[3], "attnlab a|b"));
+  EXPECT_TRUE(is_of_another(tasks[3], "attnlab a|c"));
+  EXPECT_FALSE(is_of_another(tasks[3], "")) << "not known";
+  EXPECT_FALSE(is_of_another(tasks[0], "attnlab a|b")) << "not told";
 }
 
 TEST(SlurmTexts, APendingArrayInOneLineIsAllItsTasks) {
-  EXPECT_THAT(tasks_of_squeue("9|0-3,7%2|PENDING||Priority\n"), SizeIs(5));
+  EXPECT_THAT(tasks_of_squeue("9|0-3,7%2|PENDING||Priority|\n"), SizeIs(5));
   EXPECT_THAT(tasks_of_range("0-3,7%2"), ElementsAre(0, 1, 2, 3, 7));
   EXPECT_THAT(tasks_of_range("[1-7:3]"), ElementsAre(1, 4, 7));
   EXPECT_THAT(tasks_of_range("5"), ElementsAre(5));
@@ -82,7 +87,7 @@ TEST(SlurmTexts, RefusalsThatPassAreToldFromThoseThatStay) {
 
 TaskEvidence evidence_of(const std::string& state) {
   TaskEvidence evidence;
-  evidence.task = {{12, 3}, state, "n1", ""};
+  evidence.task = {{12, 3}, state, "n1", "", ""};
   evidence.folder = "/shared/a-1";
   return evidence;
 }
@@ -111,7 +116,7 @@ TEST(SlurmTexts, AJobThatEndedByItselfFailedAndItsLastWordsAreTold) {
             "Slurm job 12_3 on n1 ended as FAILED before its run had ended. The log ends:\nSegmentation fault");
   evidence.output_end = "slurmstepd: error: Detected 1 oom_kill event in StepId=12.batch";
   EXPECT_THAT(conclude_task(evidence).reason, HasSubstr("killed for memory"));
-  auto blind = evidence_of("FAILED");
+  auto blind = evidence_of("FAILED");  // Slurm could not even write what it says
   blind.began = false;
   EXPECT_THAT(conclude_task(blind).reason, HasSubstr("Does the node see the folder '/shared/a-1'"));
 }

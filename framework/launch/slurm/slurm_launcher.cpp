@@ -171,7 +171,7 @@ void SlurmLauncher::look() {
   for (auto& [cell, task] : tasks_) {
     const auto found = known.find(task.state.id);
     const auto before = task.state.phase();
-    if (found != known.end()) task.state = found->second;
+    if (found != known.end() && !is_of_another(found->second, task.comment)) task.state = found->second;
     else task.state.state = "unknown";
     if (task.state.phase() != Phase::waiting || before != Phase::waiting) watch(task);
     if (task.state.phase() == Phase::waiting) {

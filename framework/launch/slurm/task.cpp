@@ -17,7 +17,11 @@ Task::Task(std::size_t cell_number, const store::Claim& claim, std::filesystem::
       attempt(claim.attempt),
       folder(std::move(run_folder)),
       spool(folder, fingerprint, claim.attempt),
-      state{id, "PENDING", "", ""} {}
+      state{id, "PENDING", "", "", ""} {
+  std::error_code problem;  // where the folder was moved, the number alone tells
+  const auto output = std::filesystem::read_symlink(folder / kSlurmOutput, problem);
+  if (!problem) comment = comment_of(output.parent_path());
+}
 
 std::vector<Report> Task::reports() {
   constexpr std::uint64_t kMost = 64 << 10;

@@ -19,6 +19,7 @@ struct Task {
   std::int64_t attempt = 1;
   std::filesystem::path folder{};
   store::Spool spool;
+  std::string comment{};       // of its array
   TaskState state{};           // as Slurm said last
   double started = 0;          // when this process first saw it run; 0: not yet
   std::uint64_t reported = 0;  // bytes of its reports that were read

@@ -66,12 +66,13 @@ std::vector<TaskState> tasks_of_squeue(std::string_view text) {
   std::vector<TaskState> tasks;
   for (const auto& line : split(text, '\n')) {
     const auto fields = split(line, '|');
-    if (fields.size() < 5) continue;
-    auto reason = line.substr(fields[0].size() + fields[1].size() + fields[2].size() + fields[3].size() + 4);
-    if (reason == "None") reason.clear();
+    if (fields.size() < 6) continue;
+    std::size_t before = 5;  // bars
+    for (int i = 0; i < 5; ++i) before += fields[static_cast<std::size_t>(i)].size();
+    const auto reason = fields[4] == "None" ? "" : fields[4];
     for (const auto task : tasks_of_range(fields[1])) {
       const auto job = whole_number(stripped(fields[0]));
-      if (job) tasks.push_back({{*job, task}, fields[2], fields[3], reason});
+      if (job) tasks.push_back({{*job, task}, fields[2], fields[3], reason, line.substr(before)});
     }
   }
   return tasks;
@@ -87,7 +88,7 @@ std::vector<TaskState> tasks_of_sacct(std::string_view text) {
     const auto id = task_from(std::string_view(fields[0]).substr(0, under), std::string_view(fields[0]).substr(under + 1));
     if (!id) continue;
     const auto state = fields[1].substr(0, fields[1].find(' '));  // "CANCELLED by 1000"
-    tasks.push_back({*id, state, one_of(fields[2], {"None assigned", "None"}) ? "" : fields[2], ""});
+    tasks.push_back({*id, state, one_of(fields[2], {"None assigned", "None"}) ? "" : fields[2], "", ""});
   }
   return tasks;
 }
@@ -157,6 +158,10 @@ std::string words_for(const TaskState& task) {
   return "";
 }
 
+bool is_of_another(const TaskState& task, std::string_view comment) {
+  return task.comment.starts_with("attnlab ") && !comment.empty() && task.comment != comment;
+}
+
 bool start_again(const TaskState& task) { return task.state != "CANCELLED" && task.state != "REVOKED"; }
 
 Ending conclude_task(const TaskEvidence& evidence) {
@@ -174,7 +179,7 @@ Ending conclude_task(const TaskEvidence& evidence) {
   std::string reason = fmt::format("{} ended as {}", where(task), task.state);
   if (!task.reason.empty()) reason += " (" + task.reason + ")";
   reason += evidence.began ? " before its run had ended" : " before its run had begun";
-  if (!evidence.began && evidence.log_end.empty()) {
+  if (!evidence.began && evidence.log_end.empty() && evidence.output_end.empty()) {
     reason += ". Does the node see the folder '" + evidence.folder +
               "' and the worker? Both must lie where all nodes see them (--runs-dir)";
   }

@@ -27,11 +27,12 @@ struct TaskState {
   std::string state{};   // Slurm's word: PENDING, RUNNING, NODE_FAIL, ...
   std::string node{};    // empty while there is none
   std::string reason{};  // why it waits, or ended so; empty for "None"
+  std::string comment{};  // of its array; empty where it is not told
   [[nodiscard]] Phase phase() const;
 };
 
-/// For `squeue -r -o`; the reason comes last, since only it may have any character.
-inline constexpr char kQueueFormat[] = "%F|%K|%T|%N|%r";
+/// For `squeue -r -o`; the comment comes last, since only it may have any character.
+inline constexpr char kQueueFormat[] = "%F|%K|%T|%N|%r|%k";
 /// Lines that are no tasks of arrays are passed over.
 [[nodiscard]] std::vector<TaskState> tasks_of_squeue(std::string_view text);
 /// Of `sacct -X -n -P -o JobID,State,NodeList`: "12_3|CANCELLED by 0|n1".
@@ -66,6 +67,9 @@ struct TaskEvidence {
 [[nodiscard]] Ending conclude_task(const TaskEvidence& evidence);
 /// What Slurm's word adds to the ending that the worker left: "cancelled in Slurm"; else "".
 [[nodiscard]] std::string words_for(const TaskState& task);
+/// Whether a task is of another array than the one with `comment`, although it has its number: a
+/// controller that was killed may have lost an array and given its number to the next one.
+[[nodiscard]] bool is_of_another(const TaskState& task, std::string_view comment);
 /// Whether a run that was interrupted so should be started again.
 [[nodiscard]] bool start_again(const TaskState& task);
 
