@@ -143,8 +143,8 @@ int xray(Arguments arguments) {
   report::Xray xray;
   for (const auto& metric : metrics) xray.add(metric.text, metric.status, metric.loss);
   print(answer_of(xray, form, parsed->has("heads")));
-  const auto title = name_of(spec.config) + (of_config ? ", initial weights" : ", " + word) + ", T = " +
-                     exact_number(xray.value("length"));
+  const auto whose = of_config ? "initial weights" : word.find('/') == word.npos ? "run " + word : fs::path(word).filename().string();
+  const auto title = name_of(spec.config) + ", " + whose + ", T = " + exact_number(xray.value("length"));
   if (const auto out = parsed->text("out")) write_figures(*out, xray, title);
   const auto what = of_config                            ? "not stored: no run has these weights"
                     : !own_config || split != "valid" ? "not stored: config or split are not the run's own"
