@@ -96,7 +96,7 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
   if (request.show_plan) {
     const cells::History history(request.database);
     const auto prepared = cells::prepare(std::move(cells), sources, history, request);
-    const auto table = plan_table(prepared, history, request.database);
+    const auto table = plan_table(prepared, history, request);
     print(request.json ? report::to_json(table) : report::to_text(table, 100));
     return kExitOk;
   }

@@ -20,10 +20,11 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
                  const LaunchRequest& request);
 
 /// cell, runs as, variant and overrides, and why: "done as run 3", "code changed since run 3
-/// (engine)". Reads the database only.
+/// (engine)"; and from which step a run that was stopped goes on. Reads the database and states of
+/// checkpoints only.
 [[nodiscard]] report::Table plan_table(const std::vector<launch::Cell>& cells,
                                        const cells::History& history,
-                                       const std::filesystem::path& database);
+                                       const LaunchRequest& request);
 
 /// What is printed at the end: of one run its last metrics, of a grid the comparison of its study
 /// and the reasons of what failed or was skipped, and the commands that show more.

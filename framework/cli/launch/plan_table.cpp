@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "framework/cli/launch/launch_cells.h"
+#include "framework/cli/launch/resume_point.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
@@ -12,6 +13,18 @@ namespace {
 struct Prospect {
   std::string status;  // done, running, skipped, run
   std::string why;
+  std::optional<ResumePoint> from{};
+};
+
+// Both are there where the database is.
+struct Results {
+  std::optional<store::Store> store;
+  std::optional<store::Reader> reader;
+  explicit Results(const std::filesystem::path& database) {
+    if (!std::filesystem::exists(database)) return;
+    store.emplace(database.string(), store::Store::Mode::read_only);
+    reader.emplace(database.string());
+  }
 };
 
 std::string why_again(const launch::Cell& cell, const cells::History& history) {
@@ -28,43 +41,53 @@ std::string why_again(const launch::Cell& cell, const cells::History& history) {
   return "new";
 }
 
+// A run that was stopped or failed: from where it goes on.
+Prospect going_on(const launch::Cell& cell, const cells::History& history, const Results& results,
+                  const LaunchRequest& request) {
+  Prospect prospect{"run", why_again(cell, history)};
+  if (!results.reader || history.newest(cell.record.fingerprint) == nullptr) return prospect;
+  if (!request.from_scratch) prospect.from = resume_point(*results.reader, request.database, cell.record.fingerprint);
+  prospect.why += prospect.from ? fmt::format("; continues attempt {} at step {}", prospect.from->attempt, grouped(prospect.from->step))
+                                : std::string("; begins anew") + (request.from_scratch ? "" : ", it left no checkpoint");
+  return prospect;
+}
+
 // Only of a run that is said to be going on the store is asked: whether its process lives.
-Prospect prospect_of(const launch::Cell& cell, const cells::History& history,
-                     const std::optional<store::Store>& results) {
+Prospect prospect_of(const launch::Cell& cell, const cells::History& history, const Results& results,
+                     const LaunchRequest& request) {
   if (!cell.refusal.empty()) return {"skipped", cell.refusal};
   const cells::PastRun* last = history.newest(cell.record.fingerprint);
   if (last == nullptr || last->status != "running") {
     if (last != nullptr && last->status == "done") return {"done", fmt::format("as run {}", last->id)};
-    return {"run", why_again(cell, history)};
+    return going_on(cell, history, results, request);
   }
-  const auto claim = results ? results->peek(cell.record.fingerprint) : std::nullopt;
+  const auto claim = results.store ? results.store->peek(cell.record.fingerprint) : std::nullopt;
   const bool runs = claim && claim->result == store::ClaimResult::running_elsewhere;
   return runs ? Prospect{"running", fmt::format("as run {}", claim->run_id)}
-              : Prospect{"run", why_again(cell, history)};
+              : going_on(cell, history, results, request);
 }
 
 }  // namespace
 
 report::Table plan_table(const std::vector<launch::Cell>& cells, const cells::History& history,
-                         const std::filesystem::path& database) {
-  std::optional<store::Store> results;
-  if (std::filesystem::exists(database)) {
-    results.emplace(database.string(), store::Store::Mode::read_only);
-  }
+                         const LaunchRequest& request) {
+  const Results results(request.database);
   report::Table table;
   table.columns = {{.name = "cell"},
                    {.name = "status", .align = report::Align::left},
                    {.name = "run", .align = report::Align::left},
                    {.name = "why", .align = report::Align::left},
+                   {.name = "continues_step", .machine_only = true},
                    {.name = "overrides", .align = report::Align::left, .machine_only = true},
                    {.name = "fingerprint", .align = report::Align::left, .machine_only = true}};
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& cell = cells[i];
-    const Prospect prospect = prospect_of(cell, history, results);
+    const Prospect prospect = prospect_of(cell, history, results, request);
     table.rows.push_back({{.value = static_cast<std::int64_t>(i + 1)},
                           {.value = prospect.status},
                           {.value = cell.label},
                           {.value = prospect.why},
+                          prospect.from ? report::Cell{.value = prospect.from->step} : report::Cell{},
                           {.value = cell.record.overrides},
                           {.value = cell.record.fingerprint}});
   }

@@ -114,7 +114,7 @@ void choose_gpus(const ParsedOptions& parsed, LaunchRequest& request) {
   if (!named.empty() && list != named) {
     throw Error("device=cuda:" + named + " and --gpus " + list + " are two answers; give one", kExitUsage);
   }
-  if (!list.empty()) machine::show_only_gpus(list);
+  if (parsed.has("gpus") || !named.empty()) machine::show_only_gpus(list);
   request.per_gpu = static_cast<int>(parsed.integer("per-gpu", 1, 1, 64));
   const bool automatic = parsed.text("jobs", parsed.has("gpus") ? "auto" : "1") == "auto";
   request.jobs = automatic ? 0 : static_cast<int>(parsed.integer("jobs", 1, 1, 4096));
