@@ -24,7 +24,7 @@ History::History(const std::filesystem::path& database) {
   const store::Reader reader(database.string());
   reader.each(
       "SELECT id, status, reason, fingerprint, fingerprint_parts, fingerprint_parts ->> '$.config' "
-      "FROM run_attempts ORDER BY id",
+      "FROM run_attempts ORDER BY status = 'done', id",
       {}, [](const auto&) {},
       [this](const store::Row& row) {
         const auto text = [&](std::size_t column) {

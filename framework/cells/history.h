@@ -20,7 +20,7 @@ class History {
  public:
   explicit History(const std::filesystem::path& database);
 
-  /// The newest attempt with this fingerprint, or null pointer.
+  /// The attempt with this fingerprint that is done, else the newest, or null pointer.
   [[nodiscard]] const PastRun* newest(const std::string& fingerprint) const;
   /// The newest finished run, else the newest attempt, with the same config but another
   /// fingerprint, or null pointer.
@@ -29,7 +29,7 @@ class History {
   [[nodiscard]] const PastRun* same_but_code(const store::CellRecord& cell) const;
 
  private:
-  std::vector<PastRun> runs_;  // oldest first
+  std::vector<PastRun> runs_;  // oldest first, those that are done behind the rest
   std::unordered_map<std::string, std::size_t> by_fingerprint_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_config_;  // oldest first
 

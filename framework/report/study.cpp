@@ -17,9 +17,10 @@ namespace {
 
 using Texts = std::map<std::string, std::string>;
 
-/// The newest attempt at every cell of the study ?1.
+/// The attempt at every cell of the study ?1 that is done, else the newest: what was merged may be newer than
+/// what is done.
 const std::string kCells =
-    "WITH cells AS (SELECT max(id) AS id FROM run_attempts WHERE fingerprint IN ("
+    "WITH cells AS (SELECT coalesce(max(id) FILTER (WHERE status = 'done'), max(id)) AS id FROM run_attempts WHERE fingerprint IN ("
     "SELECT fingerprint FROM study_runs JOIN run_attempts ON run_attempts.id = run_id "
     "WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1) AND kind = 'train') "
     "GROUP BY fingerprint) ";

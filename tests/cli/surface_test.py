@@ -105,6 +105,7 @@ class Surface(unittest.TestCase):
                    "run attention=none --cfg --config-dir", "run --cfg attention=none --data", "plugin check",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --db",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --plot", "data list --data", "compare --db a.db --plot",
+                   "delete 1 --yes --db", "rename --study a b --db", "tag 1 +x --db", "merge m.db",
                    "report --out a.html --db", "report --db a.db --out", "export --csv e --db", "export --db a.db --jsonl", "bench attention --preset"]
         for option in options:
             for path in paths:

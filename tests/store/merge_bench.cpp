@@ -24,7 +24,7 @@ struct Sizes {
   int stores = 64, events = 2000, metrics = 5;
 };
 
-// As a run of a thousand steps a second would: its writer has a thread of its own and writes twice a second.
+// As a run of a hundred steps a second would: its writer has a thread of its own and writes twice a second.
 void write_store(const std::string& path, int number, const Sizes& sizes) {
   std::int64_t run = 0;
   {
@@ -38,7 +38,7 @@ void write_store(const std::string& path, int number, const Sizes& sizes) {
       event.metrics.push_back({{"train/metric_" + std::to_string(key), "nats", Goal::minimise}, 1.0 / (step + key)});
     }
     writer.add(std::move(event));
-    if (step % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (step % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   writer.finish(Status::done, "");
 }
@@ -76,6 +76,7 @@ int bench(const Sizes& sizes) {
     longest = std::max(longest, seconds);
     if (!last && seconds < 1) std::this_thread::sleep_for(std::chrono::duration<double>(1 - seconds));
   }
+  const double seconds_in_all = since(start);
   std::int64_t written = 0;
   bool same = true;
   for (const auto& path : stores) {
@@ -86,7 +87,7 @@ int bench(const Sizes& sizes) {
   print(fmt::format("{} stores, {} rows written, {} merged in {} passes while they were written, lost {}{}\n"
                     "{:.1f} s in all, {:.1f} s of them merging: {} rows a second; the longest pass took {:.2f} s\n",
                     sizes.stores, grouped(written), grouped(rows), passes, grouped(written - here),
-                    same ? ", every table equal" : ", TABLES DIFFER", since(start), working,
+                    same ? ", every table equal" : ", TABLES DIFFER", seconds_in_all, working,
                     grouped(static_cast<std::int64_t>(static_cast<double>(rows) / working)), longest));
   const auto again = Clock::now();
   Merger second(folder / "second.db");

@@ -13,7 +13,7 @@ std::int64_t find_run(const store::Reader& reader, const std::string& word) {
   const auto found =
       number ? reader.query("SELECT id, '' FROM run_attempts WHERE id = ?1", {std::stoll(word)})
              : reader.query(
-                   "SELECT max(id), fingerprint FROM run_attempts WHERE length(?1) >= 6 AND "
+                   "SELECT coalesce(max(id) FILTER (WHERE status = 'done'), max(id)), fingerprint FROM run_attempts WHERE length(?1) >= 6 AND "
                    "substr(fingerprint, 1, length(?1)) = ?1 GROUP BY fingerprint",
                    {word});
   if (found.rows.size() == 1) return std::get<std::int64_t>(found.rows[0][0]);

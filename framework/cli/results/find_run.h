@@ -8,8 +8,8 @@
 
 namespace attnlab::cli {
 
-/// A run's number, or the first digits of a fingerprint, where it means the newest attempt. Throws
-/// Error where there is none, or several.
+/// A run's number, or the first digits of a fingerprint, where it means the attempt that is done, else
+/// the newest. Throws Error where there is none, or several.
 [[nodiscard]] std::int64_t find_run(const store::Reader& reader, const std::string& word);
 
 }  // namespace attnlab::cli

@@ -23,7 +23,12 @@ struct PlanOfStopped : testing::Test {
   void write_checkpoint(int number, int attempt, std::int64_t step, const std::string& fingerprint) const {
     const auto in = folder.path() / (cell(number).fingerprint.substr(0, 12) + "-" + std::to_string(attempt)) / checkpoint::kFolder;
     checkpoint::Draft draft(in, step);
-    draft.complete({.fingerprint = fingerprint, .attempt = attempt, .step = step, .steps = 9000});
+    checkpoint::State state;
+    state.fingerprint = fingerprint;
+    state.attempt = attempt;
+    state.step = step;
+    state.steps = 9000;
+    draft.complete(state);
     draft.publish();
   }
   [[nodiscard]] std::string why(int number) const {
@@ -64,6 +69,14 @@ TEST_F(PlanOfStopped, what_came_before_a_run_from_scratch_is_given_up) {
   EXPECT_THAT(why(1), HasSubstr("begins anew, it left no checkpoint"));
   write_checkpoint(1, 2, 70, cell(1).fingerprint);
   EXPECT_THAT(why(1), HasSubstr("continues attempt 2 at step 70"));
+}
+
+TEST_F(PlanOfStopped, a_cell_that_is_done_stays_so_when_older_attempts_are_merged_in) {
+  add_attempt(path, cell(1), Status::done, {1});
+  const auto other = folder / "other.db";
+  add_attempt(other, cell(1), Status::interrupted, {1});
+  EXPECT_EQ(store::Merger(path).take(other).added, 1);
+  EXPECT_EQ(why(1), "as run 1");
 }
 
 std::vector<plan::Cell> planned(std::initializer_list<std::pair<config::Device, std::int64_t>> runs) {

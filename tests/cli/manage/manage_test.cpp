@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 
 #include "framework/cli/commands.h"
+#include "framework/cli/results/find_run.h"
 #include "framework/core/error.h"
+#include "framework/report/study.h"
 #include "tests/store/merging.h"
 
 namespace attnlab::cli {
@@ -47,6 +49,17 @@ TEST_F(ManageCommands, merge_tells_what_came_of_it_and_its_exit_code_tells_of_co
   EXPECT_THAT(output(merge, {into, other}, kExitError), HasSubstr("1 not taken in:"));
   EXPECT_THAT(refusal(merge, {into}), HasSubstr("attnlab merge INTO FROM..."));
   EXPECT_THAT(refusal(merge, {into, other, folder / "nothing.db"}), HasSubstr("nothing was merged"));
+}
+
+TEST_F(ManageCommands, what_is_done_speaks_for_its_cell_whatever_is_merged_in_later) {
+  const auto other = folder / "other.db";
+  add_attempt(other, cell(1), Status::interrupted, {1});
+  output(merge, {path, other});
+  const store::Reader reader(path);
+  const auto runs = report::runs_of_study(reader, "demo");
+  ASSERT_EQ(runs.size(), 3U);
+  EXPECT_EQ(runs[0].text("status"), "done");
+  EXPECT_EQ(find_run(reader, cell(1).fingerprint.substr(0, 12)), 1);
 }
 
 TEST_F(ManageCommands, delete_shows_refuses_and_needs_a_yes) {
