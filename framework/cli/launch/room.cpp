@@ -33,7 +33,7 @@ int jobs_for(const std::vector<plan::Cell>& cells, const launch::GpuClaims* gpus
   for (const auto& cell : cells) {
     if (on_gpu(cell)) continue;
     on_cpu = true;
-    threads = std::max(threads, cell.resolved.run.threads);
+    threads = std::max(threads, cell.resolved.run.threads * cell.resolved.train.ranks);
   }
   std::int64_t jobs = gpus == nullptr ? 0 : static_cast<std::int64_t>(gpus->places());
   if (on_cpu) jobs += std::max<std::int64_t>(1, processors().threads() / threads);

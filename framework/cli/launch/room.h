@@ -16,7 +16,7 @@ namespace attnlab::cli {
 [[nodiscard]] bool on_gpu(const plan::Cell& cell);
 
 /// --jobs; where that is auto, one run for each place on a GPU, and beside them as many on the CPU as may use
-/// a processor per thread. 1 at least.
+/// a processor per thread of all their ranks. 1 at least.
 [[nodiscard]] int jobs_for(const std::vector<plan::Cell>& cells, const launch::GpuClaims* gpus,
                            const LaunchRequest& request);
 
