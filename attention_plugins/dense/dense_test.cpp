@@ -88,6 +88,38 @@ TEST(Dense, the_second_of_two_strict_tokens_gets_the_first_ones_value) {
   EXPECT_TRUE(at::equal(output.select(2, 1), random.value.select(2, 0)));
 }
 
+TEST(Dense, keeps_documents_apart_by_every_kernel) {
+  const std::int64_t T = 37;
+  auto numbers = at::zeros({2, T}, at::kInt);
+  for (const auto border : {1, 9, 10, 30}) numbers[0].slice(0, border).add_(2);
+  const auto same = numbers.unsqueeze(2).eq(numbers.unsqueeze(1)).unsqueeze(1);
+  const ContextCase context(2);
+  for (const auto causality : {Causality::strict, Causality::inclusive}) {
+    const auto mask =
+        same.logical_and(causal_mask(T, causality == Causality::strict)).expand({2, 2, T, T});
+    for (const auto* kernel : kKernels) {
+      for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16}) {
+        SCOPED_TRACE(std::string(kernel) + toString(dtype));
+        const RandomInput random({2, 2, T, 16}, dtype);
+        const auto plugin = dense(causality, kernel);
+        expect_matches_reference(
+            [&](const auto& q, const auto& k, const auto& v) {
+              return plugin->forward({q, k, v, {}, numbers}, context.context).output;
+            },
+            random.query, random.key, random.value, random.grad_out, mask);
+      }
+    }
+    const RandomInput random({2, 2, T, 16}, at::kFloat);
+    ContextCase scored(2);
+    scored.context.training = false;
+    auto input = random.input();
+    input.documents = numbers;
+    const auto output = dense(causality)->forward(input, scored.context);
+    EXPECT_NEAR(output.statistics.at(0).value.read(), mask.sum(-1).to(at::kDouble).mean().item<double>(),
+                1e-9);
+  }
+}
+
 TEST(Dense, strides_do_not_matter) {
   const RandomInput random({2, 2, 33, 16}, at::kFloat);
   const ContextCase context(2);

@@ -46,11 +46,12 @@ class HashSparse final : public Attention {
     TORCH_CHECK(input.query.size(1) == shape_.heads && input.query.size(3) == shape_.head_dim,
                 "[hash_sparse] query: expected ", shape_.heads, " heads of ", shape_.head_dim,
                 ", got ", input.query.sizes());
-    const auto plan = plan_for(input, context);
+    const auto buckets = plan_for(input, context);
+    const auto plan = sparse::keep_within(buckets, input.documents);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
-    if (context.wants_statistics()) output.statistics = statistics(plan);
+    if (context.wants_statistics()) output.statistics = statistics(input, buckets, plan);
     if (context.training) {
       if (queries_) queries_->collect(input.query);
       if (keys_) keys_->collect(input.key);
@@ -98,17 +99,31 @@ class HashSparse final : public Attention {
     return -(share * share.clamp_min(1e-300).log2()).sum(-1).mean();
   }
 
-  [[nodiscard]] std::vector<Statistic> statistics(const sparse::SegmentPlan& plan) const {
+  /// Over the pairs of dense attention, in the same documents, shared out evenly.
+  [[nodiscard]] at::Tensor over_even(const AttentionInput& input, bool include_self,
+                                     const at::Tensor& pairs) const {
+    const auto buckets = static_cast<double>(config_.buckets);
+    const int self = include_self ? 1 : 0;
+    if (input.documents.defined()) {
+      const auto all = sparse::earlier_in_document(input.documents).to(at::kDouble).mean() + self;
+      return at::where(all > 0, pairs * buckets / all, 1.0);
+    }
+    const double even = (static_cast<double>(input.query.size(2) - 1) / 2 + self) / buckets;
+    return even > 0 ? pairs / even : at::ones_like(pairs);
+  }
+
+  /// Of buckets whatever the documents, and of `plan`, the pairs that are really seen.
+  [[nodiscard]] std::vector<Statistic> statistics(const AttentionInput& input,
+                                                  const sparse::SegmentPlan& buckets,
+                                                  const sparse::SegmentPlan& plan) const {
     const at::NoGradGuard no_graph;
     const auto counts = sparse::tally(plan);
     const auto T = static_cast<double>(plan.query_rows.size(2));
     const auto rows = static_cast<double>(plan.query_rows.numel());
     const auto pairs = counts.pairs / rows;
-    const double all = (T + (plan.include_self ? 1 : -1)) / 2;  // of dense attention
-    const double even = all / static_cast<double>(config_.buckets);
-    return {{"bucket_share_max", "of T", counts.largest_segment / T},
-            {"bucket_entropy", "bits", entropy(plan)},
-            {"pairs_over_even", "of even", even > 0 ? pairs / even : at::ones_like(pairs)},
+    return {{"bucket_share_max", "of T", buckets.query_start.diff().max().to(at::kDouble) / T},
+            {"bucket_entropy", "bits", entropy(buckets)},
+            {"pairs_over_even", "of even", over_even(input, plan.include_self, pairs)},
             {"pairs_per_query", "keys", pairs},
             {"rows_without_keys", "share", 1 - counts.seeing / rows}};
   }
@@ -129,7 +144,7 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
                            plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
-                           plugin::kDrawsAtRandom,
+                           plugin::kDrawsAtRandom | plugin::kIsolatesDocuments,
                  .dense_when = "buckets=1"}),
     HashSparse, HashSparseConfig)
 

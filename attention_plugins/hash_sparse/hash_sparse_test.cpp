@@ -195,6 +195,26 @@ TEST(HashSparseStatistics, count_what_the_mask_says_and_only_where_asked) {
   }
 }
 
+TEST(HashSparseDocuments, are_kept_apart_and_counted) {
+  test::expect_pairs_told_within_documents(hash_sparse(4));
+  test::expect_pairs_told_within_documents(hash_sparse(4, Causality::inclusive, true));
+  auto plugin = hash_sparse(4);
+  const RandomInput in({2, 3, 80, 16}, at::kFloat);
+  ContextCase batch(2);
+  batch.context.training = false;
+  auto input = in.input();
+  const auto joined = plugin.run(input, batch.context);
+  plugin.documents = config::Documents::isolated;
+  input.documents = test::some_documents(80);
+  const auto apart = plugin.run(input, batch.context);
+  for (const char* of_buckets : {"bucket_share_max", "bucket_entropy"}) {
+    EXPECT_EQ(test::statistic(apart, of_buckets), test::statistic(joined, of_buckets));
+  }
+  const auto all = test::same_document(input.documents).tril(-1).to(at::kDouble).sum(-1).mean();
+  EXPECT_NEAR(test::statistic(apart, "pairs_over_even"),
+              test::statistic(apart, "pairs_per_query") * 4 / all.item<double>(), 1e-9);
+}
+
 TEST(HashSparseKernel, names_what_ran) {
   const RandomInput in({1, 1, 8, 4}, at::kFloat);
   const ContextCase batch(1);

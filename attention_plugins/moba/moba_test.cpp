@@ -102,6 +102,52 @@ TEST(MobaStatistics, count_what_the_mask_says_and_only_in_evaluation) {
   EXPECT_NEAR(test::statistic(output, "rows_without_keys"), 1.0 / 60, 1e-9);
 }
 
+/// As above, but that other documents' keys count neither for a block's mean nor as seen, and a block is
+/// chosen by queries of its last document alone.
+at::Tensor mask_within(const RandomInput& in, const at::Tensor& documents, std::int64_t block,
+                       std::int64_t top) {
+  const auto query = in.query.to(at::kDouble), key = in.key.to(at::kDouble);
+  const std::int64_t B = query.size(0), H = query.size(1), T = query.size(2);
+  const auto mask = at::zeros({B, H, T, T}, at::kBool);
+  const auto document = [&](std::int64_t b, std::int64_t t) { return documents[b][t].item<int>(); };
+  for (std::int64_t i = 0; i < B * H * T; ++i) {
+    const std::int64_t b = i / (H * T), h = i / T % H, t = i % T, own = t / block;
+    std::vector<std::pair<double, std::int64_t>> gates;
+    for (std::int64_t j = 0; j < own; ++j) {
+      std::vector<std::int64_t> rows;
+      for (std::int64_t s = j * block; s < (j + 1) * block; ++s) {
+        if (document(b, s) == document(b, t)) rows.push_back(s);
+      }
+      if (rows.empty()) continue;
+      const auto mean = key[b][h].index_select(0, at::tensor(rows)).mean(0);
+      gates.emplace_back(-query[b][h][t].dot(mean).item<double>(), j);
+    }
+    std::ranges::sort(gates);
+    gates.resize(std::min<std::size_t>(gates.size(), static_cast<std::size_t>(top - 1)));
+    gates.emplace_back(0, own);
+    for (const auto& [gate, j] : gates) {
+      for (std::int64_t s = j * block; s < std::min((j + 1) * block, t); ++s) {
+        if (document(b, s) == document(b, t)) mask[b][h][t][s] = true;
+      }
+    }
+  }
+  return mask;
+}
+
+TEST(MobaDocuments, choose_among_their_own_blocks) {
+  auto plugin = moba(8, 3);
+  test::expect_pairs_told_within_documents(plugin);
+  plugin.documents = config::Documents::isolated;
+  const RandomInput in({2, 2, 90, 16}, at::kDouble, false);
+  const ContextCase batch(2);
+  const auto documents = test::some_documents(90);
+  const auto attention = [&](const auto& q, const auto& k, const auto& v) {
+    return plugin.run({q, k, v, {}, documents}, batch.context).output;
+  };
+  test::expect_matches_reference(attention, in.query, in.key, in.value, in.grad_out,
+                                 mask_within(in, documents, 8, 3));
+}
+
 TEST(MobaRefuses, blocks_and_tops_below_one) {
   EXPECT_THAT(moba(0, 3).error(), HasSubstr("attention.block"));
   EXPECT_THAT(moba(8, 0).error(), HasSubstr("attention.top"));

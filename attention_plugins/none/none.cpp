@@ -45,7 +45,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "no paper; the floor of every comparison",
                  .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
-                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive}),
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
+                           plugin::kIsolatesDocuments}),
     None, NoneConfig)
 
 }  // namespace attnlab

@@ -55,9 +55,11 @@ class QkDrop final : public Attention {
     const bool drops = context.training || config_.evaluation == Evaluation::same;
     const double query_rate = drops ? config_.query_rate() : 0.0;
     const double key_rate = drops ? config_.key_rate() : 0.0;
-    const auto plan = sparse::kept_plan(
-        keep("qk_drop.query", query_rate, input.query, context, query_keep_),
-        keep("qk_drop.key", key_rate, input.query, context, key_keep_), include_self_);
+    const auto plan = sparse::keep_within(
+        sparse::kept_plan(keep("qk_drop.query", query_rate, input.query, context, query_keep_),
+                          keep("qk_drop.key", key_rate, input.query, context, key_keep_),
+                          include_self_),
+        input.documents);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
@@ -111,7 +113,7 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
                            plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
-                           plugin::kDrawsAtRandom,
+                           plugin::kDrawsAtRandom | plugin::kIsolatesDocuments,
                  .dense_when = "drop=0"}),
     QkDrop, QkDropConfig)
 

@@ -182,6 +182,11 @@ TEST(QkDropStatistics, count_what_the_mask_says_and_only_in_evaluation) {
               mean(keep("qk_drop.query", 0.4, in.query, batch.context)), 1e-9);
 }
 
+TEST(QkDropDocuments, are_kept_apart_and_counted) {
+  test::expect_pairs_told_within_documents(qk_drop(0.3));
+  test::expect_pairs_told_within_documents(qk_drop(0.3, Causality::inclusive));
+}
+
 TEST(QkDropRefuses, rates_that_are_no_probabilities) {
   EXPECT_THAT(qk_drop(1.5).error(), HasSubstr("attention.drop"));
   auto plugin = qk_drop(0.5);

@@ -44,7 +44,7 @@ class Reformer final : public Attention {
     const sparse::ChunkRules rules{config_.bucket_mask, config_.correct_duplicates};
     std::vector<sparse::SegmentPlan> plans;
     for (std::int64_t round = 0; round < config_.rounds; ++round) {
-      plans.push_back(sparse::chunk_plan(rounds, round, rules));
+      plans.push_back(sparse::keep_within(sparse::chunk_plan(rounds, round, rules), input.documents));
     }
     const auto merged = sparse::attend_in_rounds(input.query, input.key, input.value, plans);
     kernel_ = merged.kernel;
@@ -52,11 +52,12 @@ class Reformer final : public Attention {
     AttentionOutput output{merged.out, std::nullopt, {}};
     if (context.training && moments_) moments_->collect(input.query);
     if (context.wants_statistics()) {
-      output.statistics = statistics(rounds, merged.last_resort, bucket_count);
+      output.statistics = statistics(rounds, input.documents, merged.last_resort, bucket_count);
     }
     if (!context.training) {  // this one waits for the device
       output.statistics.push_back(
-          {"pairs_per_query", "keys", reformer::pairs_per_query(rounds, config_.bucket_mask)});
+          {"pairs_per_query", "keys",
+           reformer::pairs_per_query(rounds, input.documents, config_.bucket_mask)});
     }
     return output;
   }
@@ -69,9 +70,10 @@ class Reformer final : public Attention {
 
  private:
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::ChunkedRounds& rounds,
+                                                         const at::Tensor& documents,
                                                          const at::Tensor& last_resort,
                                                          std::int64_t buckets) {
-    const auto spread = reformer::spread_of(rounds);
+    const auto spread = reformer::spread_of(rounds, documents);
     const auto N = static_cast<double>(buckets);
     return {{"bucket_coverage", "share", spread.coverage},
             {"last_resort_rows", "share", last_resort.to(at::kDouble).mean()},
@@ -108,7 +110,7 @@ ATTNLAB_ATTENTION_PLUGIN(
                            plugin::kPatternSeesFuture | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
                            plugin::kFloat32 | plugin::kBfloat16 | plugin::kFloat16 |
                            plugin::kFloat64 | plugin::kStrict | plugin::kDrawsAtRandom |
-                           plugin::kSelfAsLastResort,
+                           plugin::kSelfAsLastResort | plugin::kIsolatesDocuments,
                  // A pair in several rounds otherwise counts as often; README, Limits.
                  .exact_when = "correct_duplicates=true",
                  // Angular hashing tells directions apart, and one channel has two. Each round's

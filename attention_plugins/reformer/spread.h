@@ -8,7 +8,7 @@
 namespace attnlab::reformer {
 
 /// What the hashing did to one forward pass, over all rounds, sequences and heads: float64, one number
-/// each, on the rounds' device.
+/// each, on the rounds' device. Pairs are of one document; buckets are counted whatever the documents.
 struct Spread {
   at::Tensor coverage;  // share of the pairs (same bucket, key before query) that the chunks reach:
                         // own chunk or the one before; 1 where there is no such pair
@@ -17,11 +17,13 @@ struct Spread {
   at::Tensor entropy;  // of a head's buckets, in bits; the mean over rounds, sequences, heads
 };
 
-/// O(R B H T log T), from the sorted order alone. Nothing waits for the device.
-[[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds);
+/// O(R B H T log T), from the sorted order alone. Nothing waits for the device. documents: [B, T], or
+/// undefined.
+[[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& documents);
 
 /// Different keys that a query sees in any round, or itself where it sees none: the mean over all
 /// queries. O(R^2 B H T chunk). Waits for the device that it is on.
-[[nodiscard]] double pairs_per_query(const sparse::ChunkedRounds& rounds, bool bucket_mask);
+[[nodiscard]] double pairs_per_query(const sparse::ChunkedRounds& rounds,
+                                     const at::Tensor& documents, bool bucket_mask);
 
 }  // namespace attnlab::reformer

@@ -27,7 +27,8 @@ class Sink final : public Attention {
   AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
     check_input(input, "sink");
     const auto& q = input.query;
-    const auto plan = sparse::full_plan(q.size(0), q.size(1), q.size(2), include_self_);
+    const auto plan = sparse::keep_within(
+        sparse::full_plan(q.size(0), q.size(1), q.size(2), include_self_, q.device()), input.documents);
     const auto dense = sparse::segment_attention(q, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(q);
     // exp(lse) / (exp(lse) + exp(sink)): what the keys keep. 0 where there are none (lse = -inf).
@@ -54,7 +55,7 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "Miller 2023 (softmax1); Xiao et al. 2023, arXiv 2309.17453",
                  .traits = plugin::kRunsOnCpu | plugin::kRunsOnCuda | plugin::kFloat32 |
                            plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
-                           plugin::kStrict | plugin::kInclusive,
+                           plugin::kStrict | plugin::kInclusive | plugin::kIsolatesDocuments,
                  .dense_when = "initial=-1000"}),
     Sink, SinkConfig)
 

@@ -33,22 +33,29 @@ class SlidingWindow final : public Attention {
                                         const AttentionContext& context) override {
     check_input(input, "sliding_window");
     const auto& query = input.query;
-    const auto plan =
+    const auto plan = sparse::keep_within(
         sparse::window_plan(query.size(0), query.size(1), query.size(2), config_.window,
-                            config_.dilation, include_self_, query.device());
+                            config_.dilation, include_self_, query.device()),
+        input.documents);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
     kernel_ = sparse::kernel_name(input.query);
     AttentionOutput output{result.out, std::nullopt, {}};
-    if (context.wants_statistics()) output.statistics = statistics(input.query.size(2));
+    if (context.wants_statistics()) output.statistics = statistics(input);
     return output;
   }
 
   [[nodiscard]] std::string kernel() const override { return kernel_; }
 
  private:
-  [[nodiscard]] std::vector<Statistic> statistics(std::int64_t T) const {
-    const auto before = at::arange(T).floor_divide(config_.dilation);  // in the row's own class
+  [[nodiscard]] std::vector<Statistic> statistics(const AttentionInput& input) const {
+    const auto earlier = input.documents.defined() ? sparse::earlier_in_document(input.documents)
+                                                   : at::arange(input.query.size(2));
+    const auto before = earlier.floor_divide(config_.dilation);  // in the row's own class
     const auto seen = (include_self_ ? before + 1 : before).clamp_max(config_.window);
+    if (seen.is_cuda()) {  // nobody waits for it
+      return {{"pairs_per_query", "keys", seen.to(at::kDouble).mean()},
+              {"rows_without_keys", "share", seen.eq(0).to(at::kDouble).mean()}};
+    }
     const auto mean = [](const at::Tensor& x) { return x.to(at::kDouble).mean().item<double>(); };
     return {{"pairs_per_query", "keys", mean(seen)},
             {"rows_without_keys", "share", mean(seen.eq(0))}};
@@ -67,7 +74,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .citation = "Child, Gray, Radford, Sutskever 2019, arXiv 1904.10509",
                  .traits = plugin::kExactSoftmax | plugin::kRunsOnCpu | plugin::kRunsOnCuda |
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
-                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive,
+                           plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
+                           plugin::kIsolatesDocuments,
                  .dense_when = "window=1073741824 dilation=1"}),
     SlidingWindow, SlidingWindowConfig)
 

@@ -121,6 +121,11 @@ double seconds(const PluginUnderTest& plugin, std::int64_t T) {
   return best;
 }
 
+TEST(SlidingWindowDocuments, are_kept_apart_and_counted) {
+  test::expect_pairs_told_within_documents(sliding_window(7));
+  test::expect_pairs_told_within_documents(sliding_window(5, 3, Causality::inclusive));
+}
+
 TEST(SlidingWindowCost, grows_linearly_with_the_length) {
   // Eight times the rows: 8 when linear, 64 when every pair of tiles is looked at.
   for (const std::int64_t dilation : {1, 4}) {

@@ -12,6 +12,10 @@
 #include "framework/core/metric.h"
 #include "framework/data/dataset.h"
 
+namespace attnlab::model {
+class Transformer;
+}
+
 namespace attnlab::bench {
 
 struct Progress {
@@ -26,6 +30,14 @@ struct Variant {
   const LoadedPlugin* plugin;
 };
 
+/// A trained model to begin with, in place of weights that are drawn.
+struct Trained {
+  std::string text{};       // "step 40 of run 0123456789ab: /folder"
+  std::int64_t length = 1;  // it was trained at: how many learned positions there are
+  /// Throws Error: weights of another model. `attention`: the variant's section.
+  std::function<void(const config::Node& attention, model::Transformer& model)> load{};
+};
+
 /// What both kinds of timing are made with; all of it outlives them.
 struct Setting {
   const config::RunConfig& run;      // its device is cpu or cuda
@@ -37,6 +49,7 @@ struct Setting {
   std::function<bool(const Progress&)> report;  // false: stop
   /// What models are trained on, in sequences of that length; throws Error. Empty: random tokens.
   std::function<std::unique_ptr<data::Dataset>(std::int64_t length)> open_data{};
+  const Trained* trained = nullptr;  // of training steps alone; null: none
 };
 
 /// A length that a variant refuses, or whose tensors cannot fit, is left out: the fact
@@ -52,8 +65,9 @@ struct Result {
 /// what was compared with what (answer_check.h). Throws Error when an answer is wrong.
 [[nodiscard]] Result time_attention(const Setting& setting, const config::BenchConfig& bench);
 
-/// For each length builds both models with equal weights, trains each for bench.warm_steps on the same
-/// batches, and takes steps (forward, backward, AdamW) in turn. Stores per length: seconds of a step,
+/// For each length builds both models with equal weights, those of `setting.trained` where there is one,
+/// trains each for bench.warm_steps on the same batches (0 of a trained one: its weights stay, the steps'
+/// learning rate is 0), and takes steps (forward, backward, AdamW) in turn. Stores per length: seconds of a step,
 /// tokens per second, FLOP rate and utilisation (formula in the fact `flop_formula`), peak memory,
 /// ratio, and how even the buckets are where the plugin tells.
 /// `peer` null: timed alone. Throws Error when a loss is not finite.

@@ -24,14 +24,16 @@ struct TokenShape {
   std::int64_t rows = 1, length = 1;  // of a micro-batch
   std::int64_t accumulation = 1;      // micro-batches of a step
   std::int64_t steps = 1;             // that will be asked for at the most
-  at::Device device{at::kCPU};
 };
 
-/// The steps that a training run of this seed would take. `dataset` outlives the result.
-[[nodiscard]] std::unique_ptr<Tokens> tokens_of(const data::Dataset& dataset, const TokenShape& shape);
+/// The steps that a training run of this seed would take. `dataset` and `model`, which they are for,
+/// outlive the result.
+[[nodiscard]] std::unique_ptr<Tokens> tokens_of(const data::Dataset& dataset, const TokenShape& shape,
+                                                const model::Transformer& model);
 
 /// One step of uniformly random tokens, over and over. No attention is learned on them, and the
 /// buckets of hashing collapse.
-[[nodiscard]] std::unique_ptr<Tokens> random_tokens(std::int64_t vocabulary, const TokenShape& shape);
+[[nodiscard]] std::unique_ptr<Tokens> random_tokens(std::int64_t vocabulary, const TokenShape& shape,
+                                                    at::Device device);
 
 }  // namespace attnlab::bench

@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,84 +10,15 @@
 #include "framework/bench/measures.h"
 #include "framework/bench/roofline.h"
 #include "framework/bench/tokens.h"
+#include "framework/bench/train_side.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/train/memory.h"
-#include "framework/train/optimizer.h"
-#include "framework/train/step.h"
 
 namespace attnlab::bench {
 namespace {
 
 constexpr int kWarmUpSteps = 2;
-
-/// What an attention says of its pairs.
-struct Seen {
-  double keys = 0;                  // that a query sees, mean over rows, heads and layers
-  std::optional<double> over_even;  // pairs over those of even buckets, mean over layers
-};
-
-/// One model with its optimiser, ready to take steps.
-class TrainSide {
- public:
-  TrainSide(const Setting& setting, const config::TrainConfig& train, std::int64_t vocabulary,
-            const Variant& variant, std::int64_t length)
-      : setting_(setting),
-        train_(train),
-        model_(setting.model, {vocabulary, length}, static_cast<std::uint64_t>(setting.run.seed),
-               setting.device,
-               [&](std::int64_t layer, Owner& owner) {
-                 return variant.plugin->create(
-                     model::attention_shape(setting.model, length, layer), variant.section, owner);
-               }),
-        optimizer_(model_.parameters(), train) {}
-
-  /// One optimiser step. Returns its loss, not yet read from the device.
-  at::Tensor step(const Parts& parts) {
-    optimizer_.zero_grad();
-    std::int64_t scored = 0;
-    for (const auto& part : parts) scored += part.scored;
-    at::Tensor total;
-    for (const auto& part : parts) {
-      const auto loss =
-          train::forward_backward(model_, setting_.run, train_, part, step_, scored);
-      total = total.defined() ? total + loss.nats : loss.nats;
-    }
-    optimizer_.step(train_.learning_rate);
-    model_.finish_step();
-    ++step_;
-    return total;
-  }
-
-  /// Where the plugin does not tell, keys are those of dense causal attention. Runs one forward in
-  /// evaluation.
-  [[nodiscard]] Seen look(const train::Batch& part) {
-    const at::NoGradGuard no_graph;
-    const train::AutocastScope autocast(train_.precision, setting_.device.type());
-    const AttentionContext context{static_cast<std::uint64_t>(setting_.run.seed), 0, step_,
-                                   std::span(part.sequence_ids).first(1), /*training=*/false};
-    const auto output = model_.forward(part.input.narrow(0, 0, 1), context);
-    const auto mean = [&](const char* name) -> std::optional<double> {
-      double sum = 0;
-      std::int64_t layers = 0;
-      for (const auto& [layer, statistic] : output.statistics) {
-        if (statistic.name == name) sum += statistic.value.read(), ++layers;
-      }
-      if (layers < setting_.model.layers) return std::nullopt;
-      return sum / static_cast<double>(layers);
-    };
-    return {mean("pairs_per_query").value_or(static_cast<double>(part.input.size(1)) / 2),
-            mean("pairs_over_even")};
-  }
-  [[nodiscard]] const model::Transformer& model() const { return model_; }
-
- private:
-  const Setting& setting_;
-  const config::TrainConfig& train_;
-  model::Transformer model_;
-  train::AdamW optimizer_;
-  std::int64_t step_ = 0;
-};
 
 class TrainTiming {
  public:
@@ -119,6 +49,11 @@ class TrainTiming {
     Seen seen{};
   };
 
+  /// A trained model that shall not be trained further keeps its weights, and with them its buckets.
+  [[nodiscard]] double learning_rate() const {
+    return setting_.trained != nullptr && bench_.warm_steps == 0 ? 0 : train_.learning_rate;
+  }
+
   [[nodiscard]] std::int64_t batch(std::int64_t length) const {
     return std::max<std::int64_t>(1, bench_.tokens / length);
   }
@@ -129,6 +64,11 @@ class TrainTiming {
       if (setting_.open_data) dataset_ = setting_.open_data(length);
     } catch (const Error& error) {
       return error.what();
+    }
+    const auto* trained = setting_.trained;
+    if (trained != nullptr && setting_.model.positions == config::Positions::learned &&
+        length > trained->length) {
+      return "the trained model has positions for " + std::to_string(trained->length) + " tokens";
     }
     double bytes = 0;
     for (const auto* side : {&setting_.variant, peer_}) {
@@ -148,23 +88,29 @@ class TrainTiming {
     return dataset_ ? dataset_->info().vocabulary : bench_.vocabulary;
   }
 
-  [[nodiscard]] std::unique_ptr<Tokens> tokens(std::int64_t length) const {
+  [[nodiscard]] std::unique_ptr<Tokens> tokens(std::int64_t length,
+                                               const model::Transformer& model) const {
     const TokenShape shape{.seed = static_cast<std::uint64_t>(setting_.run.seed),
                            .rows = batch(length),
                            .length = length,
                            .accumulation = train_.accumulation,
-                           .steps = bench_.warm_steps + kWarmUpSteps + 1 + bench_.samples,
-                           .device = setting_.device};
-    return dataset_ ? tokens_of(*dataset_, shape) : random_tokens(vocabulary(), shape);
+                           .steps = bench_.warm_steps + kWarmUpSteps + 1 + bench_.samples};
+    return dataset_ ? tokens_of(*dataset_, shape, model)
+                    : random_tokens(vocabulary(), shape, setting_.device);
   }
 
   void tell_inputs() const {
     const auto seed = ", seed " + std::to_string(setting_.run.seed);
     const auto what = dataset_ ? dataset_->info().description
                                : "uniformly random tokens, vocabulary " + std::to_string(vocabulary());
-    setting_.sink.fact("inputs", what + seed + "; after " +
-                                     std::to_string(bench_.warm_steps + kWarmUpSteps) +
-                                     " training steps");
+    const auto steps = std::to_string(bench_.warm_steps + kWarmUpSteps) + " training steps";
+    const auto* trained = setting_.trained;
+    setting_.sink.fact("inputs",
+                       what + seed + "; " +
+                           (trained == nullptr          ? "after " + steps
+                            : bench_.warm_steps > 0 ? "after " + steps + " from " + trained->text
+                                                    : "with the weights of " + trained->text));
+    if (trained != nullptr) setting_.sink.fact("origin", trained->text);
   }
 
   // Built, trained and looked at while nothing of the later sides is in memory. Nothing where it was
@@ -173,11 +119,11 @@ class TrainTiming {
     train::reset_peaks(setting_.device);
     const auto before = train::tensor_peak_bytes(setting_.device);
     Timed timed{std::make_unique<TrainSide>(setting_, train_, vocabulary(), variant, length),
-                {name, nullptr},
-                tokens(length)};
+                {name, nullptr}};
+    timed.tokens = tokens(length, timed.side->model());
     const auto steps = bench_.warm_steps + kWarmUpSteps;
     for (std::int64_t i = 0; i < steps; ++i) {
-      timed.loss = timed.side->step(timed.tokens->next()).item<double>();
+      timed.loss = timed.side->step(timed.tokens->next(), learning_rate()).item<double>();
       if (!std::isfinite(timed.loss)) {
         throw Error("the loss of " + name + " is " + exact_number(timed.loss) + " at step " +
                     std::to_string(i + 1) + "; lower train.learning_rate");
@@ -210,7 +156,7 @@ class TrainTiming {
         const auto parts = each.tokens->next();
         clock.start();
         clock.mark();
-        static_cast<void>(each.side->step(parts));
+        static_cast<void>(each.side->step(parts, learning_rate()));
         clock.mark();
         each.times.both.push_back(clock.laps()[0]);
       }

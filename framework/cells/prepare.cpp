@@ -9,6 +9,7 @@
 #include "framework/core/digest.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
+#include "framework/data/limits.h"
 #include "framework/launch/environment.h"
 #include "framework/plan/labels.h"
 #include "framework/plugin/traits.h"
@@ -67,6 +68,7 @@ class Preparation {
     result.spec.plugin_path = sources_.plugin_path(resolved.config);
     result.spec.data_dir = request_.data_dir;
     result.refusal = refusal_of(resolved, libraries, variants);
+    if (result.refusal.empty()) result.refusal = data::documents_refusal(data, resolved.model.documents);
     result.environment = shared.environment;
     result.needs_gpu = resolved.run.device == config::Device::cuda;
     return result;

@@ -34,7 +34,7 @@ struct Property {
 [[nodiscard]] std::vector<Property> properties();
 extern const Property kParameters, kGenerator, kOutput, kUnwritten, kBounds, kInputs, kLayout;
 extern const Property kCausality, kSoftmax, kFutureValues, kFuturePattern, kPoison;
-extern const Property kGradients, kFiniteDifferences, kDense;
+extern const Property kGradients, kFiniteDifferences, kDense, kDocuments;
 extern const Property kDeterminism, kSeed, kBatch, kEvaluation, kMemory;
 
 }  // namespace attnlab::conformance

@@ -31,6 +31,7 @@ std::vector<Property> properties() {
           kParameterGradients,
           kLeaves,
           kDense,
+          kDocuments,
           kDeterminism,
           kSeed,
           kBatch,

@@ -8,6 +8,7 @@
 #include "framework/attention/guarded.h"
 #include "framework/attention/unit_values.h"
 #include "framework/core/error.h"
+#include "framework/core/random.h"
 #include "framework/core/text.h"
 #include "framework/plugin/parameters.h"
 
@@ -34,7 +35,8 @@ AttentionShape Trial::shape() const {
           .head_dim = check_.head_dim,
           .max_length = check_.length,
           .causality = check_.causality,
-          .shared_keys = check_.shared_keys};
+          .shared_keys = check_.shared_keys,
+          .documents = isolated_ ? config::Documents::isolated : config::Documents::joined};
 }
 
 config::Node Trial::section() const {
@@ -67,6 +69,29 @@ Trial Trial::with_dtype(const std::string& dtype) const {
   return other;
 }
 
+Trial Trial::isolated() const {
+  Trial other = *this;
+  other.isolated_ = true;
+  return other;
+}
+
+at::Tensor Trial::documents() const {
+  const std::int64_t T = check_.length;
+  auto result = at::zeros({check_.batch, T}, at::kInt);
+  for (std::int64_t b = 0; b < check_.batch; ++b) {
+    const RandomStream stream(check_.seed, "conformance.documents", {static_cast<std::uint64_t>(b)});
+    auto row = result.select(0, b);
+    row.fill_(static_cast<std::int32_t>(stream.below(9, 0)));
+    const auto borders = b % 3 == 2 ? 0 : 1 + stream.below(4, 1);  // every third is one document
+    for (std::uint64_t i = 0; T > 1 && i < borders; ++i) {
+      const auto at = 1 + stream.below(static_cast<std::uint64_t>(T - 1), 2 + i);
+      row.slice(0, static_cast<std::int64_t>(at)).add_(1 + static_cast<std::int32_t>(i % 2));
+      if (i == 0) row.slice(0, static_cast<std::int64_t>(at) + 1).add_(1);  // of a token alone
+    }
+  }
+  return result;
+}
+
 Trial Trial::exact() const {
   const auto trial = with(note().exact_when.view());
   const auto why = trial.has(plugin::kOwnScores)
@@ -97,6 +122,7 @@ AttentionInput Trial::input(std::uint64_t which) const {
   auto key = check_.shared_keys ? query : draw(2);
   key = key / key.norm(2, -1, /*keepdim=*/true);
   AttentionInput result{query, key, draw(3), {}};
+  if (isolated_) result.documents = documents().to(device());
   if (has(plugin::kNeedsHidden)) result.hidden = draw(6).transpose(1, 2).flatten(2);
   return changed(result, [&](const at::Tensor& x) { return x.to(device(), dtype()); });
 }
@@ -125,7 +151,7 @@ at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
 }
 
 Known& Trial::known() const {
-  return subject_->known[text(check_) + " " + parameter_words(check_)];
+  return subject_->known[text(check_) + " " + parameter_words(check_) + (isolated_ ? " isolated" : "")];
 }
 
 const Attended& Trial::attended() const {

@@ -55,13 +55,14 @@ inline constexpr std::array kParts{Part{"query", &AttentionInput::query, &Attend
                                    Part{"value", &AttentionInput::value, &Attended::dv},
                                    Part{"hidden input", &AttentionInput::hidden, &Attended::dh}};
 
-/// `change` of every tensor that `input` has.
+/// `change` of every tensor that `input` has, of the same documents.
 template <class Change>
 [[nodiscard]] AttentionInput changed(const AttentionInput& input, Change&& change) {
   AttentionInput result;
   for (const auto& part : kParts) {
     if ((input.*part.input).defined()) result.*part.input = change(input.*part.input);
   }
+  result.documents = input.documents;
   return result;
 }
 
@@ -101,6 +102,10 @@ class Trial {
   /// the user did not fix.
   [[nodiscard]] Trial with(std::string_view words) const;
   [[nodiscard]] Trial with_dtype(const std::string& dtype) const;
+  /// The same with documents kept apart: shape() says so, and input() has their numbers.
+  [[nodiscard]] Trial isolated() const;
+  /// int32 [B, T] on the CPU: one to six documents a sequence, one of them of one token; drawn.
+  [[nodiscard]] at::Tensor documents() const;
   /// The same under parameters with which the plugin declares an exact softmax, or one of scores of
   /// its own. Throws Skipped where the user fixed others.
   [[nodiscard]] Trial exact() const;
@@ -140,6 +145,7 @@ class Trial {
  private:
   const Subject* subject_;
   plugin::CheckCase check_;
+  bool isolated_ = false;
 };
 
 [[nodiscard]] at::ScalarType dtype_of(const std::string& word);

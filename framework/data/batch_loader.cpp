@@ -25,6 +25,8 @@ HostBatch make_host_batch(const Dataset& dataset, Split split, std::span<const T
     if (digest != nullptr) digest->add(bytes_of(example.input)).add(bytes_of(example.target));
     batch.input.insert(batch.input.end(), example.input.begin(), example.input.end());
     batch.target.insert(batch.target.end(), example.target.begin(), example.target.end());
+    batch.documents.insert(batch.documents.end(), example.documents.begin(),
+                           example.documents.end());
     batch.scored += std::ranges::count_if(example.target, [](auto token) { return token >= 0; });
     batch.sequence_ids.push_back(draw.sequence_id);
   }

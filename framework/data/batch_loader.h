@@ -24,6 +24,7 @@ struct HostBatch {
   std::vector<std::int64_t> target;        // -1: not scored
   std::vector<std::int64_t> sequence_ids;  // [rows]
   std::int64_t scored = 0;                 // targets that count
+  std::vector<std::int32_t> documents{};   // of the input; empty where the data set tells of none
 };
 
 /// The examples of `draws`. Where `digest` is given, the tokens are added to it in order.

@@ -55,6 +55,7 @@ DatasetInfo corpus_info(const CorpusManifest& manifest, const fs::path& folder,
   info.first_token_rule =
       "the token before a window is its first context; end-of-text stands before the first";
   info.stride_rule = "windows of T tokens, stride T, each token of val.bin scored once";
+  info.document_rule = "a document ends with its end-of-text token";
   info.source = folder.string();
   require_length(length, info);
   return info;
@@ -129,7 +130,17 @@ Example CorpusDataset::training(std::int64_t start) const {
   Example example{std::vector<std::int32_t>(count), std::vector<std::int32_t>(count)};
   train_.copy(start, std::span(example.input));
   train_.copy(start + 1, std::span(example.target));
+  number_documents(example);
   return example;
+}
+
+void CorpusDataset::number_documents(Example& example) const {
+  example.documents.reserve(example.input.size());
+  std::int32_t document = 0;
+  for (const auto token : example.input) {
+    example.documents.push_back(document);
+    if (token == end_of_text_) ++document;
+  }
 }
 
 Example CorpusDataset::validation(std::int64_t window) const {
@@ -141,6 +152,7 @@ Example CorpusDataset::validation(std::int64_t window) const {
   val_.copy(first, std::span(example.target).first(scored));
   if (first > 0) val_.copy(first - 1, std::span(example.input).first(1));
   std::copy_n(example.target.begin(), scored - 1, example.input.begin() + 1);
+  number_documents(example);
   return example;
 }
 

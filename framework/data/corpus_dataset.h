@@ -5,6 +5,9 @@
 ///   paper's code does; `epoch`: the windows 0, T, 2T, ..., each once before any comes again, in an
 ///   order that differs from epoch to epoch.
 ///   Validation: windows of T, stride T, in the order of the file, every token of the part once.
+///   Documents: an end-of-text token is the last of its document, and no text is encoded to one, so a
+///   window tells its borders by itself, where the index has them. A token is predicted with what its
+///   input token sees, so the first of a document has the document before it as context.
 #pragma once
 
 #include <filesystem>
@@ -47,6 +50,7 @@ class CorpusDataset : public Dataset {
  private:
   [[nodiscard]] Example training(std::int64_t start) const;
   [[nodiscard]] Example validation(std::int64_t window) const;
+  void number_documents(Example& example) const;
 
   DatasetInfo info_;
   std::int64_t length_;

@@ -24,6 +24,7 @@ struct DatasetInfo {
   std::int64_t max_length = 0;   // longest `dataset.length` that it can serve
   std::string first_token_rule;  // how the first prediction gets its context
   std::string stride_rule;       // "windows of T, stride T, each token scored once"
+  std::string document_rule{};   // where a document ends within a sequence; empty: there are none
   bool synthetic = false;
   bool partial = false;  // a prefix of the official data
   std::string source;    // files that were read
@@ -33,6 +34,8 @@ struct DatasetInfo {
 struct Example {
   std::vector<std::int32_t> input;   // T tokens
   std::vector<std::int32_t> target;  // T tokens
+  /// Number of each input token's document, from 0 on, never decreasing; empty: all are one.
+  std::vector<std::int32_t> documents{};
 };
 
 /// One training example. Sequence ids are unique per (step, row) over a run, so that attention draws

@@ -13,6 +13,13 @@ void require_length(std::int64_t length, const DatasetInfo& info) {
               ". Lower dataset.length or choose a longer data set.");
 }
 
+std::string documents_refusal(const DatasetInfo& info, config::Documents documents) {
+  if (documents == config::Documents::joined || !info.document_rule.empty()) return "";
+  return "model.documents=isolated: no sequence of '" + info.name +
+         "' is made of several documents; expected data prepared from documents (text, openwebtext2). "
+         "Set model.documents=joined.";
+}
+
 void require_no_path(const config::DatasetConfig& config) {
   if (config.path.empty()) return;
   throw Error("dataset.path '" + config.path + "' has no use: " + config.name +

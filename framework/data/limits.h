@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "framework/config/run_config.h"
 #include "framework/data/dataset.h"
@@ -10,6 +11,9 @@ namespace attnlab::data {
 
 /// Throws Error when length is beyond info.max_length.
 void require_length(std::int64_t length, const DatasetInfo& info);
+
+/// Empty, or why documents cannot be kept apart on this data.
+[[nodiscard]] std::string documents_refusal(const DatasetInfo& info, config::Documents documents);
 
 /// Throws Error when a data set that is generated is given a file.
 void require_no_path(const config::DatasetConfig& config);

@@ -181,8 +181,13 @@ void Transformer::expect_declared(const AttentionOutput& output, const Attention
   }
 }
 
-ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContext& context) {
+ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContext& context,
+                                 const at::Tensor& documents) {
   const auto length = tokens.size(1);
+  TORCH_CHECK(!isolates_documents() || (documents.defined() && documents.sizes() == tokens.sizes() &&
+                                        documents.scalar_type() == at::kInt),
+              "model.documents=isolated: expected the number of each token's document, int32 ",
+              tokens.sizes());
   TORCH_CHECK(length <= length_, "a sequence of ", length, " tokens; the model has positions for ",
               length_);
   ModelOutput result;
@@ -191,7 +196,7 @@ ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContex
     auto& block = blocks_[layer];
     auto here = context;
     here.layer = static_cast<std::int64_t>(layer);
-    x = attend(block, x, here, result);
+    x = attend(block, x, documents, here, result);
     const StepPart part("mlp");
     const auto inner = at::gelu(at::linear(normalise(x, block.mlp_norm), block.mlp_in));
     x = x + at::linear(inner, block.mlp_out);
@@ -208,9 +213,10 @@ at::Tensor Transformer::embed(const at::Tensor& tokens) const {
   return x + position_embedding_.narrow(0, 0, tokens.size(1));
 }
 
-at::Tensor Transformer::attend(Block& block, const at::Tensor& x, const AttentionContext& context,
-                               ModelOutput& result) const {
-  const auto input = project(block, x);
+at::Tensor Transformer::attend(Block& block, const at::Tensor& x, const at::Tensor& documents,
+                               const AttentionContext& context, ModelOutput& result) const {
+  auto input = project(block, x);
+  if (isolates_documents()) input.documents = documents;
   auto output = [&] {
     const StepPart part("attention");
     return block.attention->forward(input, context);

@@ -73,10 +73,15 @@ class Transformer {
               at::Device device, const AttentionFactory& attention);
 
   /// tokens [B, T] int64, T <= length. `context.layer` is filled in here; the rest is the caller's,
-  /// with one sequence id per row. Throws c10::Error when an attention returns another shape, dtype
+  /// with one sequence id per row. documents: int32 [B, T], the number of each token's document; with
+  /// model.documents=isolated needed, else not looked at. Positions stay those in the window. Throws c10::Error when an attention returns another shape, dtype
   /// or device than its input's, and Error when in a layer's first training pass it reaches a leaf
   /// that requires a gradient and was not declared.
-  [[nodiscard]] ModelOutput forward(const at::Tensor& tokens, const AttentionContext& context);
+  [[nodiscard]] ModelOutput forward(const at::Tensor& tokens, const AttentionContext& context,
+                                    const at::Tensor& documents = {});
+  [[nodiscard]] bool isolates_documents() const {
+    return config_.documents == config::Documents::isolated;
+  }
 
   /// After the optimiser's step: every attention folds what it collected into its buffers. Throws
   /// Error where a buffer was written to since the last one, outside of it.
@@ -115,8 +120,8 @@ class Transformer {
   void note_versions();
   void add_block(std::int64_t layer, const AttentionFactory& attention);
   [[nodiscard]] at::Tensor embed(const at::Tensor& tokens) const;
-  at::Tensor attend(Block& block, const at::Tensor& x, const AttentionContext& context,
-                    ModelOutput& result) const;
+  at::Tensor attend(Block& block, const at::Tensor& x, const at::Tensor& documents,
+                    const AttentionContext& context, ModelOutput& result) const;
   void expect_declared(const AttentionOutput& output, const AttentionInput& input,
                        std::int64_t layer) const;
   [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& x) const;

@@ -3,56 +3,15 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "framework/sparse/passes.h"
 #include "framework/sparse/plan_check.h"
+#include "framework/sparse/plan_seal.h"
 #include "framework/sparse/tensor_check.h"
 
 namespace attnlab::sparse {
-
-/// How what this file built says so: the tensors that it made, and their versions. What has had a
-/// tensor exchanged, or written by an operator, no longer matches.
-struct PlanSeal {
-  std::vector<at::Tensor> tensors;
-  std::vector<std::uint32_t> versions;
-  std::int64_t length = 0;  // T, below which all rows are
-  bool ascending = false;
-
-  static PlanSeal of(const SegmentPlan& plan, std::int64_t T) {
-    return {{plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end},
-            {},
-            T,
-            plan.ascending};
-  }
-  static PlanSeal of(const ChunkedRounds& rounds, std::int64_t T) {
-    return {{rounds.order}, {}, T, false};
-  }
-
-  template <class Sealed>
-  static void put_on(Sealed& sealed, std::int64_t T) {
-    auto seal = of(sealed, T);
-    for (const auto& tensor : seal.tensors) {
-      if (tensor.is_inference()) return;  // these count no versions
-      seal.versions.push_back(tensor._version());
-    }
-    sealed.seal_ = std::make_shared<const PlanSeal>(std::move(seal));
-  }
-
-  template <class Sealed>
-  static bool holds(const Sealed& sealed, std::int64_t T) {
-    const auto& seal = sealed.seal_;
-    const auto now = of(sealed, T);
-    if (seal == nullptr || seal->length != T || seal->ascending != now.ascending) return false;
-    for (std::size_t i = 0; i < now.tensors.size(); ++i) {
-      const auto& tensor = now.tensors[i];
-      if (!tensor.is_same(seal->tensors[i]) || tensor._version() != seal->versions[i]) return false;
-    }
-    return true;
-  }
-};
 
 bool is_sealed(const SegmentPlan& plan, std::int64_t T) { return PlanSeal::holds(plan, T); }
 

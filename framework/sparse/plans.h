@@ -78,7 +78,19 @@ struct ChunkRules {
 [[nodiscard]] SegmentPlan chunk_plan(const ChunkedRounds& rounds, std::int64_t round,
                                      const ChunkRules& rules);
 
-/// How much a causal, ascending plan leaves, for statistics. Waits for the device that the plan is
+/// `plan`, in which no row sees one of another document any more. documents: int32 [B, T], the number
+/// of each row's document, never decreasing along T; undefined: nothing changes. On the CPU an
+/// ascending plan's segments are cut at the borders, so that nothing is computed across one, and numbers
+/// that decrease throw c10::Error; any other plan, and every plan on a GPU, where nobody waits, gets
+/// labels, together with those that it has. Where every sequence is one document, which the CPU looks
+/// at, the plan stays as it is.
+[[nodiscard]] SegmentPlan keep_within(SegmentPlan plan, const at::Tensor& documents);
+
+/// int64 [B, T]: how many rows of the same document stand before each one.
+[[nodiscard]] at::Tensor earlier_in_document(const at::Tensor& documents);
+
+/// How much a causal, ascending plan leaves, for statistics. Labels count where they never decrease along
+/// T, as those of keep_within() do. Waits for the device that the plan is
 /// on. Counted in O(T) a group, not by pairs.
 struct PlanCounts {
   std::int64_t pairs = 0;            // of query and key, over all B and H

@@ -14,7 +14,7 @@
 
 namespace attnlab::sparse {
 
-struct PlanSeal;  // plans.cpp
+struct PlanSeal;  // plan_seal.h
 
 /// B batch, H heads, T length, S segments, Nq/Nk upper bounds of packed rows. All int32,
 /// contiguous, on the device of the query.

@@ -53,12 +53,11 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
     std::vector<data::TrainDraw> draws;
     const auto end = std::min(begin + train.batch_size, result.sequences);
     for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstValidationId + i});
-    const auto batch =
-        to_batch(data::make_host_batch(dataset, split, draws), model.device());
+    const auto batch = to_batch(data::make_host_batch(dataset, split, draws), model);
     const AutocastScope autocast(train.precision, model.device().type());
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step,
                                    batch.sequence_ids, /*training=*/false};
-    const auto output = model.forward(batch.input, context);
+    const auto output = model.forward(batch.input, context, batch.documents);
     statistics.add(output.statistics);
     statistics.settle();
     return Score{model.nats(output.hidden, batch.target, train.loss_slice).item<double>(), batch.scored};

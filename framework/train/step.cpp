@@ -10,11 +10,12 @@ namespace attnlab::train {
 namespace {
 
 /// [rows, length]; the tensor keeps the numbers alive.
-at::Tensor tensor_of(std::vector<std::int64_t>&& numbers, std::int64_t rows, std::int64_t length) {
-  auto owner = std::make_shared<std::vector<std::int64_t>>(std::move(numbers));
-  std::int64_t* const at = owner->data();
+template <class Number>
+at::Tensor tensor_of(std::vector<Number>&& numbers, std::int64_t rows, std::int64_t length) {
+  auto owner = std::make_shared<std::vector<Number>>(std::move(numbers));
+  Number* const at = owner->data();
   return at::from_blob(
-      at, {rows, length}, [owner](void*) {}, at::kLong);
+      at, {rows, length}, [owner](void*) {}, c10::CppTypeToScalarType<Number>::value);
 }
 
 }  // namespace
@@ -33,8 +34,12 @@ AutocastScope::~AutocastScope() {
   at::autocast::set_autocast_enabled(device_, false);
 }
 
-Batch to_batch(data::HostBatch&& host, at::Device device) {
+Batch to_batch(data::HostBatch&& host, const model::Transformer& model) {
+  const auto device = model.device();
   Batch batch;
+  if (model.isolates_documents() && !host.documents.empty()) {
+    batch.documents = tensor_of(std::move(host.documents), host.rows, host.length).to(device);
+  }
   batch.input = tensor_of(std::move(host.input), host.rows, host.length).to(device);
   batch.target = tensor_of(std::move(host.target), host.rows, host.length).to(device);
   batch.sequence_ids = std::move(host.sequence_ids);
@@ -51,7 +56,7 @@ PartLoss forward_backward(model::Transformer& model, const config::RunConfig& ru
     const AutocastScope autocast(train.precision, model.device().type());
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step, part.sequence_ids,
                                    /*training=*/true, statistics};
-    auto output = model.forward(part.input, context);
+    auto output = model.forward(part.input, context, part.documents);
     whole = model.nats(output.hidden, part.target, train.loss_slice) /
             static_cast<double>(scored_in_step);
     loss.nats = whole.detach();

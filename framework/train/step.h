@@ -32,10 +32,12 @@ struct Batch {
   at::Tensor target;                       // [B, T] int64; -1: not scored
   std::vector<std::int64_t> sequence_ids;  // B
   std::int64_t scored = 0;                 // targets that count
+  at::Tensor documents{};                  // [B, T] int32, the number of each token's document
 };
 
-/// The same numbers on `device`; on the CPU the arrays are taken over, not copied.
-[[nodiscard]] Batch to_batch(data::HostBatch&& host, at::Device device);
+/// The same numbers on the model's device; on the CPU the arrays are taken over, not copied. Documents
+/// where the model keeps them apart.
+[[nodiscard]] Batch to_batch(data::HostBatch&& host, const model::Transformer& model);
 
 /// A micro-batch's part of its step: scalars on the model's device, without a graph.
 struct PartLoss {

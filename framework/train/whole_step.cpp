@@ -18,7 +18,7 @@ std::vector<data::HostBatch> next_batches(data::BatchLoader& loader) {
 std::optional<WholeStep> accumulate(const TrainRequest& request, data::BatchLoader& loader, Ranks& ranks,
                                     std::int64_t step, bool statistics, bool checkpoint) {
   std::vector<Batch> parts;
-  for (auto& host : next_batches(loader)) parts.push_back(to_batch(std::move(host), request.model.device()));
+  for (auto& host : next_batches(loader)) parts.push_back(to_batch(std::move(host), request.model));
   WholeStep whole{.sums = {.checkpoint = checkpoint}, .statistics = {}, .tokens = loader.tokens()};
   for (const auto& part : parts) {
     if (&part != &parts.front() && ranks.stop_on_the_way()) return std::nullopt;

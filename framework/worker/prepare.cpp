@@ -8,6 +8,7 @@
 #include "framework/config/pattern_sections.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/data/limits.h"
 #include "framework/model/transformer.h"
 
 namespace attnlab::worker {
@@ -74,6 +75,10 @@ const LayerVariant& variant_at(const Prepared& prepared, std::int64_t layer) {
 }
 
 std::string refusal_of(const Prepared& prepared, std::int64_t length) {
+  if (prepared.dataset) {
+    const auto why = data::documents_refusal(prepared.dataset->info(), prepared.model.documents);
+    if (!why.empty()) return why;
+  }
   for (const auto& [plugin, section, layers] : prepared.variants) {
     const auto first = layers.empty() ? 0 : layers.front();
     const auto why = plugin.refuses(model::attention_shape(prepared.model, length, first), *section,

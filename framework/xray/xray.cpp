@@ -44,7 +44,7 @@ std::optional<std::vector<Metric>> look(const Request& request, const KeepGoing&
   for (std::int64_t i = 0; i < sequences; ++i) {
     const auto index = i * all / sequences;
     const data::TrainDraw draw{index, train::kFirstValidationId + index};
-    const auto batch = train::to_batch(data::make_host_batch(dataset, split, {&draw, 1}), model.device());
+    const auto batch = train::to_batch(data::make_host_batch(dataset, split, {&draw, 1}), model);
     length = batch.input.size(1);
     const auto now = lens.open([&](const Seen& seen) {
       const auto documents = seen.input.documents.defined() ? seen.input.documents.select(0, 0) : at::Tensor();
@@ -59,7 +59,7 @@ std::optional<std::vector<Metric>> look(const Request& request, const KeepGoing&
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step, batch.sequence_ids,
                                    /*training=*/false};
     try {
-      static_cast<void>(model.forward(batch.input, context));
+      static_cast<void>(model.forward(batch.input, context, batch.documents));
     } catch (const Stopped&) {
       return std::nullopt;
     }

@@ -63,6 +63,13 @@ OWNED = {
     "last_part_counts": ("buffers", "'energy' after a step whose batch was cut in two instead of whole", ""),
 }
 
+# A plugin that keeps documents apart but for one thing at their borders.
+AT_BORDERS = {
+    "crosses_border": "output row t takes .* of value row s of another document",
+    "pattern_across_border": "other documents change the rows of that of t = ",
+    "gradient_across_border head=0": "with respect to the value of other documents is .*; expected exactly 0",
+}
+
 
 def check(*words, plugin, code, plant=""):
     folder = "planted_plugins" if plugin.startswith("planted") else "broken_plugins"
@@ -105,9 +112,18 @@ class Broken(unittest.TestCase):
         self.assertRegex(right, r"(?m)^  parameter_gradients passed +10 cases$")
         self.assertRegex(right, r"(?m)^  buffers +passed +10 cases$")
 
+    def test_what_crosses_a_border_of_documents_is_found(self):
+        documents = ["--property", "documents", "--cases", "0", "--shrink=0", *SHORT]
+        for defect, words in AT_BORDERS.items():
+            with self.subTest(defect):
+                text = check(*documents, plugin="planted_exact", code=FAILED, plant="defect=" + defect)
+                self.assertRegex(" ".join(failures(text)["documents"].split()), words)
+        self.assertRegex(check(*documents, plugin="planted_exact", code=0), r"(?m)^  documents +passed +8 cases, 2 skipped")
+        self.assertRegex(check(*documents, plugin="right", code=0), r"documents +not applicable +the plugin does not declare")
+
     def test_every_property_that_can_fail_is_broken_by_one(self):
         listed = re.findall(r"(?m)^  (\w+) +(?:passed|noted|not applicable)", check("--cases", "0", *SHORT, plugin="right", code=0))
-        caught = {name for name, _, _ in (*BROKEN.values(), *OWNED.values())} | {"finite_differences"}  # wrong_gradient, below
+        caught = {name for name, _, _ in (*BROKEN.values(), *OWNED.values())} | {"finite_differences", "documents"}
         self.assertEqual(set(listed) - {"poison"}, caught)
         self.assertIn("finite_differences", failures(check("--property", "finite_differences", *SHORT,
                                                            plugin="wrong_gradient", code=FAILED)))

@@ -35,6 +35,13 @@ TEST_F(EnginePage, window_in_documents) {
                    distance.ge(0) & distance.lt(5) & same, key);
 }
 
+TEST_F(EnginePage, groups_in_documents) {
+  const auto bucket = position.remainder(3).to(at::kInt), document = position.floor_divide(10).to(at::kInt);
+  const auto same = bucket.unsqueeze(1).eq(bucket) & document.unsqueeze(1).eq(document);
+  const auto documents = document.expand({2, kT}).contiguous();
+  expect_attention(groups_in_documents(query, key, value, rows(bucket), 3, documents), distance.gt(0) & same, key);
+}
+
 TEST_F(EnginePage, within_groups) {
   const auto bucket = position.remainder(3).to(at::kInt);
   expect_attention(within_groups(query, key, value, rows(bucket), 3),

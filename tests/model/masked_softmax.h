@@ -18,7 +18,10 @@ class MaskedSoftmax final : public Attention {
   AttentionOutput forward(const AttentionInput& input, const AttentionContext&) override {
     const auto length = input.query.size(2);
     const int diagonal = causality_ == config::Causality::strict ? -1 : 0;
-    const auto seen = at::ones({length, length}, at::kBool).tril(diagonal);
+    auto seen = at::ones({length, length}, at::kBool).tril(diagonal);
+    if (const auto& own = input.documents; own.defined()) {
+      seen = seen.logical_and(own.unsqueeze(2).eq(own.unsqueeze(1)).unsqueeze(1));  // [B, 1, T, T]
+    }
     const double scale = 1 / std::sqrt(static_cast<double>(input.query.size(3)));
     const auto scores = at::matmul(input.query, input.key.transpose(2, 3)) * scale;
     const auto masked = scores.masked_fill(~seen, -std::numeric_limits<double>::infinity());

@@ -164,7 +164,8 @@ at::Tensor length_of(const at::Tensor& rows, at::IntArrayRef axes) {
 
 TEST(Positions, turned_keys_are_still_normalised_and_shared) {
   auto config = small(Positions::rope);
-  const auto [query, key, value, unused] = input_of(config);
+  const auto input = input_of(config);
+  const auto &query = input.query, &key = input.key, &value = input.value;
   EXPECT_TRUE(at::allclose(key, query / length_of(query, {-1}), 1e-6, 1e-6));
   EXPECT_TRUE(at::allclose(length_of(key, {-1}), at::ones({}), 1e-6, 1e-6));
   EXPECT_FALSE(at::allclose(key.select(2, 0), key.select(2, 3), 1e-2, 1e-2)) << "equal tokens, turned";

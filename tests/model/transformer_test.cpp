@@ -157,5 +157,46 @@ TEST(Transformer, refuses_more_tokens_than_positions) {
   }
 }
 
+/// Two sequences of three and of two documents.
+at::Tensor some_documents() {
+  auto numbers = at::zeros({2, kShape.length}, at::kInt);
+  for (const auto border : {5, 6}) numbers[0].slice(0, border).add_(1);
+  numbers[1].slice(0, 9).add_(4);
+  return numbers;
+}
+
+at::Tensor hidden(Transformer& model, const at::Tensor& tokens, const at::Tensor& documents) {
+  const at::NoGradGuard no_grad;
+  const std::vector<std::int64_t> ids(static_cast<std::size_t>(tokens.size(0)), 0);
+  return model.forward(tokens, {0, 0, 0, ids, false}, documents).hidden;
+}
+
+TEST(Transformer, with_documents_apart_is_each_document_alone) {
+  auto config = small();
+  config.positions = config::Positions::none;  // which would be those of the window
+  auto alone = make(config);
+  config.documents = config::Documents::isolated;
+  auto apart = make(config);
+  const auto tokens = some_tokens(), documents = some_documents();
+  const auto together = hidden(apart, tokens, documents);
+  const std::int64_t spans[][3]{{0, 0, 5}, {0, 5, 6}, {0, 6, 13}, {1, 0, 9}, {1, 9, 13}};
+  for (const auto& [row, begin, end] : spans) {
+    const auto own = hidden(alone, tokens.slice(0, row, row + 1).slice(1, begin, end));
+    EXPECT_LT((together[row].slice(0, begin, end) - own[0]).abs().max().item<double>(), 1e-5);
+  }
+  EXPECT_GT((together - hidden(alone, tokens)).abs().max().item<double>(), 1e-3);
+}
+
+TEST(Transformer, asks_for_documents_where_it_keeps_them_apart_and_only_there) {
+  auto config = small();
+  auto joined = make(config);
+  const auto tokens = some_tokens();
+  EXPECT_TRUE(hidden(joined, tokens, some_documents()).equal(hidden(joined, tokens)));
+  config.documents = config::Documents::isolated;
+  auto apart = make(config);
+  EXPECT_THROW((void)hidden(apart, tokens), c10::Error);
+  EXPECT_THROW((void)hidden(apart, tokens, some_documents().slice(0, 0, 1)), c10::Error);
+}
+
 }  // namespace
 }  // namespace attnlab::model

@@ -35,6 +35,14 @@ TEST(Refusal, separate_keys_where_shared_ones_are_needed) {
       "attention 'window' needs keys that are the queries; set model.shared_keys=true.");
 }
 
+TEST(Refusal, of_documents_that_a_plugin_does_not_keep_apart) {
+  const Use apart{.documents = config::Documents::isolated};
+  EXPECT_EQ(refusal(note_with(plugin::kStrict), apart),
+            "attention 'window' does not keep documents apart; set model.documents=joined.");
+  EXPECT_EQ(refusal(note_with(plugin::kStrict | plugin::kIsolatesDocuments), apart), "");
+  EXPECT_EQ(refusal(note_with(plugin::kStrict), Use{}), "");
+}
+
 TEST(Refusal, causality_that_is_not_supported) {
   EXPECT_EQ(refusal(note_with(plugin::kStrict), Use{.causality = Causality::inclusive}),
             "attention 'window' does not support inclusive causality; it supports model.causality: "

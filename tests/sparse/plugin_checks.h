@@ -24,6 +24,7 @@ struct PluginUnderTest {
   Values values;
   config::Causality causality = config::Causality::strict;
   bool shared_keys = true;
+  config::Documents documents = config::Documents::joined;
 
   [[nodiscard]] static const LoadedPlugin& library(const std::string& name) {
     static std::vector<LoadedPlugin> loaded;
@@ -37,7 +38,8 @@ struct PluginUnderTest {
             .head_dim = query.size(3),
             .max_length = query.size(2),
             .causality = causality,
-            .shared_keys = shared_keys};
+            .shared_keys = shared_keys,
+            .documents = documents};
   }
   [[nodiscard]] std::unique_ptr<Attention> build(const at::Tensor& query) const {
     return library(name).create(shape(query), section(name, values));
@@ -139,12 +141,43 @@ inline void expect_no_leak(const PluginUnderTest& plugin) {
   }
 }
 
+/// int32 [2, T]: documents of T/3, 1, T/3 and the rest of the rows; and of T/2 and the rest.
+inline at::Tensor some_documents(std::int64_t T) {
+  auto numbers = at::zeros({2, T}, at::kInt);
+  for (const auto border : {T / 3, T / 3 + 1, 2 * T / 3}) numbers[0].slice(0, border).add_(1);
+  numbers[1].slice(0, T / 2).add_(1);
+  return numbers;
+}
+/// bool [2, 1, T, T]
+inline at::Tensor same_document(const at::Tensor& numbers) {
+  return numbers.unsqueeze(2).eq(numbers.unsqueeze(1)).unsqueeze(1);
+}
+
 /// The value of a statistic; NaN where it is missing.
 inline double statistic(const AttentionOutput& output, const std::string& name) {
   for (const auto& statistic : output.statistics) {
     if (statistic.name == name) return statistic.value.read();
   }
   return std::nan("");
+}
+
+/// With documents apart: unit vectors as values say which keys a row takes of, none of another
+/// document's among them, and pairs_per_query says how many.
+inline void expect_pairs_told_within_documents(PluginUnderTest plugin) {
+  constexpr std::int64_t T = 48;
+  RandomInput in({2, 2, T, T}, at::kFloat, plugin.shared_keys);
+  in.value = at::eye(T).expand({2, 2, T, T}).contiguous();
+  ContextCase batch(2);
+  batch.context.training = false;
+  plugin.documents = config::Documents::isolated;
+  auto input = in.input();
+  input.documents = some_documents(T);
+  const auto output = plugin.run(input, batch.context);
+  const auto seen = output.output.ne(0);
+  EXPECT_TRUE(seen.any().item<bool>());
+  EXPECT_FALSE(seen.logical_and(same_document(input.documents).logical_not()).any().item<bool>());
+  EXPECT_NEAR(statistic(output, "pairs_per_query"), seen.sum(-1).to(at::kDouble).mean().item<double>(),
+              1e-9);
 }
 
 }  // namespace attnlab::test

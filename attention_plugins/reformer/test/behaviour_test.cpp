@@ -96,6 +96,36 @@ TEST(Reformer, training_steps_carry_statistics_where_asked_but_not_the_one_that_
   }
 }
 
+TEST(Reformer, keeps_documents_apart_and_counts_what_is_left) {
+  using config::Node;
+  test::PluginUnderTest plugin{"reformer",
+                               {{"chunk", Node::Value(std::int64_t{8})},
+                                {"buckets", Node::Value(std::int64_t{4})},
+                                {"rounds", Node::Value(std::int64_t{3})}}};
+  test::expect_pairs_told_within_documents(plugin);
+  plugin.values.emplace_back("bucket_mask", true);
+  test::expect_pairs_told_within_documents(plugin);
+
+  const test::RandomInput in({2, 2, 50, 16}, at::kFloat);
+  test::ContextCase batch(2);
+  batch.context.training = false;
+  auto input = in.input();
+  const auto joined = plugin.run(input, batch.context);
+  plugin.documents = config::Documents::isolated;
+  input.documents = at::full({2, 50}, 3, at::kInt);
+  const auto one = plugin.run(input, batch.context);
+  EXPECT_TRUE(one.output.equal(joined.output));
+  for (const auto& told : joined.statistics) {
+    EXPECT_EQ(test::statistic(one, told.name), told.value.read()) << told.name;
+  }
+  input.documents = at::arange(50, at::kInt).expand({2, 50}).contiguous();
+  const auto alone = plugin.run(input, batch.context);
+  EXPECT_TRUE(alone.output.equal(in.value));
+  EXPECT_EQ(test::statistic(alone, "last_resort_rows"), 1);
+  EXPECT_EQ(test::statistic(alone, "bucket_coverage"), 1);
+  EXPECT_EQ(test::statistic(alone, "bucket_load_max"), test::statistic(joined, "bucket_load_max"));
+}
+
 TEST(Reformer, automatic_buckets_are_twice_the_chunks) {
   EXPECT_EQ((ReformerConfig{.chunk = 64}).buckets_for(784), 26);
   EXPECT_EQ((ReformerConfig{.chunk = 64}).buckets_for(64), 2);

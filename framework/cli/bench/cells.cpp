@@ -9,6 +9,7 @@
 #include "framework/config/pattern_sections.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/data/limits.h"
 #include "framework/plan/labels.h"
 #include "framework/plugin/traits.h"
 
@@ -115,8 +116,14 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Source
   auto parts = cells::code_parts(cell.resolved.run.device);
   parts.config = sha256_hex(result.record.config_json);
   result.spec.data_dir = request.launch.data_dir;
+  if (request.kind == BenchKind::train && trains_on_random(row)) {
+    data::DatasetInfo none;
+    none.name = "random tokens";
+    result.refusal = data::documents_refusal(none, cell.resolved.model.documents);
+  }
   if (result.spec.config.find("dataset") != nullptr) {
     const auto& info = data_for(cell, row, sources);
+    result.refusal = data::documents_refusal(info, cell.resolved.model.documents);
     result.environment = std::make_shared<const store::Facts>(
         store::Facts{{"data", info.description}, {"data_digest", info.digest}, {"data_source", info.source}});
   }
@@ -129,7 +136,7 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Source
     parts.plugin = sources.digests(library).plugin;
     const auto& model = cell.resolved.model;
     plugin::Use use{model.head_dim(), model.causality, model.shared_keys, model.documents};
-    result.refusal = plugin::refusal(note, use);
+    if (result.refusal.empty()) result.refusal = plugin::refusal(note, use);
   }
   result.record.fingerprint_parts = cells::to_json(parts);
   result.record.fingerprint = cells::fingerprint(parts);

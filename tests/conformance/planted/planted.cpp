@@ -90,6 +90,14 @@ class Planted final : public Attention {
         seen = seen.logical_and(Place::rows(q).logical_and(keys).logical_not());
     };
     const auto distance = at::arange(T).unsqueeze(1) - at::arange(T);
+    if (in.documents.defined()) {
+      const auto& own = in.documents;
+      seen = seen.logical_and(own.unsqueeze(2).eq(own.unsqueeze(1)).unsqueeze(1));
+      also("crosses_border", distance.eq(1));
+      // The sign of the first query, whosever it is, decides whether the key before is seen.
+      const auto first = q.narrow(2, 0, 1).narrow(3, 0, 1).gt(0);
+      without("pattern_across_border", distance.eq(1).logical_and(first));
+    }
     also("future_key", distance.eq(strict_ ? 0 : -1));
     also("last_key", at::arange(T).eq(T - 1));
     if (all_) without("dense_when", distance.eq(2));
@@ -156,6 +164,10 @@ class Planted final : public Attention {
   static at::Tensor spoilt(at::Tensor out, const AttentionInput& in,
                            const AttentionContext& context) {
     const std::int64_t T = out.size(2);
+    if (Place::has("gradient_across_border", T) && in.documents.defined()) {
+      const auto before = in.value.roll(1, 2);
+      out = out + Place::rows(out) * (before - before.detach());
+    }
     if (Place::has("gradient_leak", T)) {
       const auto later = in.value.flip({2});
       out = out + Place::rows(out) * (later - later.detach());
@@ -188,7 +200,8 @@ constexpr std::uint32_t kTraits = plugin::kRunsOnCpu | plugin::kFloat32 |
                                   (kKind == "narrow" ? 0 : plugin::kFloat64) | plugin::kStrict |
                                   plugin::kInclusive | plugin::kQuadraticMemory |
                                   (kGated ? plugin::kNeedsHidden : plugin::kExactSoftmax) |
-                                  (kKind == "random" ? plugin::kDrawsAtRandom : 0);
+                                  (kKind == "random" ? plugin::kDrawsAtRandom : 0) |
+                                  (kKind == "exact" ? plugin::kIsolatesDocuments : 0);
 
 }  // namespace
 
