@@ -2,10 +2,30 @@
 #include "framework/bench/bench.h"
 
 #include "framework/config/bind.h"
+#include "framework/core/error.h"
 #include "framework/core/limits.h"
 #include "framework/worker/job.h"
+#include "framework/worker/resume.h"
 
 namespace attnlab::worker {
+
+namespace {
+
+// Nothing where train.initial names none.
+std::optional<bench::Trained> trained_model(const Prepared& prepared) {
+  auto found = prepared.train ? find_initial(*prepared.train) : std::nullopt;
+  if (!found) return std::nullopt;
+  const auto config = config::from_json(found->state.config, "the config in its state.json");
+  const auto* length = config.find_path("dataset.length");
+  if (length == nullptr) throw Error("'" + found->checkpoint.string() + "' does not say its dataset.length");
+  bench::Trained trained{text_of(*found), std::get<std::int64_t>(length->value())};
+  trained.load = [initial = std::move(*found)](const config::Node& attention, model::Transformer& model) {
+    begin_with(initial, attention, model);
+  };
+  return trained;
+}
+
+}  // namespace
 
 Ending time(const Prepared& prepared, Session& session) {
   const auto report = [&](const bench::Progress& progress) {
@@ -22,6 +42,7 @@ Ending time(const Prepared& prepared, Session& session) {
   }
   const auto loaded = [](const auto& plugin) { return plugin ? &*plugin : nullptr; };
   // A machine that is about to swap tells nothing about speed, so what is free now counts.
+  const auto trained = trained_model(prepared);
   const bench::Setting setting{
       prepared.run,
       prepared.model,
@@ -30,7 +51,8 @@ Ending time(const Prepared& prepared, Session& session) {
       prepared.device.is_cpu() ? static_cast<double>(memory_available()) : prepared.memory,
       session.sink,
       report,
-      open_data};
+      open_data,
+      trained ? &*trained : nullptr};
   bench::Result result;
   if (prepared.train) {
     if (prepared.train->ranks > 1) throw Error("train.ranks: a timing is of one process; expected 1");

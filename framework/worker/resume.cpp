@@ -72,24 +72,38 @@ std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec) {
   return std::nullopt;
 }
 
-void begin_with_initial(const Prepared& prepared, model::Transformer& model, MetricSink& sink) {
-  const auto& train = *prepared.train;
-  if (train.initial.empty()) return;
+std::optional<train::Resume> find_initial(const config::TrainConfig& train) {
+  if (train.initial.empty()) return std::nullopt;
   const fs::path path(train.initial_path);
-  const auto state = checkpoint::read_whole(path);
+  auto state = checkpoint::read_whole(path);
   if (state.weights != train.initial) {
     throw Error("train.initial: the weights in '" + path.string() + "' are " + state.weights.substr(0, 12) +
                 "; expected " + train.initial.substr(0, 12) + ". Fork from the checkpoint anew.");
   }
-  const auto config = config::from_json(state.config, "the config in its state.json");
+  return train::Resume{path, std::move(state)};
+}
+
+std::string text_of(const train::Resume& initial) {
+  const auto& state = initial.state;
+  return "step " + grouped(state.step) + " of run " + state.fingerprint.substr(0, 12) + ": " + initial.checkpoint.string();
+}
+
+void begin_with(const train::Resume& initial, const config::Node& section, model::Transformer& model) {
+  const auto config = config::from_json(initial.state.config, "the config in its state.json");
   const auto name_in = [](const config::Node& section) {
     const auto* name = section.is_map() ? section.find("name") : nullptr;
     return name == nullptr ? "" : name->text();
   };
   const auto* attention = config.find("attention");
-  const bool same = attention != nullptr && name_in(*attention) == name_in(*prepared.attention);
-  train::load_initial(path / checkpoint::kModel, model, same);
-  const auto text = "step " + grouped(state.step) + " of run " + state.fingerprint.substr(0, 12) + ": " + path.string();
+  const bool same = attention != nullptr && name_in(*attention) == name_in(section);
+  train::load_initial(initial.checkpoint / checkpoint::kModel, model, same);
+}
+
+void begin_with_initial(const Prepared& prepared, model::Transformer& model, MetricSink& sink) {
+  const auto initial = find_initial(*prepared.train);
+  if (!initial) return;
+  begin_with(*initial, *prepared.attention, model);
+  const auto text = text_of(*initial);
   log_line("begins with the weights of " + text);
   sink.fact("origin", text);
 }

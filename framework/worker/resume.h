@@ -26,6 +26,15 @@ struct Continuation {
 /// logged with the reason, and the one before it is looked at. Throws nothing.
 [[nodiscard]] std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec);
 
+/// The checkpoint that train.initial names, every file of it read and compared; nothing where it names
+/// none. Throws Error: a file that is gone or another.
+[[nodiscard]] std::optional<train::Resume> find_initial(const config::TrainConfig& train);
+/// "step 40 of run 0123456789ab: /folder"
+[[nodiscard]] std::string text_of(const train::Resume& initial);
+/// Its weights into `model`; what the attention of this section owns too, where it is the same one.
+/// Throws Error: weights of another model.
+void begin_with(const train::Resume& initial, const config::Node& attention, model::Transformer& model);
+
 /// The weights that train.initial names, in place of those that were drawn; where it names none,
 /// nothing. Throws Error: a file that is gone or another, weights of another model.
 void begin_with_initial(const Prepared& prepared, model::Transformer& model, MetricSink& sink);

@@ -1,8 +1,9 @@
 """checkpoints_test.py: what can be done with a run's checkpoints: listed, scored, forked."""
 import json
 import os
+import subprocess
 
-from lab import FAILED, TINY, Lab, main
+from lab import ATTNLAB, FAILED, TINY, Lab, main
 
 RUN = [*[word for word in TINY if not word.startswith("train.steps")], "train.steps=40", "train.checkpoint_every=10", "train.keep=9"]
 
@@ -66,6 +67,30 @@ class Checkpoints(Lab):
                          [("hash_sparse", 40), ("sink", 5), ("hash_sparse", 40), ("sink", 5)])
         self.assertNotEqual(self.fact(3, "initial_attention"), self.fact(1, "initial_attention"), "its moments come along")
         self.assertEqual(self.fact(1, "training_batches"), self.fact(3, "training_batches"))
+
+    def test_training_is_timed_from_one_whose_weights_stay(self):
+        train = [ATTNLAB, "bench", "train", "--db", self.db, "--quiet", "--tokens", "64", "--samples", "2", "--seconds", "0",
+                 "--threads", "1"]
+
+        def timed(*words, code=0):
+            done = subprocess.run([*train, *words], capture_output=True, text=True, check=False, env=self.environment())
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            return done.stdout + done.stderr
+
+        text = timed("--checkpoint", "1@40")
+        self.assertIn("pairs / even", text)
+        self.assertRegex(text, "with the weights of step 40 of run [0-9a-f]{12}")
+        length, loss, even = self.sql("SELECT timings.length, loss, pairs_over_even FROM timings")[0]
+        trained, = self.values("SELECT last FROM run_last JOIN metric_keys ON id = key_id WHERE name = 'val/loss'")
+        self.assertEqual(length, 32)
+        self.assertLess(abs(loss - trained), 0.1 * trained)
+        self.assertTrue(0 < even < 2.01)
+        timed("--checkpoint", self.listed(1)[1]["path"], "attention=qk_drop", "--peer", "none", "--warm-steps", "2", "--lengths", "16,64")
+        facts = dict(self.sql("SELECT name, text FROM facts WHERE run_id = (SELECT max(id) FROM run_attempts)"))
+        self.assertRegex(facts["inputs"], "after 4 training steps from step 20 of run")
+        self.assertEqual(facts["left out T=64"], "the trained model has positions for 32 tokens")
+        self.assertIn("has no checkpoint '25'", timed("--checkpoint", "1@25", code=1))
+        self.assertIn("tells nothing of random tokens", timed("--checkpoint", "1", "--random-tokens", code=2))
 
     def state(self, step):
         path, = (row["path"] for row in self.listed(1) if row["step"] == step)

@@ -6,9 +6,12 @@
 #include <filesystem>
 
 #include "framework/cli/bench/preset.h"
+#include "framework/cli/checkpoints/find.h"
+#include "framework/cli/checkpoints/origin.h"
 #include "framework/cli/results/output.h"
 #include "framework/config/bench_config.h"
 #include "framework/config/bind.h"
+#include "framework/config/override.h"
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
@@ -39,12 +42,15 @@ attnlab query "select * from timings". Ctrl-C keeps what is done.)";
 constexpr char kTrainNotes[] = R"(examples
   attnlab bench train attention=hash_sparse model=paper train.precision=bfloat16 dataset=openwebtext2 --warm-steps 300
   attnlab bench train attention=hash_sparse,qk_drop dataset=enwik8 dataset.prefix=true --lengths 512,1024
+  attnlab bench train attention=hash_sparse,qk_drop --checkpoint 5@best
   attnlab bench train --preset goals_train
 
 Whole optimiser steps of one model on a data set, in sequences of each length: the variant's and, in
 turn, those of the same model with --peer, on the same batches. How even hash buckets are, and with it
-the speed, depends on what the model has learned: --warm-steps trains both sides first, and "pairs / even"
-stands beside every ratio (1: even buckets; as many as buckets: all in one). --random-tokens needs no
+the speed, depends on what the model has learned: --warm-steps trains both sides first, --checkpoint begins
+with a trained model's weights, and "pairs / even" stands beside every ratio (1: even buckets; as many as
+buckets: all in one). Of a checkpoint come model, data and recipe, where nothing else is said; without
+--warm-steps its weights stay as they are (steps at learning rate 0). --random-tokens needs no
 data; nothing is learned on them. Overrides are those of attnlab grid; dataset.length is each of --lengths.)";
 
 std::string option_name(std::string key) {
@@ -129,6 +135,22 @@ config::Node bench_section(BenchKind kind, config::Node section, const ParsedOpt
   }
 }
 
+// Overrides that make a run like the checkpoint's and begin with its weights; `chosen` come behind them.
+std::vector<std::string> of_checkpoint(const std::filesystem::path& path, const std::vector<std::string>& chosen) {
+  const auto state = checkpoint::read_state(path);
+  auto words = overrides_of(state, chosen);
+  words.push_back("train.initial=" + config::as_literal(state.weights));
+  words.push_back("train.initial_path=" + config::as_literal(path.string()));
+  return words;
+}
+
+// The length that it was trained at, where none is asked for.
+void take_length(const std::filesystem::path& path, config::Node& section) {
+  if (section.find("lengths") != nullptr) return;
+  const auto config = config::from_json(checkpoint::read_state(path).config, "the config in its state.json");
+  if (const auto* length = config.find_path("dataset.length")) section.set("lengths", config::Node(length->text()));
+}
+
 // Now, and not when all is timed.
 void require_place_for(const std::string& plot) {
   namespace fs = std::filesystem;
@@ -152,6 +174,8 @@ Options bench_options(BenchKind kind) {
   add_keys(options, kind);
   if (train) {
     options.value("peer", "NAME", "variant that is compared with, or none (default: dense)")
+        .value("checkpoint", "WHICH", "begin with its weights: RUN@STEP, RUN@best, RUN or a folder; "
+                                      "--lengths is then the one it was trained at")
         .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)");
   } else {
     options.value("heads", "H", "heads (default: 8)")
@@ -193,12 +217,24 @@ BenchRequest read_bench_request(BenchKind kind, const ParsedOptions& parsed, Arg
     }
     keep_rows(*text, request.rows);
   }
+  std::filesystem::path trained;
+  if (const auto word = kind == BenchKind::train ? parsed.text("checkpoint") : std::nullopt) {
+    if (parsed.has("random-tokens")) {
+      throw Error("--checkpoint and --random-tokens: a trained model tells nothing of random tokens", kExitUsage);
+    }
+    trained = find_checkpoint(*word, parsed);
+  }
   for (auto& row : request.rows) {
-    auto words = defaults(kind);
-    for (const auto& more : {row.overrides, typed(kind, parsed), request.launch.overrides}) {
+    std::vector<std::string> chosen = row.overrides;
+    for (const auto& more : {typed(kind, parsed), request.launch.overrides}) {
+      chosen.insert(chosen.end(), more.begin(), more.end());
+    }
+    auto words = trained.empty() ? std::vector<std::string>{} : of_checkpoint(trained, chosen);
+    for (const auto& more : {defaults(kind), chosen}) {
       words.insert(words.end(), more.begin(), more.end());
     }
     row.overrides = std::move(words);
+    if (!trained.empty() && !parsed.has("lengths")) take_length(trained, row.bench);
     row.bench = bench_section(kind, row.bench, parsed);
   }
   return request;
