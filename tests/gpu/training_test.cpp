@@ -24,10 +24,12 @@ struct Case {
   PluginUnderTest plugin;
   Precision precision;
   config::Positions positions = config::Positions::learned;
+  config::Documents documents = config::Documents::joined;
 };
 void PrintTo(const Case& c, std::ostream* out) {
   *out << c.plugin.name << " " << c.plugin.values.size() << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32")
-       << (c.positions == config::Positions::rope ? " rope" : "");
+       << (c.positions == config::Positions::rope ? " rope" : "")
+       << (c.documents == config::Documents::isolated ? " documents" : "");
 }
 
 /// A model and its optimiser on the GPU, at the same batch of random tokens again and again.
@@ -37,12 +39,14 @@ class Steps {
     config_.layers = 2;
     config_.heads = 2;
     config_.positions = c.positions;
+    config_.documents = c.documents;
     config_.width = emulated() ? 32 : 128;
     const std::int64_t T = emulated() ? 24 : 512, B = 2, vocabulary = 19;
     at::manual_seed(3);
     const auto tokens = at::randint(0, vocabulary, {B, T + 1}, at::kLong);
     input_ = tokens.narrow(1, 0, T).contiguous().to(device());
     target_ = tokens.narrow(1, 1, T).contiguous().to(device());
+    documents_ = at::arange(T, at::kInt).floor_divide(T / 3).expand({B, T}).contiguous().to(device());
     ids_.resize(static_cast<std::size_t>(B));
     std::iota(ids_.begin(), ids_.end(), 0);
     loss = at::zeros({}, at::device(device()).dtype(at::kDouble));
@@ -63,7 +67,7 @@ class Steps {
     {
       const train::AutocastScope autocast(precision_, device().type());
       const auto output =
-          model_->forward(input_, {7, 0, draw, ids_, /*training=*/true, /*statistics=*/true});
+          model_->forward(input_, {7, 0, draw, ids_, /*training=*/true, /*statistics=*/true}, documents_);
       keep(output.statistics);
       nats = model_->nats(output.hidden, target_, /*slice_rows=*/16) /
              static_cast<double>(target_.numel());
@@ -78,6 +82,15 @@ class Steps {
   [[nodiscard]] std::string weights() const {
     const auto& all = model_->parameters();
     return model::digest(all) + model::digest(all, model::Part::attention);
+  }
+
+  /// All that the attentions remember, one behind the other.
+  [[nodiscard]] at::Tensor buffers() const {
+    auto all = at::zeros({0}, at::kDouble);
+    for (const auto& [name, value] : model_->parameters().buffers()) {
+      all = at::cat({all, value.cpu().to(at::kDouble).flatten()});
+    }
+    return all;
   }
 
   at::Tensor loss;  // the same tensor every step
@@ -98,7 +111,7 @@ class Steps {
   PluginUnderTest plugin_;
   config::ModelConfig config_;
   config::TrainConfig train_;
-  at::Tensor input_, target_;
+  at::Tensor input_, target_, documents_;
   std::vector<std::int64_t> ids_;
   std::optional<model::Transformer> model_;
   std::optional<train::AdamW> optimizer_;
@@ -135,6 +148,8 @@ TEST_P(Training, is_in_a_graph_what_it_is_without) {
       });
   EXPECT_EQ(replays, replays_wanted);
   EXPECT_EQ(graphed.weights(), eager.weights());
+  EXPECT_TRUE(graphed.buffers().equal(eager.buffers())) << "the running moments of hash_space=whitened";
+  EXPECT_FALSE(eager.buffers().eq(0).all().item<bool>() && eager.buffers().numel() > 0);
 }
 
 TEST_P(Training, reports_what_a_walk_on_the_host_counts) {
@@ -190,6 +205,9 @@ std::vector<Case> cases() {
   }
   all.push_back({plugins[0], Precision::float32, config::Positions::rope});
   all.push_back({plugins[3], Precision::bfloat16, config::Positions::rope});
+  for (const auto& plugin : {plugins[0], plugins[3], PluginUnderTest{"dense", {}}}) {
+    all.push_back({plugin, Precision::bfloat16, config::Positions::learned, config::Documents::isolated});
+  }
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(plugins, Training, testing::ValuesIn(cases()));
