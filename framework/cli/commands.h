@@ -21,10 +21,12 @@ int describe(Arguments arguments);  // describe.cpp: the parameters of GROUP/NAM
 int plugins(Arguments arguments);   // plugins.cpp: list, show
 int plugin(Arguments arguments);    // plugin.cpp: new, check
 int data(Arguments arguments);      // data.cpp: list, check, fetch
+int completion(Arguments arguments);  // complete/completion.cpp: a shell's script
 int doctor(Arguments arguments);    // doctor.cpp: what is wrong with this machine
 int compare(Arguments arguments);   // compare.cpp: variants of a study side by side
 int export_files(Arguments arguments);  // export.cpp: CSV and JSON lines
 int report(Arguments arguments);    // report.cpp: a study as one HTML file
+int serve(Arguments arguments);     // serve.cpp: the report's page live
 int runs(Arguments arguments);      // runs.cpp: filter and sort runs
 int show(Arguments arguments);      // show.cpp: one run
 int merge(Arguments arguments);     // merge.cpp: several databases in one
@@ -32,5 +34,8 @@ int delete_runs(Arguments arguments);  // delete.cpp: runs, their numbers and fi
 int rename(Arguments arguments);    // rename.cpp: a study
 int tag(Arguments arguments);       // tag.cpp: words that people give to runs
 int query(Arguments arguments);     // query.cpp: read-only SQL
+
+/// What a shell's script calls at every TAB (complete/complete.cpp). `probe` is the program's own menu, asked for what a command takes.
+int complete(Arguments arguments, int (*probe)(Arguments));
 
 }  // namespace attnlab::cli

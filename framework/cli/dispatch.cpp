@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "framework/cli/options.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
@@ -13,6 +14,14 @@ namespace attnlab::cli {
 
 int dispatch(const Menu& menu, Arguments arguments) {
   const auto first = arguments.empty() ? std::string() : arguments[0];
+  if (auto* surface = Probe::current()) {
+    const auto chosen = std::ranges::find(menu.actions, first, &Action::name);
+    if (chosen != menu.actions.end()) return chosen->call(arguments.subspan(1));
+    for (const auto& action : menu.actions) {
+      if (first.empty()) surface->actions.emplace_back(action.name);
+    }
+    return kExitOk;
+  }
   if (first.empty() || first == "--help" || first == "-h" || first == "help") {
     std::string text = fmt::format("{}usage: {} {} [options]     ({} {} --help)\n\n", menu.above,
                                    menu.path, menu.word, menu.path, menu.word);

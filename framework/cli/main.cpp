@@ -32,6 +32,7 @@ constexpr std::array kCommands{
            "parameters of a config section: attnlab describe attention/hash_sparse"},
     Action{"compare", compare, "the variants of a study side by side, and their curves"},
     Action{"report", report, "a study as one HTML page: attnlab report --study demo --out demo.html"},
+    Action{"serve", serve, "the same page live at http://127.0.0.1:8421, while runs go on"},
     Action{"runs", runs, "runs in the database, filtered and sorted"},
     Action{"show", show, "everything that is stored about one run"},
     Action{"query", query, "read-only SQL on the results"},
@@ -40,19 +41,25 @@ constexpr std::array kCommands{
     Action{"rename", rename, "another name for a study: attnlab rename --study OLD NEW"},
     Action{"delete", delete_runs, "runs, their numbers and files: attnlab delete 3 --dry-run"},
     Action{"export", export_files, "the results as CSV, JSON lines or for TensorBoard"},
+    Action{"completion", completion, "completion for a shell: source <(attnlab completion bash)"},
     Action{"doctor", doctor, "what is wrong with this machine, on one page"},
 };
 
+int menu(Arguments words) {
+  return dispatch({"attnlab", "COMMAND", kCommands,
+                   "attnlab: trains and times transformers that differ in one component, the "
+                   "attention\n\n"},
+                  words);
+}
+
 int run_command(const std::vector<std::string>& words) {
+  if (!words.empty() && words[0] == "complete") return complete(Arguments(words).subspan(1), menu);
   if (words == std::vector<std::string>{"--version"}) {
     const auto& build = build_info();
     print(fmt::format("attnlab {}, LibTorch {}, {}\n", build.version, build.torch, build.compiler));
     return kExitOk;
   }
-  return dispatch({"attnlab", "COMMAND", kCommands,
-                   "attnlab: trains and times transformers that differ in one component, the "
-                   "attention\n\n"},
-                  Arguments(words));
+  return menu(words);
 }
 
 /// What a library threw for a reason that lies outside of the program, in its own words.

@@ -29,7 +29,13 @@ Number checked(const std::string& name, const std::string& text, Number low, Num
               kExitUsage);
 }
 
+thread_local Surface* probed = nullptr;
+
 }  // namespace
+
+Probe::Probe(Surface& surface) { probed = &surface; }
+Probe::~Probe() { probed = nullptr; }
+Surface* Probe::current() { return probed; }
 
 std::optional<std::string> ParsedOptions::text(const std::string& name) const {
   const auto found = given_.find(name);
@@ -103,7 +109,19 @@ void Options::refuse(const std::string& word) const {
       kExitUsage);
 }
 
+void Options::tell(Surface& surface) const {
+  surface = {command_, usage_, {}, {}};
+  for (const auto& option : options_) {
+    const auto names = split(option.spec, ',');
+    surface.options.push_back({option.name, names.size() > 1 ? names[0] : "", option.placeholder, option.takes == Takes::value});
+  }
+}
+
 std::optional<ParsedOptions> Options::parse(Arguments arguments) const {
+  if (auto* surface = Probe::current()) {
+    tell(*surface);
+    return std::nullopt;
+  }
   cxxopts::Options parser("attnlab " + command_);
   // Unknown options are let through here and refused below, with the nearest names.
   parser.allow_unrecognised_options();

@@ -20,6 +20,28 @@ namespace attnlab::cli {
 /// Ten years: what a time limit can be at most, and more than any other real number here.
 inline constexpr double kMostSeconds = 3.2e8;
 
+/// What a command takes, for who completes a line.
+struct Surface {
+  struct Option {
+    std::string name, shorthand, placeholder;  // placeholder "": it takes no value
+    bool value_follows = false;                // "--db FILE"; else only "--name=VALUE"
+  };
+  std::string command, usage;        // "data fetch", "NAME [--to DIR]"
+  std::vector<std::string> actions;  // commands below this one; then it has no options
+  std::vector<Option> options;
+};
+
+/// While one lives, commands of this thread do nothing but say what they take: parse() and dispatch() fill `surface`
+/// and have nothing done. One at a time.
+class Probe {
+ public:
+  explicit Probe(Surface& surface);
+  ~Probe();
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+  [[nodiscard]] static Surface* current();  // null pointer where there is none
+};
+
 /// What stood on the command line.
 class ParsedOptions {
  public:
@@ -61,7 +83,7 @@ class Options {
   /// Lines printed after the options by --help.
   Options& notes(std::string text);
 
-  /// nullopt: help was asked for and is printed. Throws Error (exit code 2) on an unknown option,
+  /// nullopt: help was asked for and is printed, or a Probe was told. Throws Error (exit code 2) on an unknown option,
   /// naming the nearest ones, and on a missing value. After `--` everything is a word.
   [[nodiscard]] std::optional<ParsedOptions> parse(Arguments arguments) const;
   [[nodiscard]] std::string help() const;
@@ -76,6 +98,7 @@ class Options {
   Options& add(const std::string& spec, Takes takes, const std::string& placeholder,
                const std::string& implied, const std::string& help);
   [[noreturn]] void refuse(const std::string& word) const;
+  void tell(Surface& surface) const;
 
   std::string command_, usage_, purpose_, notes_;
   std::vector<Option> options_;

@@ -62,6 +62,16 @@ CurvePoint point_from(const store::Row& row) {
   return point;
 }
 
+/// What a line was read from, and how.
+std::string state_of(const Group& group, const CurveReading& reading, const LineCache& cache) {
+  std::string state = std::to_string(reading.width) + "/" + std::to_string(reading.numbers);
+  for (const auto& run : group.runs) {
+    const auto found = cache.states.find(std::get<std::int64_t>(run.value("id")));
+    state += " " + run.text("id") + ":" + (found == cache.states.end() ? "" : found->second);
+  }
+  return state;
+}
+
 }  // namespace
 
 CurveReading curve_reading(const store::Reader& reader, const std::vector<Group>& groups,
@@ -105,7 +115,7 @@ CurveLine curve_line(const store::Reader& reader, const Group& group, std::size_
 }
 
 CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups,
-                   const std::string& key, const CurveLimits& limits) {
+                   const std::string& key, const CurveLimits& limits, LineCache* cache) {
   CurveSet set{key, {}, 1, {}};
   const auto known = reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {key}).rows;
   if (known.empty()) return set;
@@ -113,7 +123,14 @@ CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups
   const auto reading = curve_reading(reader, groups, std::get<std::int64_t>(known[0][0]), limits);
   set.width = reading.width;
   for (std::size_t i = 0; i < groups.size(); ++i) {
+    auto state = cache ? state_of(groups[i], reading, *cache) : std::string();
+    auto* kept = cache ? &cache->lines[{key, i}] : nullptr;
+    if (kept && kept->state == state) {
+      if (!kept->line.points.empty()) set.lines.push_back(kept->line);
+      continue;
+    }
     auto line = curve_line(reader, groups[i], i, reading);
+    if (kept) *kept = {std::move(state), line};
     if (!line.points.empty()) set.lines.push_back(std::move(line));
   }
   return set;

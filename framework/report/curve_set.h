@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/report/study.h"
@@ -45,8 +47,19 @@ struct CurveReading {
 [[nodiscard]] CurveLine curve_line(const store::Reader& reader, const Group& group,
                                    std::size_t index, const CurveReading& reading);
 
+/// Lines that were read before: of a store that grows, only groups with news are read again.
+struct LineCache {
+  std::map<std::int64_t, std::string> states;  // of each run, a text that differs when its numbers do
+  struct Kept {
+    std::string state;
+    CurveLine line;
+  };
+  std::map<std::pair<std::string, std::size_t>, Kept> lines;  // by key and group
+};
+
 /// Lines in the groups' order, without groups that have no number of that key.
 [[nodiscard]] CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups,
-                                 const std::string& key, const CurveLimits& limits);
+                                 const std::string& key, const CurveLimits& limits,
+                                 LineCache* cache = nullptr);
 
 }  // namespace attnlab::report

@@ -4,6 +4,7 @@
 
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
+#include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/report/comparison.h"
 #include "framework/report/html.h"
@@ -32,13 +33,12 @@ std::string base64_of_hex(const std::string& hex) {
   return text + std::string((4 - text.size() % 4) % 4, '=');
 }
 
-/// Nothing is loaded, and no script runs but the page's own, whatever a name in the store says.
-std::string head(const std::string& title) {
+std::string hash_of(const char* script) { return " 'sha256-" + base64_of_hex(sha256_hex(script)) + "'"; }
+
+std::string head(const std::string& title, bool live) {
   return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-         "style-src 'unsafe-inline'; script-src 'sha256-" +
-         base64_of_hex(sha256_hex(kPageScript)) +
-         "'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"" + page_policy(live) +
+         "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
          html_escaped(title) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" + kPageStyle +
          "</style></head><body>\n";
 }
@@ -61,21 +61,12 @@ std::string notes_html(const std::vector<std::string>& notes) {
   return html;
 }
 
-std::string comparison_section(const Runs& runs) {
-  std::string html = "<section id=\"comparison\"><h2>Comparison</h2>\n";
-  for (const auto& comparison : compare(runs)) {
-    html += "<p class=\"caption\">" + html_escaped(comparison.caption) + "</p>\n" +
-            to_html(comparison.table) + notes_html(comparison.notes);
-  }
-  return html;  // versus_section() closes it
-}
-
-std::string versus_section(const store::Reader& reader, const PageRequest& request,
-                           const Runs& runs, const std::vector<Group>& groups) {
+std::string versus_html(const store::Reader& reader, const PageRequest& request, const Runs& runs,
+                        const std::vector<Group>& groups) {
   auto against = request.against;
   const auto is_dense = [](const Group& group) { return group.attention == "dense"; };
   if (against.empty() && std::ranges::any_of(groups, is_dense)) against = "dense";
-  if (against.empty() || groups.size() < 2) return "</section>\n";
+  if (against.empty() || groups.size() < 2) return "";
   std::string html;
   for (const auto& one : versus(reader, request.study, runs, {.against = against})) {
     html += "<h3>Against " + html_escaped(against) + ", seed by seed</h3>\n";
@@ -85,14 +76,30 @@ std::string versus_section(const store::Reader& reader, const PageRequest& reque
     }
     html += "<h3>Fairness</h3>\n" + to_html(one.fairness);
   }
+  return html;
+}
+
+std::string comparison_section(const store::Reader& reader, const PageRequest& request, const Runs& runs,
+                               const std::vector<Group>& groups) {
+  std::string html = "<section id=\"comparison\"><h2>Comparison</h2>\n";
+  if (!request.choice.runs.empty()) html += "<h3>The chosen runs</h3>\n" + to_html(side_by_side(runs));
+  for (const auto& comparison : compare(runs)) {
+    html += "<p class=\"caption\">" + html_escaped(comparison.caption) + "</p>\n" +
+            to_html(comparison.table) + notes_html(comparison.notes);
+  }
+  try {
+    html += versus_html(reader, request, runs, groups);
+  } catch (const Error& error) {
+    if (request.choice.is_all()) throw;
+    html += "<p class=\"note\">" + html_escaped(error.what()) + "</p>\n";  // the other one was not chosen
+  }
   return html + "</section>\n";
 }
 
-std::string figure_section(const char* id, const char* title, const std::string& empty) {
-  const std::string name = id;
+std::string figure_section(const std::string& name, const char* title, const std::string& empty) {
   return "<section id=\"" + name + "\"><h2>" + title + "</h2>\n" +
-         (empty.empty() ? "<div id=\"" + name + "-figure\"></div>" : "<p>" + html_escaped(empty) + "</p>") +
-         "\n</section>\n";
+         (empty.empty() ? "" : "<p class=\"empty\">" + html_escaped(empty) + "</p>") + "<div id=\"" + name +
+         "-figure\"></div>\n</section>\n";
 }
 
 bool has_timings(const store::Reader& reader, const std::string& study) {
@@ -105,21 +112,49 @@ bool has_timings(const store::Reader& reader, const std::string& study) {
 
 }  // namespace
 
-std::string page(const store::Reader& reader, const PageRequest& request) {
-  const auto runs = runs_of_study(reader, request.study);
+Page make_page(const store::Reader& reader, const PageRequest& request, LineCache* cache) {
+  auto all = runs_of_study(reader, request.study);
+  Page page{request.study, {}, {}, {}, facets_of(all)};
+  const auto runs = chosen(std::move(all), request.choice);
   const auto groups = groups_of(runs);
   const auto speed = has_timings(reader, request.study)
                          ? ""
                          : "No timings stand in this study. attnlab bench attention --study NAME makes some.";
-  return head(request.study) + opening(request, runs.size()) +
-         comparison_section(runs) + versus_section(reader, request, runs, groups) +
-         figure_section("curves", "Curves", "") +
-         figure_section("pareto", "Quality against time", "") +
-         figure_section("speed", "Speed over length", speed) + xray_section(reader, groups) + runs_section(groups) +
-         failures_section(reader, runs) + environments_section(reader, runs) +
-         commands_section(request.study, runs) + "<script type=\"application/json\" id=\"data\">" +
-         page_data(reader, request.study, groups) + "</script>\n<script>" + kPageScript +
-         "</script>\n</body></html>\n";
+  page.opening = opening(request, runs.size());
+  page.sections = {{"comparison", comparison_section(reader, request, runs, groups)},
+                   {"curves", figure_section("curves", "Curves", "")},
+                   {"pareto", figure_section("pareto", "Quality against time", "")},
+                   {"speed", figure_section("speed", "Speed over length", speed)},
+                   {"xray", xray_section(reader, groups)},
+                   {"runs", runs_section(groups)},
+                   {"failed", failures_section(reader, runs)},
+                   {"environments", environments_section(reader, runs)},
+                   {"commands", commands_section(request.study, runs)}};
+  page.data = page_data(reader, request.study, request.choice.runs.empty() ? groups : one_by_one(groups), cache);
+  return page;
+}
+
+std::string page_policy(bool live) {
+  return std::string("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src") + hash_of(kPageScript) +
+         (live ? hash_of(kLiveScript) + "; connect-src 'self'" : "") + "; base-uri 'none'; form-action 'none'";
+}
+
+std::string to_html(const Page& page, const std::optional<LiveStart>& live) {
+  auto html = head(page.title, live.has_value()) + page.opening;
+  if (live) html += "<p id=\"message\" role=\"status\" hidden></p>\n";
+  for (const auto& [name, section] : page.sections) html += section;
+  html += "<script type=\"application/json\" id=\"data\">" + to_json(page.data) + "</script>\n";
+  if (live) {
+    html += "<script type=\"application/json\" id=\"live\">{\"instance\":\"" + live->instance + "\",\"generation\":" +
+            std::to_string(live->generation) + ",\"facets\":" + inside_page(facets_json(page.facets)) + "}</script>\n";
+  }
+  html += std::string("<script>") + kPageScript + "</script>\n";
+  if (live) html += std::string("<script>") + kLiveScript + "</script>\n";
+  return html + "</body></html>\n";
+}
+
+std::string page(const store::Reader& reader, const PageRequest& request) {
+  return to_html(make_page(reader, request));
 }
 
 }  // namespace attnlab::report

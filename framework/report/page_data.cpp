@@ -1,6 +1,7 @@
 #include "framework/report/page_data.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -28,6 +29,17 @@ Json json_number(double number) {
   char text[32];
   std::snprintf(text, sizeof text, "%.7g", number);
   return std::strtod(text, nullptr);
+}
+
+/// The same as text; a page has hundreds of thousands of them.
+void add_number(std::string& text, double number) {
+  if (!std::isfinite(number)) {
+    text += "null";
+    return;
+  }
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general, 7).ptr;
+  text.append(digits, end);
 }
 
 Json groups_json(const std::vector<Group>& groups) {
@@ -65,20 +77,7 @@ std::vector<std::string> keys_with_curves(const store::Reader& reader, const std
   return names;
 }
 
-Json line_json(const CurveLine& line) {
-  Json points = {{"g", line.group}};
-  const auto column = [&](const char* name, double CurvePoint::*member) {
-    auto& list = points[name] = Json::array();
-    for (const auto& point : line.points) list.push_back(json_number(point.*member));
-  };
-  column("step", &CurvePoint::step);
-  column("seconds", &CurvePoint::seconds);
-  column("tokens", &CurvePoint::tokens);
-  column("mean", &CurvePoint::mean);
-  column("low", &CurvePoint::low);
-  column("high", &CurvePoint::high);
-  return points;
-}
+std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 std::string note_for(const CurveSet& set, std::size_t left_out) {
   std::string note = "Lines are means over seeds, bands reach from the smallest to the largest.";
@@ -91,7 +90,7 @@ std::string note_for(const CurveSet& set, std::size_t left_out) {
   return note;
 }
 
-Json curves_json(const store::Reader& reader, const std::vector<Group>& groups) {
+std::vector<PageCurve> curves_of(const store::Reader& reader, const std::vector<Group>& groups, LineCache* cache) {
   std::size_t runs = 0;
   for (const auto& group : groups) runs += group.runs.size();
   auto keys = keys_with_curves(reader, groups);
@@ -99,22 +98,18 @@ Json curves_json(const store::Reader& reader, const std::vector<Group>& groups) 
   // Twenty points of a run are the least that is a curve; where runs are many, metrics are few.
   const auto fit = static_cast<std::size_t>(kMostPagePoints) / std::max<std::size_t>(1, 20 * runs);
   keys.resize(std::min({all, kMostMetrics, std::max<std::size_t>(1, fit)}));
-  Json list = Json::array();
+  std::vector<PageCurve> curves;
   for (const auto& key : keys) {
     const auto share = static_cast<std::int64_t>(keys.size());
-    const auto set = curve_set(reader, groups, key,
+    auto set = curve_set(reader, groups, key,
                                {.points = 1000,
                                 .points_of_all = kMostPagePoints / share,
                                 .numbers = kMostPageNumbers / share,
-                                .least = 20});
-    Json lines = Json::array();
-    for (const auto& line : set.lines) lines.push_back(line_json(line));
-    list.push_back({{"key", harmless(set.key)},
-                    {"unit", harmless(set.unit)},
-                    {"note", note_for(set, all - keys.size())},
-                    {"lines", lines}});
+                                .least = 20},
+                               cache);
+    curves.push_back({harmless(set.key), harmless(set.unit), note_for(set, all - keys.size()), std::move(set.lines)});
   }
-  return list;
+  return curves;
 }
 
 Json dot_json(const store::Reader& reader, std::size_t group, const RunRow& run) {
@@ -182,18 +177,56 @@ Json speed_json(const store::Reader& reader, const std::string& study) {
 
 }  // namespace
 
-std::string page_data(const store::Reader& reader, const std::string& study,
-                      const std::vector<Group>& groups) {
-  const Json data = {{"groups", groups_json(groups)},
-                     {"curves", curves_json(reader, groups)},
-                     {"pareto", pareto_json(reader, groups)},
-                     {"speed", speed_json(reader, study)}};
+std::string line_json(const CurveLine& line, std::size_t from) {
+  std::string text = "{\"g\":" + std::to_string(line.group) + ",\"from\":" + std::to_string(from);
+  const auto column = [&](const char* name, double CurvePoint::*member) {
+    ((text += ",\"") += name) += "\":[";
+    for (std::size_t i = from; i < line.points.size(); ++i) {
+      if (i > from) text += ',';
+      add_number(text, line.points[i].*member);
+    }
+    text += ']';
+  };
+  column("step", &CurvePoint::step);
+  column("seconds", &CurvePoint::seconds);
+  column("tokens", &CurvePoint::tokens);
+  column("mean", &CurvePoint::mean);
+  column("low", &CurvePoint::low);
+  column("high", &CurvePoint::high);
+  return text + "}";
+}
+
+std::string curve_head_json(const PageCurve& curve) {
+  return dumped({{"key", curve.key}, {"unit", curve.unit}, {"note", curve.note}});
+}
+
+std::string inside_page(const std::string& json) {
   std::string text;
-  // A script's text ends at "</script"; "<!--" would change how it is read.
-  for (const char c : data.dump(-1, ' ', false, Json::error_handler_t::replace)) {
-    text += c == '<' ? "\\u003c" : std::string(1, c);
+  text.reserve(json.size());
+  for (const char c : json) {
+    if (c == '<') text += "\\u003c";
+    else text += c;
   }
   return text;
+}
+
+std::string to_json(const PageData& data) {
+  std::string text = "{\"groups\":" + data.groups + ",\"curves\":[";
+  for (const auto& curve : data.curves) {
+    if (&curve != data.curves.data()) text += ',';
+    auto head = curve_head_json(curve);
+    head.back() = ',';
+    text += head + "\"lines\":[";
+    for (const auto& line : curve.lines) text += (&line == curve.lines.data() ? "" : ",") + line_json(line);
+    text += "]}";
+  }
+  return inside_page(text + "],\"pareto\":" + data.pareto + ",\"speed\":" + data.speed + "}");
+}
+
+PageData page_data(const store::Reader& reader, const std::string& study,
+                   const std::vector<Group>& groups, LineCache* cache) {
+  return {dumped(groups_json(groups)), dumped(pareto_json(reader, groups)), dumped(speed_json(reader, study)),
+          curves_of(reader, groups, cache)};
 }
 
 }  // namespace attnlab::report

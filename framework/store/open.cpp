@@ -128,9 +128,10 @@ bool has_pages_in_wal(const std::string& path) {
 
 /// The shared-memory file of WAL cannot be made in a read-only folder; without a WAL it is not
 /// needed either, since then nothing can change.
-Connection connect_for_reading(const std::string& path) {
+Connection connect_for_reading(const std::string& path, double patience) {
   try {
     Connection connection(path, Connection::Access::read_only);
+    connection.wait_for_locks(patience);
     connection.run("SELECT count(*) FROM sqlite_schema");
     return connection;
   } catch (const SqliteError& error) {
@@ -236,14 +237,14 @@ Connection open_existing(const std::string& path) {
   return connection;
 }
 
-Connection open_of_any_version(const std::string& typed) {
+Connection open_of_any_version(const std::string& typed, double patience) {
   const auto path = database_path(typed);
   if (!file_exists(path)) {
     throw Error("no results database at '" + path +
                 "'. Start a run first (attnlab run --help), or name a file with --db FILE or the " +
                 "variable ATTNLAB_DB.");
   }
-  auto connection = connect_for_reading(path);
+  auto connection = connect_for_reading(path, patience);
   if (version_of(connection, static_cast<std::int64_t>(migrations().size())) == 0) {
     throw Error("'" + path + "' holds nothing yet" + (fs::file_size(path) == 0 ? " (0 bytes)" : "") +
                 ": expected the results of a run. Start one with --db on it, or name another file.");
@@ -252,8 +253,8 @@ Connection open_of_any_version(const std::string& typed) {
   return connection;
 }
 
-Connection open_for_reading(const std::string& typed) {
-  auto connection = open_of_any_version(typed);
+Connection open_for_reading(const std::string& typed, double patience) {
+  auto connection = open_of_any_version(typed, patience);
   const auto last = static_cast<std::int64_t>(migrations().size());
   const auto version = version_of(connection, last);
   if (version < last) {

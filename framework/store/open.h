@@ -21,11 +21,12 @@ inline constexpr std::int64_t kApplicationId = 0x6174746e;  // "attn", in bytes 
 /// For a worker: the file is there, and who started the worker has looked it over. Never creates.
 [[nodiscard]] Connection open_existing(const std::string& path);
 
-/// Never creates, migrates or changes anything. Works in a folder without write permission too.
-[[nodiscard]] Connection open_for_reading(const std::string& path);
+/// Never creates, migrates or changes anything. Works in a folder without write permission too. Who holds a lock is waited
+/// for `patience` seconds at a time.
+[[nodiscard]] Connection open_for_reading(const std::string& path, double patience = 10);
 
 /// The same for a database of any version that migrate() takes.
-[[nodiscard]] Connection open_of_any_version(const std::string& path);
+[[nodiscard]] Connection open_of_any_version(const std::string& path, double patience = 10);
 
 /// A copy of one state of `old`, which may be in use, at the last version; of nothing: an empty database.
 /// It has no name any more when this returns, and is gone with the connection. `folder` is where its

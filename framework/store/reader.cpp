@@ -56,7 +56,7 @@ void make_own_views(const Connection& connection) {
 }  // namespace
 
 struct Reader::Impl {
-  explicit Impl(const std::string& path) : connection(open_for_reading(path)), guard(connection) {
+  Impl(const std::string& path, double patience) : connection(open_for_reading(path, patience)), guard(connection) {
     guard.begin();
     {
       const ReadGuard::Working working(guard);
@@ -120,7 +120,7 @@ struct Reader::Impl {
   ReadGuard guard;
 };
 
-Reader::Reader(const std::string& path) : impl_(std::make_unique<Impl>(path)) {}
+Reader::Reader(const std::string& path, double patience) : impl_(std::make_unique<Impl>(path, patience)) {}
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;

@@ -29,7 +29,8 @@ struct Relation {
 /// and the views are this program's, whatever the file has.
 class Reader {
  public:
-  explicit Reader(const std::string& path);
+  /// Who holds a lock is waited for `patience` seconds at a time.
+  explicit Reader(const std::string& path, double patience = 10);
   ~Reader();
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;

@@ -63,7 +63,7 @@ class Surface(unittest.TestCase):
 
     def test_output_that_cannot_be_written_is_an_error_of_every_command(self):
         commands = ["--version", "--help", "runs --help", "plugins", "plugins --json", "describe", "data list",
-                    "data list --json", "plugin --help", "bench --help", "describe train", *self.reading]
+                    "data list --json", "plugin --help", "bench --help", "completion bash", "describe train", *self.reading]
         for words in commands:
             self.assertEqual(self.attnlab(words).returncode, 0, words)
             for sink, why in ((">/dev/full", b"No space left on device"), (">&-", b"Bad file descriptor"),
@@ -106,7 +106,7 @@ class Surface(unittest.TestCase):
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --db",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --plot", "data list --data", "compare --db a.db --plot",
                    "delete 1 --yes --db", "rename --study a b --db", "tag 1 +x --db", "merge m.db",
-                   "report --out a.html --db", "report --db a.db --out", "export --csv e --db", "export --db a.db --jsonl", "bench attention --preset"]
+                   "report --out a.html --db", "report --db a.db --out", "serve --port 0 --db", "export --csv e --db", "export --db a.db --jsonl", "bench attention --preset"]
         for option in options:
             for path in paths:
                 ended = self.attnlab(f"{option} {path}", "</dev/null")

@@ -4,6 +4,7 @@ Debian's package is chromium-headless-shell. What a page says on its console, th
 """
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -29,12 +30,19 @@ class Browser:
         self.folder = tempfile.mkdtemp(prefix="attnlab-browser-")
         inner, self.out = os.pipe()
         self.into, outer = os.pipe()
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (inner, outer)]
+
+        def as_three_and_four():
+            os.dup2(high[0], 3)
+            os.dup2(high[1], 4)
         # A test's machine may give no user namespaces; the page comes from the test itself.
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{inner} 4>&{outer}', path, "--headless", "--remote-debugging-pipe",
+            [path, "--headless", "--remote-debugging-pipe",
              "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
-             f"--user-data-dir={self.folder}", "about:blank"],
-            pass_fds=(inner, outer), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             f"--user-data-dir={self.folder}", "about:blank"], preexec_fn=as_three_and_four,
+            pass_fds=(3, 4), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for end in high:
+            os.close(end)
         os.close(inner)
         os.close(outer)
         self.session = None

@@ -12,6 +12,8 @@ class Plot {
     this.host = host;
     this.hidden = new Map();  // by name, what the reader chose
     this.view = null;
+    this.from = null;  // where a drag began
+    this.pointer = null;
     this.svg = element("svg", { role: "img", tabindex: "0" });
     this.tip = html("div", { class: "tip", hidden: "" });
     this.legend = html("ul", { class: "legend" });
@@ -22,12 +24,17 @@ class Plot {
     new ResizeObserver(() => this.lines && this.draw()).observe(frame);
   }
 
-  set(lines, axes) {
+  /** `keep`: the same figure with newer numbers; the range, the legend's buttons and the pointer's values stay. */
+  set(lines, axes, keep = false) {
+    const looks = JSON.stringify(lines.map((line) => [line.name, line.colour, line.dash]));
     this.lines = lines;
     this.axes = axes;
-    this.view = null;
-    this.drawLegend();
+    if (!keep) this.view = null;
+    if (!keep || looks !== this.looks) this.drawLegend();
+    this.looks = looks;
+    if (keep && this.from !== null) return;  // somebody drags a range; the next numbers come soon
     this.draw();
+    if (keep && this.pointer && !this.tip.hidden) this.hover(...this.pointer);
   }
 
   isHidden(line) { return this.hidden.get(line.name) ?? Boolean(line.hidden); }
@@ -160,7 +167,7 @@ class Plot {
   }
 
   toggle(line, alone) {
-    if (alone) for (const other of this.lines) this.hidden.set(other.name, other !== line);
+    if (alone) for (const other of this.lines) this.hidden.set(other.name, other.name !== line.name);
     else this.hidden.set(line.name, !this.isHidden(line));
     this.drawLegend();
     this.draw();
@@ -171,18 +178,19 @@ class Plot {
       const box = this.svg.getBoundingClientRect();
       return [(event.clientX - box.left) * this.size.width / box.width, (event.clientY - box.top) * this.size.height / box.height];
     };
-    let from = null;
     this.svg.addEventListener("pointerdown", (event) => {
-      if (event.button === 0 && event.pointerType !== "touch") from = at(event)[0];
+      if (event.button === 0 && event.pointerType !== "touch") this.from = at(event)[0];
     });
     this.svg.addEventListener("pointermove", (event) => {
       const [x, y] = at(event);
-      if (from !== null) this.select(from, x);
+      if (this.from !== null) this.select(this.from, x);
+      this.pointer = [x, y];
       this.hover(x, y);
     });
     addEventListener("pointerup", (event) => {
+      const from = this.from;
+      this.from = null;
       if (from !== null && this.size) this.zoom(from, at(event)[0]);
-      from = null;
     });
     this.svg.addEventListener("pointerleave", () => this.leave());
     this.svg.addEventListener("dblclick", () => this.reset());

@@ -31,16 +31,37 @@ function filterRows(table, text, count) {
   count.textContent = words.length ? `${shown} of ${table.tBodies[0].rows.length}` : "";
 }
 
-function enliven(table) {
+/** How a reader left a table, and the same given to the table that takes its place. */
+function tableState(table) {
+  const input = table.parentElement.previousElementSibling?.querySelector?.("input[type=search]");
+  const header = [...table.tHead.rows[0].cells].findIndex((cell) => cell.hasAttribute("aria-sort"));
+  return { header, down: table.tHead.rows[0].cells[header]?.getAttribute("aria-sort") === "descending", words: input?.value ?? "",
+           focus: input && document.activeElement === input ? input.selectionStart : null,
+           top: table.parentElement.scrollTop, left: table.parentElement.scrollLeft };
+}
+
+function enliven(table, before = null) {
   [...table.tHead.rows[0].cells].forEach((header, index) => {
     const button = html("button", { type: "button", title: "sort" }, header.textContent);
     header.replaceChildren(button);
     button.addEventListener("click", () => sortBy(table, index, header));
   });
-  if (table.tBodies[0].rows.length < 15) return;
-  const label = html("label", { class: "filter" }, "filter "), count = html("span");
-  const input = html("input", { type: "search", placeholder: "words, !word: not", "aria-label": "filter rows" });
-  label.append(input, count);
-  table.parentElement.before(label);
-  input.addEventListener("input", () => filterRows(table, input.value, count));
+  const sorted = table.tHead.rows[0].cells[before?.header ?? -1];
+  for (let times = sorted ? 1 + before.down : 0; times > 0; --times) sortBy(table, before.header, sorted);
+  if (table.tBodies[0].rows.length >= 15 || before?.words) {
+    const label = html("label", { class: "filter" }, "filter "), count = html("span");
+    const input = html("input", { type: "search", placeholder: "words, !word: not", "aria-label": "filter rows" });
+    label.append(input, count);
+    table.parentElement.before(label);
+    input.addEventListener("input", () => filterRows(table, input.value, count));
+    if (before?.words) {
+      input.value = before.words;
+      filterRows(table, input.value, count);
+    }
+    if (before && before.focus !== null) {
+      input.focus({ preventScroll: true });
+      input.setSelectionRange(before.focus, before.focus);
+    }
+  }
+  if (before) table.parentElement.scrollTo(before.left, before.top);
 }
