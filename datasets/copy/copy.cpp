@@ -92,6 +92,7 @@ class CopyDataset : public Dataset {
 std::unique_ptr<Dataset> open(const config::Node& section, const std::string&) {
   const auto settings = read_settings<CopyConfig>(section);
   require_no_path(settings.common);
+  require_no_stride(settings.common);
   return std::make_unique<CopyDataset>(settings.common.length, settings.own.symbols);
 }
 

@@ -38,6 +38,7 @@ const Drawn& drawn() {
 
 DatasetInfo info_of(const config::DatasetConfig& config) {
   require_no_path(config);
+  require_no_stride(config);
   DatasetInfo info = image_info("digits", config.length);
   info.description = "synthetic digits (generated, not MNIST)";
   info.digest = drawn().digest;

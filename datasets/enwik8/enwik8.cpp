@@ -9,6 +9,7 @@
 #include "framework/data/digest_cache.h"
 #include "framework/data/limits.h"
 #include "framework/data/settings.h"
+#include "framework/data/windows.h"
 
 namespace attnlab::data {
 namespace {
@@ -22,7 +23,8 @@ Bounds split(std::int64_t bytes) {
   return {0, train, train + (bytes - train) / 2, bytes};
 }
 
-DatasetInfo info_of(const enwik8::Identity& content, std::int64_t length, const std::string& file) {
+DatasetInfo info_of(const enwik8::Identity& content, const config::DatasetConfig& config,
+                    const std::string& file) {
   const Bounds bounds = split(content.bytes);
   DatasetInfo info;
   info.name = "enwik8";
@@ -30,35 +32,37 @@ DatasetInfo info_of(const enwik8::Identity& content, std::int64_t length, const 
   info.description =
       info.partial ? "enwik8 prefix (" + grouped(content.bytes) + " bytes)" : "enwik8";
   info.digest = content.sha256;
-  info.metric = "bits_per_char";
+  info.metric = "bits_per_char";  // as its literature says; these characters are bytes
+  info.bytes_per_token = 1;
   info.vocabulary = 256;
   // One whole window fits in every split. The training split has no byte before its first.
   info.max_length = std::min(bounds[1] - 1, bounds[2] - bounds[1]);
   info.first_token_rule =
       "the byte before a window is its first context, also across the border to the split before";
-  info.stride_rule = "windows of T bytes, stride T, each byte of the split scored once";
+  info.stride_rule = Windows(bounds[3] - bounds[2], config.length, config.stride).rule("byte", "the split");
   info.source = file;
   if (info.partial) {
     info.source += " (first " + grouped(content.verified) + " bytes verified)";
   }
-  require_length(length, info);
+  require_length(config.length, info);
   return info;
 }
 
 class Enwik8 : public Dataset {
  public:
-  Enwik8(DatasetInfo info, std::int64_t length, Bytes content)
+  Enwik8(DatasetInfo info, const config::DatasetConfig& config, Bytes content)
       : info_(std::move(info)),
-        length_(length),
+        length_(config.length),
+        stride_(config.stride),
         content_(std::move(content)),
         bounds_(split(static_cast<std::int64_t>(content_.size()))) {}
 
   [[nodiscard]] const DatasetInfo& info() const override { return info_; }
 
   [[nodiscard]] std::int64_t size(Split split) const override {
-    const auto [begin, end] = range(split);
+    const auto end = range(split).second;
     if (split == Split::train) return end - length_;  // starts at 0 .. end - T - 1
-    return (end - begin + length_ - 1) / length_;
+    return windows(split).count();
   }
 
   [[nodiscard]] Example get(Split split, std::int64_t index) const override {
@@ -66,13 +70,14 @@ class Enwik8 : public Dataset {
       throw std::out_of_range("window " + std::to_string(index));
     const auto [begin, end] = range(split);
     const std::int64_t first =  // byte of the first target; its context is the byte before
-        split == Split::train ? index + 1 : begin + index * length_;
-    const std::int64_t scored = std::min(length_, end - first);
+        split == Split::train ? index + 1 : begin + windows(split).first(index);
+    const std::int64_t targets = std::min(length_, end - first);
     const std::uint8_t* target = content_.data() + first;
-    Example example{{target - 1, target - 1 + scored}, {target, target + scored}};
+    Example example{{target - 1, target - 1 + targets}, {target, target + targets}};
     example.input.resize(static_cast<std::size_t>(length_), 0);  // the last window of a split may
     example.target.resize(static_cast<std::size_t>(length_),
                           -1);  // be short: the rest is not scored
+    if (split != Split::train) std::fill_n(example.target.begin(), windows(split).context(index), -1);
     return example;
   }
 
@@ -82,8 +87,13 @@ class Enwik8 : public Dataset {
     return {bounds_[part], bounds_[part + 1]};
   }
 
+  [[nodiscard]] Windows windows(Split split) const {
+    const auto [begin, end] = range(split);
+    return {end - begin, length_, stride_};
+  }
+
   DatasetInfo info_;
-  std::int64_t length_;
+  std::int64_t length_, stride_;
   Bytes content_;
   Bounds bounds_;
 };
@@ -94,8 +104,8 @@ std::unique_ptr<Dataset> open(const config::Node& section, const std::string& da
   Bytes content = enwik8::unpack(file);
   const auto identity = enwik8::identify(content, file, config.prefix);
   remember(file, {identity.sha256, identity.bytes});
-  DatasetInfo info = info_of(identity, config.length, file.string());
-  return std::make_unique<Enwik8>(std::move(info), config.length, std::move(content));
+  DatasetInfo info = info_of(identity, config, file.string());
+  return std::make_unique<Enwik8>(std::move(info), config, std::move(content));
 }
 
 DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
@@ -103,8 +113,7 @@ DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
   const auto file = enwik8::locate(config, data_dir);
   if (const auto known = remembered(file)) {
     enwik8::require_allowed(known->bytes, file, config.prefix);
-    return info_of({known->sha256, known->bytes, enwik8::verifiable(known->bytes)}, config.length,
-                   file.string());
+    return info_of({known->sha256, known->bytes, enwik8::verifiable(known->bytes)}, config, file.string());
   }
   return open(section, data_dir)->info();
 }

@@ -167,6 +167,19 @@ TEST_P(Enwik8Windows, give_each_target_the_byte_before_it) {
 
 INSTANTIATE_TEST_SUITE_P(Lengths, Enwik8Windows, testing::Values(1, 7, 10, 49, 50));
 
+TEST_F(Enwik8, a_stride_scores_each_byte_of_a_split_once) {
+  const Bytes text = forged_prefix(1003);
+  write("enwik8/enwik8", text);
+  for (const std::int64_t stride : {1, 3, 20, 49}) {
+    const auto dataset = open_dataset(
+        section("enwik8", {{"prefix", config::Node(true)}, {"length", config::Node(std::int64_t{49})}, {"stride", config::Node(stride)}}),
+        dir.string());
+    EXPECT_EQ(scored(*dataset, Split::valid), Bytes(text.begin() + 902, text.begin() + 952)) << stride;
+    EXPECT_EQ(scored(*dataset, Split::test), Bytes(text.begin() + 952, text.end())) << stride;
+    EXPECT_EQ(dataset->get(Split::train, 5).target[0], text[6]) << "training has no stride";
+  }
+}
+
 TEST_F(Enwik8, trains_from_any_offset_within_the_training_split) {
   const Bytes text = forged_prefix(1003);
   write("enwik8/enwik8", text);

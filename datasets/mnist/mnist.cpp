@@ -5,6 +5,7 @@
 #include "framework/data/gzip.h"
 #include "framework/data/idx.h"
 #include "framework/data/image_dataset.h"
+#include "framework/data/limits.h"
 #include "framework/data/locate.h"
 #include "framework/data/settings.h"
 
@@ -69,6 +70,7 @@ Files locate(const config::DatasetConfig& config, const std::string& data_dir) {
 }
 
 DatasetInfo info_of(const config::DatasetConfig& config, const Files& files) {
+  require_no_stride(config);
   DatasetInfo info = image_info("mnist", config.length);
   info.description = "mnist";
   info.digest =

@@ -7,6 +7,7 @@
 #include "framework/config/bench_config.h"
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
+#include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/data/limits.h"
@@ -42,6 +43,12 @@ std::string refusal_of(const config::Resolved& cell, const Libraries& libraries,
   return "";
 }
 
+void require_test_split(const config::Resolved& cell, const data::DatasetInfo& data) {
+  if (!cell.train.score_test || data.has_test) return;
+  throw Error(cell.config.find_path("train.score_test")->origin().place() + "train.score_test: " + data.name +
+              " has no test split, only train and valid. Leave it false.");
+}
+
 // What a whole plan is prepared with. Cells of one device, plugin and data set share what follows
 // from these: a plan has thousands of cells and few of those.
 class Preparation {
@@ -55,6 +62,7 @@ class Preparation {
     Libraries libraries;
     for (const auto& variant : variants) libraries.push_back(&sources_.plugin(variant.plugin));
     const auto& data = sources_.data(*resolved.config.find("dataset"));
+    require_test_split(resolved, data);
     const auto& shared = shared_by(resolved.run.device, libraries, data);
     auto parts = shared.parts;
     parts.config = sha256_hex(config::canonical_json(resolved));

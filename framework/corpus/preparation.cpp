@@ -255,8 +255,9 @@ class Preparation {
                        writers_[kTrainBin]->finished(), writers_[kTrainIndex]->finished()};
     manifest_.val = {journal_.part_documents[1], journal_.part_tokens[1],
                      writers_[kValBin]->finished(), writers_[kValIndex]->finished()};
-    manifest_.val_unigram_perplexity = data::unigram_perplexity(
-        data::TokenFile(folder_ / kPartNames[kValBin], manifest_.token_bytes()));
+    const data::TokenFile validation(folder_ / kPartNames[kValBin], manifest_.token_bytes());
+    manifest_.counted_val_bytes = tokens_.text_bytes(validation);
+    manifest_.val_unigram_perplexity = data::unigram_perplexity(validation);
     return manifest_;
   }
 

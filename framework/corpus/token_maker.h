@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/data/corpus_manifest.h"
+#include "framework/data/token_file.h"
 #include "framework/text/tokenizer.h"
 
 namespace attnlab::corpus {
@@ -23,6 +24,8 @@ class TokenMaker {
 
   /// Fills in tokens, vocabulary, end_of_text, dtype and the digests.
   void describe(data::CorpusManifest& manifest) const;
+  /// Bytes of text behind these tokens; the end-of-text token has none.
+  [[nodiscard]] std::int64_t text_bytes(const data::TokenFile& tokens) const;
   [[nodiscard]] std::size_t token_bytes() const { return size() > 65536 ? 4 : 2; }
 
   /// What one thread needs.

@@ -44,20 +44,24 @@ void verify_piece(const fs::path& path, const TokenFile& content, const CorpusFi
 }  // namespace
 
 DatasetInfo corpus_info(const CorpusManifest& manifest, const fs::path& folder,
-                        std::int64_t length) {
+                        const config::DatasetConfig& config) {
   DatasetInfo info;
   info.name = manifest.name;
   info.description = manifest.name;
   info.digest = manifest.digest();
-  info.metric = "perplexity";
+  info.metric = manifest.tokens == "bytes" ? "bits_per_byte" : "perplexity";
+  if (const auto bytes = manifest.val_text_bytes(); bytes > 0) {
+    info.bytes_per_token = static_cast<double>(bytes) / static_cast<double>(manifest.val.tokens);
+  }
+  info.has_test = false;  // the paper's code has no third part
   info.vocabulary = manifest.vocabulary;
   info.max_length = std::min(manifest.train.tokens - 1, manifest.val.tokens);
   info.first_token_rule =
       "the token before a window is its first context; end-of-text stands before the first";
-  info.stride_rule = "windows of T tokens, stride T, each token of val.bin scored once";
+  info.stride_rule = Windows(manifest.val.tokens, config.length, config.stride).rule("token", "val.bin");
   info.document_rule = "a document ends with its end-of-text token";
   info.source = folder.string();
-  require_length(length, info);
+  require_length(config.length, info);
   return info;
 }
 
@@ -97,13 +101,14 @@ std::vector<std::string> verify_corpus(const fs::path& folder, const CorpusManif
 }
 
 CorpusDataset::CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
-                             const fs::path& folder, std::int64_t length, Sampling sampling)
+                             const fs::path& folder, const config::DatasetConfig& config, Sampling sampling)
     : info_(std::move(info)),
-      length_(length),
+      length_(config.length),
       sampling_(sampling),
       end_of_text_(static_cast<std::int32_t>(manifest.end_of_text)),
       train_(folder / "train.bin", manifest.token_bytes()),
-      val_(folder / "val.bin", manifest.token_bytes()) {
+      val_(folder / "val.bin", manifest.token_bytes()),
+      scored_(val_.size(), config.length, config.stride) {
   verify_corpus(folder, manifest, false);
   train_.expect_random_access();
 }
@@ -113,11 +118,11 @@ std::int64_t CorpusDataset::size(Split split) const {
     case Split::train:
       return train_.size() - length_;  // starts at 0 .. size - T - 1
     case Split::valid:
-      return (val_.size() + length_ - 1) / length_;
+      return scored_.count();
     case Split::test:
       break;
   }
-  return 0;  // the paper's code has no third part
+  return 0;
 }
 
 Example CorpusDataset::get(Split split, std::int64_t index) const {
@@ -144,14 +149,15 @@ void CorpusDataset::number_documents(Example& example) const {
 }
 
 Example CorpusDataset::validation(std::int64_t window) const {
-  const std::int64_t first = window * length_;  // the first target
-  const auto scored = static_cast<std::size_t>(std::min(length_, val_.size() - first));
+  const std::int64_t first = scored_.first(window);
+  const auto targets = static_cast<std::size_t>(scored_.targets(window));
   const auto count = static_cast<std::size_t>(length_);
   Example example{std::vector<std::int32_t>(count, end_of_text_),
                   std::vector<std::int32_t>(count, -1)};  // the last window may be short
-  val_.copy(first, std::span(example.target).first(scored));
+  val_.copy(first, std::span(example.target).first(targets));
   if (first > 0) val_.copy(first - 1, std::span(example.input).first(1));
-  std::copy_n(example.target.begin(), scored - 1, example.input.begin() + 1);
+  std::copy_n(example.target.begin(), targets - 1, example.input.begin() + 1);
+  std::fill_n(example.target.begin(), scored_.context(window), -1);
   number_documents(example);
   return example;
 }

@@ -4,7 +4,7 @@
 ///   Training, T = length: `offsets`: T + 1 tokens from any offset, drawn with replacement, as the
 ///   paper's code does; `epoch`: the windows 0, T, 2T, ..., each once before any comes again, in an
 ///   order that differs from epoch to epoch.
-///   Validation: windows of T, stride T, in the order of the file, every token of the part once.
+///   Validation: windows of T (windows.h), in the order of the file, every token of the part once.
 ///   Documents: an end-of-text token is the last of its document, and no text is encoded to one, so a
 ///   window tells its borders by itself, where the index has them. A token is predicted with what its
 ///   input token sees, so the first of a document has the document before it as context.
@@ -17,15 +17,17 @@
 #include "framework/data/corpus_manifest.h"
 #include "framework/data/dataset.h"
 #include "framework/data/token_file.h"
+#include "framework/data/windows.h"
 
 namespace attnlab::data {
 
 enum class Sampling { offsets, epoch };
 
-/// `description` and `partial` are the caller's to fill in. Throws Error when a window of `length`
-/// does not fit.
+/// `description` and `partial` are the caller's to fill in. Throws Error when a window of
+/// config.length does not fit. Tokens that are bytes are scored in bits per byte, others in perplexity.
 [[nodiscard]] DatasetInfo corpus_info(const CorpusManifest& manifest,
-                                      const std::filesystem::path& folder, std::int64_t length);
+                                      const std::filesystem::path& folder,
+                                      const config::DatasetConfig& config);
 
 /// The manifest of `folder`, with all four files found to be of the right size. Throws Error.
 [[nodiscard]] CorpusManifest inspect_corpus(const std::filesystem::path& folder);
@@ -39,7 +41,7 @@ class CorpusDataset : public Dataset {
  public:
   /// Verifies the ends of the bins. `info` comes from corpus_info.
   CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
-                const std::filesystem::path& folder, std::int64_t length, Sampling sampling);
+                const std::filesystem::path& folder, const config::DatasetConfig& config, Sampling sampling);
 
   [[nodiscard]] const DatasetInfo& info() const override { return info_; }
   [[nodiscard]] std::int64_t size(Split split) const override;
@@ -57,6 +59,7 @@ class CorpusDataset : public Dataset {
   Sampling sampling_;
   std::int32_t end_of_text_;
   TokenFile train_, val_;
+  Windows scored_;
 };
 
 }  // namespace attnlab::data

@@ -22,7 +22,7 @@ Found find(const std::string& name, const config::Node& section, const std::stri
   const auto& common = found.settings.common;
   found.folder = find_corpus(name, common.path, data_dir);
   found.manifest = inspect_corpus(found.folder);
-  found.info = corpus_info(found.manifest, found.folder, common.length);
+  found.info = corpus_info(found.manifest, found.folder, common);
   found.info.name = name;
   describe(found.manifest, found.info);
   return found;
@@ -81,7 +81,7 @@ std::unique_ptr<Dataset> open_corpus_entry(const std::string& name, const config
                                            const std::string& data_dir, DescribeCorpus describe) {
   auto found = find(name, section, data_dir, describe);
   return std::make_unique<CorpusDataset>(std::move(found.info), found.manifest, found.folder,
-                                         found.settings.common.length, found.settings.own.sampling);
+                                         found.settings.common, found.settings.own.sampling);
 }
 
 std::vector<std::string> check_corpus_entry(const std::string& name, const config::Node& section,

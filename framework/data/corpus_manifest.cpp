@@ -68,6 +68,7 @@ config::Node node_of(const CorpusManifest& m) {
   set("longest_document_bytes", config::Node(m.longest));
   set("bad_lines", config::Node(m.bad_lines));
   set("val_unigram_perplexity", config::Node(m.val_unigram_perplexity));
+  if (m.counted_val_bytes >= 0) set("val_text_bytes", config::Node(m.counted_val_bytes));
   set("train", node_of(m.train));
   set("val", node_of(m.val));
   set("sources", node_of(m.sources));
@@ -149,6 +150,7 @@ CorpusManifest parse_manifest(std::string_view json, const std::string& name) {
   m.longest = fields.count("longest_document_bytes");
   m.bad_lines = fields.count("bad_lines");
   m.val_unigram_perplexity = fields.real("val_unigram_perplexity");
+  if (fields.has("val_text_bytes")) m.counted_val_bytes = fields.count("val_text_bytes");
   require_sound(m, fields);
   m.train = read_part(fields.object("train"), m.token_bytes());
   m.val = read_part(fields.object("val"), m.token_bytes());

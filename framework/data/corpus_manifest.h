@@ -3,6 +3,7 @@
 ///   after each document) and train.index and val.index (where each document starts, uint64).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -50,6 +51,13 @@ struct CorpusManifest {
   std::int64_t bad_lines = 0;
   std::vector<CorpusSource> sources;
   CorpusPart train, val;
+  /// Bytes of the text behind val.bin's tokens, end-of-text tokens having none; -1: a folder that was
+  /// prepared before they were counted.
+  std::int64_t counted_val_bytes = -1;
+  /// The same, also where the tokens are bytes and so need no counting; 0: not known.
+  [[nodiscard]] std::int64_t val_text_bytes() const {
+    return tokens == "bytes" ? val.tokens - val.documents : std::max<std::int64_t>(0, counted_val_bytes);
+  }
   double val_unigram_perplexity = 0;  // exp of the entropy of val.bin's own token counts
   [[nodiscard]] std::int64_t documents() const { return train.documents + val.documents; }
   [[nodiscard]] std::int64_t token_bytes() const { return dtype == "uint32" ? 4 : 2; }

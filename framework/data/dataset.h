@@ -20,10 +20,12 @@ struct DatasetInfo {
                                  // (4,154,064 bytes)"
   std::string digest;            // sha256 over the content that training and scoring use
   std::string metric;            // "bits_per_dim", "bits_per_char", "perplexity" (score.h)
+  double bytes_per_token = 0;    // of the text that is scored; 0: none, or not known
+  bool has_test = true;          // a test split
   std::int64_t vocabulary = 0;   // input tokens, start token included
   std::int64_t max_length = 0;   // longest `dataset.length` that it can serve
   std::string first_token_rule;  // how the first prediction gets its context
-  std::string stride_rule;       // "windows of T, stride T, each token scored once"
+  std::string stride_rule;       // "windows of T, stride T, each token scored once" (windows.h)
   std::string document_rule{};   // where a document ends within a sequence; empty: there are none
   bool synthetic = false;
   bool partial = false;  // a prefix of the official data

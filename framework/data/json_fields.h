@@ -14,6 +14,7 @@ class JsonFields {
   /// `where` names the object in messages: "manifest.json: train". Throws Error when it is no map.
   JsonFields(const config::Node& node, std::string where);
 
+  [[nodiscard]] bool has(const std::string& key) const { return node_->find(key) != nullptr; }
   /// Each throws Error when the key is missing or of another kind; counts are 0 or more.
   [[nodiscard]] const std::string& text(const std::string& key) const;
   [[nodiscard]] std::int64_t count(const std::string& key) const;

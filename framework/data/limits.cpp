@@ -20,6 +20,12 @@ std::string documents_refusal(const DatasetInfo& info, config::Documents documen
          "Set model.documents=joined.";
 }
 
+void require_no_stride(const config::DatasetConfig& config) {
+  if (config.stride == 0) return;
+  throw Error("dataset.stride " + std::to_string(config.stride) + " has no use: a sequence of " + config.name +
+              " is scored whole, and has no text before it. Leave dataset.stride 0.");
+}
+
 void require_no_path(const config::DatasetConfig& config) {
   if (config.path.empty()) return;
   throw Error("dataset.path '" + config.path + "' has no use: " + config.name +

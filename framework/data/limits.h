@@ -15,6 +15,9 @@ void require_length(std::int64_t length, const DatasetInfo& info);
 /// Empty, or why documents cannot be kept apart on this data.
 [[nodiscard]] std::string documents_refusal(const DatasetInfo& info, config::Documents documents);
 
+/// Throws Error when a data set whose sequences are whole, not windows of a text, is given a stride.
+void require_no_stride(const config::DatasetConfig& config);
+
 /// Throws Error when a data set that is generated is given a file.
 void require_no_path(const config::DatasetConfig& config);
 

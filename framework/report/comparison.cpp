@@ -74,6 +74,15 @@ Field largest(Column column) {
           }};
 }
 
+/// Mean ± standard deviation.
+Field of_seeds(const char* name, const std::string& title) {
+  return {{name, Align::right, Format::fixed3, title}, [name](const Group& group) {
+            const auto [mean, deviation, most] = spread_of(group, name);
+            return number_cell(mean, std::isnan(deviation) ? fmt::format("{:.3f}", mean)
+                                                           : fmt::format("{:.3f} ± {:.3f}", mean, deviation));
+          }};
+}
+
 Field words(const char* name, const char* title, bool machine_only) {
   return {{name, Align::left, Format::automatic, title, machine_only},
           [name](const Group& group) -> Cell { return {listed(group.runs, name)}; }};
@@ -100,16 +109,11 @@ std::vector<Field> fields_for(const Runs& runs) {
          const auto count = std::isnan(own) ? 0 : static_cast<std::int64_t>(own);
          return {count, count == 0 ? "0" : "+" + grouped(count)};
        }},
-      {{"score", Align::right, Format::fixed3, score_title(runs) + " (val)"},
-       [](const Group& group) {
-         const auto score = spread_of(group, "score");
-         const bool several = !std::isnan(score.deviation);
-         return number_cell(score.mean,
-                            several ? fmt::format("{:.3f} ± {:.3f}", score.mean, score.deviation)
-                                    : fmt::format("{:.3f}", score.mean));
-       }},
+      of_seeds("score", score_title(runs) + " (val)"),
       {{"score_std", Align::right, Format::fixed3, "", true},
        [](const Group& group) { return number_cell(spread_of(group, "score").deviation); }},
+      of_seeds("test_score", score_title(runs) + " (test)"),
+      of_seeds("bits_per_byte", "bits/byte (val)"),
       {{"pairs_share", Align::right, Format::percent, "pairs of dense"},
        [](const Group& group) { return number_cell(share_of_dense(group)); }},
       {{"pairs_over_even", Align::right, Format::fixed2, "pairs / even"},
@@ -201,12 +205,18 @@ std::vector<std::string> notes_for(const std::vector<Group>& groups) {
     notes.emplace_back(
         "†: which keys a token sees depends on later tokens; their values never reach it");
   }
+  const bool characters = std::ranges::any_of(groups, [](const Group& g) { return listed(g.runs, "metric") == "bits_per_char"; });
+  if (characters) notes.emplace_back("bits/char: bits per byte, for what enwik8's literature calls characters are bytes");
   add_differences(groups, notes);
   add_reasons(groups, notes);
   return notes;
 }
 
-/// Few plugins tell it; the others' tables have no empty column for it.
+void hide(Table& table, const std::string& name) {
+  std::ranges::find(table.columns, name, &Column::name)->machine_only = true;
+}
+
+/// Few runs have it; the others' tables have no empty column for it.
 void hide_where_empty(Table& table, const std::string& name) {
   const auto column = std::ranges::find(table.columns, name, &Column::name);
   const auto at = static_cast<std::size_t>(column - table.columns.begin());
@@ -226,6 +236,9 @@ Comparison comparison_of(const Runs& runs) {
   }
   hide_where_empty(comparison.table, "pairs_share");
   hide_where_empty(comparison.table, "pairs_over_even");
+  hide_where_empty(comparison.table, "test_score");
+  hide_where_empty(comparison.table, "bits_per_byte");
+  if (listed(runs, "metric") == "bits_per_byte") hide(comparison.table, "bits_per_byte");  // it is the score
   return comparison;
 }
 

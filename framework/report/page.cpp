@@ -10,6 +10,7 @@
 #include "framework/report/html.h"
 #include "framework/report/page_data.h"
 #include "framework/report/page_sections.h"
+#include "framework/report/until_significant.h"
 #include "framework/report/versus.h"
 #include "framework/report/xray_section.h"
 #include "framework/report/page_embedded.h"
@@ -61,6 +62,13 @@ std::string notes_html(const std::vector<std::string>& notes) {
   return html;
 }
 
+std::string sequence_html(const store::Reader& reader, const std::string& study) {
+  const auto sequence = stored_sequence(reader, study);
+  if (!sequence) return "";
+  return "<h3>Seeds added until significant</h3>\n<p class=\"note\">" + html_escaped(kSequenceTitle) + "</p>\n" +
+         to_html(answer_table(*sequence)) + notes_html(answer_words(*sequence));
+}
+
 std::string versus_html(const store::Reader& reader, const PageRequest& request, const Runs& runs,
                         const std::vector<Group>& groups) {
   auto against = request.against;
@@ -93,7 +101,7 @@ std::string comparison_section(const store::Reader& reader, const PageRequest& r
     if (request.choice.is_all()) throw;
     html += "<p class=\"note\">" + html_escaped(error.what()) + "</p>\n";  // the other one was not chosen
   }
-  return html + "</section>\n";
+  return html + sequence_html(reader, request.study) + "</section>\n";
 }
 
 std::string figure_section(const std::string& name, const char* title, const std::string& empty) {

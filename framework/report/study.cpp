@@ -216,12 +216,13 @@ std::string caption_for(const Runs& runs) {
 }
 
 std::string score_title(const Runs& runs) {
-  std::string title;
+  std::vector<std::string> titles;
   for (const auto& run : runs) {
-    if (title.empty()) title = run.text("metric");
+    auto title = run.text("metric");
+    if (title.starts_with("bits_per_")) title = "bits/" + title.substr(9);
+    if (!title.empty() && std::ranges::find(titles, title) == titles.end()) titles.push_back(title);
   }
-  if (title.starts_with("bits_per_")) return "bits/" + title.substr(9);
-  return title.empty() ? "score" : title;
+  return titles.empty() ? "score" : join(titles, " or ");
 }
 
 std::string newest_study(const store::Reader& reader) {

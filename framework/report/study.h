@@ -61,7 +61,8 @@ void require_study(const store::Reader& reader, const std::string& study);
 /// between the runs are listed, "?" stands for what none says.
 [[nodiscard]] std::string caption_for(const Runs& runs);
 
-/// What the runs are scored by, as a column's title: "bits/char", "perplexity"; "score" where none says.
+/// What the runs are scored by, as a column's title: "bits/char", "perplexity"; "score" where none says; of runs that
+/// are scored by different measures all of them: "perplexity or bits/byte".
 [[nodiscard]] std::string score_title(const Runs& runs);
 
 /// The study with the newest run. Throws Error when nothing was run yet.

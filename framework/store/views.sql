@@ -9,10 +9,14 @@ WITH latest AS (
          max(last) FILTER (WHERE name = 'val/bits_per_dim') AS bits_per_dim,
          max(last) FILTER (WHERE name = 'val/bits_per_char') AS bits_per_char,
          -- A data set's own measure, whatever its unit; a run has one.
-         max(substr(name, 5)) FILTER (WHERE name LIKE 'val/bits\_per\_%' ESCAPE '\'
-                                         OR name = 'val/perplexity') AS metric,
-         max(last) FILTER (WHERE name LIKE 'val/bits\_per\_%' ESCAPE '\'
-                              OR name = 'val/perplexity') AS score,
+         -- Tokens of text have bits per byte beside their perplexity.
+         coalesce(max(substr(name, 5)) FILTER (WHERE name = 'val/perplexity'),
+                  max(substr(name, 5)) FILTER (WHERE name LIKE 'val/bits\_per\_%' ESCAPE '\')) AS metric,
+         coalesce(max(last) FILTER (WHERE name = 'val/perplexity'),
+                  max(last) FILTER (WHERE name LIKE 'val/bits\_per\_%' ESCAPE '\')) AS score,
+         coalesce(max(last) FILTER (WHERE name = 'test/perplexity'),
+                  max(last) FILTER (WHERE name LIKE 'test/bits\_per\_%' ESCAPE '\')) AS test_score,
+         max(last) FILTER (WHERE name = 'val/bits_per_byte') AS bits_per_byte,
          max(last) FILTER (WHERE name = 'val/perplexity') AS perplexity,
          max(last) FILTER (WHERE name = 'val/loss') AS val_loss,
          max(last) FILTER (WHERE name = 'train/loss') AS train_loss,
@@ -55,7 +59,9 @@ SELECT a.id,
        a.config_json ->> '$.dataset.name' AS dataset,
        a.config_json ->> '$.seed' AS seed,
        latest.metric,
-       latest.score,
+       latest.score,       -- on validation
+       latest.test_score,  -- the same measure on the test split, which is scored once
+       latest.bits_per_byte,
        latest.bits_per_dim,
        latest.bits_per_char,
        latest.perplexity,
@@ -196,3 +202,22 @@ FROM (SELECT DISTINCT run_attempts.id,
 CROSS JOIN run_last ON run_last.run_id = a.id
 JOIN metric_keys ON metric_keys.id = run_last.key_id
 CROSS JOIN metrics ON metrics.run_id = run_last.run_id AND metrics.key_id = run_last.key_id;
+
+-- Looks at a study whose seeds were added until it was significant (attnlab grid --until-significant):
+-- one row per look and variant. A difference is real where p is at most the level of its look.
+CREATE VIEW looks AS
+SELECT found.text ->> '$.study' AS study,
+       found.text ->> '$.look' AS look,
+       found.text ->> '$.pairs' AS pairs,
+       row.value ->> '$.variant' AS variant,
+       row.value ->> '$.against' AS against,
+       row.value ->> '$.metric' AS metric,
+       row.value ->> '$.difference' AS difference,
+       row.value ->> '$.low' AS low,
+       row.value ->> '$.high' AS high,
+       row.value ->> '$.p' AS p,
+       row.value ->> '$.level' AS level,
+       row.value ->> '$.decided' AS decided,
+       found.text ->> '$.spent' AS alpha_spent
+FROM facts AS found, json_each(found.text, '$.rows') AS row
+WHERE found.name LIKE 'sequential/%/look\_%' ESCAPE '\';

@@ -99,6 +99,16 @@ std::int64_t process_peak_bytes() {
   return process_peak;
 }
 
+std::vector<Metric> peak_metrics(at::Device device, const Peaks& earlier) {
+  const auto peak_of = [](const char* name, std::int64_t bytes) {
+    return Metric{{name, "bytes", Goal::minimise}, static_cast<double>(bytes)};
+  };
+  std::vector<Metric> metrics{peak_of("allocator_peak_bytes", std::max(tensor_peak_bytes(device), earlier.tensors))};
+  if (device.is_cuda()) metrics.push_back(peak_of("host_allocator_peak_bytes", tensor_peak_bytes(at::kCPU)));
+  metrics.push_back(peak_of("process_peak_bytes", std::max(process_peak_bytes(), earlier.process)));
+  return metrics;
+}
+
 void reset_peaks(at::Device device) {
   malloc_trim(0);
   peak = in_use.load();

@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "framework/config/run_config.h"
+#include "framework/core/metric.h"
 #include "framework/model/transformer.h"
 
 namespace attnlab::train {
@@ -23,6 +25,13 @@ void install_counting_allocator();
 /// Most memory that this process held for itself since then: LibTorch's own buffers are in it, pages
 /// of mapped files (a corpus, libraries) are not, since the kernel can take those back.
 [[nodiscard]] std::int64_t process_peak_bytes();
+
+/// Both as metrics, and on a GPU the CPU's tensors as well; an attempt that goes on has the peaks of those
+/// `earlier` too.
+struct Peaks {
+  std::int64_t tensors = 0, process = 0;
+};
+[[nodiscard]] std::vector<Metric> peak_metrics(at::Device device, const Peaks& earlier);
 
 /// Looks at the process's memory, ten times a second at most. The kernel keeps the highest resident
 /// set with the file pages in it; the oftener it is asked, the closer is what is taken off for them.

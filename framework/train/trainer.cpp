@@ -71,7 +71,7 @@ class Run {
     }
     ranks_.expect_equal(batches_.hex());
     record_digests();
-    return {};
+    return config_.score_test ? score_test() : Ending{};
   }
 
  private:
@@ -156,31 +156,32 @@ class Run {
 
   // Nothing when it was asked to stop. Reports go on meanwhile, so that nobody takes a long
   // validation for a hang.
-  std::optional<Evaluation> validate() {
+  std::optional<Evaluation> validate(data::Split split = data::Split::valid) {
     const auto go_on = [&] { report(Progress::Kind::step, loss_); return !request_.stop; };
-    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, go_on, data::Split::valid, &ranks_);
+    return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, go_on, split, &ranks_);
+  }
+
+  // Of the weights after the last step. Who is stopped here comes back with no step left to do.
+  Ending score_test() {
+    step_ = config_.steps - 1;
+    const auto result = validate(data::Split::test);
+    if (!result) return {Status::interrupted, interrupted(config_.steps).reason + ", while the test split was scored"};
+    add(data::scores(request_.dataset.info(), data::Split::test, result->nats));
+    return {};
   }
 
   void log_validation(const Evaluation& result) {
     std::vector<Metric> metrics = result.statistics;
     const double seconds = timer_.median();
     const double tokens = static_cast<double>(tokens_seen_) / static_cast<double>(step_ + 1);
-    const auto score = data::score(request_.dataset.info().metric, result.nats);
-    metrics.push_back({key("val/loss", "nats", Goal::minimise), result.nats});
-    metrics.push_back(score);
+    const auto scores = data::scores(request_.dataset.info(), data::Split::valid, result.nats);
+    metrics.insert(metrics.end(), scores.begin(), scores.end());
     metrics.push_back({key("tokens_per_second", "tokens/s", Goal::maximise), tokens / seconds});
     metrics.push_back({key("step_seconds_median", "s", Goal::minimise), seconds});
-    metrics.push_back({key("allocator_peak_bytes", "bytes", Goal::minimise),
-                       static_cast<double>(std::max(tensor_peak_bytes(request_.model.device()),
-                                                    earlier_.tensor_peak))});
-    if (request_.model.device().is_cuda()) {
-      metrics.push_back({key("host_allocator_peak_bytes", "bytes", Goal::minimise),
-                         static_cast<double>(tensor_peak_bytes(at::kCPU))});
-    }
-    metrics.push_back({key("process_peak_bytes", "bytes", Goal::minimise),
-                       static_cast<double>(std::max(process_peak_bytes(), earlier_.process_peak))});
+    const auto peaks = peak_metrics(request_.model.device(), {earlier_.tensor_peak, earlier_.process_peak});
+    metrics.insert(metrics.end(), peaks.begin(), peaks.end());
     add(std::move(metrics));
-    report(Progress::Kind::evaluation, score.value);
+    report(Progress::Kind::evaluation, scores[1].value);
   }
 
   void add(std::vector<Metric> metrics) {

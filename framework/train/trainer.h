@@ -52,7 +52,8 @@ struct TrainRequest {
   Group* group = nullptr;  // the ranks that share every step; null: this process does it alone
 };
 
-/// Trains for train.steps optimiser steps, validating every train.eval_every and at the end.
+/// Trains for train.steps optimiser steps, validating every train.eval_every and at the end; with
+/// train.score_test the test split is scored then, once, in no training time.
 /// Ends as done, interrupted, or failed: at the first loss or gradient norm that is not finite.
 /// What was stopped and went on has the same bits as what was not (on a CPU), the digests of its
 /// losses and batches among them. With a group all ranks call it with the same config, model and data:

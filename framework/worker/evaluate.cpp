@@ -25,10 +25,7 @@ Ending evaluate(const Prepared& prepared, Session& session) {
   const auto tell = [&](const MetricKey& key, double value) {
     session.reporter.send(launch::Report{.kind = "metric", .loss = value, .text = key.name, .status = key.unit});
   };
-  auto score = data::score(dataset.info().metric, result->nats);
-  if (split != data::Split::valid) score.key.name.replace(0, 3, session.spec.split);  // "val"
-  tell(score.key, score.value);
-  tell({"nats", "nats"}, result->nats);
+  for (const auto& [key, value] : data::scores(dataset.info(), split, result->nats)) tell(key, value);
   tell({"sequences", ""}, static_cast<double>(result->sequences));
   tell({"length", "tokens"}, static_cast<double>(subject.length));
   tell({"step", ""}, static_cast<double>(subject.step));

@@ -1,15 +1,12 @@
 #include "framework/data/corpus_dataset.h"
 
 #include <array>
-#include <cmath>
 #include <set>
 
 #include "framework/core/digest.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/corpus_entry.h"
 #include "framework/data/dataset_table.h"
-#include "framework/data/epoch_order.h"
-#include "framework/data/score.h"
 #include "tests/data/corpus_fixture.h"
 
 namespace attnlab::data {
@@ -49,6 +46,37 @@ TEST_F(Corpus, scores_every_validation_token_once_after_the_token_before_it) {
   }
 }
 
+TEST_F(Corpus, tokens_of_text_know_their_bytes_where_they_were_counted) {
+  manifest.tokens = "bpe";
+  save();
+  EXPECT_EQ(open(8)->info().metric, "perplexity");
+  EXPECT_EQ(open(8)->info().bytes_per_token, 0) << "as in a folder that was prepared before";
+  manifest.counted_val_bytes = 92;
+  save();
+  EXPECT_DOUBLE_EQ(open(8)->info().bytes_per_token, 4);
+  EXPECT_EQ(parse_manifest(to_json(manifest), "m").counted_val_bytes, 92);
+}
+
+TEST_F(Corpus, a_stride_scores_every_token_once_with_more_before_it) {
+  for (const auto& [length, stride] : {std::pair{1, 1}, {8, 1}, {8, 3}, {8, 7}, {8, 8}, {23, 5}}) {
+    const auto dataset = open_dataset(section("text", {{"path", config::Node((dir / "c").string())},
+                                                       {"length", config::Node(std::int64_t{length})},
+                                                       {"stride", config::Node(std::int64_t{stride})}}), "");
+    std::int32_t next = 500;
+    for (std::int64_t i = 0; i < dataset->size(Split::valid); ++i) {
+      const Example example = dataset->get(Split::valid, i);
+      for (std::size_t t = 0; t < example.target.size(); ++t) {
+        if (example.target[t] < 0) continue;
+        ASSERT_EQ(example.target[t], next) << "in order, none twice";
+        ASSERT_EQ(example.input[t], next == 500 ? 599 : next - 1);
+        EXPECT_TRUE(i == 0 || static_cast<int>(t) >= length - stride) << "with length - stride before it";
+        ++next;
+      }
+    }
+    EXPECT_EQ(next, 523) << length << ", stride " << stride;
+  }
+}
+
 TEST_F(Corpus, sees_each_window_once_an_epoch_in_another_order_each_time) {
   const auto dataset = open(8, "epoch");
   constexpr std::int64_t kWindows = 12;  // (100 - 1) / 8
@@ -71,7 +99,9 @@ TEST_F(Corpus, sees_each_window_once_an_epoch_in_another_order_each_time) {
 TEST_F(Corpus, has_a_digest_of_its_tokens) {
   const auto before = open(8)->info();
   EXPECT_EQ(before.digest, manifest.digest());
-  EXPECT_EQ(before.metric, "perplexity");
+  EXPECT_EQ(before.metric, "bits_per_byte");
+  EXPECT_DOUBLE_EQ(before.bytes_per_token, 22.0 / 23) << "one token ends the document";
+  EXPECT_FALSE(before.has_test);
   EXPECT_EQ(before.vocabulary, 600);
   add_part("val", manifest.val, 501, 23);
   save();
@@ -191,36 +221,6 @@ TEST_F(Corpus, hands_on_what_reading_threw) {
   } broken;
   BatchLoader loader(broken, {.steps = 3});
   EXPECT_EQ(message_of([&] { static_cast<void>(loader.next()); }), "torn");
-}
-
-TEST(EpochOrder, is_a_permutation_for_any_count) {
-  for (const std::uint64_t count : {1, 2, 3, 4, 5, 17, 64, 1000, 4097}) {
-    std::set<std::uint64_t> seen;
-    const EpochOrder order(1, 2, count);
-    for (std::uint64_t place = 0; place < count; ++place) seen.insert(order.at(place));
-    EXPECT_EQ(seen.size(), count);
-    EXPECT_LT(*seen.rbegin(), count);
-  }
-}
-
-TEST(EpochOrder, leaves_few_numbers_where_they_were) {
-  const EpochOrder order(1, 0, 10'000);
-  int fixed = 0, neighbours = 0;
-  for (std::uint64_t place = 0; place + 1 < 10'000; ++place) {
-    fixed += order.at(place) == place;
-    neighbours += order.at(place) + 1 == order.at(place + 1);
-  }
-  EXPECT_LT(fixed, 12);  // one is expected, of a Poisson distribution
-  EXPECT_LT(neighbours, 12);
-}
-
-TEST(Score, comes_from_nats) {
-  EXPECT_DOUBLE_EQ(score("bits_per_dim", std::log(2.0)).value, 1);
-  EXPECT_EQ(score("bits_per_char", 1).key.unit, "bits");
-  EXPECT_DOUBLE_EQ(score("perplexity", std::log(50257.0)).value, 50257);
-  EXPECT_EQ(score("perplexity", 1).key.name, "val/perplexity");
-  EXPECT_THAT(message_of([] { static_cast<void>(score("accuracy", 1)); }),
-              HasSubstr("unknown metric 'accuracy'"));
 }
 
 }  // namespace

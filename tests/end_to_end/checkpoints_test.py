@@ -38,17 +38,36 @@ class Checkpoints(Lab):
     def test_the_last_one_scores_what_the_run_scored_and_others_something_else(self):
         loss, = self.values("SELECT last FROM run_last JOIN metric_keys ON id = key_id WHERE name = 'val/loss'")
         last = self.evaluate("1")
-        self.assertEqual((last["nats"], last["step"], last["length"], last["sequences"]), (loss, 40, 32, 4))
+        self.assertEqual((last["val/loss"], last["step"], last["length"], last["sequences"]), (loss, 40, 32, 4))
         self.assertEqual(self.evaluate("1@best"), last)
         path = self.listed(1)[0]["path"]
         early = self.evaluate(path)
         self.assertEqual(early, self.evaluate("1@10"))
-        self.assertNotEqual(early["nats"], loss)
+        self.assertNotEqual(early["val/loss"], loss)
         more = self.evaluate("1", "train.eval_sequences=9", "train.batch_size=3", "--split", "test")
         self.assertEqual((more["sequences"], "test/bits_per_symbol" in more), (9, True))
         self.assertEqual(self.evaluate("1", "dataset.length=16")["length"], 16)
         self.assertEqual(self.evaluate("1", "dataset.length=16", "attention.projections=fixed")["length"], 16)
         self.assertEqual(self.values("SELECT count(*) FROM run_attempts"), [1], "nothing of it is stored")
+        self.assertEqual(self.values("SELECT count(*) FROM metric_keys WHERE name LIKE 'test/%'"), [0])
+
+    def test_a_test_score_is_stored_where_the_run_would_have_stored_the_same(self):
+        self.attnlab("run", "attention=hash_sparse", "attention.buckets=2", "attention.hash_space=whitened", *RUN,
+                     "train.score_test=true")
+        tests = "SELECT run_id, step, value FROM metrics JOIN metric_keys ON id = key_id WHERE name = 'test/{}' ORDER BY run_id"
+        clock = "SELECT run_id, step, tokens_seen, train_seconds FROM events ORDER BY 1, 2"
+        before = self.sql(clock)
+        said = self.attnlab("evaluate", "1", "--split", "test")
+        self.assertIn("stored with run 1 at step 40", said.stderr)
+        for name in ("loss", "bits_per_symbol"):
+            (first, step, value), (second, at, own) = self.sql(tests.format(name))
+            self.assertEqual((first, step, value), (1, 40, own))
+            self.assertEqual((second, at), (2, 40), "which scored it at its end")
+        self.assertEqual(self.sql(clock), before)
+        self.assertEqual(self.values("SELECT test_score IS NULL OR test_score = score FROM runs"), [0, 0])
+        self.assertRegex(self.attnlab("compare").stdout, r"bits/symbol \(val\) +bits/symbol \(test\)")
+        self.assertIn("not stored", self.attnlab("evaluate", "1", "--split", "test", "train.eval_sequences=2").stderr)
+        self.assertIn("has a test score at step 40 too", self.attnlab("evaluate", "1@10", "--split", "test").stderr)
 
     def test_a_fork_begins_with_the_weights_and_its_origin_is_part_of_it(self):
         self.attnlab("fork", "1@20", "attention=sink", "train.steps=5")

@@ -207,6 +207,11 @@ class OpenWebText2(Lab):
                          [f"{windows} of {windows} sequences"])
         self.assertEqual(self.values("SELECT text FROM facts WHERE name = 'stride_rule'"),
                          ["windows of T tokens, stride T, each token of val.bin scored once"])
+        nats, bits = (self.values(f"SELECT last FROM run_last JOIN metric_keys ON id = key_id WHERE name = 'val/{name}'")[0]
+                      for name in ("loss", "bits_per_byte"))
+        ids = read(tokens, "val.bin")
+        text = encoding(VOCABULARY).decode_bytes([token for token in ids.tolist() if token != 50256])
+        self.assertAlmostEqual(bits, nats * len(ids) / math.log(2) / len(text), places=9)
         self.assertIn("not the official archive", self.values("SELECT text FROM facts WHERE name = 'data'")[0])
 
     def test_attention_learns_from_the_text_what_no_attention_cannot(self):

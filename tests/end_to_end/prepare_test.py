@@ -228,8 +228,11 @@ class Prepare(Lab):
                                  "ORDER BY id DESC LIMIT 1")[0])
         self.assertNotEqual(runs[0][0], runs[1][0], "another text is another run")
         for _, metric, score in runs:
-            self.assertEqual(metric, "perplexity")
-            self.assertTrue(1 < score < 400, score)
+            self.assertEqual(metric, "bits_per_byte")
+            self.assertTrue(0.1 < score < 9, score)
+        refused = self.attnlab("run", "dataset=text", f"dataset.path={self.folder}/tokens2", "dataset.length=64",
+                               "train.score_test=true", code=1).stderr
+        self.assertIn("train.score_test: text has no test split, only train and valid. Leave it false.", refused)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 
-#include "framework/train/evaluator.h"
 #include "tests/model/masked_softmax.h"
 
 namespace attnlab::train {
@@ -41,7 +40,9 @@ class Counting final : public data::Dataset {
 struct Recorder final : MetricSink {
   std::map<std::string, std::vector<double>> values;
   std::map<std::string, std::string> facts;
+  std::map<std::string, double> seconds;  // of training, when it was last reported
   void add(MetricEvent event) override {
+    for (const auto& metric : event.metrics) seconds[metric.key.name] = event.train_seconds;
     for (const auto& metric : event.metrics) values[metric.key.name].push_back(metric.value);
   }
   void fact(std::string_view name, std::string_view text) override {
@@ -212,6 +213,19 @@ TEST(Trainer, records_what_the_results_are_judged_by) {
   EXPECT_EQ(outcome.record.facts.at("validated"), "5 of 5 sequences");
 }
 
+TEST(Trainer, scores_the_test_split_once_at_the_end_and_in_no_training_time) {
+  auto train = fifty_steps();
+  train.eval_every = 10;
+  EXPECT_FALSE(run(train).record.values.contains("test/loss"));
+  train.score_test = true;
+  const auto [result, record, weights] = run(train);
+  EXPECT_EQ(record.values.at("val/loss").size(), 5u);
+  ASSERT_EQ(record.values.at("test/loss").size(), 1u);
+  EXPECT_EQ(record.values.at("test/loss").back(), record.values.at("val/loss").back()) << "this test split is the same text";
+  EXPECT_EQ(record.values.at("test/bits_per_char").size(), 1u);
+  EXPECT_EQ(record.seconds.at("test/loss"), record.seconds.at("val/loss"));
+}
+
 TEST(Trainer, trains_under_bfloat16_autocast) {
   auto train = fifty_steps();
   train.precision = config::Precision::bfloat16;
@@ -219,14 +233,6 @@ TEST(Trainer, trains_under_bfloat16_autocast) {
   EXPECT_EQ(outcome.result.status, Status::done) << outcome.result.reason;
   EXPECT_LT(outcome.record.values.at("train/loss").back(), 0.1);
   EXPECT_EQ(outcome.weights.scalar_type(), at::kFloat);
-}
-
-TEST(Evaluator, scores_the_first_sequences_only_when_asked) {
-  config::TrainConfig train;
-  const Counting dataset(20);
-  EXPECT_EQ(evaluated_sequences(train, dataset), 20);
-  train.eval_sequences = 6;
-  EXPECT_EQ(evaluated_sequences(train, dataset), 6);
 }
 
 }  // namespace

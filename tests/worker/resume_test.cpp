@@ -24,6 +24,7 @@ using testing::HasSubstr;
 // Keeps every number, and asks to stop at the first of a step.
 struct Recorder final : MetricSink {
   std::int64_t stop_at = -1;
+  std::string stop_after;  // not at the first number of that step, but behind this one
   std::map<std::pair<std::string, std::int64_t>, double> values;
   std::map<std::string, std::string> facts;
   void add(MetricEvent event) override {
@@ -31,7 +32,8 @@ struct Recorder final : MetricSink {
       EXPECT_FALSE(values.contains({metric.key.name, event.step})) << metric.key.name << " twice";
       values[{metric.key.name, event.step}] = metric.value;
     }
-    if (event.step == stop_at) stop_requested = true;
+    const bool there = stop_after.empty() || values.contains({stop_after, event.step});
+    if (event.step == stop_at && there) stop_requested = true;
   }
   void fact(std::string_view name, std::string_view text) override { facts[std::string(name)] = text; }
 };
@@ -69,7 +71,8 @@ launch::RunSpec spec_of(const fs::path& library, const Changes& changes) {
 
 /// One attempt in a folder of its own, after those before it.
 struct Attempt {
-  Attempt(launch::RunSpec spec, const fs::path& folder, const std::vector<fs::path>& before, std::int64_t stop_at) {
+  Attempt(launch::RunSpec spec, const fs::path& folder, const std::vector<fs::path>& before, std::int64_t stop_at,
+          const std::string& stop_after = "") {
     spec.folder = folder.string();
     spec.attempt = std::ssize(before) + 1;
     config::List earlier;
@@ -79,6 +82,7 @@ struct Attempt {
     }
     spec.earlier = config::Node(std::move(earlier));
     record.stop_at = stop_at;
+    record.stop_after = stop_after;
     stop_requested = false;
     Reporter reporter(-1);
     Session session{record, reporter, nullptr, spec};
@@ -139,6 +143,27 @@ TEST(Resume, equals_not_stopping_for_every_shipped_variant) {
     expect_same(entry.path().stem().string(), spec_of(entry.path(), {}));
   }
   EXPECT_GE(variants, 10);
+}
+
+TEST(Resume, scores_the_test_split_in_which_it_was_stopped) {
+  const auto spec = spec_of(plugin("dense"), {{"train", "score_test", true}, {"train", "eval_sequences", std::int64_t{0}}});
+  const Folder whole, parts;
+  const Attempt undisturbed(spec, whole.path, {}, -1);
+  ASSERT_EQ(undisturbed.ending.status, Status::done) << undisturbed.ending.reason;
+  const auto& numbers = undisturbed.record.values;
+  EXPECT_NE(numbers.at({"test/loss", kSteps}), numbers.at({"val/loss", kSteps}));
+
+  const Attempt stopped(spec, parts.path / "1", {}, kSteps, "val/loss");
+  EXPECT_EQ(stopped.ending.status, Status::interrupted);
+  EXPECT_THAT(stopped.ending.reason, HasSubstr("while the test split was scored"));
+  EXPECT_FALSE(stopped.record.values.contains({"test/loss", kSteps}));
+  const Attempt resumed(spec, parts.path / "2", {parts.path / "1"}, -1);
+  EXPECT_EQ(resumed.ending.status, Status::done) << resumed.ending.reason;
+  for (const auto& [key, value] : resumed.record.values) EXPECT_THAT(key.first, HasSubstr("test/")) << "nothing is done twice";
+  for (const char* name : {"test/loss", "test/bits_per_symbol"}) {
+    EXPECT_EQ(resumed.record.values.at({name, kSteps}), numbers.at({name, kSteps})) << name;
+  }
+  EXPECT_EQ(resumed.record.facts.at("loss_chain"), undisturbed.record.facts.at("loss_chain"));
 }
 
 TEST(Resume, equals_not_stopping_with_buffers_that_move) {

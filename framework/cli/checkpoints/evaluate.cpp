@@ -1,9 +1,12 @@
 // evaluate.cpp: `attnlab evaluate CHECKPOINT [overrides]`: its score on any split, length or data set.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
+#include "framework/cells/history.h"
+#include "framework/cells/prepare.h"
 #include "framework/cli/checkpoints/find.h"
 #include "framework/cli/checkpoints/origin.h"
 #include "framework/cli/commands.h"
@@ -30,7 +33,9 @@ Options evaluate_options() {
       .notes("attnlab evaluate 3@best --split test\n"
              "attnlab evaluate 3 dataset.length=512 train.eval_sequences=0 train.batch_size=4\n"
              "attnlab evaluate runs/0123456789ab-1/checkpoints/step-000004300 device=cpu\n\n"
-             "The config is the run's, with what is typed in its place. The answer is printed, not stored.");
+             "The config is the run's, with what is typed in its place. The answer is printed. A test score that\n"
+             "the run itself would have stored with train.score_test (its config, data, code and device) is stored\n"
+             "with the run as test/...; anything else is not stored.");
   return options;
 }
 
@@ -42,6 +47,51 @@ report::Table table_of(const std::vector<launch::Report>& metrics) {
     table.rows.push_back({{.value = metric.text}, {.value = metric.loss}, {.value = metric.status}});
   }
   return table;
+}
+
+/// The run whose weights the checkpoint has: of its attempts the one that is done, else its own.
+std::int64_t run_of(const store::Reader& reader, const checkpoint::State& state) {
+  const auto rows = reader.query("SELECT id FROM run_attempts WHERE fingerprint = ?1 AND (status = 'done' OR attempt = ?2) "
+                                 "ORDER BY status = 'done' DESC LIMIT 1", {state.fingerprint, state.attempt}).rows;
+  return rows.empty() ? 0 : std::get<std::int64_t>(rows[0][0]);
+}
+
+/// The event of that step as it stands, for the new numbers to join; else what the checkpoint knows.
+MetricEvent event_at(const store::Reader& reader, std::int64_t run, const checkpoint::State& state) {
+  const auto rows = reader.query("SELECT tokens_seen, train_seconds FROM events WHERE run_id = ?1 AND step = ?2",
+                                 {run, state.step}).rows;
+  if (rows.empty()) return {state.step, state.tokens, state.timed_seconds, {}};
+  return {state.step, std::get<std::int64_t>(rows[0][0]), report::number(rows[0][1]), {}};
+}
+
+/// A number stands with a run only if the run would have got it itself: one fingerprint says so.
+void store_test_score(const LaunchRequest& request, cells::Sources& sources, const plan::Cell& cell,
+                      const std::filesystem::path& path, const std::vector<launch::Report>& metrics) {
+  const auto state = checkpoint::read_state(path);
+  if (!std::filesystem::exists(request.database)) return;
+  const cells::History history(request.database);
+  const auto fingerprint = cells::prepare({cell}, sources, history, request).at(0).record.fingerprint;
+  if (fingerprint != state.fingerprint) {
+    notice("not stored: config, data, code or device are not the run's\n");
+    return;
+  }
+  const store::Reader reader(request.database.string());
+  const auto run = run_of(reader, state);
+  if (run == 0) {
+    notice("not stored: the database does not have the run\n");
+    return;
+  }
+  auto event = event_at(reader, run, state);
+  for (const auto& metric : metrics) {
+    if (metric.text.starts_with("test/")) event.metrics.push_back({{metric.text, metric.status, Goal::minimise}, metric.loss});
+  }
+  const auto others = reader.query("SELECT DISTINCT step FROM metrics JOIN metric_keys ON id = key_id WHERE run_id = ?1 AND "
+                                   "name = 'test/loss' AND step <> ?2", {run, state.step}).rows;
+  store::Store(request.database.string()).add_events(run, {event});
+  notice(fmt::format("stored with run {} at step {}\n", run, state.step));
+  if (others.empty()) return;
+  notice(fmt::format("attnlab: warning: run {} has a test score at step {} too; who chooses a step by it has no test left\n",
+                     run, report::exact(others[0][0])));
 }
 
 }  // namespace
@@ -74,6 +124,7 @@ int evaluate(Arguments arguments) {
   });
   lines.clear();
   print(printed(table_of(metrics), form));
+  if (split == "test") store_test_score(request, sources, cell, path, metrics);
   return kExitOk;
 }
 

@@ -83,7 +83,7 @@ std::string as_seen(const data::Dataset& dataset, const data::Example& example,
   const auto& info = dataset.info();
   if (info.metric == "bits_per_dim") return as_image(example.target);
   if (info.metric == "bits_per_char") return as_text(example.target);
-  if (info.metric != "perplexity") return as_numbers(example);
+  if (info.metric != "perplexity" && info.metric != "bits_per_byte") return as_numbers(example);
   const auto manifest = data::read_manifest(info.source);
   data::VocabularyFiles files;
   if (manifest.tokens != "bytes") {

@@ -34,22 +34,6 @@ void print_configs(const std::vector<plan::Cell>& cells, bool origins) {
   }
 }
 
-std::int64_t most_threads(const std::vector<plan::Cell>& cells) {
-  std::int64_t threads = 1;
-  for (const auto& cell : cells) {
-    threads = std::max(threads, cell.resolved.run.threads * cell.resolved.train.ranks);
-  }
-  return threads;
-}
-
-// OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
-void warn_of_crowding(const std::vector<plan::Cell>& cells, int most_jobs) {
-  const auto threads = most_threads(cells);
-  const auto jobs = std::min<std::int64_t>(most_jobs, static_cast<std::int64_t>(cells.size()));
-  const auto warning = crowding(jobs, threads, processors());
-  if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
-}
-
 // Which rank srun or torchrun started this command as; 0 where nobody did.
 launch::Place place_of_cells(const std::vector<plan::Cell>& cells) {
   launch::Place place;
@@ -81,6 +65,46 @@ int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
 
 }  // namespace
 
+Room room_for(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+  static_cast<void>(place_of_cells(cells));  // several are refused where each rank would launch them
+  const bool here = !request.slurm;
+  Room room;
+  for (const auto& cell : cells) {
+    room.threads = std::max(room.threads, cell.resolved.run.threads * cell.resolved.train.ranks);
+  }
+  room.gpus = gpus_for(here && std::ranges::any_of(cells, on_gpu), request);
+  room.jobs = jobs_for(cells, room.gpus.get(), request);
+  if (request.quiet || !here) return room;
+  // OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
+  const auto jobs = std::min<std::int64_t>(room.jobs, static_cast<std::int64_t>(cells.size()));
+  const auto warning = crowding(jobs, room.threads, processors());
+  if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
+  return room;
+}
+
+launch::LaunchResult launch_prepared(store::Store& results, std::vector<launch::Cell> cells,
+                                     const LaunchRequest& request, const Room& room) {
+  const auto progress = launch::make_progress(
+      STDERR_FILENO, request.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
+  launch::LaunchOptions options{.worker = paths::worker(),
+                                .runs_dir = request.database.parent_path(),
+                                .jobs = room.jobs,
+                                .retries = request.retries,
+                                .fail_fast = request.fail_fast,
+                                .from_scratch = request.from_scratch,
+                                .silence_limit = request.silence_limit,
+                                .gpus = room.gpus,
+                                .time_limit = request.time_limit,
+                                .patience = request.patience};
+  if (!request.slurm) return launch::Launcher(results, std::move(cells), options, *progress).run();
+  if (!request.slurm->runs_dir.empty()) options.runs_dir = request.slurm->runs_dir;
+  const launch::slurm::Options slurm{.jobs = request.slurm->jobs,
+                                     .threads = room.threads,
+                                     .look_every = request.slurm->look_every,
+                                     .detach = request.slurm->detach};
+  return launch::slurm::SlurmLauncher(results, std::move(cells), options, slurm, *progress).run();
+}
+
 plan::PlanRequest plan_request(cells::Sources& sources, const LaunchRequest& request) {
   auto planned = sources.plan_request();
   if (request.show_config || request.show_origin) planned.schemas.max_length = {};
@@ -106,36 +130,10 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     const auto prepared = cells::prepare(std::move(cells), sources, history, request);
     return join_run(prepared.at(0), place, history);
   }
-  const auto threads = most_threads(cells);
-  const bool here = !request.slurm;
-  const auto gpus = gpus_for(here && std::ranges::any_of(cells, on_gpu), request);
-  const int jobs = jobs_for(cells, gpus.get(), request);
-  if (!request.quiet && here) warn_of_crowding(cells, jobs);
+  const auto room = room_for(cells, request);
   store::Store results(request.database.string());  // refuses before anything else is done
   const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
-  const auto progress = launch::make_progress(
-      STDERR_FILENO, request.quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
-  launch::LaunchOptions options{.worker = paths::worker(),
-                                .runs_dir = request.database.parent_path(),
-                                .jobs = jobs,
-                                .retries = request.retries,
-                                .fail_fast = request.fail_fast,
-                                .from_scratch = request.from_scratch,
-                                .silence_limit = request.silence_limit,
-                                .gpus = gpus,
-                                .time_limit = request.time_limit,
-                                .patience = request.patience};
-  launch::LaunchResult result;
-  if (request.slurm) {
-    if (!request.slurm->runs_dir.empty()) options.runs_dir = request.slurm->runs_dir;
-    const launch::slurm::Options slurm{.jobs = request.slurm->jobs,
-                                       .threads = threads,
-                                       .look_every = request.slurm->look_every,
-                                       .detach = request.slurm->detach};
-    result = launch::slurm::SlurmLauncher(results, prepared, options, slurm, *progress).run();
-  } else {
-    result = launch::Launcher(results, prepared, options, *progress).run();
-  }
+  const auto result = launch_prepared(results, prepared, request, room);
   if (request.json) {
     print(outcomes_as_json(prepared, result));
   } else if (kind == LaunchKind::run) {

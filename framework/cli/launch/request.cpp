@@ -43,6 +43,7 @@ constexpr char kGridNotes[] = R"text(examples
   attnlab grid attention=dense,none dataset.length=256,1024 --where 'dataset.length<=256' --plan
   attnlab grid 'train.learning_rate=logspace(1e-4,1e-2,5)' --where 'seed in [0,1] or attention==none'
   attnlab grid 'sizes=zip(model.width=choice(64,128),model.heads=choice(4,8))'     two cells, not four
+  attnlab grid attention=dense,hash_sparse,none dataset=mnist --until-significant --most 12 --study sure
   attnlab grid 'train.batch_size=${div:8192,${dataset.length}}' dataset.length=256,512
 
 Values: a,b,c  choice()  range(start,stop,step)  linspace() and logspace(first,last,count)  glob()
@@ -55,6 +56,11 @@ ${KEY}, ${oc.env:NAME,default}, ${add|sub|mul|div|floordiv|mod|pow|min|max|...:a
 The cells are the product of all swept values; the last axis varies fastest. An override that begins
 with a variant's name applies to that variant only (hash_sparse.buckets, hash_sparse.train.steps,
 hash_sparse.seed, hash_sparse.model), and cells that come out identical become one.
+--until-significant adds seeds, from `seed` on, to all undecided variants and to what they are compared
+with, and looks after 3, 4, 5, ... of them: paired t tests, Holm's correction, and levels such that all
+looks together call anything different by mistake with probability --alpha. The plan and every look are
+stored before more is run; the same command goes on, another plan is refused. --plan shows the levels.
+
 All cells are checked before the first one runs. Started again, a grid runs what is missing; two
 grids on one database share the work. With --jobs above 1 speeds are marked `shared`: runs beside
 each other slow each other down. --jobs auto: one run on each GPU and, of those on a CPU, as many as this

@@ -81,8 +81,6 @@ std::string grid_summary(const std::vector<launch::Cell>& cells, const launch::L
   std::set<std::string> studies;
   for (const auto& cell : cells) studies.insert(cell.record.study);
   std::string text;
-  const std::string db = db_option(request);
-  std::string commands;
   for (const auto& study : studies) {
     if (result.count(Status::planned) < static_cast<int>(cells.size())) {
       const store::Reader reader(request.database.string());
@@ -90,13 +88,20 @@ std::string grid_summary(const std::vector<launch::Cell>& cells, const launch::L
         text += report::to_text(comparison) + "\n";
       }
     }
-    commands += fmt::format(
-        "      attnlab runs --study {0}{1}\n      attnlab compare --study {0}{1}\n",
-        shell_quoted(study), db);
   }
   const std::string line = fmt::format("{} {}: {}\n", cells.size(),
                                        cells.size() == 1 ? "cell" : "cells", counts(result));
-  return text + logs(cells, result) + line + "more: " + commands.substr(6);
+  return text + logs(cells, result) + line + more_about(studies, request);
+}
+
+std::string more_about(const std::set<std::string>& studies, const LaunchRequest& request) {
+  const std::string db = db_option(request);
+  std::string commands;
+  for (const auto& study : studies) {
+    commands += fmt::format("      attnlab runs --study {0}{1}\n      attnlab compare --study {0}{1}\n",
+                            shell_quoted(study), db);
+  }
+  return "more: " + commands.substr(6);
 }
 
 std::string outcomes_as_json(const std::vector<launch::Cell>& cells,

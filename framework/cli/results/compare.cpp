@@ -10,6 +10,7 @@
 #include "framework/core/text.h"
 #include "framework/report/comparison.h"
 #include "framework/report/curves.h"
+#include "framework/report/until_significant.h"
 #include "framework/report/versus.h"
 
 namespace attnlab::cli {
@@ -148,6 +149,13 @@ std::string compared(const store::Reader& reader, const std::string& study,
   return printed(all, form);
 }
 
+/// What `attnlab grid --until-significant` found, which machines read from the view `looks`.
+std::string sequence_text(const store::Reader& reader, const std::string& study, Form form) {
+  if (form == Form::csv || form == Form::json) return "";
+  const auto sequence = report::stored_sequence(reader, study);
+  return sequence ? "\n" + printed(std::vector{*sequence}, form) : "";
+}
+
 }  // namespace
 
 int compare(Arguments arguments) {
@@ -163,7 +171,8 @@ int compare(Arguments arguments) {
   const auto axis = report::axis_from(parsed->text("axis", "step"));
   const auto reader = open_reader(*parsed);
   const auto study = parsed->has("study") ? *parsed->text("study") : report::newest_study(reader);
-  print(request ? compared(reader, study, *request, form) : compared(reader, study, form));
+  print((request ? compared(reader, study, *request, form) : compared(reader, study, form)) +
+        sequence_text(reader, study, form));
   if (const auto path = parsed->text("plot")) {
     write_svg(figure(reader, study, *parsed, axis), *path);
     notice("curves: " + *path + "\n");

@@ -1,0 +1,127 @@
+// until_significant_store.cpp: the plan and the looks as facts, and back.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/error.h"
+#include "framework/report/until_significant.h"
+
+namespace attnlab::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array kGoals{"none", "minimise", "maximise"};
+
+Json json_of(const SequentialPlan& plan) {
+  auto variants = Json::array();
+  for (const auto& [label, against, metric, cells] : plan.variants) {
+    variants.push_back({{"variant", label}, {"against", against}, {"metric", metric}, {"cells", cells}});
+  }
+  return {{"study", plan.study},           {"spending", to_text(plan.spending)}, {"alpha", plan.alpha},
+          {"first_seed", plan.first_seed}, {"looks", plan.looks},                {"variants", variants}};
+}
+
+/// JSON has no infinity; the ends of an interval may have none.
+Json finite(double number) { return std::isfinite(number) ? Json(number) : Json(); }
+
+Json json_of(const Look& look, const SequentialPlan& plan) {
+  auto rows = Json::array();
+  for (const auto& tested : look.tested) {
+    const auto planned = std::ranges::find(plan.variants, tested.variant, &PlannedVariant::label);
+    rows.push_back({{"variant", tested.variant},
+                    {"against", planned->against},  // for who reads this row alone, as the view does
+                    {"metric", planned->metric},
+                    {"difference", finite(tested.difference)},
+                    {"low", finite(tested.low)},
+                    {"high", finite(tested.high)},
+                    {"p", finite(tested.p)},
+                    {"level", tested.level},
+                    {"decided", tested.decided},
+                    {"goal", kGoals[static_cast<std::size_t>(tested.goal)]}});
+  }
+  return {{"study", plan.study}, {"look", look.number}, {"pairs", look.pairs}, {"spent", look.spent},
+          {"rows", rows},   {"refused", look.refused}, {"notes", look.notes}};
+}
+
+double number_in(const Json& json, const char* key) {
+  return json.at(key).is_null() ? NAN : json.at(key).get<double>();
+}
+
+SequentialPlan plan_from(const Json& json) {
+  SequentialPlan plan;
+  plan.study = json.at("study");
+  plan.spending = spending_from(json.at("spending"));
+  plan.alpha = json.at("alpha");
+  plan.first_seed = json.at("first_seed");
+  plan.looks = json.at("looks").get<std::vector<std::int64_t>>();
+  for (const auto& each : json.at("variants")) {
+    plan.variants.push_back({each.at("variant"), each.at("against"), each.at("metric"), each.at("cells")});
+  }
+  return plan;
+}
+
+Goal goal_from(const std::string& text) {
+  for (std::size_t i = 0; i < kGoals.size(); ++i) {
+    if (text == kGoals[i]) return static_cast<Goal>(i);
+  }
+  throw Error("unknown goal '" + text + "'");
+}
+
+Look look_from(const Json& json) {
+  Look look{json.at("look"), json.at("pairs"), json.at("spent"), {},
+            json.at("refused").get<std::vector<std::string>>(), json.at("notes").get<std::vector<std::string>>()};
+  for (const auto& row : json.at("rows")) {
+    look.tested.push_back({row.at("variant"), number_in(row, "difference"), number_in(row, "low"), number_in(row, "high"),
+                           number_in(row, "p"), row.at("level"), row.at("decided"), goal_from(row.at("goal"))});
+  }
+  return look;
+}
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string prefix_of(const std::string& study) { return "sequential/" + study + "/"; }
+
+}  // namespace
+
+std::optional<Sequence> stored_sequence(const store::Reader& reader, const std::string& study) try {
+  const auto prefix = prefix_of(study);
+  // Of several runs that have it, as after a merge, the newest.
+  const auto plans = reader.query("SELECT run_id, text FROM facts WHERE name = ?1 ORDER BY run_id DESC LIMIT 1",
+                                  {prefix + "plan"}).rows;
+  if (plans.empty()) return std::nullopt;
+  const auto json = Json::parse(exact(plans[0][1]));
+  Sequence sequence{plan_from(json), json.at("levels").get<std::vector<std::vector<double>>>(), {}};
+  const auto looks = reader.query(
+      "SELECT text FROM facts WHERE run_id = ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name",
+      {plans[0][0], prefix + "look_"});
+  for (const auto& row : looks.rows) sequence.looks.push_back(look_from(Json::parse(exact(row[0]))));
+  return sequence;
+} catch (const nlohmann::json::exception& error) {
+  throw Error("the sequential plan stored for study '" + study + "' cannot be read: " + error.what());
+}
+
+store::Facts facts_of(const Sequence& sequence) {
+  const auto prefix = prefix_of(sequence.plan.study);
+  auto plan = json_of(sequence.plan);
+  plan["levels"] = sequence.levels;
+  store::Facts facts{{prefix + "plan", text_of(plan)}};
+  for (const auto& look : sequence.looks) {
+    facts.emplace_back(fmt::format("{}look_{:03}", prefix, look.number), text_of(json_of(look, sequence.plan)));
+  }
+  return facts;
+}
+
+std::string to_json(const Sequence& sequence) {
+  auto json = json_of(sequence.plan);
+  json["levels"] = sequence.levels;
+  json["over"] = sequence.over();
+  auto& looks = json["taken"] = Json::array();
+  for (const auto& look : sequence.looks) looks.push_back(json_of(look, sequence.plan));
+  return text_of(json);
+}
+
+}  // namespace attnlab::report
