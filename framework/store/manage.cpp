@@ -128,7 +128,7 @@ std::int64_t Housekeeping::rename_study(const std::string& from, const std::stri
   };
   if (to.empty()) throw Error("a study needs a name that is not empty", kExitUsage);
   if (std::ranges::find(names, to) != names.end()) {
-    throw Error("there is a study '" + to + "' already, with " + std::to_string(runs(to)) + " runs; expected a new name", kExitUsage);
+    throw Error("there is a study '" + to + "' already (runs in it: " + std::to_string(runs(to)) + "); expected a new name", kExitUsage);
   }
   connection.run("UPDATE studies SET name = ?2 WHERE name = ?1", from, to);
   const auto count = runs(to);

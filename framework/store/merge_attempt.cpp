@@ -93,8 +93,8 @@ void AttemptMerge::merge(const Incoming& attempt) {
   const bool all = newer && (is_new || here.unfinished || standing(attempt.status) == Standing::ended);
   const auto numbers = merge_numbers(from_, into_, batches_, keys_, {attempt.id, into_id, newer, all});
   if (numbers.differing > 0 && !newer && here.heartbeat == attempt.heartbeat) {
-    result_.conflicts.push_back(label(attempt) + " has " + std::to_string(numbers.differing) +
-                                " numbers that differ from those of run " + std::to_string(into_id) +
+    result_.conflicts.push_back(label(attempt) + " differs in " + std::to_string(numbers.differing) +
+                                " of its numbers from run " + std::to_string(into_id) +
                                 " here, the same attempt: one of the databases was changed by hand. Those here stay");
   }
   add_words(attempt.id, into_id, newer);

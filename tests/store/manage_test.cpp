@@ -107,7 +107,7 @@ TEST_F(Managing, a_study_is_renamed_with_its_runs) {
   EXPECT_EQ(house.rename_study("demo", "first", false), 1);
   EXPECT_EQ(words(path, "SELECT study FROM runs"), "first");
   EXPECT_THAT(message_of([&] { house.rename_study("frist", "x", false); }), HasSubstr("no study 'frist'. Did you mean 'first'"));
-  EXPECT_THAT(message_of([&] { house.rename_study("first", "second", false); }), HasSubstr("'second' already, with 1 runs"));
+  EXPECT_THAT(message_of([&] { house.rename_study("first", "second", false); }), HasSubstr("'second' already (runs in it: 1)"));
   EXPECT_THAT(message_of([&] { house.rename_study("first", "", false); }), HasSubstr("not empty"));
 }
 

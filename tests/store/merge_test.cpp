@@ -95,7 +95,7 @@ TEST_F(Merging, a_number_that_somebody_changed_is_named_and_stays_as_it_is_here)
   merge(a);
   const auto before = contents(into);
   execute(a, "UPDATE metrics SET value = 7 WHERE step = 3; UPDATE run_last SET last = 7, maximum = 7");
-  EXPECT_THAT(merge(a).conflicts, ElementsAre(HasSubstr("has 1 numbers that differ from those of run 1 here")));
+  EXPECT_THAT(merge(a).conflicts, ElementsAre(HasSubstr("differs in 1 of its numbers from run 1 here")));
   EXPECT_EQ(contents(into), before);
 }
 

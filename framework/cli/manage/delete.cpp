@@ -31,10 +31,10 @@ struct Sum {
     bytes += static_cast<double>(removal.bytes);
   }
   [[nodiscard]] std::string text() const {
-    std::string text = fmt::format("{} runs, {} rows, {} folders with {}", grouped(runs), grouped(rows), grouped(folders),
+    std::string text = fmt::format("{}, {}, {} with {}", counted(runs, "run"), counted(rows, "row"), counted(folders, "folder"),
                                    human_bytes(bytes));
-    if (taken_out > 0) text += fmt::format("; {} runs leave this study and stay in another", grouped(taken_out));
-    if (refused > 0) text += fmt::format("; {} are refused", grouped(refused));
+    if (taken_out > 0) text += "; out of this study, but in another: " + counted(taken_out, "run");
+    if (refused > 0) text += "; refused: " + counted(refused, "run");
     return text;
   }
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "framework/cli/commands.h"
+#include "framework/cli/manage/named.h"
 #include "framework/cli/options.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -25,9 +26,8 @@ std::string listed(const std::vector<std::string>& lines, const std::string& tit
 }
 
 std::string told(const std::string& from, const store::Merged& merged) {
-  return fmt::format("{}: {} runs added, {} brought up to date, {} there already; {} numbers\n", from,
-                     grouped(merged.added), grouped(merged.updated), grouped(merged.unchanged),
-                     grouped(merged.numbers)) +
+  return fmt::format("{}: {} added, {} brought up to date, {} there already; {}\n", from, counted(merged.added, "run"),
+                     grouped(merged.updated), grouped(merged.unchanged), counted(merged.numbers, "number")) +
          listed(merged.conflicts, "not taken in") +
          listed(merged.unreachable, "files of runs are not where they were left");
 }

@@ -7,8 +7,13 @@
 #include "framework/cli/results/choose.h"
 #include "framework/cli/results/find_run.h"
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab::cli {
+
+std::string counted(std::int64_t number, const std::string& what) {
+  return grouped(number) + " " + what + (number == 1 ? "" : "s");
+}
 
 std::vector<NamedRun> named_runs(const ParsedOptions& parsed, const store::Reader& reader, const std::string& command) {
   if (parsed.words().empty() == !chooses(parsed)) {

@@ -15,6 +15,9 @@ struct NamedRun {
   std::string label;  // "run 3 (hash_sparse, seed 0, done)"
 };
 
+/// "1 run", "12,345 runs"
+[[nodiscard]] std::string counted(std::int64_t number, const std::string& what);
+
 /// Those that the words name, or those that --study, --status, --tag and --where choose. Throws a usage
 /// Error where there are both or neither: nothing is changed because something was left out.
 [[nodiscard]] std::vector<NamedRun> named_runs(const ParsedOptions& parsed, const store::Reader& reader,

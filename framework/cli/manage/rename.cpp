@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "framework/cli/commands.h"
+#include "framework/cli/manage/named.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -26,8 +27,8 @@ int rename(Arguments arguments) {
   const auto& name = parsed->words()[0];
   store::Housekeeping house(parsed->text("db", paths::default_database().string()));
   const auto runs = house.rename_study(*old, name, parsed->has("dry-run"));
-  print(fmt::format("{}study '{}' is '{}' now: {} runs\n", parsed->has("dry-run") ? "--dry-run: nothing was changed; else: " : "",
-                    *old, name, runs));
+  print(fmt::format("{}study '{}' is '{}' now: {}\n", parsed->has("dry-run") ? "--dry-run: nothing was changed; else: " : "",
+                    *old, name, counted(runs, "run")));
   return kExitOk;
 }
 

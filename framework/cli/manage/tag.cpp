@@ -65,7 +65,7 @@ int tag(Arguments arguments) {
   for (const auto& run : runs) ids.push_back(run.id);
   store::Housekeeping house(parsed->text("db", paths::default_database().string()));
   const auto changed = house.tag(ids, changes.add, changes.remove, parsed->has("dry-run"));
-  print(fmt::format("{}{} of {} runs {}\n", parsed->has("dry-run") ? "--dry-run: " : "", changed, ids.size(),
+  print(fmt::format("{}{} of {} {}\n", parsed->has("dry-run") ? "--dry-run: " : "", changed, counted(static_cast<std::int64_t>(ids.size()), "run"),
                     parsed->has("dry-run") ? "would change" : "changed"));
   return kExitOk;
 }

@@ -1,6 +1,8 @@
 // manage_test.cpp: the commands that change the database as a whole.
 #include <gmock/gmock.h>
 
+#include <cstdio>
+
 #include "framework/cli/commands.h"
 #include "framework/cli/results/find_run.h"
 #include "framework/core/error.h"
@@ -66,11 +68,12 @@ TEST_F(ManageCommands, delete_shows_refuses_and_needs_a_yes) {
   EXPECT_THAT(output(delete_runs, {"1", "3", "--dry-run"}, kExitError),
               AllOf(StartsWith("run 1 (dense, seed 1, done) " + folder.path().string()),
                     HasSubstr("run 3 (dense, seed 3, running): not deleted: it is running"),
-                    HasSubstr("It would be 1 runs, "), HasSubstr("; 1 are refused")));
+                    HasSubstr("It would be 1 run, "), HasSubstr("; refused: 1 run")));
   EXPECT_EQ(count(), 3);
-  EXPECT_THAT(refusal(delete_runs, {"1"}), HasSubstr("Add --yes"));  // tests have no terminal
+  ASSERT_NE(std::freopen("/dev/null", "r", stdin), nullptr);  // nobody to ask
+  EXPECT_THAT(refusal(delete_runs, {"1"}), HasSubstr("Add --yes"));
   EXPECT_EQ(count(), 3);
-  EXPECT_THAT(output(delete_runs, {"--status", "failed", "--yes"}), HasSubstr("deleted: 1 runs, "));
+  EXPECT_THAT(output(delete_runs, {"--status", "failed", "--yes"}), HasSubstr("deleted: 1 run, "));
   EXPECT_THAT(output(delete_runs, {"--where", "seed = 77", "--yes"}), HasSubstr("nothing to delete: 0 runs"));
   EXPECT_EQ(count(), 2);
   EXPECT_THAT(refusal(delete_runs, {}), HasSubstr("expected either runs"));
