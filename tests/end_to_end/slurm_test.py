@@ -5,6 +5,7 @@ Skips, and says so, where Debian's slurmctld, slurmd and slurm-client are not in
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,15 +180,29 @@ class Slurm(Lab):
         self.assertEqual(status, "failed", said)
         self.assertRegex(reason, r"^killed for memory by Slurm \(Slurm job \d+_0 on n[12]\). Ask for more, as with --sbatch --mem=16G")
 
-    def test_an_array_whose_number_was_never_heard_is_found_again(self):
+    def with_sbatch(self, script):
+        """An environment in which that script takes sbatch's place; the real one is "$sbatch"."""
         tools = os.path.join(self.folder, "tools")
         os.mkdir(tools)
         with open(os.path.join(tools, "sbatch"), "w", encoding="ascii") as file:
-            file.write(f"#!/bin/sh\nPATH='{self.bed.environment['PATH']}' sbatch \"$@\" >/dev/null && kill -9 $PPID\n")
+            file.write(f"#!/bin/sh\nsbatch='{shutil.which('sbatch')}'\n{script}\n")
         os.chmod(file.name, 0o755)
+        return {**self.environment(), "PATH": tools + ":" + self.bed.environment["PATH"]}
+
+    def test_where_the_queue_takes_no_more_cells_wait_and_smaller_arrays_are_tried(self):
+        env = self.with_sbatch('grep -q "array=0-0$" job.sh || { echo "sbatch: error: Job violates accounting/QOS policy (job submit limit)" >&2; exit 1; }\n'
+                               'exec "$sbatch" "$@"')
+        done = subprocess.run([ATTNLAB, "grid", "--db", self.db, "attention=none", "seed=0,1", *TINY, *SLURM], cwd=self.folder, env=env, text=True,
+                              capture_output=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("waiting      sbatch refused", done.stderr)
+        self.assertEqual(self.sql("SELECT status, attempt FROM run_attempts"), [("done", 1)] * 2)
+        self.assertEqual(len(self.arrays()), 2)
+
+    def test_an_array_whose_number_was_never_heard_is_found_again(self):
+        env = self.with_sbatch('"$sbatch" "$@" >/dev/null && kill -9 $PPID')
         words = ["attention=none", "seed=0,1", *TINY, *SLURM]
-        killed = subprocess.run([ATTNLAB, "grid", "--db", self.db, *words], cwd=self.folder, capture_output=True, check=False,
-                                env={**self.environment(), "PATH": tools + ":" + self.bed.environment["PATH"]})
+        killed = subprocess.run([ATTNLAB, "grid", "--db", self.db, *words], cwd=self.folder, capture_output=True, check=False, env=env)
         self.assertEqual(killed.returncode, -signal.SIGKILL)
         self.assertEqual(self.values("SELECT status FROM run_attempts"), ["running"] * 2)
         said = self.attnlab("grid", *words).stderr
