@@ -14,7 +14,7 @@ import slurm_bed
 from lab import AGAIN, ATTNLAB, TINY, Lab, main
 
 WORDS = ["attention=none,dense", "seed=range(6)", *[word for word in TINY if not word.startswith(("train.steps", "train.log_every"))],
-         "train.log_every=7", "train.checkpoint_every=100", "train.steps=4000"]
+         "train.log_every=7", "train.checkpoint_every=100", "train.steps=7000"]  # long enough for about 100 kills
 DIGESTS = ("SELECT a.config_json ->> '$.attention.name', a.config_json ->> '$.seed', name, text FROM facts JOIN run_attempts AS a ON a.id = run_id "
            "WHERE status = 'done' AND name IN ('loss_chain', 'training_batches') ORDER BY 1, 2, 3")
 CURVES = ("SELECT attention, seed, key, step, value FROM curves WHERE status = 'done' AND key NOT LIKE '%second%' AND key NOT LIKE '%peak%' "
@@ -89,7 +89,7 @@ class Killer(Lab):
         while self.grid.poll() in (None, AGAIN):
             if self.grid.poll() == AGAIN:  # it gave up what Slurm lost three times
                 self.grid = self.launch()
-            time.sleep(self.draw.uniform(0.2, 2.5))
+            time.sleep(self.draw.uniform(0.2, 1.5))
             if sum(self.kills.values()) < most and self.grid.poll() is None:
                 self.kill_somebody()
             self.look_after_slurm()
@@ -104,7 +104,8 @@ class Killer(Lab):
         print(f"attempts: {attempts}, further lives: {lives}", file=sys.stderr)
         self.assert_sound()
         self.db += ".undisturbed"
-        self.attnlab("grid", *WORDS)
+        subprocess.run([ATTNLAB, "grid", "--db", self.db, *WORDS, "--jobs", "2", "--quiet"], cwd=self.folder, env=self.environment(),
+                       stdout=subprocess.DEVNULL, check=True, timeout=1500)
         self.assertEqual(digests, self.sql(DIGESTS))
         self.assertEqual(curves, self.sql(CURVES), "one curve each, without gap or overlap")
 
