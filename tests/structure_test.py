@@ -20,6 +20,7 @@ LAYERS = {
     "store": {"core", "text"},
     "text": {"core"},
     "report": {"core", "config", "store"},
+    "bundle": {"core", "checkpoint", "report", "store"},
     "data": {"core", "config"},
     "corpus": {"core", "config", "data", "text"},
     "cuda": set(),
@@ -27,7 +28,7 @@ LAYERS = {
     "cells": {"core", "config", "plan", "store", "plugin", "data", "launch"},
     "digest": {"core", "plugin"},
     "kit": {"core", "plugin"},
-    "cli": {"core", "config", "plan", "store", "report", "plugin", "data", "text", "corpus", "launch", "cells", "kit", "checkpoint"},
+    "cli": {"core", "config", "plan", "store", "report", "bundle", "plugin", "data", "text", "corpus", "launch", "cells", "kit", "checkpoint"},
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
     "python": {"core", "config", "sparse"},
@@ -39,7 +40,7 @@ LAYERS = {
     "worker": {"core", "config", "checkpoint", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
                "conformance", "xray"},
 }
-TORCH_FREE = {"core", "checkpoint", "text", "config", "plugin", "plan", "store", "report", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
+TORCH_FREE = {"core", "checkpoint", "text", "config", "plugin", "plan", "store", "report", "bundle", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}
 PLUGIN_LAYERS = {"core", "config", "attention", "sparse"}
 DATASET_LAYERS = {"core", "config", "data"}
 TORCH = re.compile(r'#include [<"](ATen|torch|c10)/')

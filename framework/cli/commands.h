@@ -24,7 +24,8 @@ int data(Arguments arguments);      // data.cpp: list, check, fetch
 int completion(Arguments arguments);  // complete/completion.cpp: a shell's script
 int doctor(Arguments arguments);    // doctor.cpp: what is wrong with this machine
 int compare(Arguments arguments);   // compare.cpp: variants of a study side by side
-int export_files(Arguments arguments);  // export.cpp: CSV and JSON lines
+int export_files(Arguments arguments);  // export.cpp: CSV, JSON lines, TensorBoard's files, a bundle
+int import_file(Arguments arguments);  // import.cpp: a bundle
 int report(Arguments arguments);    // report.cpp: a study as one HTML file
 int serve(Arguments arguments);     // serve.cpp: the report's page live
 int runs(Arguments arguments);      // runs.cpp: filter and sort runs

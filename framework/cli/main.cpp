@@ -40,8 +40,9 @@ constexpr std::array kCommands{
     Action{"tag", tag, "words that you give to runs: attnlab tag 3 4 +good -todo"},
     Action{"rename", rename, "another name for a study: attnlab rename --study OLD NEW"},
     Action{"delete", delete_runs, "runs, their numbers and files: attnlab delete 3 --dry-run"},
-    Action{"export", export_files, "the results as CSV, JSON lines or for TensorBoard"},
     Action{"completion", completion, "completion for a shell: source <(attnlab completion bash)"},
+    Action{"export", export_files, "the results as CSV, JSON lines, for TensorBoard, or as one file to take along"},
+    Action{"import", import_file, "takes in what attnlab export --bundle has packed"},
     Action{"doctor", doctor, "what is wrong with this machine, on one page"},
 };
 

@@ -50,6 +50,7 @@ class Surface(unittest.TestCase):
         cls.reading = ["runs --db a.db", "checkpoints 1 --db a.db", "show 1 --db a.db", "show 1 --db a.db --json", "compare --db a.db",
                        "compare --db a.db --csv", "compare --db a.db --against dense", "report --db a.db --out a.html",
                        "export --db a.db --csv csv", "export --db a.db --jsonl lines",
+                       "export --db a.db --tensorboard tb", "export --db a.db --bundle b.tar.zst", "import --db b.db b.tar.zst",
                        "compare --db a.db --markdown", "runs --db a.db --json",
                        "query --db a.db 'SELECT * FROM runs' --csv", "query --db a.db --schema",
                        "query --db a.db 'SELECT * FROM runs' --json", "query --db a.db 'SELECT name FROM studies'"]
@@ -106,7 +107,9 @@ class Surface(unittest.TestCase):
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --db",
                    "bench attention attention=none --lengths 16 --samples 1 --seconds 0.01 --plot", "data list --data", "compare --db a.db --plot",
                    "delete 1 --yes --db", "rename --study a b --db", "tag 1 +x --db", "merge m.db",
-                   "report --out a.html --db", "report --db a.db --out", "serve --port 0 --db", "export --csv e --db", "export --db a.db --jsonl", "bench attention --preset"]
+                   "report --out a.html --db", "report --db a.db --out", "serve --port 0 --db", "export --csv e --db", "export --db a.db --jsonl",
+                   "export --db a.db --tensorboard", "export --db a.db --bundle", "export --bundle b.tar.zst --db", "import --db b.db", "import a.db --db",
+                   "bench attention --preset"]
         for option in options:
             for path in paths:
                 ended = self.attnlab(f"{option} {path}", "</dev/null")

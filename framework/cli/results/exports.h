@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "framework/bundle/bundle.h"
 #include "framework/store/reader.h"
 
 namespace attnlab::cli {
@@ -20,5 +21,11 @@ void export_tables(const store::Reader& reader, const store::Value& study, const
 /// and HPARAMS. A run that went on has its whole curve under the last attempt. Twice gives the same files; of
 /// a run that has logged more since, the file grows, so that a TensorBoard that looks at it goes on.
 void export_tensorboard(const store::Reader& reader, const store::Value& study, const std::filesystem::path& folder);
+
+/// One file with all that belongs to the runs. `made` is filled in.
+void export_bundle(bundle::ExportRequest request);
+
+/// "2026-11-26 21:30 UTC"
+[[nodiscard]] std::string now_in_words();
 
 }  // namespace attnlab::cli

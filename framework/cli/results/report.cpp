@@ -2,13 +2,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 
 #include "framework/cli/commands.h"
+#include "framework/cli/results/exports.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -30,15 +29,6 @@ Options report_options() {
       .value("against", "VARIANT", "what the others are compared with, seed by seed (default: dense, where there is one)")
       .value("out", "FILE.html", "where the page goes; replaced in one go");
   return options;
-}
-
-std::string now_in_words() {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  char text[40];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
-  return text;
 }
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {

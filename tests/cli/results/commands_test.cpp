@@ -264,7 +264,7 @@ TEST_F(Commands, export_writes_a_file_for_each_table) {
 TEST_F(Commands, export_refuses_what_it_cannot_write) {
   std::ofstream(folder_ / "file") << "x";
   const std::pair<Words, const char*> cases[]{
-      {{}, "expected --csv FOLDER, --jsonl FOLDER or --tensorboard FOLDER: where it goes"},
+      {{}, "expected --csv FOLDER, --jsonl FOLDER, --tensorboard FOLDER or --bundle FILE: where it goes"},
       {{"--csv", "a", "--jsonl", "b"}, "expected one of --csv and --jsonl, not both"},
       {{"--tensorboard", ""}, "expected a name behind --tensorboard, found none"},
       {{"--csv", folder_ / "x", "--study", "dem"}, "there is no study 'dem' in the database. Did you mean 'demo'?"},

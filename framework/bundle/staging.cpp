@@ -1,0 +1,63 @@
+#include "framework/bundle/staging.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "framework/core/error.h"
+
+namespace attnlab::bundle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kStagingPrefix[] = ".attnlab-bundle-";
+
+int open_folder(const fs::path& folder, int more = 0) {
+  return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | more);
+}
+
+/// A living process holds the lock on its own.
+void remove_abandoned(const fs::path& parent) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    if (!entry.path().filename().string().starts_with(kStagingPrefix)) continue;
+    const int descriptor = open_folder(entry.path(), O_NOFOLLOW);
+    if (descriptor < 0) continue;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), ignored);
+    ::close(descriptor);
+  }
+}
+
+}  // namespace
+
+Staging::Staging(const fs::path& parent) {
+  remove_abandoned(parent);
+  std::string name = (parent / kStagingPrefix).string() + "XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw Error("cannot make a folder in '" + parent.string() + "': " + std::strerror(errno));
+  }
+  path_ = name;
+  lock_ = open_folder(path_);
+  if (lock_ >= 0) ::flock(lock_, LOCK_EX | LOCK_NB);
+}
+
+Staging::~Staging() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+  if (lock_ >= 0) ::close(lock_);
+}
+
+FolderLock::FolderLock(const fs::path& folder) : descriptor_(open_folder(folder)) {
+  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0) {
+    throw Error("cannot lock the folder '" + folder.string() + "': " + std::strerror(errno));
+  }
+}
+
+FolderLock::~FolderLock() { ::close(descriptor_); }
+
+}  // namespace attnlab::bundle
