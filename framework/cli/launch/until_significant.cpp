@@ -219,7 +219,7 @@ class Until {
 
 int print_plan(const SeededCells& all, const LaunchRequest& request) {
   const auto looks = report::plan_table(report::sequence_of(all.plan));
-  const auto cells = plan_table(all.cells, cells::History(request.database), request.database);
+  const auto cells = plan_table(all.cells, cells::History(request.database), request);
   if (request.json) {
     print("{\"looks\": " + report::to_json(looks) + ", \"cells\": " + report::to_json(cells) + "}\n");
   } else {
