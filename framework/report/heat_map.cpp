@@ -18,7 +18,9 @@ std::string label_at(double x, double y, const char* attributes, const std::stri
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, svg_escaped(text));
 }
 
-std::string cell_text(double value) {
+/// What no colour tells from 0 is written so.
+std::string cell_text(double value, double high) {
+  if (std::abs(value) < 5e-4 * high) return "0";
   return std::abs(value) >= 100 ? fmt::format("{:.0f}", value) : fmt::format("{:.2g}", value);
 }
 
@@ -33,17 +35,17 @@ std::string cell_at(const HeatMap& map, std::size_t row, std::size_t column, dou
                          svg_escaped(map.column_label), column, value);
   if (!numbered) return svg;
   const auto* const look = shade < 0.65 ? "text-anchor=\"middle\" style=\"fill:#fff\"" : "text-anchor=\"middle\"";
-  return svg + label_at(x + (width - 1) / 2, y + 16, look, cell_text(value));
+  return svg + label_at(x + (width - 1) / 2, y + 16, look, cell_text(value, map.high));
 }
 
 /// The colours from low to high, lying under the map.
 std::string colour_scale(const HeatMap& map, double left, double top) {
-  std::string svg = label_at(left, top + 10, "text-anchor=\"end\"", cell_text(map.low));
+  std::string svg = label_at(left, top + 10, "text-anchor=\"end\"", cell_text(map.low, map.high));
   for (int i = 0; i < kScaleSteps; ++i) {
     svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"4.5\" height=\"12\" fill=\"{}\"/>\n", left + 8 + 4 * i, top,
                        shade_colour(i / (kScaleSteps - 1.0)));
   }
-  return svg + label_at(left + 14 + 4 * kScaleSteps, top + 10, "", cell_text(map.high));
+  return svg + label_at(left + 14 + 4 * kScaleSteps, top + 10, "", cell_text(map.high, map.high));
 }
 
 }  // namespace

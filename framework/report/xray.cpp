@@ -170,7 +170,7 @@ std::optional<Figure> xray_heat_map(const Xray& xray, const std::string& measure
       if (std::isfinite(row.back())) most = std::max(most, row.back());
     }
   }
-  map.high = shown->share ? 1 : most;
+  map.high = shown->share ? 1 : measure == "error" ? std::max(1.0, most) : most;
   return Figure{measure, to_svg(map)};
 }
 

@@ -66,9 +66,10 @@ TEST(Xrays, become_heat_maps_and_a_profile) {
 }
 
 TEST(HeatMaps, leave_cells_without_a_number_empty_and_names_harmless) {
-  const auto svg = to_svg(HeatMap{"a < b", "", "layer", "head", {{0, NAN}, {1}}, 0, 1});
+  const auto svg = to_svg(HeatMap{"a < b", "", "layer", "head", {{1e-7, NAN}, {1}}, 0, 1});
   EXPECT_THAT(svg, HasSubstr("<title>a &lt; b</title>"));
-  EXPECT_THAT(svg, HasSubstr("fill=\"#440154\"><title>layer 0, head 0: 0</title>"));
+  EXPECT_THAT(svg, HasSubstr("fill=\"#440154\"><title>layer 0, head 0: 1e-07</title>"));
+  EXPECT_THAT(svg, HasSubstr("style=\"fill:#fff\">0</text>"));
   EXPECT_THAT(svg, Not(HasSubstr("head 1:")));
   EXPECT_THAT(svg, Not(HasSubstr("nan")));
   EXPECT_THAT(to_svg(HeatMap{"none", "", "layer", "head", {}, 0, 0}), HasSubstr("</svg>"));
