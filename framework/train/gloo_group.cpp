@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <thread>
 #include <utility>
 
 #include "framework/core/error.h"
@@ -22,9 +23,11 @@ using std::chrono::milliseconds;
 
 constexpr double kMeetingSeconds = 300;
 constexpr milliseconds kSlice{500};  // of waiting; between two, it is asked whether somebody was lost
+constexpr milliseconds kLookEvery{20};
 constexpr double kOwnShares = 3;     // how often as long as its own share a rank waits for the others'
 constexpr double kLearnSeconds = 3;  // in which the kernel tells what became of a child
 constexpr double kRollCallSeconds = 5;  // at most
+constexpr double kOneAnswerSeconds = 0.3;
 constexpr double kPartingSeconds = 10;
 // Gloo's own limit ends no run: how long is too long is decided here.
 constexpr milliseconds kGlooLimit{std::chrono::hours(24)};
@@ -111,11 +114,16 @@ GlooGroup::Keys GlooGroup::keys(const std::string& what, bool own) const {
   return all;
 }
 
+// Store::wait() would warn in the log of every wait that was in vain.
 bool GlooGroup::all_came(const Keys& wanted, double seconds) {
+  const double begin = clock_seconds();
   try {
-    store_->wait(wanted, milliseconds(static_cast<std::int64_t>(seconds * 1000)));
+    while (!store_->check(wanted)) {
+      if (clock_seconds() - begin > seconds) return false;
+      std::this_thread::sleep_for(kLookEvery);
+    }
   } catch (const std::exception&) {
-    return false;  // not yet, or whoever serves the store is gone
+    return false;  // whoever serves the store is gone
   }
   return true;
 }
@@ -216,12 +224,25 @@ void GlooGroup::broken(const std::string& why) {
 void GlooGroup::late(double seconds) {
   broken_ = true;
   std::vector<std::string> names;
+  const auto answers = [this](const Keys& wanted, double limit) {
+    try {
+      store_->wait(wanted, milliseconds(static_cast<std::int64_t>(limit * 1000)));
+    } catch (const std::exception&) {
+      return false;
+    }
+    return true;
+  };
+  const auto all = keys("waits");
   try {
     come("waits");
-    all_came(keys("waits"), std::min(kRollCallSeconds, patience_));
-    for (const int rank : missing("waits")) names.push_back("rank " + std::to_string(rank));
-  } catch (const std::exception&) {  // who serves the store hangs
-    names = {"rank 0"};
+  } catch (const std::exception&) {  // looked at below
+  }
+  if (!answers(all, std::min(kRollCallSeconds, patience_))) {
+    for (const auto& key : all) {
+      if (!answers({key}, kOneAnswerSeconds)) names.push_back("rank " + key.substr(key.find('/') + 1));
+    }
+    const bool own = std::ranges::find(names, "rank " + std::to_string(rank())) != names.end();
+    if (own) names = {"rank 0"};  // which serves the store
   }
   if (const auto who = lost(0); !who.empty()) throw Error(who);
   throw Error((names.empty() ? "a rank" : join(names, ", ")) + " did not answer for " + human_duration(seconds) +

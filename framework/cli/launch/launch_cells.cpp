@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
 
 #include "framework/cells/prepare.h"
 #include "framework/cli/launch/room.h"
@@ -47,8 +48,19 @@ launch::Place place_of_cells(const std::vector<plan::Cell>& cells) {
   return place;
 }
 
-// Any rank but 0. Where the run is done before, rank 0 says so and nobody waits for it.
-int join_run(const launch::Cell& cell, const launch::Place& place, const cells::History& history) {
+// Rank 0 may be making the database just now, or it may lie on rank 0's host.
+bool can_be_read(const std::filesystem::path& database) try {
+  const cells::History history(database);
+  return std::filesystem::exists(database);
+} catch (const Error&) {
+  return false;
+}
+
+// Any rank but 0. Where the run is known to be done, rank 0 says so and nobody waits for it.
+int join_run(std::vector<plan::Cell> cells, cells::Sources& sources, LaunchRequest request, const launch::Place& place) {
+  if (!can_be_read(request.database)) request.database.clear();
+  const cells::History history(request.database);
+  const auto cell = cells::prepare(std::move(cells), sources, history, request).at(0);
   const auto* before = history.newest(cell.record.fingerprint);
   if (!cell.refusal.empty()) return kExitRunsFailed;
   if (before != nullptr && before->status == "done") return kExitOk;
@@ -125,11 +137,7 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     return kExitOk;
   }
   const auto place = place_of_cells(cells);
-  if (!place.first()) {
-    const cells::History history(request.database);
-    const auto prepared = cells::prepare(std::move(cells), sources, history, request);
-    return join_run(prepared.at(0), place, history);
-  }
+  if (!place.first()) return join_run(std::move(cells), sources, request, place);
   const auto room = room_for(cells, request);
   store::Store results(request.database.string());  // refuses before anything else is done
   const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
