@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 
 constexpr double kMeetingSeconds = 300;
 constexpr milliseconds kSlice{500};  // of waiting; between two, it is asked whether somebody was lost
-constexpr milliseconds kLookEvery{20};
+constexpr milliseconds kLookEvery{20};  // at who has come
 constexpr double kOwnShares = 3;     // how often as long as its own share a rank waits for the others'
 constexpr double kLearnSeconds = 3;  // in which the kernel tells what became of a child
 constexpr double kRollCallSeconds = 5;  // at most
