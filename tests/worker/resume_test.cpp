@@ -146,7 +146,7 @@ TEST(Resume, equals_not_stopping_for_every_shipped_variant) {
 }
 
 TEST(Resume, scores_the_test_split_in_which_it_was_stopped) {
-  const auto spec = spec_of(plugin("dense"), {{"train", "score_test", true}, {"train", "eval_sequences", std::int64_t{0}}});
+  const auto spec = spec_of(plugin("dense"), {{"train", "score_test", true}});
   const Folder whole, parts;
   const Attempt undisturbed(spec, whole.path, {}, -1);
   ASSERT_EQ(undisturbed.ending.status, Status::done) << undisturbed.ending.reason;
