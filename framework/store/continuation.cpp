@@ -4,6 +4,7 @@
 
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
+#include "framework/store/spool.h"
 #include "framework/store/store.h"
 #include "framework/store/unsaved.h"
 
@@ -33,7 +34,25 @@ FROM metrics AS all_of WHERE run_id = ?1 GROUP BY key_id)";
 constexpr const char* kRewinds[] = {"DELETE FROM metrics WHERE run_id = ?1 AND step > ?2",
                                     "DELETE FROM events WHERE run_id = ?1 AND step > ?2"};
 
+// A batch system may call a run lost that goes on: what that run left in its folder after the last look,
+// a checkpoint among it, is its own all the same. Nothing where it left no spool.
+void take_rest(const Connection& connection, std::int64_t run_id) {
+  auto attempt = connection.prepare("SELECT fingerprint, attempt FROM run_attempts WHERE id = ?1");
+  if (!attempt.bind(run_id).step()) return;
+  for (const auto& folder : run_folders(connection, run_id)) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(spool_file(folder, 0), ignored)) continue;
+    Spool spool(folder, attempt.text(0), attempt.integer(1));
+    for (auto news = spool.read(); !news.empty(); news = spool.read()) {
+      for (const auto& each : news) write_batch(connection, run_id, each.batch);
+      spool.taken();
+    }
+    return;
+  }
+}
+
 void copy_from(const Connection& connection, std::int64_t run_id, std::int64_t from, std::int64_t step) {
+  take_rest(connection, from);
   for (const auto* sql : kCopies) connection.run(sql, run_id, from, step);
 }
 

@@ -162,6 +162,29 @@ TEST_F(Spooling, ALineThatIsCutOffIsWaitedForAndOneThatStaysSoIsPassedOver) {
   EXPECT_TRUE(other.ending());
 }
 
+TEST_F(Spooling, AnAttemptThatWasCalledLostTooEarlyGivesWhatItWroteLaterToTheNext) {
+  const auto first = life();
+  first->add(event(1, 1));
+  ASSERT_TRUE(first->settle(5));
+  auto reading = spool();
+  take(reading);
+  ASSERT_TRUE(store_.finish(run_, Status::interrupted, "Slurm lost the job"));
+  for (int step = 2; step <= 5; ++step) first->add(event(step, step));  // it knows of nothing
+  ASSERT_TRUE(first->settle(5));
+  const auto next = store_.claim(cell(1), Owner::of_slurm("bed", 13, 0));
+  ASSERT_EQ(next.attempt, 2);
+  store_.started(next.run_id, Owner::of_slurm("bed", 13, 0), {}, {{"log", (folder_ / "run-2") + "/log.txt"}});
+  std::filesystem::create_directory(folder_ / "run-2");
+  RunWriter second(Spooled{folder_ / "run-2", fingerprint_, 2, {}}, 1);
+  second.begin(run_, 4);  // a checkpoint that the first wrote meanwhile
+  second.add(event(5, 50));
+  ASSERT_TRUE(second.settle(5));
+  Spool later(folder_ / "run-2", fingerprint_, 2);
+  ASSERT_EQ(store_.take_spool(next.run_id, later), Taken::something);
+  run_ = next.run_id;
+  EXPECT_EQ(losses(), "1:1.0 2:2.0 3:3.0 4:4.0 5:50.0 | last 50.0 at 5 of 5");
+}
+
 TEST(Spools, OfSixtyFourRunsAreTakenInWhileTheyWriteAndNoRowIsLost) {
   constexpr int kRuns = 64, kEvents = 1500;
   FreshFolder folder;
