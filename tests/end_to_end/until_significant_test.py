@@ -74,7 +74,7 @@ class UntilSignificant(Lab):
                            (["attention=dense,none", "dense.kernel=libtorch,engine"],
                             "none differs from several cells of 'dense' in its attention alone; name one: dense kernel="),
                            (["attention=dense"], "has nothing beside 'dense' to compare with it"),
-                           (["attention=dense,none", "none.train.weight_decay=0.5"], "none differs from every cell of 'dense' in more than its attention"),
+                           (["attention=dense,none", "none.train.weight_decay=0.5"], "differs from every cell of 'dense' in more than its attention"),
                            (["attention=dense,none", "--spending", "haybittle"], "expected pocock or obrien-fleming"),
                            (["attention=dense,none", "--most", "2"], "--most")):
             self.assertIn(why, self.grid(*words, code=2).stderr)
