@@ -68,10 +68,12 @@ class Crash(Lab):
     def test_after_kill_9_of_grid_and_worker_at_once_the_same_command_completes(self):
         grid = self.start("grid", *CELLS)
         self.wait_in_the_middle()
-        for worker in self.workers():
+        workers = self.workers()
+        for worker in workers:
             os.kill(worker, signal.SIGKILL)
         grid.send_signal(signal.SIGKILL)
         grid.wait()
+        self.wait_until("the workers are gone", lambda: not any(map(is_worker, workers)), 10)
         self.assert_readers_see_no_running_run()
         metrics, finished = self.metrics(), self.finished()
         self.attnlab("grid", *CELLS)
