@@ -66,7 +66,8 @@ TEST(Verdict, another_architecture_differs) {
 TEST(Verdict, another_api_version_differs) {
   auto other = library();
   other.note.api_version = 9;
-  EXPECT_EQ(plugin::judge(host(), other).summary(), "built with API version 9, this attnlab has 3");
+  EXPECT_EQ(plugin::judge(host(), other).summary(),
+            "built with API version 9, this attnlab has " + std::to_string(plugin::kPluginApiVersion));
 }
 
 TEST(Verdict, the_old_string_abi_differs) {

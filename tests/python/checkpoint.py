@@ -82,12 +82,12 @@ def main():
         inputs, targets = (torch.stack(part) for part in zip(*sequences))
         with torch.no_grad():
             nats = torch.nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=-1).item()
-        assert said["sequences"] == SEQUENCES and abs(nats - said["nats"]) < 1e-4 * nats, (nats, said)
+        assert said["sequences"] == SEQUENCES and abs(nats - said["val/loss"]) < 1e-4 * nats, (nats, said)
         with safe_open(os.path.join(path, "optimizer.safetensors"), "pt") as file:
             names = {f"state.{name}.{what}" for name in weights for what in ("exp_avg", "exp_avg_sq", "step")}
             assert set(file.keys()) == names, set(file.keys()) ^ names
             assert file.get_tensor("state.final_norm.weight.step").item() == 60
-    print(f"ok: {nats:.6f} nats here, {said['nats']:.6f} there")
+    print(f"ok: {nats:.6f} nats here, {said['val/loss']:.6f} there")
 
 
 sys.exit(main())
