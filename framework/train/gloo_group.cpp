@@ -179,6 +179,9 @@ GlooGroup::~GlooGroup() {
   try {
     come("done");
     all_came(keys("done"), std::min(kPartingSeconds, 2 * patience_));
+    // Rank 0, which may serve the store, leaves last: c10d warns of a store that is gone in mid-look.
+    if (rank() != 0) come("left");
+    if (rank() == 0) all_came(keys("left", /*own=*/false), std::min(kPartingSeconds, 2 * patience_));
   } catch (const std::exception&) {
   }
 }
