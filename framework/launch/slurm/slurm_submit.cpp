@@ -150,7 +150,10 @@ void SlurmLauncher::submit_one(std::vector<Number> cells) {
   std::int64_t job = 0;
   try {
     // A limit on how many run at once is one of all arrays: each begins when the one before is over.
-    job = queue_.submit(array, comment_of(array), slurm_.jobs.at_once > 0 ? last_array_ : 0);
+    const bool waits = slurm_.jobs.at_once > 0 && std::ranges::any_of(tasks_, [&](const auto& entry) {
+                         return entry.second.state.id.job == last_array_;
+                       });
+    job = queue_.submit(array, comment_of(array), waits ? last_array_ : 0);
   } catch (const Refused&) {
     // An sbatch that was killed or lost its answer may have submitted it all the same.
     const auto comments = queue_.comments();
@@ -162,7 +165,6 @@ void SlurmLauncher::submit_one(std::vector<Number> cells) {
     }
     job = found->second;
   }
-  last_array_ = job;
   std::vector<std::pair<std::int64_t, store::Owner>> owners;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const TaskId id{job, static_cast<std::int64_t>(i)};
@@ -194,6 +196,7 @@ void SlurmLauncher::withdraw(const std::vector<Number>& cells) {
 }
 
 void SlurmLauncher::follow(Number cell, const store::Claim& claim, const fs::path& folder, TaskId id) {
+  last_array_ = std::max(last_array_, id.job);
   tasks_.emplace(cell, Task(cell, claim, folder, cells_[cell].record.fingerprint, id));
 }
 
