@@ -1,15 +1,12 @@
 #include "framework/model/transformer.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/functions/accumulate_grad.h>
-#include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <sstream>
 
 #include "framework/attention/checks.h"
+#include "framework/attention/undeclared_leaf.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/model/step_part.h"
@@ -73,11 +70,6 @@ class LayerOwner final : public Owner {
   ParameterList& list_;
   std::string prefix_;
 };
-
-torch::autograd::Node* node_of(const at::Tensor& tensor) {
-  if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
-  return torch::autograd::impl::gradient_edge(tensor).function.get();
-}
 
 }  // namespace
 
@@ -156,29 +148,16 @@ void Transformer::note_versions() {
   for (const auto& [name, value] : parameters_.buffers()) versions_.push_back(value._version());
 }
 
-// Walks the graph from what the attention made back to what it was given.
 void Transformer::expect_declared(const AttentionOutput& output, const AttentionInput& input,
                                   std::int64_t layer) const {
-  std::set<torch::autograd::Node*> seen{nullptr, node_of(input.query), node_of(input.key),
-                                        node_of(input.value), node_of(input.hidden)};
-  std::vector<torch::autograd::Node*> next{
-      node_of(output.output), node_of(output.auxiliary_loss.value_or(at::Tensor()))};
-  while (!next.empty()) {
-    auto* const node = next.back();
-    next.pop_back();
-    if (!seen.insert(node).second) continue;
-    for (const auto& edge : node->next_edges()) next.push_back(edge.function.get());
-    const auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node);
-    if (leaf == nullptr) continue;
-    const auto declared = [&](const Parameter& each) { return each.value.is_same(leaf->variable); };
-    if (std::ranges::any_of(parameters_.all(), declared)) continue;
-    std::ostringstream sizes;
-    sizes << leaf->variable.sizes();
-    throw Error("the attention of layer " + std::to_string(layer) + " uses a tensor of shape " +
-                sizes.str() + " that requires a gradient and was not declared, so nothing would "
-                "train it. Ask for it while the attention is built: owner.parameter(name, sizes, "
-                "initial) (attention_plugins/README.md).");
-  }
+  const auto sizes = undeclared_leaf(input, output, [&](const at::Tensor& leaf) {
+    return std::ranges::any_of(parameters_.all(), [&](const Parameter& each) { return each.value.is_same(leaf); });
+  });
+  if (sizes.empty()) return;
+  throw Error("the attention of layer " + std::to_string(layer) + " uses a tensor of shape " + sizes +
+              " that requires a gradient and was not declared, so nothing would "
+              "train it. Ask for it while the attention is built: owner.parameter(name, sizes, "
+              "initial) (attention_plugins/README.md).");
 }
 
 ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContext& context,

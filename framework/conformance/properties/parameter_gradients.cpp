@@ -2,16 +2,13 @@
 // in it asks for one.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <torch/csrc/autograd/functions/accumulate_grad.h>
-#include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <set>
-#include <sstream>
 
 #include "framework/attention/guarded.h"
+#include "framework/attention/undeclared_leaf.h"
 #include "framework/conformance/judge.h"
 #include "framework/conformance/owned.h"
 
@@ -205,11 +202,6 @@ void check_parameter_gradients(const Trial& drawn) {
   if (!looked) throw Skipped("the keys that are seen change along every direction tried");
 }
 
-torch::autograd::Node* node_of(const at::Tensor& tensor) {
-  if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
-  return torch::autograd::impl::gradient_edge(tensor).function.get();
-}
-
 // As the model does in a layer's first training pass.
 void check_leaves(const Trial& trial) {
   const auto built = build_with_owned(trial);
@@ -218,24 +210,13 @@ void check_leaves(const Trial& trial) {
   const auto call = trial.call();
   const auto result = guarded("the plugin", "forward",
                               [&] { return built.attention->forward(input, call.context()); });
-  std::set<torch::autograd::Node*> seen{nullptr};
-  for (const auto& part : kParts) seen.insert(node_of(input.*part.input));
-  for (const auto& each : built.parameters) seen.insert(node_of(each.value));
-  std::vector<torch::autograd::Node*> next{node_of(result.output),
-                                           node_of(result.auxiliary_loss.value_or(at::Tensor()))};
-  while (!next.empty()) {
-    auto* const node = next.back();
-    next.pop_back();
-    if (!seen.insert(node).second) continue;
-    for (const auto& edge : node->next_edges()) next.push_back(edge.function.get());
-    const auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node);
-    if (leaf == nullptr) continue;
-    std::ostringstream sizes;
-    sizes << leaf->variable.sizes();
-    throw Violation("a tensor of shape " + sizes.str() +
-                    " requires a gradient and was not declared, so nothing would train it; ask for "
-                    "it while the attention is built: owner.parameter(name, sizes, initial)");
-  }
+  const auto sizes = undeclared_leaf(input, result, [&](const at::Tensor& leaf) {
+    return std::ranges::any_of(built.parameters, [&](const auto& each) { return each.value.is_same(leaf); });
+  });
+  if (sizes.empty()) return;
+  throw Violation("a tensor of shape " + sizes +
+                  " requires a gradient and was not declared, so nothing would train it; ask for "
+                  "it while the attention is built: owner.parameter(name, sizes, initial)");
 }
 
 }  // namespace
