@@ -1,6 +1,5 @@
 // export.cpp: a study into a bundle; see bundle.h.
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/text_file.h"
 #include "framework/report/page.h"
 #include "framework/store/reader.h"
 #include "framework/store/snapshot.h"
@@ -39,15 +39,6 @@ std::string file_word(const std::string& text) {
   return word == text ? word : word + "-" + sha256_hex(text).substr(0, 6);
 }
 
-void write_text(const fs::path& path, const std::string& text) {
-  std::error_code ignored;
-  fs::create_directories(path.parent_path(), ignored);
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
-}
-
 /// What goes into one bundle, found piece by piece.
 class Collection {
  public:
@@ -71,6 +62,8 @@ class Collection {
 
  private:
   void add_text(const std::string& name, const std::string& text) {
+    std::error_code ignored;
+    fs::create_directories((staging_ / name).parent_path(), ignored);
     write_text(staging_ / name, text);
     sources.push_back({name, staging_ / name});
   }

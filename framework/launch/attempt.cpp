@@ -4,23 +4,16 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
 #include <system_error>
 
 #include "framework/core/error.h"
 #include "framework/core/process.h"
+#include "framework/core/text_file.h"
 
 namespace attnlab::launch {
 namespace {
 
 namespace fs = std::filesystem;
-
-void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
-}
 
 // JSON has no bytes that are no UTF-8: such a path would reach the worker as another one.
 std::string told(const RunSpec& spec) {
@@ -81,7 +74,7 @@ RunSpec spec_of(const Cell& cell, const store::Claim& claim, const std::vector<s
 
 fs::path write_spec(const RunSpec& spec, const fs::path& folder) {
   const fs::path file = folder / "spec.json";
-  write_file(file, told(spec));
+  write_text(file, told(spec));
   return file;
 }
 

@@ -11,6 +11,7 @@
 #include "framework/core/error.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/store/store.h"
 
 namespace attnlab::launch::slurm {
@@ -48,13 +49,6 @@ std::string job_name(const std::string& study) {
   std::string name = "attnlab-" + study.substr(0, 60);
   std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '_' && c != '.'; }, '_');
   return name;
-}
-
-void write_text(const fs::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
 }
 
 std::vector<std::string> lines_of(const fs::path& path) {
