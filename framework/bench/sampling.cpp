@@ -8,14 +8,12 @@
 
 #include <algorithm>
 
+#include "framework/core/status_lines.h"
+
 namespace attnlab::bench {
 namespace {
 
 constexpr std::int64_t kL2Bytes = std::int64_t{256} << 20;  // larger than any GPU's
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 double process_cpu_seconds() {
   timespec spent{};
@@ -98,10 +96,10 @@ void run_once(Subject& subject, const Inputs& in, config::Pass pass) {
 }
 
 bool in_rounds(const Limits& limits, const OnRound& on_round, const std::function<void()>& round) {
-  const double begin = now();
+  const double begin = clock_seconds();
   for (std::int64_t done = 1; done <= limits.most; ++done) {
     round();
-    const double spent = now() - begin, each = spent / static_cast<double>(done);
+    const double spent = clock_seconds() - begin, each = spent / static_cast<double>(done);
     const auto affordable = static_cast<std::int64_t>(
         std::min(limits.seconds / std::max(each, 1e-9), static_cast<double>(limits.most)));
     const auto expected = std::clamp(affordable, std::min(limits.least, limits.most), limits.most);
