@@ -1,9 +1,11 @@
 // none.cpp: no attention at all. Output 0, and gradients 0 rather than missing, so that every
 // parameter is updated as under the other variants.
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
+#include "framework/sparse/differentiable.h"
 
 namespace attnlab {
 namespace {
@@ -12,17 +14,18 @@ struct NoneConfig {
   static constexpr auto fields() { return std::tuple{}; }
 };
 
-struct Zero : torch::autograd::Function<Zero> {
-  static at::Tensor forward(torch::autograd::AutogradContext*, const at::Tensor& query,
-                            const at::Tensor&, const at::Tensor&) {
+at::Tensor zero_of(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
+  const auto output = [&] {
+    const at::NoGradGuard none;
     return at::zeros_like(query, at::MemoryFormat::Contiguous);
-  }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
-                                                 const torch::autograd::variable_list& grads) {
-    const auto zero = at::zeros_like(grads[0]);
-    return {zero, zero, zero};
-  }
-};
+  }();
+  sparse::record("none", {query, key, value}, {output}, {}, sparse::Refused::by_operators,
+                 [](const sparse::Tensors& grads, const sparse::Tensors&) {
+                   const auto zero = at::zeros_like(grads[0]);
+                   return sparse::Tensors{zero, zero, zero};
+                 });
+  return output;
+}
 
 class None final : public Attention {
  public:
@@ -30,7 +33,7 @@ class None final : public Attention {
 
   AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
     check_input(input, "none");
-    AttentionOutput output{Zero::apply(input.query, input.key, input.value), std::nullopt, {}};
+    AttentionOutput output{zero_of(input.query, input.key, input.value), std::nullopt, {}};
     if (context.wants_statistics()) output.statistics = {{"pairs_per_query", "keys", 0}};
     return output;
   }
