@@ -2,6 +2,7 @@
 
 // cxxopts splits vectors at commas by default, which would tear `attention=dense,none` apart.
 #define CXXOPTS_VECTOR_DELIMITER '\0'
+#define CXXOPTS_NO_REGEX true  // its other parser, without the seconds that <regex> takes to compile
 #include <algorithm>
 #include <charconv>
 #include <cxxopts.hpp>
