@@ -14,7 +14,7 @@ function(attnlab_sources_of out)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS ${patterns})
   # No run's numbers: tests, the emulator, timings, checks, looks from outside, logs and reports.
   list(FILTER files EXCLUDE REGEX
-    "_test\\.cpp$|/cuda/(emulator|static_look)/|/attention/unit_values\\.|/worker/(bench|check|parent_watch|reporter|same_build|xray)\\.")
+    "_test\\.cpp$|/cuda/(emulator|static_look)/|/attention/unit_values\\.|/worker/(bench|check|left_out|parent_watch|reporter|same_build|xray)\\.")
   list(SORT files)
   set(${out} ${files} PARENT_SCOPE)
 endfunction()

@@ -185,6 +185,7 @@ void describe_properties(bool json) {
   if (!printed) {
     throw Error(paths::worker().string() + " does not answer, which knows the properties. Is it there?");
   }
+  if (printed->empty()) throw Error("this build has no `plugin check`, whose properties these are: `./dev build` adds it.");
   Table table{{{.name = "property", .align = Align::left}, {.name = "promise", .align = Align::left}},
               {}};
   for (const auto& line : split(*printed, '\n')) {

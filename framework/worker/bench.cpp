@@ -1,6 +1,7 @@
 // bench.cpp: one timing, from what was prepared to its last row.
 #include "framework/bench/bench.h"
 
+#include "framework/bench/gpu_state.h"
 #include "framework/config/bind.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
@@ -70,5 +71,7 @@ Ending time(const Prepared& prepared, Session& session) {
   }
   return result.timed == 0 ? Ending{Status::skipped, result.left_out} : Ending{};
 }
+
+std::string gpu_state() { return bench::gpu_state(bench::first_visible_gpu()); }
 
 }  // namespace attnlab::worker

@@ -1,5 +1,6 @@
 // check.cpp: the conformance suite on one plugin, in this process.
 #include "framework/conformance/guard_allocator.h"
+#include "framework/conformance/property.h"
 #include "framework/conformance/suite.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -86,6 +87,14 @@ int check(const launch::CheckRequest& request) {
   } catch (const std::exception& error) {
     return refused(std::string("the suite itself failed: ") + error.what());
   }
+}
+
+std::string properties() {
+  std::string lines;
+  for (const auto& property : conformance::properties()) {
+    lines += std::string(property.name) + "=" + property.promise + "\n";
+  }
+  return lines;
 }
 
 }  // namespace attnlab::worker

@@ -26,7 +26,8 @@ struct Session {
   [[nodiscard]] bool go_on();
 };
 
-/// One training run, and one timing. What they throw ends the run as failed.
+/// One training run, and one timing. What they throw ends the run as failed. time(), check(),
+/// properties() and gpu_state() are left out of builds with ATTNLAB_INSTRUMENTS=OFF: time() throws Error, check() refuses.
 [[nodiscard]] Ending train(const Prepared& prepared, Session& session);
 [[nodiscard]] Ending time(const Prepared& prepared, Session& session);
 /// Scores spec.checkpoint on spec.split; the numbers go to the reporter.
@@ -46,6 +47,12 @@ struct Session {
 /// Builds the attention of every layer and reports what it owns to report_fd(), an OwnedTensor a
 /// line. Returns an exit code. Throws nothing.
 [[nodiscard]] int owned(const launch::RunSpec& spec);
+
+/// What `plugin check` looks at, "name=promise" a line; empty where they are left out.
+[[nodiscard]] std::string properties();
+
+/// Clocks of the first visible GPU and what throttles them; empty where that is left out.
+[[nodiscard]] std::string gpu_state();
 
 /// A line with the time, and the rank where it is not 0, in the run's log.
 void log_line(const std::string& line);

@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "framework/bench/gpu_state.h"
-#include "framework/conformance/property.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/train/memory.h"
@@ -56,17 +54,14 @@ int work(const std::string& job, const std::string& path) {
 int device() {
   const auto chosen = attnlab::worker::begin_on(attnlab::config::Device::cuda, 1);
   for (const auto& [name, text] : chosen.facts) attnlab::print(name + "=" + text + "\n");
-  attnlab::print("gpu_state=" +
-                 attnlab::bench::gpu_state(attnlab::bench::first_visible_gpu()) + "\n");
+  attnlab::print("gpu_state=" + attnlab::worker::gpu_state() + "\n");
   attnlab::flush_output();
   return attnlab::kExitOk;
 }
 
 // What `plugin check` looks at, for `attnlab describe check`.
 int properties() {
-  for (const auto& property : attnlab::conformance::properties()) {
-    attnlab::print(std::string(property.name) + "=" + property.promise + "\n");
-  }
+  attnlab::print(attnlab::worker::properties());
   attnlab::flush_output();
   return attnlab::kExitOk;
 }
