@@ -1,7 +1,8 @@
 """slurm_bed.py: a Slurm of one's own: slurmctld and two slurmd, on loopback, in a temporary folder, for any user.
 
-No munge, no systemd, no accounting; arrays of at most MaxArraySize tasks, jobs of `hi` preempt those of `main`.
+No munge, no systemd, no accounting; memory by control groups where root can make those of version 1. Arrays of at most MaxArraySize tasks, jobs of `hi` preempt those of `main`.
 """
+import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import time
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
 NODES = ("n1", "n2")
+MEMORY = "/sys/fs/cgroup/memory"  # of control groups, version 1
 CONFIG = """ClusterName=bed
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ports[0]}
@@ -29,7 +31,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.%n.log
 SlurmdParameters=config_overrides
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+TaskPlugin=task/{task}
 SwitchType=switch/none
 MpiDefault=none
 SelectType=select/cons_tres
@@ -41,17 +43,17 @@ PreemptMode=REQUEUE
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
+{over_memory}
 JobCompType=jobcomp/none
 ReturnToService=2
 KillWait=5
-SlurmdTimeout=6
+SlurmdTimeout={lost_after}
 MinJobAge=3600
 MaxArraySize={max_array}
 MaxJobCount=1000
 {nodes}
-PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
-PartitionName=hi Nodes=n1,n2 MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=hi Nodes={names} MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 """
 
 
@@ -59,6 +61,11 @@ def missing():
     """Programs that are not installed."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     return [name for name in PROGRAMS if shutil.which(name, path=path) is None]
+
+
+def can_limit_memory():
+    """Whether jobs can be held to their memory as clusters do it: by the kernel."""
+    return os.access(MEMORY, os.W_OK) and os.path.exists(os.path.join(MEMORY, "memory.limit_in_bytes"))
 
 
 def free_ports(count):
@@ -72,21 +79,28 @@ def free_ports(count):
 
 
 class Bed:
-    def __init__(self, max_array, cpus=2):
+    def __init__(self, max_array, cpus=2, names=NODES, lost_after=6, control_groups=False):
+        """`lost_after`: seconds without a sign of life after which a node is down. Control groups bear the nodes' names."""
+        self.names = names
         self.folder = tempfile.mkdtemp(prefix="attnlab-slurm-")
         self.config = os.path.join(self.folder, "slurm.conf")
         self.daemons = {}
         host = socket.gethostname().split(".")[0]
-        ports = free_ports(1 + len(NODES))
+        ports = free_ports(1 + len(names))
         os.mkdir(os.path.join(self.folder, "state"))
         nodes = "\n".join(f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=64000 State=UNKNOWN"
-                          for name, port in zip(NODES, ports[1:]))
+                          for name, port in zip(names, ports[1:]))
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
         with open(self.config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(host=host, ports=ports, user=user, folder=self.folder, max_array=max_array, nodes=nodes))
+            file.write(CONFIG.format(host=host, ports=ports, user=user, folder=self.folder, max_array=max_array, nodes=nodes,
+                                     names=",".join(names), lost_after=lost_after, task="cgroup" if control_groups else "none",
+                                     over_memory="" if control_groups else "JobAcctGatherParams=OverMemoryKill"))
+        if control_groups:
+            with open(os.path.join(self.folder, "cgroup.conf"), "w", encoding="ascii") as file:
+                file.write("CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\nConstrainRAMSpace=yes\n")
         self.environment = dict(os.environ, SLURM_CONF=self.config, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
         self.start("slurmctld", "-i")
-        for name in NODES:
+        for name in names:
             self.start_node(name)
         self.wait_until("its nodes are idle", lambda: self.ask("sinfo", "-h", "-p", "main", "-o", "%t").split() == ["idle"])
 
@@ -131,4 +145,8 @@ class Bed:
                         os.kill(int(entry), signal.SIGKILL)
             except (OSError, ValueError):
                 pass
+        for name in self.names:
+            for group, _, _ in os.walk(os.path.join(MEMORY, f"slurm_{name}"), topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(group)
         shutil.rmtree(self.folder, ignore_errors=True)
