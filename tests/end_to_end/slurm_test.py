@@ -58,6 +58,14 @@ class Slurm(SlurmLab):
         self.assertEqual(len(self.arrays()), 1)
         self.assert_sound()
 
+    def test_the_ranks_of_a_run_are_started_on_its_node_with_processors_for_all(self):
+        words = ["attention=sink", *[word for word in RUN if not word.startswith("train.batch_size")], "train.batch_size=4", "train.steps=200",
+                 "train.ranks=2"]
+        self.attnlab("grid", *words, *SLURM)
+        with open(os.path.join(self.arrays()[0], "job.sh"), encoding="utf-8") as file:
+            self.assertIn("#SBATCH --cpus-per-task=2\n", file.read())
+        self.assertEqual((self.digest(1), self.curve(1)), self.undisturbed(*words))
+
     def test_preempted_and_warned_of_the_time_limit_it_goes_on_from_its_checkpoint(self):
         grid = self.follow("attention=none", *ENDLESS, *SLURM, "--sbatch", "--exclusive", "--sbatch", "--nodelist=n1")
         job = self.job()
