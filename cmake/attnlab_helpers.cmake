@@ -1,11 +1,18 @@
 # attnlab_helpers.cmake: how this project states a library, a program and a test.
 #   attnlab_library(NAME [SHARED] [TORCH] SOURCES ... LINK ...)   -> target attnlab_NAME, alias attnlab::NAME
 #   attnlab_program(TARGET [TORCH] SOURCES ... LINK ...)
-#   attnlab_test(NAME [TORCH] [LABELS ...] SOURCES ... LINK ...)  -> program test_NAME, one CTest entry
+#   attnlab_test(NAME [TORCH] [APART] [LABELS ...] SOURCES ... LINK ...)  -> program test_NAME, one CTest entry
+#     Its sources are compiled together and with -O1. APART: neither, since they share local names or
+#     compile kernels anew.
 include_guard()
 
-function(attnlab_compile_together target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ATTNLAB_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+# With LibTorch every compilation begins with 2.5 s of templates that its headers use, so there are more of them in one.
+function(attnlab_compile_together target torch)
+  set(files 8)
+  if(torch)
+    set(files 14)
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ATTNLAB_UNITY} UNITY_BUILD_BATCH_SIZE ${files})
 endfunction()
 
 function(attnlab_library name)
@@ -15,7 +22,7 @@ function(attnlab_library name)
   else()
     add_library(attnlab_${name} STATIC ${A_SOURCES})
   endif()
-  attnlab_compile_together(attnlab_${name})
+  attnlab_compile_together(attnlab_${name} "${A_TORCH}")
   add_library(attnlab::${name} ALIAS attnlab_${name})
   target_link_libraries(attnlab_${name} PUBLIC ${A_LINK})
   if(A_TORCH)
@@ -26,7 +33,7 @@ endfunction()
 function(attnlab_program target)
   cmake_parse_arguments(A "TORCH" "" "SOURCES;LINK" ${ARGN})
   add_executable(${target} ${A_SOURCES})
-  attnlab_compile_together(${target})
+  attnlab_compile_together(${target} "${A_TORCH}")
   target_link_libraries(${target} PRIVATE ${A_LINK})
   if(A_TORCH)
     attnlab_uses_torch(${target})
@@ -34,8 +41,12 @@ function(attnlab_program target)
 endfunction()
 
 function(attnlab_test name)
-  cmake_parse_arguments(A "TORCH" "" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(A "TORCH;APART" "" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(test_${name} ${A_SOURCES})
+  if(NOT A_APART)
+    attnlab_compile_together(test_${name} "${A_TORCH}")
+    target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   target_link_libraries(test_${name} PRIVATE ${A_LINK} GTest::gmock GTest::gtest_main)
   if(A_TORCH)
     attnlab_uses_torch(test_${name})

@@ -67,7 +67,7 @@ function(attnlab_attention_plugin name)
   if(COMMAND attnlab_outside_plugin)
     attnlab_outside_plugin(${name} ${folder})
   elseif(ATTNLAB_TESTS AND EXISTS ${folder}/${name}_test.cpp)
-    attnlab_test(plugin_${name} TORCH LABELS plugin SOURCES ${folder}/${name}_test.cpp
+    attnlab_test(plugin_${name} TORCH APART LABELS plugin SOURCES ${folder}/${name}_test.cpp
                  LINK attnlab::attention ${A_LINK})
     add_dependencies(test_plugin_${name} attention_${name})
   endif()

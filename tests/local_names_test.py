@@ -1,4 +1,5 @@
-"""local_names_test.py: files of a library keep their local names apart, so that ATTNLAB_UNITY can compile them together.
+"""local_names_test.py: files of a library or a test program keep their local names apart, so that ATTNLAB_UNITY can
+compile them together.
 
 Names in unnamed namespaces are looked at, functions with the types of their parameters. A compiler knows better;
 this tells at once what a clean build would only tell later.
@@ -48,20 +49,42 @@ def local_name(statement):
     return variable[1] if variable else None
 
 
-class LocalNames(unittest.TestCase):
-    def test_are_apart_within_a_library(self):
-        for listing in glob.glob(os.path.join(ROOT, "framework", "**", "CMakeLists.txt"), recursive=True):
-            folder = os.path.dirname(listing)
+def compiled_together():
+    """(folder, its sources) of libraries, by their folder's listing, and of test programs without APART."""
+    for part in ("framework", "tests"):
+        for listing in glob.glob(os.path.join(ROOT, part, "**", "CMakeLists.txt"), recursive=True):
             with open(listing, encoding="utf-8") as file:
-                sources = set(re.findall(r"[\w/]+\.cpp", re.sub(r"#.*", "", file.read())))
-            users = collections.defaultdict(set)
+                text = re.sub(r"#.*", "", file.read())
+            tests = [words for words in re.findall(r"attnlab_test\(([^)]*)\)", text) if "APART" not in words.split()]
+            for words in [text] if part == "framework" else tests:
+                yield os.path.dirname(listing), set(re.findall(r"(?<![\w/}])[\w/]+\.cpp", words))
+
+
+def alias(statement):
+    """Of `using Name = Type`: both. Two files may say the same."""
+    found = re.match(r"using (\w+) = (.*)", statement)
+    return found and found.groups()
+
+
+class LocalNames(unittest.TestCase):
+    def test_are_apart_within_what_is_compiled_together(self):
+        seen = 0
+        for folder, sources in compiled_together():
+            seen += len(sources)
+            users, aliases = collections.defaultdict(set), collections.defaultdict(set)
             for source in filter(os.path.exists, (os.path.join(folder, s) for s in sources)):
                 with open(source, encoding="utf-8") as file:
-                    for name in filter(None, map(local_name, statements(file.read()))):
-                        users[name].add(os.path.relpath(source, ROOT))
+                    found = list(statements(file.read()))
+                for name in filter(None, map(local_name, found)):
+                    users[name].add(os.path.relpath(source, ROOT))
+                for name, type_ in filter(None, map(alias, found)):
+                    aliases[name].add(type_)
             for name, files in users.items():
                 with self.subTest(name):
                     self.assertEqual(len(files), 1, f"{name} stands in {sorted(files)}: give each a name of its own")
+            for name, types in aliases.items():
+                self.assertEqual(len(types), 1, f"{folder}: {name} is {sorted(types)}: give each a name of its own")
+        self.assertGreater(seen, 300)
 
     def test_would_be_seen(self):
         self.assertEqual(list(filter(None, map(local_name, statements("""
@@ -75,6 +98,7 @@ class LocalNames(unittest.TestCase):
             enum class Kind { a, b };
             }""")))), ["kDepth", "Form", "kNone", "is_digit(char)", "number(const Node&, std::vector<int>)",
                      "at(T)", "Kind"])
+        self.assertEqual(alias("using Words = std::vector<int>"), ("Words", "std::vector<int>"))
 
 
 if __name__ == "__main__":
