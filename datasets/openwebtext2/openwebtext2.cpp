@@ -8,7 +8,7 @@
 namespace attnlab::data {
 namespace {
 
-constexpr const char* kName = "openwebtext2";
+constexpr char kName[] = "openwebtext2";
 constexpr const char* kArchive = "openwebtext2.jsonl.zst.tar";
 constexpr std::int64_t kArchiveBytes = 29'344'276'480;
 constexpr const char* kArchiveSha256 =
@@ -25,34 +25,13 @@ void describe(const CorpusManifest& manifest, DatasetInfo& info) {
                      grouped(manifest.documents()) + " documents)";
 }
 
-std::unique_ptr<Dataset> open(const config::Node& section, const std::string& data_dir) {
-  return open_corpus_entry(kName, section, data_dir, describe);
-}
-
-DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
-  return inspect_corpus_entry(kName, section, data_dir, describe);
-}
-
-std::vector<std::string> check_more(const config::Node& section, const std::string& data_dir) {
-  return check_corpus_entry(kName, section, data_dir);
-}
-
 }  // namespace
 
 DatasetEntry openwebtext2_entry() {
   const std::string place = "public/AI/pile_preliminary_components/" + std::string(kArchive);
-  return {kName,
-          "17 million web pages, GPT-2's tokens: perplexity; needs `data prepare`",
-          parameters_with<CorpusConfig>,
-          open,
-          inspect,
-          check_more,
-          {{kArchive,
-            kArchiveBytes,
-            kArchiveSha256,
-            {"https://mystic.the-eye.eu/" + place, "https://the-eye.eu/" + place},
-            true}},
-          true};
+  return corpus_entry<kName, describe>(
+      "17 million web pages, GPT-2's tokens: perplexity; needs `data prepare`",
+      {{kArchive, kArchiveBytes, kArchiveSha256, {"https://mystic.the-eye.eu/" + place, "https://the-eye.eu/" + place}, true}});
 }
 
 }  // namespace attnlab::data

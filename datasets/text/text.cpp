@@ -7,7 +7,7 @@
 namespace attnlab::data {
 namespace {
 
-constexpr const char* kName = "text";
+constexpr char kName[] = "text";
 
 void describe(const CorpusManifest& manifest, DatasetInfo& info) {
   const auto& sources = manifest.sources;
@@ -18,29 +18,10 @@ void describe(const CorpusManifest& manifest, DatasetInfo& info) {
                      " documents, " + manifest.tokens + ")";
 }
 
-std::unique_ptr<Dataset> open(const config::Node& section, const std::string& data_dir) {
-  return open_corpus_entry(kName, section, data_dir, describe);
-}
-
-DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
-  return inspect_corpus_entry(kName, section, data_dir, describe);
-}
-
-std::vector<std::string> check_more(const config::Node& section, const std::string& data_dir) {
-  return check_corpus_entry(kName, section, data_dir);
-}
-
 }  // namespace
 
 DatasetEntry text_entry() {
-  return {kName,
-          "any text that `attnlab data prepare text` made tokens of: perplexity",
-          parameters_with<CorpusConfig>,
-          open,
-          inspect,
-          check_more,
-          {},
-          true};
+  return corpus_entry<kName, describe>("any text that `attnlab data prepare text` made tokens of: perplexity", {});
 }
 
 }  // namespace attnlab::data

@@ -1,6 +1,5 @@
 #include "framework/bundle/manifest.h"
 
-#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>

@@ -11,12 +11,13 @@
 #include "framework/config/compose.h"
 #include "framework/config/pattern_sections.h"
 #include "framework/config/run_config.h"
+#include "framework/config/yaml.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
-#include "framework/launch/environment.h"
+#include "framework/launch/command.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/parameters.h"
 #include "framework/report/table.h"
@@ -164,17 +165,10 @@ std::string summary_of(const std::filesystem::path& file) {
 void add_files(Table& table) {
   table.rows.push_back({{.value = "check"}, {.value = "properties that `attnlab plugin check` looks at"}});
   for (const std::string group : {"model", "train", "experiment", "bench"}) {
-    std::vector<std::filesystem::path> files;
-    std::error_code failed;
     const auto folder = paths::home() / "experiments" / group;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-      if (entry.path().extension() == ".yaml") files.push_back(entry.path());
-    }
-    std::ranges::sort(files);
-    for (const auto& file : files) {
+    for (const auto& name : config::yaml_names(folder)) {
       const std::string how = group == "bench" ? "bench --preset " : group + "=";
-      table.rows.push_back(
-          {{.value = how + file.stem().string()}, {.value = summary_of(file)}});
+      table.rows.push_back({{.value = how + name}, {.value = summary_of(folder / (name + ".yaml"))}});
     }
   }
 }

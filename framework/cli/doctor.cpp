@@ -16,6 +16,7 @@
 #include "framework/core/output.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
+#include "framework/launch/command.h"
 #include "framework/launch/environment.h"
 #include "framework/plugin/catalog.h"
 #include "framework/report/table.h"
@@ -184,11 +185,10 @@ int doctor(Arguments arguments) {
   Options options("doctor", "[--db FILE] [--json]",
                   "What is wrong with this machine: programs, threads, memory, GPU, disk, database, plugins. Exit "
                   "code 1 where something keeps runs from working.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)").flag("json", "print JSON");
+  options.database().flag("json", "print JSON").no_words();
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
-  if (!parsed->words().empty()) throw Error("unexpected word '" + parsed->words()[0] + "'", kExitUsage);
-  const fs::path database = parsed->text("db", paths::default_database().string());
+  const fs::path database = parsed->database();
   Findings findings;
   const auto machine = launch::machine_facts();
   look_at_programs(findings);

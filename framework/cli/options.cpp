@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cxxopts.hpp>
+#include <span>
 
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/paths.h"
 #include "framework/core/text.h"
 
 namespace attnlab::cli {
@@ -71,6 +73,16 @@ double ParsedOptions::real(const std::string& name, double fallback, double low,
   return value ? checked<double>(name, *value, low, high, "a number") : fallback;
 }
 
+std::string ParsedOptions::database() const { return text("db", paths::default_database().string()); }
+
+std::string ParsedOptions::choice(const std::string& name, const std::vector<std::string>& known) const {
+  const auto value = text(name, known.at(0));
+  if (std::ranges::find(known, value) != known.end()) return value;
+  throw Error("--" + name + ": expected " + join(std::span(known).first(known.size() - 1), ", ") + " or " +
+                  known.back() + ", found '" + value + "'",
+              kExitUsage);
+}
+
 Options::Options(std::string command, std::string usage, std::string purpose)
     : command_(std::move(command)), usage_(std::move(usage)), purpose_(std::move(purpose)) {
   flag("h,help", "print this");
@@ -88,6 +100,15 @@ Options& Options::value(const std::string& name, const std::string& placeholder,
 Options& Options::optional_value(const std::string& name, const std::string& placeholder,
                                  const std::string& implied, const std::string& help) {
   return add(name, Takes::optional_value, placeholder, implied, help);
+}
+
+Options& Options::database() {
+  return value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)");
+}
+
+Options& Options::no_words(const std::string& hint) {
+  no_words_ = hint;
+  return *this;
 }
 
 Options& Options::notes(std::string text) {
@@ -165,6 +186,9 @@ std::optional<ParsedOptions> Options::parse(Arguments arguments) const {
   }
   if (dashes != arguments.end()) {
     parsed.words_.insert(parsed.words_.end(), dashes + 1, arguments.end());
+  }
+  if (no_words_ && !parsed.words_.empty()) {
+    throw Error("unexpected word '" + parsed.words_[0] + "'" + *no_words_, kExitUsage);
   }
   return parsed;
 }

@@ -60,6 +60,10 @@ class ParsedOptions {
                                      std::int64_t high = INT32_MAX) const;
   [[nodiscard]] double real(const std::string& name, double fallback, double low = 0,
                             double high = kMostSeconds) const;
+  /// --db as it was typed; else where the results usually are.
+  [[nodiscard]] std::string database() const;
+  /// One of `known`; where it was not given the first. Throws a usage Error naming all of them.
+  [[nodiscard]] std::string choice(const std::string& name, const std::vector<std::string>& known) const;
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
 
  private:
@@ -80,6 +84,10 @@ class Options {
   /// May stand without a value, which then is `implied`; with one it is `--name=VALUE`.
   Options& optional_value(const std::string& name, const std::string& placeholder,
                           const std::string& implied, const std::string& help);
+  /// --db FILE, which ParsedOptions::database() reads.
+  Options& database();
+  /// Words that are no options are refused with a usage Error that ends in `hint`.
+  Options& no_words(const std::string& hint = "");
   /// Lines printed after the options by --help.
   Options& notes(std::string text);
 
@@ -101,6 +109,7 @@ class Options {
   void tell(Surface& surface) const;
 
   std::string command_, usage_, purpose_, notes_;
+  std::optional<std::string> no_words_;  // what is said of words where there may be none
   std::vector<Option> options_;
 };
 

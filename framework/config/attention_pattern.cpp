@@ -77,7 +77,7 @@ std::string AttentionPattern::text() const {
   return join(terms, ",");
 }
 
-std::string layer_words(const std::vector<std::int64_t>& layers) {
+std::string layer_numbers(const std::vector<std::int64_t>& layers) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < layers.size();) {
     std::size_t end = i + 1;
@@ -86,7 +86,11 @@ std::string layer_words(const std::vector<std::int64_t>& layers) {
     parts.push_back(end == i + 1 ? first : first + "-" + std::to_string(layers[end - 1]));
     i = end;
   }
-  return (layers.size() == 1 ? "layer " : "layers ") + join(parts, ", ");
+  return join(parts, ", ");
+}
+
+std::string layer_words(const std::vector<std::int64_t>& layers) {
+  return (layers.size() == 1 ? "layer " : "layers ") + layer_numbers(layers);
 }
 
 }  // namespace attnlab::config

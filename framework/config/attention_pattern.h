@@ -42,6 +42,8 @@ class AttentionPattern {
   std::vector<std::string> layers_;
 };
 
+/// "3", "1-10", "0, 11"
+[[nodiscard]] std::string layer_numbers(const std::vector<std::int64_t>& layers);
 /// "layer 3", "layers 1-10", "layers 0, 11": ascending numbers as people write them.
 [[nodiscard]] std::string layer_words(const std::vector<std::int64_t>& layers);
 

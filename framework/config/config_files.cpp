@@ -17,13 +17,6 @@ std::string folder_of(std::string_view group) {
   return {};
 }
 
-void add_files(const fs::path& folder, std::set<std::string>& names) {
-  std::error_code absent;
-  for (const auto& entry : fs::directory_iterator(folder, absent)) {
-    if (entry.path().extension() == ".yaml") names.insert(entry.path().stem());
-  }
-}
-
 void add_folders(const fs::path& folder, std::set<std::string>& names) {
   std::error_code absent;
   for (const auto& entry : fs::directory_iterator(folder, absent)) {
@@ -90,11 +83,14 @@ bool ConfigFiles::is_group(std::string_view name) const {
 
 std::vector<std::string> ConfigFiles::options(std::string_view group) const {
   std::set<std::string> names;
-  for (const auto& folder : options_.config_dirs) add_files(folder / group, names);
+  const auto add_files = [&](const fs::path& folder) {
+    for (auto& name : yaml_names(folder)) names.insert(std::move(name));
+  };
+  for (const auto& folder : options_.config_dirs) add_files(folder / group);
   if (const auto folder = folder_of(group); !folder.empty()) {
     add_folders(options_.home / folder, names);
   } else {
-    add_files(options_.home / "experiments" / group, names);
+    add_files(options_.home / "experiments" / group);
   }
   if (group == "attention") names.insert(options_.plugins.begin(), options_.plugins.end());
   return {names.begin(), names.end()};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "framework/config/defaults_entry.h"
 #include "framework/core/error.h"

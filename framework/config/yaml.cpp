@@ -191,4 +191,14 @@ YamlFile load_yaml(const std::filesystem::path& path, const std::string& source)
   return parse_yaml(read_config_file(path, source), source);
 }
 
+std::vector<std::string> yaml_names(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, absent)) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace attnlab::config

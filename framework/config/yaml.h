@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "framework/config/node.h"
 
@@ -25,5 +26,8 @@ struct YamlFile {
 
 /// As parse_yaml() and read_config_file(); messages name the file as `source`.
 [[nodiscard]] YamlFile load_yaml(const std::filesystem::path& path, const std::string& source);
+
+/// NAME of each NAME.yaml in the folder, sorted; none where there is no folder.
+[[nodiscard]] std::vector<std::string> yaml_names(const std::filesystem::path& folder);
 
 }  // namespace attnlab::config

@@ -1,16 +1,66 @@
 #include "framework/core/text_file.h"
 
-#include <fstream>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iterator>
 
 #include "framework/core/error.h"
 
 namespace attnlab {
+namespace fs = std::filesystem;
 
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw Error("cannot write '" + path.string() + "'. Is the disk full?");
+WholeFile::WholeFile(const fs::path& path) : path_(path) {
+  std::error_code ignored;
+  const auto kind = fs::status(path, ignored).type();
+  if (kind == fs::file_type::directory) fail("it is a folder");
+  if (kind == fs::file_type::regular) path_ = fs::canonical(path);  // behind links
+  const bool replaced = kind == fs::file_type::regular || kind == fs::file_type::not_found;
+  part_ = replaced ? fs::path(path_.string() + ".part-" + std::to_string(::getpid())) : path_;
+  file_.open(part_, std::ios::binary);
+  if (!file_) fail(std::strerror(errno));
+}
+
+WholeFile::~WholeFile() {
+  std::error_code ignored;
+  if (part_ != path_) fs::remove(part_, ignored);
+}
+
+void WholeFile::write(std::string_view text) {
+  file_ << text;
+  if (!file_) fail(std::strerror(errno));
+}
+
+void WholeFile::finish() {
+  file_.close();
+  if (!file_) fail(std::strerror(errno));
+  std::error_code error;
+  if (part_ != path_) fs::rename(part_, path_, error);
+  if (error) fail(error.message());
+}
+
+void WholeFile::fail(const std::string& why) const {
+  throw Error("cannot write '" + path_.string() + "': " + why);
+}
+
+void write_text(const fs::path& path, std::string_view text) {
+  WholeFile file(path);
+  file.write(text);
+  file.finish();
+}
+
+std::string text_in(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error, ignored;
+  fs::create_directories(folder, error);
+  if (fs::is_directory(folder, ignored)) return;
+  throw Error("cannot make the folder '" + folder.string() + "': " +
+              (error ? error.message() : std::string("there is a file of that name")));
 }
 
 }  // namespace attnlab

@@ -1,7 +1,6 @@
 #include "framework/data/corpus_entry.h"
 
 #include "framework/core/error.h"
-#include "framework/data/dataset_table.h"
 #include "framework/data/locate.h"
 
 namespace attnlab::data {

@@ -4,8 +4,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "framework/data/corpus_dataset.h"
+#include "framework/data/dataset_table.h"
 #include "framework/data/settings.h"
 
 namespace attnlab::data {
@@ -42,5 +45,19 @@ using DescribeCorpus = void (*)(const CorpusManifest& manifest, DatasetInfo& inf
 [[nodiscard]] std::vector<std::string> check_corpus_entry(const std::string& name,
                                                           const config::Node& section,
                                                           const std::string& data_dir);
+
+template <const char* name, DescribeCorpus describe>
+[[nodiscard]] DatasetEntry corpus_entry(std::string summary, std::vector<RemoteFile> files) {
+  using Section = const config::Node&;
+  using Folder = const std::string&;
+  return {name,
+          std::move(summary),
+          parameters_with<CorpusConfig>,
+          [](Section section, Folder data_dir) { return open_corpus_entry(name, section, data_dir, describe); },
+          [](Section section, Folder data_dir) { return inspect_corpus_entry(name, section, data_dir, describe); },
+          [](Section section, Folder data_dir) { return check_corpus_entry(name, section, data_dir); },
+          std::move(files),
+          true};
+}
 
 }  // namespace attnlab::data

@@ -1,7 +1,6 @@
 /// attempt.h: one started worker: its folder, its reports, its end.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>

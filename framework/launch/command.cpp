@@ -89,4 +89,12 @@ CommandAnswer run_command(const std::vector<std::string>& command, const std::fi
   return answer;
 }
 
+std::optional<std::string> output_of(const std::vector<std::string>& words, std::size_t limit) try {
+  const auto answer = run_command(words);
+  if (answer.code != 0) return std::nullopt;
+  return answer.out.substr(0, limit);
+} catch (const Error&) {
+  return std::nullopt;
+}
+
 }  // namespace attnlab::launch

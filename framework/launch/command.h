@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,8 @@ struct CommandAnswer {
 /// started.
 [[nodiscard]] CommandAnswer run_command(const std::vector<std::string>& words,
                                         const std::filesystem::path& folder = {}, double seconds = 120);
+/// What it prints to stdout, at most so many bytes of it; nullopt when it cannot run or fails.
+[[nodiscard]] std::optional<std::string> output_of(const std::vector<std::string>& words,
+                                                   std::size_t limit = 1 << 20);
 
 }  // namespace attnlab::launch

@@ -9,6 +9,7 @@
 
 #include "framework/core/limits.h"
 #include "framework/core/text.h"
+#include "framework/launch/command.h"
 
 namespace attnlab::launch {
 namespace {

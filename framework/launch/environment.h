@@ -3,9 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "framework/store/store.h"
 
@@ -19,9 +16,5 @@ namespace attnlab::launch {
 /// of the repository around `folder`; empty without git or a repository. In an installation, the
 /// lines "name=text" of folder/source_facts, which `cmake --install` wrote.
 [[nodiscard]] store::Facts source_facts(const std::filesystem::path& folder);
-
-/// What a program prints to stdout, without a shell; nullopt when it cannot run or fails.
-[[nodiscard]] std::optional<std::string> output_of(const std::vector<std::string>& command,
-                                                   std::size_t limit = 1 << 20);
 
 }  // namespace attnlab::launch

@@ -10,19 +10,15 @@
 #include <numeric>
 
 #include "framework/core/text.h"
-#include "framework/report/data_sets.h"
-#include "framework/report/latex.h"
+#include "framework/report/statistics.h"
 
 namespace attnlab::report {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMostNotes = 10;
 
-struct Spread {
-  double mean = kNan;
-  double deviation = kNan;  // of the sample; NaN for fewer than two
-  double largest = kNan;
+struct Spread : Sample {
+  double largest = NAN;
 };
 
 Spread spread_of(const Group& group, const std::string& column) {
@@ -31,16 +27,7 @@ Spread spread_of(const Group& group, const std::string& column) {
     const double number = run.number(column);
     if (run.text("status") == "done" && !std::isnan(number)) numbers.push_back(number);
   }
-  Spread spread;
-  if (numbers.empty()) return spread;
-  const auto count = static_cast<double>(numbers.size());
-  spread.mean = std::accumulate(numbers.begin(), numbers.end(), 0.0) / count;
-  spread.largest = *std::ranges::max_element(numbers);
-  if (numbers.size() < 2) return spread;
-  double squares = 0;
-  for (const double number : numbers) squares += (number - spread.mean) * (number - spread.mean);
-  spread.deviation = std::sqrt(squares / (count - 1));
-  return spread;
+  return {sample_of(numbers), numbers.empty() ? NAN : std::ranges::max(numbers)};
 }
 
 /// Pairs of query and key as a share of dense attention's, which are (T - 1) / 2 keys a query
@@ -77,7 +64,7 @@ Field largest(Column column) {
 /// Mean ± standard deviation.
 Field of_seeds(const char* name, const std::string& title) {
   return {{name, Align::right, Format::fixed3, title}, [name](const Group& group) {
-            const auto [mean, deviation, most] = spread_of(group, name);
+            const auto [count, mean, deviation] = Sample(spread_of(group, name));
             return number_cell(mean, std::isnan(deviation) ? fmt::format("{:.3f}", mean)
                                                            : fmt::format("{:.3f} ± {:.3f}", mean, deviation));
           }};

@@ -1,4 +1,4 @@
-#include "framework/report/data_sets.h"
+#include "framework/report/study.h"
 
 #include <map>
 #include <set>

@@ -1,6 +1,5 @@
 #include "framework/report/duel.h"
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 

@@ -1,6 +1,8 @@
 #include "framework/report/html.h"
 
-#include <string_view>
+#include <fmt/format.h>
+
+#include <array>
 
 #include "framework/core/output.h"
 
@@ -35,27 +37,23 @@ std::string html_cell(const Column& column, const Cell& cell, std::size_t wrap) 
 }  // namespace
 
 std::string html_escaped(const std::string& text) {
+  constexpr std::string_view kSpecial = "&<>\"'";
+  constexpr std::array kNames{"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
   std::string out;
   for (const char c : harmless(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
+    const auto special = kSpecial.find(c);
+    if (special == kSpecial.npos) out += c;
+    else out += kNames[special];
+  }
+  return out;
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                       c == '-' || c == '_' || c == '.';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }

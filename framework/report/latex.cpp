@@ -1,4 +1,4 @@
-#include "framework/report/latex.h"
+#include "framework/report/table.h"
 
 #include <algorithm>
 #include <array>

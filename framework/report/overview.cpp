@@ -42,16 +42,6 @@ constexpr char kRunning[] =
     "(SELECT run_id FROM study_runs WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1))) "
     "ORDER BY a.id";
 
-/// As a query's part: letters and digits stay, all other bytes are written as %XX.
-std::string percent_encoded(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 std::string study_link(const std::string& name) {
   return "<a href=\"/study?name=" + percent_encoded(name) + "\">" + html_escaped(name.empty() ? "(no name)" : name) + "</a>";
 }
@@ -130,20 +120,10 @@ Page make_overview(const store::Reader& reader) {
 }
 
 std::string live_opening(const std::string& title, const Page& page) {
-  constexpr std::pair<const char*, const char*> kTitles[]{
-      {"running", "Running"},    {"comparison", "Comparison"}, {"curves", "Curves"},   {"pareto", "Quality against time"},
-      {"speed", "Speed"},        {"xray", "X-ray"},            {"runs", "Runs"},       {"failed", "Failures"},
-      {"environments", "Environments"}, {"commands", "Commands"}};
-  std::string html = "<h1>" + html_escaped(title) + "</h1>\n<p class=\"meta\">attnlab " + html_escaped(build_info().version) +
-                     " · live: what is new appears by itself</p>\n<noscript><p>Without JavaScript this page does not "
-                     "renew itself and has no figures.</p></noscript>\n<nav>";
-  if (page.title != "attnlab: studies") html += "<a href=\"/\">All studies</a>";
-  for (const auto& [name, section] : page.sections) {
-    for (const auto& [known, word] : kTitles) {
-      if (name == known) html += "<a href=\"#" + name + "\">" + word + "</a>";
-    }
-  }
-  return html + "<button id=\"theme\" type=\"button\" hidden>light / dark</button></nav>\n";
+  return "<h1>" + html_escaped(title) + "</h1>\n<p class=\"meta\">attnlab " + html_escaped(build_info().version) +
+         " · live: what is new appears by itself</p>\n<noscript><p>Without JavaScript this page does not "
+         "renew itself and has no figures.</p></noscript>\n" +
+         navigation(page, page.title == "attnlab: studies" ? "" : "<a href=\"/\">All studies</a>");
 }
 
 }  // namespace attnlab::report

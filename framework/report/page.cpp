@@ -12,7 +12,6 @@
 #include "framework/report/page_sections.h"
 #include "framework/report/until_significant.h"
 #include "framework/report/versus.h"
-#include "framework/report/xray_section.h"
 #include "framework/report/page_embedded.h"
 
 namespace attnlab::report {
@@ -44,16 +43,13 @@ std::string head(const std::string& title, bool live) {
          "</style></head><body>\n";
 }
 
-std::string opening(const PageRequest& request, std::size_t runs) {
-  const auto name = html_escaped(request.study);
-  return "<h1>" + name + "</h1>\n<p class=\"meta\">" + grouped(static_cast<std::int64_t>(runs)) +
-         (runs == 1 ? " run" : " runs") + " · attnlab " + html_escaped(build_info().version) + " · " +
-         html_escaped(request.made) + " · made by <code>" + html_escaped(request.command) +
-         "</code></p>\n<noscript><p>Figures, sorting and filtering need JavaScript; the tables do not.</p></noscript>\n"
-         "<nav><a href=\"#comparison\">Comparison</a><a href=\"#curves\">Curves</a><a href=\"#pareto\">Quality against "
-         "time</a><a href=\"#speed\">Speed</a><a href=\"#xray\">X-ray</a><a href=\"#runs\">Runs</a><a href=\"#failed\">Failures</a><a "
-         "href=\"#environments\">Environments</a><a href=\"#commands\">Commands</a>"
-         "<button id=\"theme\" type=\"button\" hidden>light / dark</button></nav>\n";
+std::string opening(const PageRequest& request, std::size_t runs, const Page& page) {
+  return "<h1>" + html_escaped(request.study) + "</h1>\n<p class=\"meta\">" +
+         grouped(static_cast<std::int64_t>(runs)) + (runs == 1 ? " run" : " runs") + " · attnlab " +
+         html_escaped(build_info().version) + " · " + html_escaped(request.made) + " · made by <code>" +
+         html_escaped(request.command) +
+         "</code></p>\n<noscript><p>Figures, sorting and filtering need JavaScript; the tables do not.</p></noscript>\n" +
+         navigation(page);
 }
 
 std::string notes_html(const std::vector<std::string>& notes) {
@@ -128,7 +124,6 @@ Page make_page(const store::Reader& reader, const PageRequest& request, LineCach
   const auto speed = has_timings(reader, request.study)
                          ? ""
                          : "No timings stand in this study. attnlab bench attention --study NAME makes some.";
-  page.opening = opening(request, runs.size());
   page.sections = {{"comparison", comparison_section(reader, request, runs, groups)},
                    {"curves", figure_section("curves", "Curves", "")},
                    {"pareto", figure_section("pareto", "Quality against time", "")},
@@ -138,8 +133,23 @@ Page make_page(const store::Reader& reader, const PageRequest& request, LineCach
                    {"failed", failures_section(reader, runs)},
                    {"environments", environments_section(reader, runs)},
                    {"commands", commands_section(request.study, runs)}};
+  page.opening = opening(request, runs.size(), page);
   page.data = page_data(reader, request.study, request.choice.runs.empty() ? groups : one_by_one(groups), cache);
   return page;
+}
+
+std::string navigation(const Page& page, const std::string& first) {
+  constexpr std::pair<const char*, const char*> kTitles[]{
+      {"running", "Running"},    {"comparison", "Comparison"}, {"curves", "Curves"},   {"pareto", "Quality against time"},
+      {"speed", "Speed"},        {"xray", "X-ray"},            {"runs", "Runs"},       {"failed", "Failures"},
+      {"environments", "Environments"}, {"commands", "Commands"}};
+  std::string html = "<nav>" + first;
+  for (const auto& [name, section] : page.sections) {
+    for (const auto& [known, word] : kTitles) {
+      if (name == known) html += "<a href=\"#" + name + "\">" + word + "</a>";
+    }
+  }
+  return html + "<button id=\"theme\" type=\"button\" hidden>light / dark</button></nav>\n";
 }
 
 std::string page_policy(bool live) {

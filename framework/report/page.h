@@ -42,6 +42,8 @@ struct LiveStart {
 /// and where `against` is no variant. With a cache, lines without news are not read again.
 [[nodiscard]] Page make_page(const store::Reader& reader, const PageRequest& request, LineCache* cache = nullptr);
 
+/// A link to each of the page's sections, behind `first`, and the button for light and dark.
+[[nodiscard]] std::string navigation(const Page& page, const std::string& first = "");
 /// As one HTML text; with `live` it asks its server for what changed.
 [[nodiscard]] std::string to_html(const Page& page, const std::optional<LiveStart>& live = {});
 

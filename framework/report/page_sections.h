@@ -18,4 +18,8 @@ namespace attnlab::report {
 /// As `attnlab grid`: one where the runs are a product of values, else several.
 [[nodiscard]] std::string commands_section(const std::string& study, const Runs& runs);
 
+/// xray_section.cpp: of each variant the first run that has an X-ray: its table, heat maps and distances, the
+/// newest numbers.
+[[nodiscard]] std::string xray_section(const store::Reader& reader, const std::vector<Group>& groups);
+
 }  // namespace attnlab::report

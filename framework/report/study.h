@@ -42,6 +42,9 @@ struct Group {
 /// Throws Error with the nearest names when there is no such study.
 void require_study(const store::Reader& reader, const std::string& study);
 
+/// Runs that can stand in one table: one list per data set, in order of first appearance; a data set of which
+/// one config met several contents (a path with another corpus behind it) has one for each content.
+[[nodiscard]] std::vector<Runs> by_data_set(Runs runs);
 /// In order of first appearance; in n log n.
 [[nodiscard]] std::vector<Group> groups_of(Runs runs);
 

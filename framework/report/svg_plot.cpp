@@ -4,14 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <limits>
 
-#include "framework/core/error.h"
-#include "framework/core/output.h"
+#include "framework/report/html.h"
 
 namespace attnlab::report {
 namespace {
@@ -53,21 +49,16 @@ struct Extent {
   [[nodiscard]] Extent or_unit() const { return low <= high ? *this : Extent{0, 1}; }
 };
 
-std::string text_at(double x, double y, const char* attributes, const std::string& text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
-                     svg_escaped(text));
-}
-
 std::string axes(const Scale& x, const Scale& y) {
   std::string svg;
   for (const double tick : y.ticks) {
     svg += fmt::format("<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>\n", x.begin, y(tick),
                        x.end);
-    svg += text_at(x.begin - 8, y(tick) + 4, "text-anchor=\"end\"", fmt::format("{:g}", tick));
+    svg += svg_text(x.begin - 8, y(tick) + 4, "text-anchor=\"end\"", fmt::format("{:g}", tick));
   }
   for (const double tick : x.ticks) {
     svg += fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}v5\"/>\n", x(tick), y.begin);
-    svg += text_at(x(tick), y.begin + 20, "text-anchor=\"middle\"", fmt::format("{:g}", tick));
+    svg += svg_text(x(tick), y.begin + 20, "text-anchor=\"middle\"", fmt::format("{:g}", tick));
   }
   return svg + fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}V{:.1f}H{:.1f}\"/>\n", x.begin,
                            y.end, y.begin, x.end);
@@ -146,7 +137,7 @@ std::string draw(const Series& series, const Stroke& stroke, const Scale& x, con
   svg += fmt::format(
       "<path class=\"line\" d=\"{}\" stroke=\"{}\" "
       "stroke-dasharray=\"{}\"><title>{}</title></path>\n",
-      line_path(series, x, y), stroke.colour, stroke.dash, svg_escaped(series.label));
+      line_path(series, x, y), stroke.colour, stroke.dash, html_escaped(series.label));
   return svg + dots(series, stroke, x, y);
 }
 
@@ -179,21 +170,15 @@ std::string legend(const std::vector<Series>& series, const std::vector<Stroke>&
     svg += fmt::format(
         "<path class=\"line\" d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-dasharray=\"{}\"/>\n",
         left, y - 4, strokes[i].colour, strokes[i].dash);
-    svg += text_at(left + 34, y, "", legend_text(series[i]));
+    svg += svg_text(left + 34, y, "", legend_text(series[i]));
   }
   return svg;
 }
 
 }  // namespace
 
-std::string svg_escaped(const std::string& text) {
-  std::string out;
-  for (const char c : harmless(text)) {
-    const char* name = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : nullptr;
-    if (name == nullptr && c == '"') name = "&quot;";
-    out += name != nullptr ? name : std::string(1, c);
-  }
-  return out;
+std::string svg_text(double x, double y, const std::string& attributes, const std::string& text) {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, html_escaped(text));
 }
 
 std::string shade_colour(double shade) {
@@ -253,28 +238,18 @@ std::string to_svg(const Plot& plot) {
       ".grid{{stroke:#e4e4e4;fill:none}}.axis{{stroke:#444;fill:none}}"
       ".line{{fill:none;stroke-width:2;stroke-linejoin:round}}</style>\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
-      width_for(plot.series), height_for(plot.series), svg_escaped(plot.title));
-  svg += text_at(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
-  svg += text_at(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
+      width_for(plot.series), height_for(plot.series), html_escaped(plot.title));
+  svg += svg_text(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
+  svg += svg_text(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
   svg += axes(x, y);
-  svg += text_at((x.begin + x.end) / 2, kLeastHeight - 14, "text-anchor=\"middle\"", plot.x_label);
-  svg +=
-      text_at(0, 0,
-              fmt::format("text-anchor=\"middle\" transform=\"translate(18 {:.1f}) rotate(-90)\"",
-                          (y.begin + y.end) / 2)
-                  .c_str(),
-              plot.y_label);
+  svg += svg_text((x.begin + x.end) / 2, kLeastHeight - 14, "text-anchor=\"middle\"", plot.x_label);
+  svg += svg_text(0, 0,
+                  fmt::format("text-anchor=\"middle\" transform=\"translate(18 {:.1f}) rotate(-90)\"",
+                              (y.begin + y.end) / 2),
+                  plot.y_label);
   for (std::size_t i = 0; i < plot.series.size(); ++i)
     svg += draw(plot.series[i], strokes[i], x, y);
   return svg + legend(plot.series, strokes) + "</svg>\n";
-}
-
-void write_svg(const Plot& plot, const std::string& path) {
-  std::ofstream file(path, std::ios::binary);
-  file << to_svg(plot);
-  if (!file.flush()) {
-    throw Error("cannot write the figure '" + path + "': " + std::strerror(errno));
-  }
 }
 
 }  // namespace attnlab::report

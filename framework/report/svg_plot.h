@@ -1,5 +1,5 @@
-/// svg_plot.h: lines over two axes as one SVG file: no scripts, no fonts of its own.
-///   Pure functions but for the file; drawing throws nothing. Colours are Okabe & Ito's (2008),
+/// svg_plot.h: lines over two axes, and heat maps, as one SVG file each: no scripts, no fonts of its own.
+///   Pure functions; none throws. Colours are Okabe & Ito's (2008),
 ///   told apart with any common colour blindness; after seven lines dashes tell them apart too.
 #pragma once
 
@@ -32,13 +32,21 @@ struct Plot {
 };
 
 [[nodiscard]] std::string to_svg(const Plot& plot);
-/// Throws Error when the file cannot be written.
-void write_svg(const Plot& plot, const std::string& path);
+
+struct HeatMap {
+  std::string title, subtitle;
+  std::string row_label, column_label;      // of an axis: "layer", "head"
+  std::vector<std::vector<double>> rows;    // not finite: the cell stays empty; rows may be shorter than others
+  double low = 0, high = 1;                 // of the colours; what lies beyond has the last one
+};
+
+/// Cells carry their number, where there are at most 24 columns, and tell it when pointed at.
+[[nodiscard]] std::string to_svg(const HeatMap& map);  // heat_map.cpp
 
 /// Viridis (van der Walt, Smith 2015) from 0, dark, to 1, up to where it becomes too light for a white page.
 [[nodiscard]] std::string shade_colour(double shade);
-/// Harmless (core/output.h) and escaped, for text and for quoted attributes.
-[[nodiscard]] std::string svg_escaped(const std::string& text);
+/// A <text> element; `attributes` are written as they are.
+[[nodiscard]] std::string svg_text(double x, double y, const std::string& attributes, const std::string& text);
 
 /// Round numbers (1, 2 or 5 times a power of ten apart) that cover [low, high], about `count` of
 /// them. At least two, also where low == high.

@@ -1,4 +1,4 @@
-/// table.h: rows and columns, and the four forms in which they are printed. Pure functions; none
+/// table.h: rows and columns, and the five forms in which they are printed. Pure functions; none
 ///   throws. What is for people or a spreadsheet is harmless (core/output.h); JSON becomes so when
 ///   it is printed, and stays exact.
 #pragma once
@@ -63,6 +63,10 @@ struct Table {
 [[nodiscard]] std::string to_text(const Table& table, std::size_t widest = 60);
 /// GitHub's tables; '|' is escaped.
 [[nodiscard]] std::string to_markdown(const Table& table);
+/// A LaTeX tabular with the rules of the package booktabs; strong cells are \textbf.
+[[nodiscard]] std::string to_latex(const Table& table);
+/// Text as LaTeX prints it: every character of its own meaning escaped.
+[[nodiscard]] std::string latex_escaped(const std::string& text);
 /// RFC 4180 with a header line, but lines end in LF. Numbers exact, NULL empty; a text that a
 /// spreadsheet would take for a formula (= + - @ in front, and no number) has a ' before it.
 [[nodiscard]] std::string to_csv(const Table& table);

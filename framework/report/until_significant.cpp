@@ -7,7 +7,6 @@
 #include <set>
 
 #include "framework/core/text.h"
-#include "framework/report/latex.h"
 #include "framework/report/statistics.h"
 
 namespace attnlab::report {

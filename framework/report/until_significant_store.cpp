@@ -2,19 +2,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
 #include "framework/report/until_significant.h"
+#include "framework/store/value.h"
 
 namespace attnlab::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::array kGoals{"none", "minimise", "maximise"};
 
 Json json_of(const SequentialPlan& plan) {
   auto variants = Json::array();
@@ -41,7 +39,7 @@ Json json_of(const Look& look, const SequentialPlan& plan) {
                     {"p", finite(tested.p)},
                     {"level", tested.level},
                     {"decided", tested.decided},
-                    {"goal", kGoals[static_cast<std::size_t>(tested.goal)]}});
+                    {"goal", store::to_text(tested.goal)}});
   }
   return {{"study", plan.study}, {"look", look.number}, {"pairs", look.pairs}, {"spent", look.spent},
           {"rows", rows},   {"refused", look.refused}, {"notes", look.notes}};
@@ -64,19 +62,12 @@ SequentialPlan plan_from(const Json& json) {
   return plan;
 }
 
-Goal goal_from(const std::string& text) {
-  for (std::size_t i = 0; i < kGoals.size(); ++i) {
-    if (text == kGoals[i]) return static_cast<Goal>(i);
-  }
-  throw Error("unknown goal '" + text + "'");
-}
-
 Look look_from(const Json& json) {
   Look look{json.at("look"), json.at("pairs"), json.at("spent"), {},
             json.at("refused").get<std::vector<std::string>>(), json.at("notes").get<std::vector<std::string>>()};
   for (const auto& row : json.at("rows")) {
     look.tested.push_back({row.at("variant"), number_in(row, "difference"), number_in(row, "low"), number_in(row, "high"),
-                           number_in(row, "p"), row.at("level"), row.at("decided"), goal_from(row.at("goal"))});
+                           number_in(row, "p"), row.at("level"), row.at("decided"), store::goal_from(row.at("goal").get<std::string>())});
   }
   return look;
 }

@@ -9,9 +9,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/report/data_sets.h"
 #include "framework/report/fairness.h"
-#include "framework/report/latex.h"
 
 namespace attnlab::report {
 namespace {

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "framework/core/text.h"
-#include "framework/report/heat_map.h"
 #include "framework/report/svg_plot.h"
 
 namespace attnlab::report {

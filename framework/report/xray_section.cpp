@@ -1,4 +1,4 @@
-#include "framework/report/xray_section.h"
+#include "framework/report/page_sections.h"
 
 #include <fmt/format.h>
 
@@ -24,14 +24,8 @@ Xray newest_xray(const store::Reader& reader, const RunRow& run) {
 
 /// An image of its own, so that its style touches nothing of the page's.
 std::string image_of(const Figure& figure, const std::string& label) {
-  std::string data;
-  for (const char c : figure.svg) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') || byte == '.' || byte == '-';
-    data += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
-  }
   return "<img class=\"xray\" style=\"max-width:100%\" alt=\"" + html_escaped(label + ": " + figure.name) +
-         "\" src=\"data:image/svg+xml," + data + "\">\n";
+         "\" src=\"data:image/svg+xml," + percent_encoded(figure.svg) + "\">\n";
 }
 
 std::string part_of(const Group& group, const RunRow& run, const Xray& xray) {

@@ -32,13 +32,12 @@ LiveAttempt read_live(const Statement& row) {
   return live;
 }
 
-std::int64_t study_id(const Connection& connection, const std::string& name) {
-  connection.run("INSERT INTO studies (name, created_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                 name, now_ms());
+}  // namespace
+
+std::int64_t study_id(const Connection& connection, const std::string& name, std::int64_t created_ms) {
+  connection.run("INSERT INTO studies (name, created_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING", name, created_ms);
   return connection.integer("SELECT id FROM studies WHERE name = ?1", 0, name);
 }
-
-}  // namespace
 
 std::optional<LiveAttempt> find_live_attempt(const Connection& connection,
                                              const std::string& fingerprint) {
@@ -88,7 +87,7 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, Status s
       "INSERT INTO run_attempts (study_id, fingerprint, attempt, status, reason, "
       "fingerprint_parts, config_json, overrides, created_ms, started_ms, heartbeat_ms, kind, uid) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10, lower(hex(randomblob(16))))",
-      study_id(connection, cell.study), cell.fingerprint, made.attempt, to_text(status), reason,
+      study_id(connection, cell.study, now), cell.fingerprint, made.attempt, to_text(status), reason,
       cell.fingerprint_parts, cell.config_json, cell.overrides, now, to_text(cell.kind));
   made.run_id = connection.last_id();
   if (status != Status::running) {
@@ -101,7 +100,7 @@ Claim add_attempt(const Connection& connection, const CellRecord& cell, Status s
 
 void join_study(const Connection& connection, const std::string& study, std::int64_t run_id) {
   connection.run("INSERT INTO study_runs (study_id, run_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                 study_id(connection, study), run_id);
+                 study_id(connection, study, now_ms()), run_id);
 }
 
 void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner) {

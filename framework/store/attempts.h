@@ -42,6 +42,8 @@ struct LiveAttempt {
 /// A new row, its flattened config and its place in its study.
 Claim add_attempt(const Connection& connection, const CellRecord& cell, Status status,
                   const std::string& reason);
+/// Made with this time of birth where there is none of the name.
+std::int64_t study_id(const Connection& connection, const std::string& name, std::int64_t created_ms);
 void join_study(const Connection& connection, const std::string& study, std::int64_t run_id);
 void write_owner(const Connection& connection, std::int64_t run_id, const Owner& owner);
 /// The same for a task of Slurm, with facts that people can read.

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <thread>
 
+#include "framework/core/status_lines.h"
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
 #include "framework/store/spool.h"
@@ -102,13 +103,12 @@ void go_on_from(const Connection& connection, std::int64_t run_id, const Beginni
 
 void continue_from(const std::string& database, std::int64_t run_id, std::int64_t from,
                    std::int64_t step, double patience) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   while (true) {
     try {
       return copy(database, run_id, from, step);
     } catch (const Error& error) {
-      const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
-      if (!may_pass(error) || waited.count() > patience) throw;
+      if (!may_pass(error) || clock_seconds() - start > patience) throw;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(250));
   }

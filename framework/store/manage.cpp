@@ -117,9 +117,7 @@ Removal Housekeeping::remove(std::int64_t run_id, const std::string& study, bool
 std::int64_t Housekeeping::rename_study(const std::string& from, const std::string& to, bool dry_run) {
   const auto& connection = impl_->connection;
   Transaction transaction(connection);
-  std::vector<std::string> names;
-  auto rows = connection.prepare("SELECT name FROM studies ORDER BY name");
-  while (rows.step()) names.push_back(rows.text(0));
+  const auto names = connection.texts("SELECT name FROM studies ORDER BY name");
   if (std::ranges::find(names, from) == names.end()) {
     throw Error("there is no study '" + from + "'." + did_you_mean(from, names), kExitUsage);
   }

@@ -30,8 +30,6 @@ bool is_same_file(const std::string& a, const std::string& b) {
          first.st_ino == second.st_ino;
 }
 
-std::int64_t last_version() { return static_cast<std::int64_t>(migrations().size()); }
-
 Connection trial_of(const std::string& into) {
   std::optional<Connection> old;
   if (fs::exists(into)) old.emplace(open_of_any_version(into));

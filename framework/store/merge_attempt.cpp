@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "framework/core/text.h"
 #include "framework/store/attempts.h"
@@ -20,11 +19,8 @@ constexpr std::array<std::string_view, 10> kOwnColumns{
 bool is_live(const std::string& status) { return status == "running" || status == "done"; }
 
 std::vector<std::string> carried_columns(const Connection& into) {
-  auto rows = into.prepare("SELECT name FROM pragma_table_info('run_attempts')");
-  std::vector<std::string> names;
-  while (rows.step()) {
-    if (std::ranges::find(kOwnColumns, rows.text(0)) == kOwnColumns.end()) names.push_back(rows.text(0));
-  }
+  auto names = into.texts("SELECT name FROM pragma_table_info('run_attempts')");
+  std::erase_if(names, [](const auto& name) { return std::ranges::find(kOwnColumns, name) != kOwnColumns.end(); });
   return names;
 }
 

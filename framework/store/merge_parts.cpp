@@ -1,9 +1,8 @@
 // merge_parts.cpp: what belongs to an attempt, besides its numbers.
-#include <array>
-
 #include "framework/core/text.h"
 #include "framework/store/attempts.h"
 #include "framework/store/merge_attempt.h"
+#include "framework/store/records.h"
 
 namespace attnlab::store {
 namespace {
@@ -21,11 +20,6 @@ std::string placeholders(const std::vector<std::string>& names, bool named) {
   return join(terms, ", ");
 }
 
-void run_with(Statement statement, const Row& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) statement.bind_one(static_cast<int>(i) + 1, values[i]);
-  statement.run();
-}
-
 }  // namespace
 
 Standing standing(const std::string& status) {
@@ -38,8 +32,6 @@ AttemptMerge::Id AttemptMerge::add(const Incoming& attempt) {
   auto study = from_.prepare("SELECT name, studies.created_ms FROM studies JOIN run_attempts ON studies.id = study_id "
                              "WHERE run_attempts.id = ?1");
   study.bind(attempt.id).step();
-  into_.run("INSERT INTO studies (name, created_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING", study.text(0),
-            study.integer(1));
   auto names = carried_;
   auto values = attempt.carried;
   const auto set = [&](const char* name, Value value) {
@@ -52,10 +44,10 @@ AttemptMerge::Id AttemptMerge::add(const Incoming& attempt) {
   set("status", "interrupted");
   set("reason", "it was being merged from '" + from_file_ + "', which was not finished; merge it again");
   set("attempt", std::max(attempt.attempt, last_attempt(into_, attempt.fingerprint) + 1));
-  set("study_id", into_.integer("SELECT id FROM studies WHERE name = ?1", 0, study.text(0)));
-  run_with(into_.prepare("INSERT INTO run_attempts (" + join(names, ", ") + ") VALUES (" +
-                         placeholders(names, false) + ")"),
-           values);
+  set("study_id", study_id(into_, study.text(0), study.integer(1)));
+  into_.prepare("INSERT INTO run_attempts (" + join(names, ", ") + ") VALUES (" + placeholders(names, false) + ")")
+      .bind_row(values)
+      .run();
   const auto into_id = into_.last_id();
   auto config = from_.prepare("SELECT key, value FROM configs WHERE run_id = ?1");
   auto add = into_.prepare("INSERT INTO configs (run_id, key, value) VALUES (?1, ?2, ?3)");
@@ -70,9 +62,9 @@ void AttemptMerge::settle(const Incoming& attempt, Id into_id) {
   auto values = attempt.carried;
   names.insert(names.end(), {"status", "reason", "heartbeat_ms"});
   values.insert(values.end(), {attempt.status, attempt.reason, attempt.heartbeat});
-  run_with(into_.prepare("UPDATE run_attempts SET " + placeholders(names, true) + " WHERE id = " +
-                         std::to_string(into_id)),
-           values);
+  into_.prepare("UPDATE run_attempts SET " + placeholders(names, true) + " WHERE id = " + std::to_string(into_id))
+      .bind_row(values)
+      .run();
   const auto continued = ids_.find(attempt.continues);
   into_.run("UPDATE run_attempts SET environment_id = coalesce(?2, environment_id), "
             "continues_id = coalesce(?3, continues_id) WHERE id = ?1",
@@ -81,10 +73,7 @@ void AttemptMerge::settle(const Incoming& attempt, Id into_id) {
 
 AttemptMerge::Id AttemptMerge::environment(const Incoming& attempt) {
   auto row = from_.prepare("SELECT sha256, content FROM environments WHERE id = ?1");
-  if (!row.bind(attempt.environment).step()) return 0;
-  into_.run("INSERT INTO environments (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING", row.text(0),
-            row.text(1));
-  return into_.integer("SELECT id FROM environments WHERE sha256 = ?1", 0, row.text(0));
+  return row.bind(attempt.environment).step() ? environment_id(into_, row.text(0), row.text(1)) : 0;
 }
 
 void AttemptMerge::add_studies(Id from_id, Id into_id) {
@@ -92,8 +81,7 @@ void AttemptMerge::add_studies(Id from_id, Id into_id) {
       "SELECT name, created_ms FROM study_runs JOIN studies ON id = study_id WHERE run_id = ?1");
   rows.bind(from_id);
   while (rows.step()) {
-    into_.run("INSERT INTO studies (name, created_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING", rows.text(0),
-              rows.integer(1));
+    study_id(into_, rows.text(0), rows.integer(1));
     join_study(into_, rows.text(0), into_id);
   }
 }
@@ -104,10 +92,8 @@ void AttemptMerge::add_words(Id from_id, Id into_id, bool newer) {
                            (newer ? "UPDATE SET text = excluded.text WHERE text <> excluded.text" : "NOTHING"));
   facts.bind(from_id);
   while (facts.step()) add.bind(into_id, facts.text(0), facts.text(1)).run();
-  auto tags = from_.prepare("SELECT tag FROM run_tags WHERE run_id = ?1");
-  tags.bind(from_id);
-  while (tags.step()) {
-    into_.run("INSERT INTO run_tags (run_id, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING", into_id, tags.text(0));
+  for (const auto& tag : from_.texts("SELECT tag FROM run_tags WHERE run_id = ?1", from_id)) {
+    into_.run("INSERT INTO run_tags (run_id, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING", into_id, tag);
   }
 }
 

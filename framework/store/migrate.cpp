@@ -29,6 +29,7 @@ std::vector<std::string> view_names(std::string_view views) {
 }  // namespace
 
 std::span<const char* const> migrations() { return kSteps; }
+std::int64_t last_version() { return static_cast<std::int64_t>(std::size(kSteps)); }
 
 std::int64_t version_of(const Connection& connection, std::int64_t last) {
   // One statement, so one state of the file: another process may be making it just now.
@@ -64,6 +65,19 @@ bool has_views(const Connection& connection, const char* views) {
   return same == static_cast<std::int64_t>(view_names(views).size());
 }
 
+void copy_pages(const Connection& source, const Connection& copy) {
+  auto* backup = sqlite3_backup_init(copy.handle(), "main", source.handle(), "main");
+  if (backup != nullptr) {
+    sqlite3_backup_step(backup, -1);  // all at once is one state of it
+    sqlite3_backup_finish(backup);
+  }
+  const int code = sqlite3_errcode(copy.handle()) & 0xff;
+  if (code == SQLITE_OK) return;
+  throw SqliteError("cannot copy '" + source.path() + "' to '" + copy.path() + "': " + sqlite3_errmsg(copy.handle()) +
+                        (code == SQLITE_FULL || code == SQLITE_IOERR ? ". Is the disk full?" : ""),
+                    code);
+}
+
 Connection updated_copy(const Connection* old, const std::filesystem::path& folder) {
   auto name = (folder / "attnlab-copy-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
@@ -74,14 +88,7 @@ Connection updated_copy(const Connection* old, const std::filesystem::path& fold
     std::filesystem::remove_all(*made, ignored);
   });
   Connection copy(name + "/copy.db", Connection::Access::create);
-  if (old != nullptr) {
-    auto* backup = sqlite3_backup_init(copy.handle(), "main", old->handle(), "main");
-    if (backup != nullptr) sqlite3_backup_step(backup, -1);
-    if (backup == nullptr || sqlite3_backup_finish(backup) != SQLITE_OK) {
-      throw SqliteError("cannot copy '" + old->path() + "' to '" + name + "': " + sqlite3_errmsg(copy.handle()),
-                        sqlite3_errcode(copy.handle()) & 0xff);
-    }
-  }
+  if (old != nullptr) copy_pages(*old, copy);
   // A journal that is a file belongs to a name, which this one is about to lose.
   copy.execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; "
                "PRAGMA temp_store = MEMORY");

@@ -215,7 +215,7 @@ Connection open_for_writing(const std::string& typed) {
   require_writable(path);
   Connection connection(path, Connection::Access::create);
   if (!fresh) require_sound(connection);
-  static_cast<void>(version_of(connection, static_cast<std::int64_t>(migrations().size())));
+  static_cast<void>(version_of(connection, last_version()));
   switch_to_wal(connection);
   set_rules(connection);
   migrate(connection, migrations(), kViewsSql);
@@ -230,8 +230,7 @@ Connection open_existing(const std::string& path) {
   }
   Connection connection(path, Connection::Access::existing);
   set_rules(connection);
-  const auto last = static_cast<std::int64_t>(migrations().size());
-  if (version_of(connection, last) != last) throw Error("'" + path + "' is an older database");
+  if (version_of(connection, last_version()) != last_version()) throw Error("'" + path + "' is an older database");
   require_tables(connection);
   connection.remember_files();
   return connection;
@@ -245,7 +244,7 @@ Connection open_of_any_version(const std::string& typed, double patience) {
                 "variable ATTNLAB_DB.");
   }
   auto connection = connect_for_reading(path, patience);
-  if (version_of(connection, static_cast<std::int64_t>(migrations().size())) == 0) {
+  if (version_of(connection, last_version()) == 0) {
     throw Error("'" + path + "' holds nothing yet" + (fs::file_size(path) == 0 ? " (0 bytes)" : "") +
                 ": expected the results of a run. Start one with --db on it, or name another file.");
   }
@@ -255,11 +254,10 @@ Connection open_of_any_version(const std::string& typed, double patience) {
 
 Connection open_for_reading(const std::string& typed, double patience) {
   auto connection = open_of_any_version(typed, patience);
-  const auto last = static_cast<std::int64_t>(migrations().size());
-  const auto version = version_of(connection, last);
-  if (version < last) {
+  const auto version = version_of(connection, last_version());
+  if (version < last_version()) {
     throw Error("'" + connection.path() + "' has schema version " + std::to_string(version) + ", expected " +
-                std::to_string(last) + ". Any attnlab run or grid with --db on it updates it.");
+                std::to_string(last_version()) + ". Any attnlab run or grid with --db on it updates it.");
   }
   return connection;
 }

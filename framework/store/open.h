@@ -12,6 +12,7 @@ namespace attnlab::store {
 inline constexpr std::int64_t kApplicationId = 0x6174746e;  // "attn", in bytes 68..71 of the file
 /// Steps from an empty file to the present schema; step i leads from version i to i + 1.
 [[nodiscard]] std::span<const char* const> migrations();
+[[nodiscard]] std::int64_t last_version();
 
 /// Creates the folder and the file where they are missing, switches to WAL, migrates. Refuses a
 /// folder that cannot be made or written, a network file system, and a file that is corrupt, no
@@ -32,6 +33,9 @@ inline constexpr std::int64_t kApplicationId = 0x6174746e;  // "attn", in bytes 
 /// It has no name any more when this returns, and is gone with the connection. `folder` is where its
 /// room is taken.
 [[nodiscard]] Connection updated_copy(const Connection* old, const std::filesystem::path& folder);
+
+/// All pages of `source`, which may be in use, as they are at one moment.
+void copy_pages(const Connection& source, const Connection& copy);
 
 /// Folds the WAL back, unless another process is doing so. Never waits for readers.
 void fold_wal(const Connection& connection);

@@ -24,9 +24,7 @@ std::string name_behind(const std::string& told, const std::string& lead) {
 /// 'running' of a dead process is 'interrupted' to a reader, who may not write it down.
 std::string attempts_as_they_are(const Connection& connection, const std::string& dead) {
   std::string columns;
-  auto rows = connection.prepare("SELECT name FROM pragma_table_info('run_attempts')");
-  while (rows.step()) {
-    const auto name = rows.text(0);
+  for (const auto& name : connection.texts("SELECT name FROM pragma_table_info('run_attempts')")) {
     std::string column = name;
     if (name == "status") column = "iif(id IN (" + dead + "), 'interrupted', status) AS status";
     if (name == "reason") column = "iif(id IN (" + dead + "), " + kAbandonedReason + ", reason) AS reason";
@@ -66,11 +64,7 @@ struct Reader::Impl {
   }
 
   [[nodiscard]] std::vector<std::string> columns_of(const std::string& relation) const {
-    auto rows = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)");
-    rows.bind(relation);
-    std::vector<std::string> names;
-    while (rows.step()) names.push_back(rows.text(0));
-    return names;
+    return connection.texts("SELECT name FROM pragma_table_xinfo(?1)", relation);
   }
 
   [[nodiscard]] std::vector<Relation> schema() const {
@@ -139,9 +133,7 @@ void Reader::each(const std::string& sql, const Row& parameters,
       throw Error("expected one SQL statement; a second one begins at: " +
                   std::string(statement.rest().substr(0, 60)));
     }
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      statement.bind_one(static_cast<int>(i) + 1, parameters[i]);
-    }
+    statement.bind_row(parameters);
     std::vector<std::string> names;
     for (int i = 0; i < statement.columns(); ++i) names.push_back(statement.name(i));
     working.reset();

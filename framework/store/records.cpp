@@ -5,20 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/core/digest.h"
+
 namespace attnlab::store {
 namespace {
-
-std::string_view goal_name(Goal goal) {
-  switch (goal) {
-    case Goal::minimise:
-      return "minimise";
-    case Goal::maximise:
-      return "maximise";
-    case Goal::none:
-      break;
-  }
-  return "none";
-}
 
 /// The dictionary of metric keys, asked once per key and batch.
 class KeyIds {
@@ -39,7 +29,7 @@ class KeyIds {
     find_.bind(key.name);
     const bool found = find_.step();
     auto& statement = found ? find_ : add_;
-    if (!found) statement.bind(key.name, key.unit, goal_name(key.goal)).step();
+    if (!found) statement.bind(key.name, key.unit, to_text(key.goal)).step();
     const auto id = statement.integer(0);
     statement.reset();
     return id;
@@ -142,6 +132,16 @@ void write_artifacts(const Connection& connection, std::int64_t run_id, const Fa
       "INSERT INTO artifacts (run_id, kind, path, created_ms) VALUES (?1, ?2, ?3, ?4) "
       "ON CONFLICT DO UPDATE SET created_ms = excluded.created_ms");
   for (const auto& [kind, path] : artifacts) add.bind(run_id, kind, path, now_ms()).run();
+}
+
+std::int64_t environment_id(const Connection& connection, const std::string& digest, const std::string& content) {
+  connection.run("INSERT INTO environments (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING", digest, content);
+  return connection.integer("SELECT id FROM environments WHERE sha256 = ?1", 0, digest);
+}
+
+void write_environment(const Connection& connection, std::int64_t run_id, const std::string& content) {
+  connection.run("UPDATE run_attempts SET environment_id = ?2 WHERE id = ?1", run_id,
+                 environment_id(connection, sha256_hex(content), content));
 }
 
 bool write_heartbeat(const Connection& connection, std::int64_t run_id) {

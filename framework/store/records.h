@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +24,9 @@ void write_events(const Connection& connection, std::int64_t run_id,
 void write_facts(const Connection& connection, std::int64_t run_id, const Facts& facts);
 /// Files or folders that a run left: kind and path.
 void write_artifacts(const Connection& connection, std::int64_t run_id, const Facts& artifacts);
+/// Of what a run ran on, as JSON; made where it is not known.
+std::int64_t environment_id(const Connection& connection, const std::string& digest, const std::string& content);
+void write_environment(const Connection& connection, std::int64_t run_id, const std::string& content);
 /// Whether the attempt is still running.
 bool write_heartbeat(const Connection& connection, std::int64_t run_id);
 /// Only a running attempt ends. Whether it did.

@@ -7,27 +7,10 @@
 namespace attnlab::store {
 namespace {
 
-void copy_pages(const Connection& source, const Connection& copy) {
-  auto* backup = sqlite3_backup_init(copy.handle(), "main", source.handle(), "main");
-  if (backup != nullptr) {
-    sqlite3_backup_step(backup, -1);  // all at once is one state of it
-    sqlite3_backup_finish(backup);
-  }
-  const int code = sqlite3_errcode(copy.handle()) & 0xff;
-  if (code == SQLITE_OK) return;
-  throw SqliteError("cannot copy '" + source.path() + "' to '" + copy.path() + "': " + sqlite3_errmsg(copy.handle()) +
-                        (code == SQLITE_FULL || code == SQLITE_IOERR ? ". Is the disk full?" : ""),
-                    code);
-}
-
 std::vector<std::string> tables_with(const Connection& connection, const std::string& column) {
-  auto rows = connection.prepare(
+  return connection.texts(
       "SELECT t.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table' AND "
-      "t.name NOT LIKE 'sqlite_%' AND c.name = ?1");
-  rows.bind(column);
-  std::vector<std::string> names;
-  while (rows.step()) names.push_back(rows.text(0));
-  return names;
+      "t.name NOT LIKE 'sqlite_%' AND c.name = ?1", column);
 }
 
 /// Whatever tables there will be: rows of a run or of a study go with it.

@@ -4,7 +4,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "framework/core/digest.h"
 #include "framework/core/error.h"
 
 namespace attnlab::store {
@@ -63,14 +62,7 @@ void write_life(const Connection& connection, std::int64_t run_id, const Life& l
     write_facts(connection, run_id, {{"lives", std::to_string(life.number + 1)}});
   }
   if (life.environment.empty()) return;
-  const auto content = merged_environment(connection, run_id, life.environment);
-  const auto digest = sha256_hex(content);
-  connection.run("INSERT INTO environments (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                 digest, content);
-  connection.run(
-      "UPDATE run_attempts SET environment_id = (SELECT id FROM environments WHERE sha256 = ?2) "
-      "WHERE id = ?1",
-      run_id, digest);
+  write_environment(connection, run_id, merged_environment(connection, run_id, life.environment));
 }
 
 Spool::Spool(fs::path folder, const std::string& fingerprint, std::int64_t attempt)

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "framework/core/error.h"
 #include "framework/store/value.h"
@@ -48,6 +49,12 @@ class Statement {
     reset();
     int index = 0;
     (bind_one(++index, values), ...);
+    return *this;
+  }
+  /// As many as the row has.
+  Statement& bind_row(const Row& row) {
+    reset();
+    for (std::size_t i = 0; i < row.size(); ++i) bind_value(static_cast<int>(i) + 1, row[i]);
     return *this;
   }
   template <class T>
@@ -119,6 +126,15 @@ class Connection {
     auto statement = prepare(sql);
     statement.bind(values...);
     return statement.step() && !statement.is_null(0) ? statement.integer(0) : fallback;
+  }
+  /// The first column of all rows as texts.
+  template <class... Values>
+  [[nodiscard]] std::vector<std::string> texts(std::string_view sql, const Values&... values) const {
+    auto rows = prepare(sql);
+    rows.bind(values...);
+    std::vector<std::string> all;
+    while (rows.step()) all.push_back(rows.text(0));
+    return all;
   }
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
   [[nodiscard]] std::int64_t all_changes() const;  // rows changed since the connection was opened

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "framework/core/digest.h"
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
 #include "framework/store/records.h"
@@ -95,17 +94,10 @@ void Store::started(std::int64_t run_id, const Owner& owner, const Facts& enviro
   const auto content =
       nlohmann::json(std::map<std::string, std::string>(environment.begin(), environment.end()))
           .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  const auto digest = sha256_hex(content);
   Transaction transaction(connection);
   require_run(connection, run_id);
   write_owner(connection, run_id, owner);
-  connection.run(
-      "INSERT INTO environments (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING", digest,
-      content);
-  connection.run(
-      "UPDATE run_attempts SET environment_id = (SELECT id FROM environments WHERE sha256 = ?2) "
-      "WHERE id = ?1",
-      run_id, digest);
+  write_environment(connection, run_id, content);
   write_artifacts(connection, run_id, artifacts);
   transaction.commit();
 }

@@ -1,11 +1,10 @@
 #include "framework/store/unsaved.h"
 
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/store/attempts.h"
 
 namespace attnlab::store {
@@ -96,15 +95,7 @@ void write_batch(const Connection& connection, std::int64_t run_id, const Batch&
 }
 
 void write_unsaved(const fs::path& folder, const std::string& attempt, const Batch& batch) {
-  const auto file = folder / kUnsavedFile, unfinished = folder / "unsaved.json.part";
-  std::ofstream out(unfinished, std::ios::binary);
-  out << batch_text(batch, attempt) << "\n";
-  out.close();
-  std::error_code problem;
-  if (out) fs::rename(unfinished, file, problem);
-  if (out && !problem) return;
-  fs::remove(unfinished, problem);  // what it holds of a full disk
-  throw Error("cannot write '" + file.string() + "'");
+  write_text(folder / kUnsavedFile, batch_text(batch, attempt) + "\n");
 }
 
 void remove_taken(const fs::path& taken) {
@@ -117,9 +108,7 @@ fs::path take_in(const Connection& connection, std::int64_t run_id) {
   if (file.empty()) return {};
   Batch batch;
   try {
-    std::ifstream in(file, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    batch = batch_from(text, attempt_name(connection, run_id));
+    batch = batch_from(text_in(file), attempt_name(connection, run_id));
   } catch (const std::exception& error) {
     write_end(connection, run_id,
               {Status::interrupted,

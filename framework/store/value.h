@@ -1,10 +1,14 @@
-/// value.h: one cell of a query's answer.
+/// value.h: one cell of a query's answer, and the names of goals that cells have.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
+
+#include "framework/core/metric.h"
 
 namespace attnlab::store {
 
@@ -13,5 +17,12 @@ using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
 using Row = std::vector<Value>;
 
 [[nodiscard]] inline bool is_null(const Value& value) { return value.index() == 0; }
+
+inline constexpr std::array<std::string_view, 3> kGoalNames{"none", "minimise", "maximise"};
+[[nodiscard]] constexpr std::string_view to_text(Goal goal) { return kGoalNames[static_cast<std::size_t>(goal)]; }
+/// none where it is no such name.
+[[nodiscard]] constexpr Goal goal_from(std::string_view text) {
+  return text == "minimise" ? Goal::minimise : text == "maximise" ? Goal::maximise : Goal::none;
+}
 
 }  // namespace attnlab::store

@@ -30,7 +30,7 @@ std::unique_ptr<Attention> bad_ends(const std::string& kind) {
 std::string message_of(Attention& attention, bool training = true) {
   ContextCase context(1);
   context.context.training = training;
-  return error_of([&] {
+  return attnlab::message_of([&] {
     (void)attention.forward(RandomInput({1, 2, 8, 4}, at::kFloat).input(), context.context);
   });
 }
@@ -61,7 +61,7 @@ TEST(CheckedAttention, nan_in_the_first_forward_is_named) {
 
 TEST(CheckedAttention, a_later_nan_is_found_in_evaluation) {
   const auto attention = bad_output("not_finite", 1);
-  EXPECT_EQ(message_of(*attention), "");
+  EXPECT_EQ(message_of(*attention), "(no error)");
   EXPECT_THAT(message_of(*attention, /*training=*/false), HasSubstr("returned NaN or infinity"));
 }
 
@@ -69,7 +69,7 @@ TEST(CheckedAttention, nan_from_the_model_is_not_blamed_on_the_plugin) {
   const ContextCase context(1);
   const auto nan = at::full({1, 2, 8, 4}, std::nan(""));
   const AttentionInput input{nan, nan, nan, {}};
-  EXPECT_EQ(error_of([&] { (void)bad_output("not_finite")->forward(input, context.context); }), "");
+  EXPECT_EQ(attnlab::message_of([&] { (void)bad_output("not_finite")->forward(input, context.context); }), "(no error)");
 }
 
 TEST(CheckedAttention, an_exception_of_libtorch_names_the_plugin) {

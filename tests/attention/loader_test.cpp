@@ -23,15 +23,15 @@ std::filesystem::path bad_plugin(const std::string& name) {
 
 /// The message of loading a copy of `none` after `damage`.
 std::string message_for_copy(const std::function<void(Bytes&)>& damage) {
-  const TempFolder folder;
+  const FreshFolder folder;
   auto bytes = read_bytes(built_plugin("none"));
   damage(bytes);
   const auto file = folder.file("attention_none.so", bytes);
-  return error_of([&] { (void)load_plugin(file); });
+  return message_of([&] { (void)load_plugin(file); });
 }
 
 std::string message_for(const std::string& bad) {
-  return error_of([&] { (void)load_plugin(bad_plugin(bad)); });
+  return message_of([&] { (void)load_plugin(bad_plugin(bad)); });
 }
 
 /// The message for a library that breaks the promise `kind` (tests/plugin/bad/own_entry.cpp).
@@ -141,7 +141,7 @@ TEST(Loader, an_undefined_symbol_is_demangled) {
 
 TEST(LoadedPlugin, an_exception_in_create_names_plugin_file_and_layer) {
   const auto plugin = load_plugin(bad_plugin("bad_ends"));
-  EXPECT_EQ(error_of([&] { (void)plugin.create(kShape, section("bad_ends"), 3); }),
+  EXPECT_EQ(message_of([&] { (void)plugin.create(kShape, section("bad_ends"), 3); }),
             "attention plugin 'bad_ends' (" + plugin.file().string() +
                 "), layer 3 failed in create:\n  this plugin cannot be made");
 }
@@ -149,7 +149,7 @@ TEST(LoadedPlugin, an_exception_in_create_names_plugin_file_and_layer) {
 TEST(LoadedPlugin, an_unknown_parameter_is_named) {
   const auto plugin = load_plugin(bad_plugin("bad_output"));
   const auto bad = section("bad_output", {{"afer", std::int64_t{1}}});
-  EXPECT_THAT(error_of([&] { (void)plugin.create(kShape, bad); }),
+  EXPECT_THAT(message_of([&] { (void)plugin.create(kShape, bad); }),
               HasSubstr("unknown key 'afer' in 'attention'. Did you mean 'after'?"));
 }
 
@@ -169,7 +169,7 @@ TEST(LoadedPlugin, a_create_that_returns_nothing_is_an_error) {
     return std::unique_ptr<Attention>();
   };
   EXPECT_THAT(
-      error_of([&] { (void)LoadedPlugin(descriptor, "x.so").create(kShape, section("none")); }),
+      message_of([&] { (void)LoadedPlugin(descriptor, "x.so").create(kShape, section("none")); }),
       HasSubstr("attention plugin 'none' (x.so), layer 0: create returned nothing."));
 }
 

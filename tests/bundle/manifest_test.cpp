@@ -10,7 +10,6 @@
 namespace attnlab::bundle {
 namespace {
 
-using store::message_of;
 using testing::HasSubstr;
 
 Manifest small_manifest() {
@@ -47,7 +46,7 @@ TEST(Manifest, a_byte_that_differs_is_found) {
   for (std::size_t at = 0; at < json.size(); ++at) {
     auto other = json;
     other[at] = static_cast<char>(other[at] ^ 1);
-    if (message_of([&] { static_cast<void>(manifest_from(other)); }) == "nothing was thrown") ++accepted;
+    if (message_of([&] { static_cast<void>(manifest_from(other)); }) == "(no error)") ++accepted;
   }
   EXPECT_LE(accepted, 60) << "blanks between fields alone may differ";
 }

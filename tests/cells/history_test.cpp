@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::cells {
 namespace {
@@ -24,7 +24,7 @@ store::CellRecord cell(const std::string& config, const std::string& data,
 }
 
 struct HistoryTest : testing::Test {
-  TempFolder folder;
+  FreshFolder folder;
   std::string file = (folder / "runs.db").string();
   store::Store results{file};
 
@@ -36,7 +36,7 @@ struct HistoryTest : testing::Test {
 };
 
 TEST(History, is_empty_without_a_database_and_makes_none) {
-  const TempFolder folder;
+  const FreshFolder folder;
   EXPECT_EQ(History(folder / "none.db").newest("x"), nullptr);
   EXPECT_FALSE(std::filesystem::exists(folder / "none.db"));
 }

@@ -34,7 +34,7 @@ class Describe : public ::testing::Test {
     }
   }
 
-  TempFolder folder_;
+  FreshFolder folder_;
 };
 
 TEST_F(Describe, without_a_name_lists_what_there_is) {

@@ -38,7 +38,7 @@ class Doctor : public ::testing::Test {
     }
     return "nothing";
   }
-  TempFolder folder_;
+  FreshFolder folder_;
   std::string database_ = (folder_.path() / "no/such/runs.db").string();
 };
 

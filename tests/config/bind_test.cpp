@@ -5,6 +5,7 @@
 #include "framework/config/override.h"
 #include "framework/config/yaml.h"
 #include "framework/core/error.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::config {
 namespace {
@@ -41,12 +42,7 @@ Sample read_sample(std::string_view yaml) {
 }
 
 std::string refusal(std::string_view yaml) {
-  try {
-    static_cast<void>(read_sample(yaml));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
+  return message_of([&] { return read_sample(yaml); });
 }
 
 TEST(Bind, reads_a_section_and_fills_in_defaults) {

@@ -3,13 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
 
 #include "framework/config/compose.h"
-#include "framework/core/error.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::config {
 namespace fs = std::filesystem;
@@ -17,8 +13,6 @@ namespace fs = std::filesystem;
 class Compose : public testing::Test {
  protected:
   Compose() {
-    std::string pattern = (fs::temp_directory_path() / "attnlab-compose-XXXXXX").string();
-    home_ = mkdtemp(pattern.data());
     write("experiments/config.yaml",
           "defaults:\n  - model: tiny\n  - dataset: mnist\n  - attention: dense\n  - _self_\n"
           "  - experiment: null\nseed: 0\naliases:\n  data: dataset\n");
@@ -32,12 +26,8 @@ class Compose : public testing::Test {
           "# @package _global_\ndefaults:\n  - override /dataset: enwik8\n"
           "seed: 7\nmodel:\n  width: 32\ndataset:\n  length: 1024\n");
   }
-  ~Compose() override { fs::remove_all(home_); }
 
-  void write(const std::string& file, const std::string& text) {
-    fs::create_directories((home_ / file).parent_path());
-    std::ofstream(home_ / file) << text;
-  }
+  void write(const std::string& file, const std::string& text) { write_file(home_ / file, text); }
   Composed compose(const std::vector<std::string>& words, const Fill& fill = {}) {
     std::vector<Override> overrides;
     for (const auto& word : words) overrides.push_back(parse_override(word));
@@ -49,14 +39,10 @@ class Compose : public testing::Test {
     return node == nullptr ? "(none)" : node->text();
   }
   std::string error(const std::vector<std::string>& words) {
-    try {
-      (void)compose(words);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "(no error)";
+    return message_of([&] { return compose(words); });
   }
-  fs::path home_;
+  const FreshFolder folder_;
+  const fs::path home_ = folder_.path();
   std::vector<fs::path> dirs_;
   std::map<std::string, fs::path> plugin_configs_;
 };

@@ -7,6 +7,7 @@
 #include "framework/config/compose.h"
 #include "framework/config/yaml.h"
 #include "framework/core/error.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::config {
 namespace {
@@ -25,12 +26,7 @@ std::string value(const std::string& yaml, const std::string& path) {
 }
 
 std::string error(const std::string& yaml) {
-  try {
-    (void)interpolated(yaml);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(no error)";
+  return message_of([&] { return interpolated(yaml); });
 }
 
 TEST(Interpolation, keeps_the_type_of_what_it_refers_to) {

@@ -4,6 +4,7 @@
 
 #include "framework/config/compose.h"
 #include "framework/core/error.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::config {
 namespace {
@@ -178,28 +179,17 @@ TEST(Override, an_error_shows_the_text_and_a_caret_below_the_fault) {
       {"k=" + std::string(100, '['), "brackets are nested too deeply.", 67},
   };
   for (const auto& refusal : refusals) {
-    try {
-      static_cast<void>(parse_override(refusal.text));
-      ADD_FAILURE() << "accepted: " << refusal.text;
-    } catch (const Error& error) {
-      const std::string message = error.what();
-      EXPECT_EQ(message.rfind("cannot read override: " + refusal.message, 0), 0U)
-          << message << "\nexpected: " << refusal.message;
-      const std::string last = message.substr(message.rfind('\n') + 1);
-      EXPECT_EQ(last, "  " + std::string(refusal.caret, ' ') + "^") << message;
-    }
+    const auto message = message_of([&] { return parse_override(refusal.text); });
+    EXPECT_THAT(message, testing::StartsWith("cannot read override: " + refusal.message));
+    const std::string last = message.substr(message.rfind('\n') + 1);
+    EXPECT_EQ(last, "  " + std::string(refusal.caret, ' ') + "^") << message;
   }
 }
 
 TEST(Override, a_function_without_a_name_in_front_is_explained) {
   for (const std::string call : {"zip(a=choice(1,2),b=choice(3,4))", "choice(1,2)", "range(3)"}) {
-    try {
-      static_cast<void>(parse_override(call));
-      ADD_FAILURE() << call;
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(),
-                  testing::HasSubstr("is a function here; it needs a name in front, "));
-    }
+    EXPECT_THAT(message_of([&] { return parse_override(call); }),
+                testing::HasSubstr("is a function here; it needs a name in front, "));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "framework/config/override.h"
 #include "framework/core/error.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::config {
 namespace {
@@ -28,13 +29,8 @@ std::string single(const std::string& value) {
 }
 
 std::string refusal(const std::string& value) {
-  try {
-    static_cast<void>(parse_override("k=" + value));
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    return message.substr(0, message.find('\n'));
-  }
-  return "accepted";
+  const auto message = message_of([&] { return parse_override("k=" + value); });
+  return message.substr(0, message.find('\n'));
 }
 
 #define EXPECT_REFUSED(value, text) EXPECT_THAT(refusal(value), HasSubstr(text))

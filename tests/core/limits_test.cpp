@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab {
 namespace {
@@ -16,7 +16,7 @@ struct File {
 };
 
 double usable(const std::vector<File>& files) {
-  const TempFolder root;
+  const FreshFolder root;
   for (const auto& [name, text] : files) write_file(root / name, text);
   return processors(root.path()).usable;
 }
@@ -95,7 +95,7 @@ TEST(Processors, are_told_where_jobs_or_threads_are_more) {
 }
 
 TEST(Memory, is_the_smallest_limit_on_the_way_up) {
-  const TempFolder root;
+  const FreshFolder root;
   EXPECT_EQ(memory_limit(root.path()), 0);
   write_file(root / "proc/meminfo", "MemTotal:  8388608 kB\nMemAvailable:  1048576 kB\n");
   EXPECT_EQ(memory_limit(root.path()), std::int64_t{8} << 30);

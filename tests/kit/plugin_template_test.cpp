@@ -10,8 +10,7 @@ namespace attnlab::kit {
 namespace {
 
 namespace fs = std::filesystem;
-using test::error_of;
-using test::TempFolder;
+using test::FreshFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -24,11 +23,11 @@ std::string text_of(const fs::path& file) {
 
 TEST(PluginName, has_lower_case_letters_digits_and_underscores) {
   for (const char* name : {"a", "my_window", "x2", "top_k_", "moba"}) {
-    EXPECT_EQ(error_of([&] { check_plugin_name(name); }), "") << name;
+    EXPECT_EQ(message_of([&] { check_plugin_name(name); }), "(no error)") << name;
   }
   for (const char* name :
        {"", "Window", "2x", "_x", "my-window", "a b", "../x", "x.y", "fenêtre"}) {
-    EXPECT_THAT(error_of([&] { check_plugin_name(name); }),
+    EXPECT_THAT(message_of([&] { check_plugin_name(name); }),
                 HasSubstr("'" + std::string(name) +
                           "' cannot name a plugin: expected up to 40 lower-case letters, digits "
                           "and '_', beginning with a letter, for instance 'my_window'."));
@@ -36,15 +35,15 @@ TEST(PluginName, has_lower_case_letters_digits_and_underscores) {
 }
 
 TEST(PluginName, fits_into_the_note) {
-  EXPECT_EQ(error_of([] { check_plugin_name(std::string(40, 'a')); }), "");
-  EXPECT_THAT(error_of([] { check_plugin_name(std::string(41, 'a')); }),
+  EXPECT_EQ(message_of([] { check_plugin_name(std::string(40, 'a')); }), "(no error)");
+  EXPECT_THAT(message_of([] { check_plugin_name(std::string(41, 'a')); }),
               HasSubstr("expected up to 40"));
 }
 
 TEST(PluginName, is_no_word_that_a_command_line_understands) {
   for (const char* name : {"model", "train", "data", "attention", "seed", "device", "null", "true",
                            "nan", "experiment", "engine", "reshape"}) {
-    EXPECT_EQ(error_of([&] { check_plugin_name(name); }),
+    EXPECT_EQ(message_of([&] { check_plugin_name(name); }),
               "'" + std::string(name) +
                   "' cannot name a plugin: the word has a meaning of its own on a command line. "
                   "Choose another, for instance 'my_" +
@@ -69,7 +68,7 @@ class PluginTemplate : public testing::Test {
     }
     return names;
   }
-  TempFolder folder_;
+  FreshFolder folder_;
 };
 
 TEST_F(PluginTemplate, writes_the_files_of_a_plugin_with_its_name_in_them) {
@@ -101,7 +100,7 @@ TEST_F(PluginTemplate, never_overwrites) {
   (void)folder_.file("file", {'x'});
   fs::create_symlink("nowhere", folder_.path() / "dangling");
   for (const char* name : {"mine", "file", "dangling"}) {
-    EXPECT_EQ(error_of([&] { (void)write(name); }),
+    EXPECT_EQ(message_of([&] { (void)write(name); }),
               (folder_.path() / name).string() +
                   " exists already, and nothing is overwritten. Choose another name, or another "
                   "place with --dir PATH.");
@@ -113,7 +112,7 @@ TEST_F(PluginTemplate, never_overwrites) {
 
 TEST_F(PluginTemplate, needs_the_folder_around_it) {
   const auto nowhere = folder_.path() / "nowhere";
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message_of([&] {
               (void)write_template({"one", "plain", nowhere}, paths::home());
             }),
             "--dir " + nowhere.string() +
@@ -121,8 +120,8 @@ TEST_F(PluginTemplate, needs_the_folder_around_it) {
 }
 
 TEST_F(PluginTemplate, says_where_the_templates_should_be) {
-  const TempFolder home;
-  EXPECT_EQ(error_of([&] {
+  const FreshFolder home;
+  EXPECT_EQ(message_of([&] {
               (void)write_template({"one", "plain", folder_.path()}, home.path());
             }),
             "the templates of `attnlab plugin new` are missing: there is no folder " +
@@ -132,7 +131,7 @@ TEST_F(PluginTemplate, says_where_the_templates_should_be) {
 }
 
 TEST_F(PluginTemplate, needs_a_place_where_it_may_write) {
-  EXPECT_THAT(error_of([] {
+  EXPECT_THAT(message_of([] {
                 (void)write_template({"one", "plain", "/proc"}, paths::home());
               }),
               AllOf(HasSubstr("no folder can be made in /proc: "),

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "framework/core/error.h"
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::launch {
 namespace {
@@ -44,7 +44,7 @@ Outcome wait_for(ChildProcess& child) {
 }
 
 struct ChildProcessTest : testing::Test {
-  TempFolder folder;
+  FreshFolder folder;
   std::filesystem::path log = folder / "log.txt";
   [[nodiscard]] std::vector<std::string> shell(const std::string& script) const {
     return {"/bin/sh", "-c", script};

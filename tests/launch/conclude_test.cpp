@@ -7,7 +7,7 @@
 
 #include "framework/launch/memory_watch.h"
 #include "framework/launch/worker_protocol.h"
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::launch {
 namespace {
@@ -107,7 +107,7 @@ TEST(Conclude, what_the_worker_said_last_stands_before_guesses) {
 }
 
 TEST(LogEnd, shows_the_last_lines_without_control_characters) {
-  const TempFolder folder;
+  const FreshFolder folder;
   write_file(folder / "log", "one\n\ntwo\n\x1b[31mthree\r\n\n");
   EXPECT_EQ(log_end(folder / "log", 2), "two\n[31mthree");
   EXPECT_EQ(log_end(folder / "none"), "");
@@ -118,7 +118,7 @@ TEST(SignalText, has_the_name_and_what_it_means) {
 }
 
 struct MemoryWatchTest : testing::Test {
-  TempFolder root;
+  FreshFolder root;
   void vmstat(int kills) {
     write_file(root / "proc/vmstat", "pgfault 9\noom_kill " + std::to_string(kills) + "\n");
   }

@@ -5,7 +5,8 @@
 
 #include <fstream>
 
-#include "tests/launch/temp_folder.h"
+#include "framework/launch/command.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::launch {
 namespace {
@@ -18,7 +19,7 @@ using testing::Not;
 using testing::Pair;
 
 TEST(MachineFacts, reads_cpu_memory_and_what_the_driver_tells) {
-  const TempFolder root;
+  const FreshFolder root;
   write_file(root / "proc/cpuinfo",
              "processor\t: 0\nmodel name\t: Abacus 9\nflags\t\t: fpu avx avx2 fma sgx\n");
   write_file(root / "proc/meminfo", "MemTotal:        1024 kB\n");
@@ -37,7 +38,7 @@ TEST(MachineFacts, reads_cpu_memory_and_what_the_driver_tells) {
 }
 
 TEST(MachineFacts, leaves_out_what_is_not_there) {
-  const TempFolder root;
+  const FreshFolder root;
   const auto facts = machine_facts(root.path());
   EXPECT_THAT(facts, Not(Contains(Key("gpu"))));
   EXPECT_THAT(facts, Not(Contains(Key("cpu"))));
@@ -45,7 +46,7 @@ TEST(MachineFacts, leaves_out_what_is_not_there) {
 }
 
 struct SourceFactsTest : testing::Test {
-  TempFolder folder;
+  FreshFolder folder;
   void git(std::vector<std::string> words) const {
     words.insert(words.begin(), {"git", "-C", folder.path().string(), "-c", "user.name=t", "-c",
                                  "user.email=t@t"});
@@ -68,10 +69,7 @@ TEST_F(SourceFactsTest, a_clean_repository_has_its_commit) {
 }
 
 TEST_F(SourceFactsTest, the_repository_is_left_as_it_was) {
-  const auto index = [&] {
-    std::ifstream in(folder / ".git/index", std::ios::binary);
-    return std::string{std::istreambuf_iterator<char>(in), {}};
-  };
+  const auto index = [&] { return read_file(folder / ".git/index"); };
   const auto before = index();
   write_file(folder / "a.txt", "one\n");  // the same, but newer: git would refresh what it knows
   (void)source_facts(folder.path());
@@ -94,7 +92,7 @@ TEST_F(SourceFactsTest, an_installation_has_those_of_its_own_sources) {
 }
 
 TEST(SourceFacts, no_repository_is_no_fact) {
-  const TempFolder folder;
+  const FreshFolder folder;
   EXPECT_THAT(source_facts(folder.path()), IsEmpty());
 }
 

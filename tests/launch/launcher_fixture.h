@@ -11,7 +11,7 @@
 #include "framework/core/digest.h"
 #include "framework/launch/launcher.h"
 #include "framework/store/reader.h"
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::launch {
 
@@ -34,7 +34,7 @@ class RecordingProgress : public Progress {
 };
 
 struct LauncherTest : testing::Test {
-  TempFolder folder;
+  FreshFolder folder;
   std::string database = (folder / "runs.db").string();
   store::Store results{database};
   RecordingProgress progress;

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "framework/core/error.h"
-#include "framework/launch/environment.h"
+#include "framework/launch/command.h"
 #include "framework/store/sqlite.h"
 #include "tests/launch/launcher_fixture.h"
 

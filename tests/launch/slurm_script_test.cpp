@@ -8,7 +8,7 @@
 
 #include "framework/core/error.h"
 #include "framework/launch/command.h"
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::launch::slurm {
 namespace {
@@ -48,7 +48,7 @@ TEST(SlurmScript, FurtherOptionsAreLookedAt) {
 }
 
 TEST(SlurmScript, AnArrayFolderTellsWhoseTasksItHas) {
-  const TempFolder folder;
+  const FreshFolder folder;
   std::vector<NewTask> tasks;
   for (const auto& [run, name] : {std::pair{7, "a"}, std::pair{9, "b c"}}) {
     tasks.push_back({run, folder / name});
@@ -70,7 +70,7 @@ TEST(SlurmScript, AnArrayFolderTellsWhoseTasksItHas) {
 
 /// The script as Slurm starts it, with a worker and a scontrol that a test writes.
 struct RunningScript : testing::Test {
-  TempFolder folder;
+  FreshFolder folder;
   std::filesystem::path run = folder / "run 1";
 
   void file(const std::filesystem::path& path, const std::string& text) {

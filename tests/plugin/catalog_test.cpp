@@ -24,7 +24,7 @@ class PluginCatalog : public ::testing::Test {
   }
   [[nodiscard]] fs::path at(const std::string& name) const { return folder_.path() / name; }
 
-  TempFolder folder_;
+  FreshFolder folder_;
 };
 
 TEST_F(PluginCatalog, a_name_means_the_library_whose_note_has_it) {
@@ -54,7 +54,7 @@ TEST_F(PluginCatalog, a_refused_library_is_not_passed_over_for_a_later_one) {
   const auto stale = folder_.file("one/attention_window.so", elf_file(note));
   (void)add("two/attention_window.so", "window");
   const auto catalog = Catalog::of({at("one"), at("two")});
-  EXPECT_THAT(error_of([&] { (void)catalog.get("window"); }),
+  EXPECT_THAT(message_of([&] { (void)catalog.get("window"); }),
               AllOf(HasSubstr("attention 'window': " + stale.string() +
                               ": cannot be loaded into this attnlab"),
                     HasSubstr("1.0.0"), HasSubstr("differs"), HasSubstr("Rebuild the plugin")));
@@ -64,7 +64,7 @@ TEST_F(PluginCatalog, two_libraries_of_one_name_in_one_folder_are_both_named) {
   const auto one = add("one/attention_window.so", "window");
   const auto copy = add("one/attention_window_old.so", "window");
   const auto catalog = Catalog::of({at("one")});
-  EXPECT_EQ(error_of([&] { (void)catalog.get("window"); }),
+  EXPECT_EQ(message_of([&] { (void)catalog.get("window"); }),
             "attention 'window': two plugins in one folder are named 'window':\n  " + one.string() +
                 "\n  " + copy.string() + "\nRemove or rename one of them.");
 }
@@ -97,13 +97,13 @@ TEST_F(PluginCatalog, a_damaged_library_is_found_by_its_file_name_and_explained)
   (void)folder_.file("one/attention_window.so", bytes);
   const auto catalog = Catalog::of({at("one")});
   EXPECT_THAT(catalog.all()[0].problem, HasSubstr("truncated or damaged"));
-  EXPECT_THAT(error_of([&] { (void)catalog.get("window"); }), HasSubstr("truncated or damaged"));
+  EXPECT_THAT(message_of([&] { (void)catalog.get("window"); }), HasSubstr("truncated or damaged"));
 }
 
 TEST_F(PluginCatalog, an_unknown_name_gets_the_nearest_ones_and_where_it_looked) {
   (void)add("one/attention_hash_sparse.so", "hash_sparse");
   const auto catalog = Catalog::of({at("one"), at("absent")});
-  EXPECT_THAT(error_of([&] { (void)catalog.get("hash_sparze"); }),
+  EXPECT_THAT(message_of([&] { (void)catalog.get("hash_sparze"); }),
               AllOf(HasSubstr("unknown attention 'hash_sparze'. Did you mean 'hash_sparse'?"),
                     HasSubstr("Looked in:\n  " + at("one").string() + "\n  " +
                               at("absent").string() + "  (does not exist)"),
@@ -130,13 +130,13 @@ TEST_F(PluginCatalog, files_that_are_no_libraries_are_ignored) {
 }
 
 TEST_F(PluginCatalog, a_path_on_the_command_line_must_exist) {
-  EXPECT_EQ(error_of([&] { (void)Catalog::search({at("absent")}); }),
+  EXPECT_EQ(message_of([&] { (void)Catalog::search({at("absent")}); }),
             "--plugin " + at("absent").string() +
                 ": no such file or folder; expected a plugin library or a folder of them.");
 }
 
 TEST_F(PluginCatalog, a_folder_on_the_command_line_without_a_library_says_what_it_is) {
-  const auto error = [&] { return error_of([&] { (void)Catalog::search({at("idea")}); }); };
+  const auto error = [&] { return message_of([&] { (void)Catalog::search({at("idea")}); }); };
   const auto build = (at("idea") / "build").string();
   fs::create_directories(at("idea"));
   EXPECT_EQ(error(), "--plugin " + at("idea").string() +
@@ -150,13 +150,13 @@ TEST_F(PluginCatalog, a_folder_on_the_command_line_without_a_library_says_what_i
   (void)add("idea/build/attention_idea.so", "idea");
   EXPECT_THAT(error(), HasSubstr("Its build folder does: --plugin " + build));
   (void)folder_.file("empty/CMakeCache.txt", {'x'});
-  EXPECT_THAT(error_of([&] { (void)Catalog::search({at("empty")}); }),
+  EXPECT_THAT(message_of([&] { (void)Catalog::search({at("empty")}); }),
               HasSubstr("its build has not ended: cmake --build " + at("empty").string()));
 }
 
 TEST_F(PluginCatalog, a_library_that_calls_itself_otherwise_is_named) {
   const auto file = add("one/attention_copy.so", "window");
-  EXPECT_THAT(error_of([&] { (void)Catalog::of({at("one")}).get("copy"); }),
+  EXPECT_THAT(message_of([&] { (void)Catalog::of({at("one")}).get("copy"); }),
               HasSubstr("unknown attention 'copy': " + file.string() +
                         " calls itself 'window', by `.name` in its PluginFacts."));
 }
@@ -167,7 +167,7 @@ TEST_F(PluginCatalog, attnlabs_own_names_are_taken) {
   const auto other = folder_.file("mine/attention_dense.so", elf_file(note));
   const auto own = add("shipped/attention_dense.so", "dense");
   const auto of = [&] { return Catalog::of({at("mine"), at("shipped")}, plugin::host_facts(), at("shipped")); };
-  EXPECT_THAT(error_of([&] { (void)of().get("dense"); }),
+  EXPECT_THAT(message_of([&] { (void)of().get("dense"); }),
               AllOf(HasSubstr(other.string() + ": the name 'dense' is that of attnlab's own plugin " +
                               own.string()),
                     HasSubstr("Change `.name` in its PluginFacts")));
@@ -179,7 +179,7 @@ TEST_F(PluginCatalog, attnlabs_own_names_are_taken) {
 TEST_F(PluginCatalog, names_that_mean_something_else_are_taken) {
   for (const std::string name : {"engine", "reshape", "model", "seed", "data", "null", "inf"}) {
     (void)add("one/attention_" + name + ".so", name);
-    EXPECT_THAT(error_of([&] { (void)Catalog::of({at("one")}).get(name); }),
+    EXPECT_THAT(message_of([&] { (void)Catalog::of({at("one")}).get(name); }),
                 HasSubstr("the name '" + name + "' is that of something else on a command line"));
   }
 }

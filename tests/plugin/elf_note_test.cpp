@@ -18,11 +18,11 @@ using ::testing::StartsWith;
 
 /// The reader's message for a good file after `damage`.
 std::string message_after(const std::function<void(Bytes&)>& damage) {
-  const TempFolder folder;
+  const FreshFolder folder;
   auto bytes = elf_file(good_note("window"));
   damage(bytes);
   const auto file = folder.file("attention_window.so", bytes);
-  const auto message = error_of([&] { (void)plugin::read_plugin_note(file); });
+  const auto message = message_of([&] { (void)plugin::read_plugin_note(file); });
   EXPECT_THAT(message, StartsWith(file.string() + ": ")) << "every message names the file";
   return message;
 }
@@ -51,7 +51,7 @@ std::function<void(Bytes&)> segment(const std::function<void(Elf64_Phdr&)>& chan
 }
 
 TEST(ElfNote, a_good_file_gives_its_note_and_architecture) {
-  const TempFolder folder;
+  const FreshFolder folder;
   const auto facts = plugin::read_plugin_note(folder.file("a.so", elf_file(good_note("window"))));
   EXPECT_EQ(facts.architecture, plugin::host_architecture());
   EXPECT_EQ(facts.note.name.view(), "window");
@@ -59,7 +59,7 @@ TEST(ElfNote, a_good_file_gives_its_note_and_architecture) {
 }
 
 TEST(ElfNote, another_owner_before_ours_is_passed_over) {
-  const TempFolder folder;
+  const FreshFolder folder;
   auto bytes = elf_file(good_note("window"));
   const Elf64_Nhdr other{4, 8, 5};  // as .note.gnu.property: 12 + 4 + 8 bytes
   Bytes extra(24);
@@ -72,13 +72,13 @@ TEST(ElfNote, another_owner_before_ours_is_passed_over) {
 }
 
 TEST(ElfNote, a_missing_file_is_named) {
-  EXPECT_THAT(error_of([] { (void)plugin::read_plugin_note("nowhere/attention_x.so"); }),
+  EXPECT_THAT(message_of([] { (void)plugin::read_plugin_note("nowhere/attention_x.so"); }),
               HasSubstr("nowhere/attention_x.so: no such file"));
 }
 
 TEST(ElfNote, a_folder_is_not_a_regular_file) {
-  const TempFolder folder;
-  EXPECT_THAT(error_of([&] { (void)plugin::read_plugin_note(folder.path()); }),
+  const FreshFolder folder;
+  EXPECT_THAT(message_of([&] { (void)plugin::read_plugin_note(folder.path()); }),
               HasSubstr("not a regular file"));
 }
 
@@ -108,7 +108,7 @@ TEST(ElfNote, a_program_is_not_a_library) {
 }
 
 TEST(ElfNote, another_machine_is_read_and_named) {
-  const TempFolder folder;
+  const FreshFolder folder;
   auto bytes = elf_file(good_note("window"));
   header([](Elf64_Ehdr& h) { h.e_machine = EM_PPC64; })(bytes);
   EXPECT_EQ(plugin::read_plugin_note(folder.file("a.so", bytes)).architecture, "PowerPC64");
@@ -132,12 +132,12 @@ TEST(ElfNote, section_headers_beyond_the_file_mean_truncation) {
 }
 
 TEST(ElfNote, every_truncation_is_refused) {
-  const TempFolder folder;
+  const FreshFolder folder;
   const auto whole = elf_file(good_note("window"));
   for (std::size_t size = 0; size < whole.size(); size += 97) {
     const auto file =
         folder.file("a.so", Bytes(whole.begin(), whole.begin() + static_cast<long>(size)));
-    EXPECT_NE(error_of([&] { (void)plugin::read_plugin_note(file); }), "") << size << " bytes";
+    EXPECT_NE(message_of([&] { (void)plugin::read_plugin_note(file); }), "(no error)") << size << " bytes";
   }
 }
 
@@ -258,7 +258,7 @@ TEST(ElfNote, a_name_like_a_path_is_refused) {
 
 // Anything but a note or an Error, such as a failed allocation of a lying size, ends the test.
 TEST(ElfNote, damaged_bytes_give_a_note_or_an_error) {
-  const TempFolder folder;
+  const FreshFolder folder;
   const auto whole = elf_file(good_note("window"));
   std::mt19937 random(1);
   int refused = 0;
@@ -268,7 +268,7 @@ TEST(ElfNote, damaged_bytes_give_a_note_or_an_error) {
       bytes[random() % (kNoteAt + offsetof(ElfNote, note) + 64)] = static_cast<char>(random());
     }
     const auto file = folder.file("a.so", bytes);
-    refused += error_of([&] { (void)plugin::read_plugin_note(file); }).empty() ? 0 : 1;
+    refused += message_of([&] { (void)plugin::read_plugin_note(file); }) == "(no error)" ? 0 : 1;
   }
   EXPECT_GT(refused, 500) << "the damage does not reach what the reader looks at";
 }

@@ -34,7 +34,7 @@ class NeededLibraries : public ::testing::Test {
     return needed_libraries(folder_.path() / file("user"), host);
   }
 
-  TempFolder folder_;
+  FreshFolder folder_;
 };
 
 TEST_F(NeededLibraries, are_found_beside_the_library_and_those_that_they_need_too) {
@@ -83,7 +83,7 @@ TEST_F(NeededLibraries, of_a_damaged_file_are_an_error_and_no_crash) {
 
 TEST_F(NeededLibraries, of_something_that_is_no_library_are_an_error) {
   write_bytes(libs() / file("helper"), {'x', 'y'});
-  EXPECT_THAT(error_of([&] { (void)found(); }), HasSubstr("libneeded_helper.so: not a shared library"));
+  EXPECT_THAT(message_of([&] { (void)found(); }), HasSubstr("libneeded_helper.so: not a shared library"));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ constexpr char kNone[] = R"({"name":"none"})";
 constexpr char kHash8[] = R"({"name":"hash_sparse","buckets":8})";
 constexpr char kHash16[] = R"({"name":"hash_sparse","buckets":16})";
 
-class Comparing : public testing::Test {
+class Comparing : public store::InStore {
  protected:
   [[nodiscard]] Comparison compared() const { return compare(store::Reader(path_), "demo").at(0); }
   [[nodiscard]] store::Value value(std::size_t row, const std::string& name) const {
@@ -32,9 +32,6 @@ class Comparing : public testing::Test {
     }
     return labels;
   }
-  store::FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  store::Store store_{path_};
 };
 
 TEST_F(Comparing, the_table_as_the_demo_prints_it) {
@@ -242,12 +239,12 @@ TEST_F(Comparing, every_data_set_has_its_own_table) {
 
 TEST_F(Comparing, an_unknown_study_is_refused_with_the_nearest) {
   add_run(store_, {kDense, 0, 1.1});
-  EXPECT_EQ(store::message_of([&] { (void)compare(store::Reader(path_), "dem"); }),
+  EXPECT_EQ(message_of([&] { (void)compare(store::Reader(path_), "dem"); }),
             "there is no study 'dem' in the database. Did you mean 'demo'?");
 }
 
 TEST_F(Comparing, the_newest_study_is_found) {
-  EXPECT_EQ(store::message_of([&] { (void)newest_study(store::Reader(path_)); }),
+  EXPECT_EQ(message_of([&] { (void)newest_study(store::Reader(path_)); }),
             "the database holds no runs yet. Start one: attnlab run --help");
   add_run(store_, {kDense, 0, 1.1}, "one");
   add_run(store_, {kDense, 1, 1.1}, "two");

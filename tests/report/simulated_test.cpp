@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kStudies = 200, kSeeds = 5;
 
-class Simulated : public testing::Test {
+class Simulated : public store::InStore {
  protected:
   /// Adds a study: seeds have luck that all variants share, and a quarter as much of their own; `shift` is the
   /// planted difference, in standard deviations of a difference.
@@ -53,9 +53,6 @@ class Simulated : public testing::Test {
 
   std::mt19937_64 draw_{2023};
   std::normal_distribution<double> normal_;
-  store::FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  store::Store store_{path_};
   store::Owner me_ = store::Owner::of_this_process();
 };
 

@@ -53,19 +53,16 @@ TEST(Svg, draws_lines_a_band_gaps_and_a_dashed_floor) {
 }
 
 TEST(Svg, an_empty_plot_has_axes_still) {
-  EXPECT_THAT(to_svg({"nothing", "", "x", "y", {}}), HasSubstr("class=\"axis\""));
+  EXPECT_THAT(to_svg(Plot{"nothing", "", "x", "y", {}}), HasSubstr("class=\"axis\""));
 }
 
-class Curves : public testing::Test {
+class Curves : public store::InStore {
  protected:
   Curves() {
     add_run(store_, {R"({"name":"none"})", 0, 2.5});
     add_run(store_, {R"({"name":"dense"})", 0, 1.0});
     add_run(store_, {R"({"name":"dense"})", 1, 2.0});
   }
-  store::FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  store::Store store_{path_};
 };
 
 TEST_F(Curves, a_line_is_the_mean_over_seeds_with_its_range) {
@@ -85,7 +82,7 @@ TEST_F(Curves, the_axis_can_be_time_or_tokens) {
   const store::Reader reader(path_);
   EXPECT_EQ(curves_plot(reader, "demo", "", Axis::seconds).series[0].points.back().x, 10);
   EXPECT_EQ(curves_plot(reader, "demo", "", Axis::tokens).series[0].points.back().x, 627200);
-  EXPECT_EQ(store::message_of([] { (void)axis_from("time"); }),
+  EXPECT_EQ(message_of([] { (void)axis_from("time"); }),
             "unknown axis 'time'; expected step, seconds or tokens");
 }
 
@@ -116,7 +113,7 @@ TEST_F(Curves, a_metric_by_layer_has_a_line_for_each_layer_of_each_variant) {
   EXPECT_THAT(svg, HasSubstr("stroke=\"#A0D23C\" stroke-dasharray=\"7 4\"><title>hash_sparse, layer 10<"));
   EXPECT_EQ(layers_plot(reader, "demo", "attention/pairs", {10}).series.size(), 1u);
   const auto refusal = [&](const char* key, std::vector<std::int64_t> layers) {
-    return store::message_of([&] { (void)layers_plot(reader, "demo", key, layers); });
+    return message_of([&] { (void)layers_plot(reader, "demo", key, layers); });
   };
   EXPECT_EQ(refusal("attention/pairs", {0, 3}),
             "no run of study 'demo' has layer 3 of 'attention/pairs'; there are 0, 10.");
@@ -132,7 +129,7 @@ TEST(Svg, grows_with_its_legend) {
 }
 
 TEST_F(Curves, an_unknown_metric_is_refused_with_the_nearest) {
-  EXPECT_EQ(store::message_of([&] { (void)curves_plot(store::Reader(path_), "demo", "val/los"); }),
+  EXPECT_EQ(message_of([&] { (void)curves_plot(store::Reader(path_), "demo", "val/los"); }),
             "no run of study 'demo' has the metric 'val/los'. Did you mean 'val/loss'?");
 }
 
@@ -160,19 +157,6 @@ TEST_F(Curves, many_numbers_become_a_thousand_points_with_their_range) {
   EXPECT_TRUE(std::isnan(points[949].y)) << "a NaN is a gap";
   const auto timed = curves_plot(store::Reader(path_), "long", "train/loss", Axis::tokens);
   EXPECT_EQ(timed.series.at(0).points[0].x, 1019 * 10) << "the last event of its steps";
-}
-
-TEST_F(Curves, the_figure_is_written_or_the_reason_told) {
-  const auto plot = curves_plot(store::Reader(path_), "demo", "val/loss");
-  write_svg(plot, folder_ / "c.svg");
-  std::stringstream text;
-  text << std::ifstream(folder_ / "c.svg").rdbuf();
-  EXPECT_THAT(text.str(), testing::EndsWith("</svg>\n"));
-  const auto nowhere = folder_ / "none/c.svg";
-  EXPECT_EQ(store::message_of([&] { write_svg(plot, nowhere); }),
-            "cannot write the figure '" + nowhere + "': No such file or directory");
-  EXPECT_EQ(store::message_of([&] { write_svg(plot, "/dev/full"); }),
-            "cannot write the figure '/dev/full': No space left on device");
 }
 
 }  // namespace

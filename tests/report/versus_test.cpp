@@ -23,7 +23,7 @@ store::Facts digests(const std::string& weights, const std::string& batches) {
   return {{"initial_weights", weights}, {"training_batches", batches}, {"shared", "0"}};
 }
 
-class Against : public testing::Test {
+class Against : public store::InStore {
  protected:
   void add(const std::string& attention, const std::vector<double>& scores, double seconds_per_step = 0.1) {
     for (std::size_t i = 0; i < scores.size(); ++i) {
@@ -58,9 +58,6 @@ class Against : public testing::Test {
     }
     return "no such line";
   }
-  store::FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  store::Store store_{path_};
 };
 
 // Seeds differ much more than variants do: only pairs can show it.
@@ -141,7 +138,7 @@ TEST_F(Against, each_meets_the_one_that_differs_in_the_attention_alone) {
 
 TEST_F(Against, an_unknown_variant_is_refused_with_the_nearest) {
   add(kDense, {1.0});
-  EXPECT_EQ(store::message_of([&] { (void)all({.against = "dens"}); }),
+  EXPECT_EQ(message_of([&] { (void)all({.against = "dens"}); }),
             "the study 'demo' has no variant 'dens'. Did you mean 'dense'? attnlab compare --study "
             "lists them.");
 }

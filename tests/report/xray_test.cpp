@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "framework/report/heat_map.h"
-#include "framework/report/xray_section.h"
+#include "framework/report/svg_plot.h"
+#include "framework/report/page_sections.h"
 #include "tests/report/study_support.h"
 
 namespace attnlab::report {

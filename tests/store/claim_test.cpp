@@ -56,11 +56,8 @@ TEST(Owner, another_host_or_container_cannot_be_judged) {
   EXPECT_EQ(owner.alive(), std::nullopt);
 }
 
-class Claims : public testing::Test {
+class Claims : public InStore {
  protected:
-  FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  Store store_{path_};
   Owner me_ = Owner::of_this_process();
 };
 

@@ -119,9 +119,9 @@ TEST_F(Merging, an_older_version_is_brought_up_to_date_in_a_copy_and_two_copies_
                   "INSERT INTO run_attempts (id, study_id, fingerprint, attempt, status, fingerprint_parts, "
                   "config_json, created_ms) VALUES (1, 1, 'f" + std::to_string(version) + "', 1, 'done', '{}', '{}', 12)");
     }
-    const auto before = bytes_of(a);
+    const auto before = read_file(a);
     EXPECT_EQ(merge(a).added, 1) << version;
-    EXPECT_EQ(bytes_of(a), before) << version;
+    EXPECT_EQ(read_file(a), before) << version;
     const auto again = merge(b);
     EXPECT_EQ(again.added + again.updated, 0) << version;
     EXPECT_THAT(again.conflicts, IsEmpty());
@@ -156,13 +156,13 @@ TEST_F(Merging, a_dry_run_says_the_same_and_changes_nothing) {
   add_attempt(b, cell(2), Status::failed, {1});
   for (const bool fresh : {true, false}) {
     if (!fresh) add_attempt(into, cell(3), Status::done, {1});
-    const auto before = bytes_of(into);
+    const auto before = read_file(into);
     Merger trial(into, true);
     EXPECT_EQ(trial.take(a).added, 1);
     const auto second = trial.take(b);
     EXPECT_EQ(second.added, 1);
     EXPECT_THAT(second.conflicts, SizeIs(1));
-    EXPECT_EQ(bytes_of(into), before);
+    EXPECT_EQ(read_file(into), before);
     EXPECT_EQ(fs::exists(into), !fresh);
   }
 }

@@ -52,11 +52,6 @@ inline std::string contents(const std::string& path, const std::string& where = 
   return text;
 }
 
-inline std::string bytes_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 inline void execute(const std::string& path, const std::string& sql) {
   Connection(path, Connection::Access::existing).execute(sql);
 }

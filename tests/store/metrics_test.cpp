@@ -6,11 +6,8 @@
 namespace attnlab::store {
 namespace {
 
-class Metrics : public testing::Test {
+class Metrics : public InStore {
  protected:
-  FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  Store store_{path_};
   std::int64_t run_ = store_.claim(cell(1), Owner::of_this_process()).run_id;
 
   [[nodiscard]] Row summary() const {

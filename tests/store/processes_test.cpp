@@ -31,9 +31,10 @@ std::string work_off(const std::string& path, int cells) {
   return std::to_string(claimed) + "\n";
 }
 
-TEST(Processes, two_of_them_do_every_cell_once) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";  // not made yet: they race for that, too
+class Processes : public InFolder {};
+
+TEST_F(Processes, two_of_them_do_every_cell_once) {
+  const auto path = folder_ / "runs.db";  // not made yet: they race for that, too
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const auto work = [&] { return work_off(path, 50); };
@@ -66,24 +67,22 @@ TEST(Processes, two_of_them_do_every_cell_once) {
   }
 }
 
-TEST(Processes, kill_9_loses_no_committed_row) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";
-  { const Store made(path); }
+TEST_F(Processes, kill_9_loses_no_committed_row) {
+  { const Store made(path_); }
   for (int round = 0; round < 5; ++round) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     pid_t children[2];
     for (int i = 0; i < 2; ++i) {
       children[i] = start_child(
-          [&]() -> std::string { write_for_ever(path, 2 * round + i, ends[1]); }, ends[1]);
+          [&]() -> std::string { write_for_ever(path_, 2 * round + i, ends[1]); }, ends[1]);
     }
     ::close(ends[1]);
     const auto both_write = [&] {
-      return count(path, "SELECT count(DISTINCT run_id) FROM metrics") == 2 * (round + 1);
+      return count(path_, "SELECT count(DISTINCT run_id) FROM metrics") == 2 * (round + 1);
     };
     for (int i = 0; i < 500 && !both_write(); ++i) std::this_thread::sleep_for(10ms);
-    Store(path).checkpoint();  // while they write
+    Store(path_).checkpoint();  // while they write
     std::this_thread::sleep_for(20ms);
     for (const auto child : children) ::kill(child, SIGKILL);
     for (const auto child : children) ::waitpid(child, nullptr, 0);
@@ -94,27 +93,25 @@ TEST(Processes, kill_9_loses_no_committed_row) {
     ASSERT_GT(committed, 0);
     const auto runs = " run_id IN (SELECT run_id FROM configs WHERE key = 'seed' AND value IN (" +
                       std::to_string(2 * round) + ", " + std::to_string(2 * round + 1) + "))";
-    EXPECT_GE(count(path, "SELECT count(*) FROM metrics WHERE" + runs), committed);
-    EXPECT_EQ(words(path, "PRAGMA integrity_check"), "ok");
+    EXPECT_GE(count(path_, "SELECT count(*) FROM metrics WHERE" + runs), committed);
+    EXPECT_EQ(words(path_, "PRAGMA integrity_check"), "ok");
   }
-  Store store(path);
+  Store store(path_);
   EXPECT_EQ(store.reap_dead(), 10);
   EXPECT_EQ(store.claim(cell(0), Owner::of_this_process()).attempt, 2);
 }
 
-TEST(Processes, one_checkpoints_at_a_time_and_the_wal_shrinks) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";
-  Store store(path);
+TEST_F(Processes, one_checkpoints_at_a_time_and_the_wal_shrinks) {
+  Store store(path_);
   const auto run = store.claim(cell(1), Owner::of_this_process()).run_id;
   store.add_events(run, {event(1, 0.5)});
-  EXPECT_GT(std::filesystem::file_size(path + "-wal"), 0u);
+  EXPECT_GT(std::filesystem::file_size(path_ + "-wal"), 0u);
   store.checkpoint();
-  EXPECT_EQ(std::filesystem::file_size(path + "-wal"), 0u);
+  EXPECT_EQ(std::filesystem::file_size(path_ + "-wal"), 0u);
   store.add_events(run, {event(2, 0.5)});
-  { const Store other(path); }
-  EXPECT_GT(std::filesystem::file_size(path + "-wal"), 0u) << "closing does not checkpoint";
-  EXPECT_EQ(count(path, "SELECT count(*) FROM metrics"), 2);
+  { const Store other(path_); }
+  EXPECT_GT(std::filesystem::file_size(path_ + "-wal"), 0u) << "closing does not checkpoint";
+  EXPECT_EQ(count(path_, "SELECT count(*) FROM metrics"), 2);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class Reading : public testing::Test {
+class Reading : public InFolder {
  protected:
   Reading() {
     Store store(path_);
@@ -23,8 +23,6 @@ class Reading : public testing::Test {
   [[nodiscard]] std::string refusal(const std::string& sql) const {
     return message_of([&] { (void)Reader(path_).query(sql); });
   }
-  FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
 };
 
 TEST_F(Reading, binds_parameters_and_names_columns) {

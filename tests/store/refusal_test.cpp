@@ -16,33 +16,32 @@ using testing::StartsWith;
 
 constexpr char kElsewhere[] = " Choose another place with --db FILE or the variable ATTNLAB_DB.";
 
-TEST(Refusal, a_read_only_folder) {
-  const FreshFolder folder;
-  fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
+class Refusal : public InFolder {};
+
+TEST_F(Refusal, a_read_only_folder) {
+  fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
   const auto told = told_by_child([&] {
     drop_root_powers();
-    return message_of([&] { Store store(folder / "runs.db"); });
+    return message_of([&] { Store store(folder_ / "runs.db"); });
   });
   EXPECT_EQ(told,
-            "cannot write to the folder '" + folder.path().string() +
+            "cannot write to the folder '" + folder_.path().string() +
                 "' of the results database: Permission denied. WAL keeps two more files beside " +
                 "it." + kElsewhere);
 }
 
-TEST(Refusal, a_read_only_file) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";
-  { const Store made(path); }
-  fs::permissions(path, fs::perms::owner_read);
+TEST_F(Refusal, a_read_only_file) {
+  { const Store made(path_); }
+  fs::permissions(path_, fs::perms::owner_read);
   const auto told = told_by_child([&] {
     drop_root_powers();
-    return message_of([&] { Store store(path); });
+    return message_of([&] { Store store(path_); });
   });
   EXPECT_EQ(told,
-            "cannot write to the results database '" + path + "': Permission denied." + kElsewhere);
+            "cannot write to the results database '" + path_ + "': Permission denied." + kElsewhere);
 }
 
-TEST(Refusal, a_home_in_which_no_folder_can_be_made) {
+TEST_F(Refusal, a_home_in_which_no_folder_can_be_made) {
   const FreshFolder home;
   fs::permissions(home.path(), fs::perms::owner_read | fs::perms::owner_exec);
   const auto told = told_by_child([&] {
@@ -53,7 +52,7 @@ TEST(Refusal, a_home_in_which_no_folder_can_be_made) {
                       "' for the results database: Permission denied." + kElsewhere);
 }
 
-TEST(Refusal, a_network_file_system) {
+TEST_F(Refusal, a_network_file_system) {
   EXPECT_EQ(network_file_system(0x6969), "NFS");
   EXPECT_EQ(network_file_system(0x0BD00BD0), "Lustre");
   EXPECT_EQ(network_file_system(0xEF53), "") << "ext4 is fine";
@@ -63,32 +62,26 @@ TEST(Refusal, a_network_file_system) {
                 kElsewhere);
 }
 
-TEST(Refusal, a_file_that_is_no_database) {
-  const FreshFolder folder;
-  const auto path = folder / "notes.txt";
-  std::ofstream(path) << std::string(2000, 'x');
+TEST_F(Refusal, a_file_that_is_no_database) {
+  std::ofstream(path_) << std::string(2000, 'x');
   const std::string expected =
-      "'" + path + "' is not an SQLite database. Name another file with --db FILE.";
-  EXPECT_EQ(message_of([&] { Store store(path); }), expected);
-  EXPECT_EQ(message_of([&] { Reader reader(path); }), expected);
+      "'" + path_ + "' is not an SQLite database. Name another file with --db FILE.";
+  EXPECT_EQ(message_of([&] { Store store(path_); }), expected);
+  EXPECT_EQ(message_of([&] { Reader reader(path_); }), expected);
 }
 
-TEST(Refusal, another_programs_database_stays_untouched) {
-  const FreshFolder folder;
-  const auto path = folder / "photos.db";
-  Connection(path, Connection::Access::create).execute("CREATE TABLE photos (x)");
-  const auto before = sha256_file(path);
-  EXPECT_EQ(message_of([&] { Store store(path); }),
-            "'" + path + "' is an SQLite database of another program (application id 0, expected " +
+TEST_F(Refusal, another_programs_database_stays_untouched) {
+  Connection(path_, Connection::Access::create).execute("CREATE TABLE photos (x)");
+  const auto before = sha256_file(path_);
+  EXPECT_EQ(message_of([&] { Store store(path_); }),
+            "'" + path_ + "' is an SQLite database of another program (application id 0, expected " +
                 std::to_string(kApplicationId) + ")." + kElsewhere);
-  EXPECT_EQ(sha256_file(path), before);
+  EXPECT_EQ(sha256_file(path_), before);
 }
 
-TEST(Refusal, a_corrupt_database_with_what_the_check_says) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";
+TEST_F(Refusal, a_corrupt_database_with_what_the_check_says) {
   {
-    Store store(path);
+    Store store(path_);
     for (int number = 0; number < 50; ++number) {
       const auto run = store.claim(cell(number), Owner::of_this_process()).run_id;
       store.add_events(run, {event(1, 0.5), event(2, 0.25)});
@@ -96,38 +89,34 @@ TEST(Refusal, a_corrupt_database_with_what_the_check_says) {
     store.checkpoint();
   }
   {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    const auto pages = fs::file_size(path) / 4096;
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    const auto pages = fs::file_size(path_) / 4096;
     for (std::uintmax_t page = pages / 2; page < pages; ++page) {
       file.seekp(static_cast<std::streamoff>(page * 4096));
       file << std::string(4096, '\x5a');
     }
   }
-  const auto told = message_of([&] { Store store(path); });
-  EXPECT_THAT(told, StartsWith("'" + path + "' is corrupt; the integrity check says: "));
+  const auto told = message_of([&] { Store store(path_); });
+  EXPECT_THAT(told, StartsWith("'" + path_ + "' is corrupt; the integrity check says: "));
   EXPECT_THAT(told,
               HasSubstr("Restore a copy, or save what can be read with: sqlite3 FILE .recover"));
 }
 
-TEST(Refusal, a_truncated_database) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";
+TEST_F(Refusal, a_truncated_database) {
   {
-    Store store(path);
+    Store store(path_);
     store.checkpoint();
   }
-  fs::resize_file(path, fs::file_size(path) / 2);
-  EXPECT_THAT(message_of([&] { Store store(path); }), HasSubstr("is corrupt"));
+  fs::resize_file(path_, fs::file_size(path_) / 2);
+  EXPECT_THAT(message_of([&] { Store store(path_); }), HasSubstr("is corrupt"));
 }
 
-TEST(Refusal, nothing_to_read_yet) {
-  const FreshFolder folder;
-  const auto path = folder / "runs.db";
-  EXPECT_EQ(message_of([&] { Reader reader(path); }),
-            "no results database at '" + path +
+TEST_F(Refusal, nothing_to_read_yet) {
+  EXPECT_EQ(message_of([&] { Reader reader(path_); }),
+            "no results database at '" + path_ +
                 "'. Start a run first (attnlab run --help), or name " +
                 "a file with --db FILE or the variable ATTNLAB_DB.");
-  EXPECT_FALSE(fs::exists(path)) << "reading makes no file";
+  EXPECT_FALSE(fs::exists(path_)) << "reading makes no file";
 }
 
 struct BadName {
@@ -157,17 +146,16 @@ std::vector<BadName> bad_names(const FreshFolder& folder) {
           {folder / "\xc3(/a.db", "no valid UTF-8"}};
 }
 
-TEST(Refusal, names_that_no_database_can_have) {
-  const FreshFolder folder;
-  for (const auto& [name, told] : bad_names(folder)) {
+TEST_F(Refusal, names_that_no_database_can_have) {
+  for (const auto& [name, told] : bad_names(folder_)) {
     EXPECT_THAT(message_of([&] { const Store store(name); }), HasSubstr(told)) << name;
     EXPECT_THAT(message_of([&] { const Reader reader(name); }), HasSubstr(told)) << name;
-    EXPECT_THAT(message_of([&] { const RunWriter writer(name, 1); }), testing::Ne("nothing was thrown")) << name;
+    EXPECT_THAT(message_of([&] { const RunWriter writer(name, 1); }), testing::Ne("(no error)")) << name;
   }
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 4) << "nothing was made";
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), {}), 4) << "nothing was made";
 }
 
-TEST(Refusal, a_relative_name_where_the_current_folder_is_gone) {
+TEST_F(Refusal, a_relative_name_where_the_current_folder_is_gone) {
   const auto told = told_by_child([] {
     const FreshFolder gone;
     fs::current_path(gone.path());
@@ -177,26 +165,23 @@ TEST(Refusal, a_relative_name_where_the_current_folder_is_gone) {
   EXPECT_THAT(told, HasSubstr("'a.db' cannot be the results database: the current folder cannot be told"));
 }
 
-TEST(Refusal, a_folder_that_may_not_be_entered) {
-  const FreshFolder folder;
-  fs::create_directory(folder / "closed");
-  { const Store made(folder / "closed/a.db"); }
-  fs::permissions(folder / "closed", fs::perms::none);
+TEST_F(Refusal, a_folder_that_may_not_be_entered) {
+  fs::create_directory(folder_ / "closed");
+  { const Store made(folder_ / "closed/a.db"); }
+  fs::permissions(folder_ / "closed", fs::perms::none);
   const auto told = told_by_child([&] {
     drop_root_powers();
-    return message_of([&] { const Reader reader(folder / "closed/a.db"); }) + "\n" +
-           message_of([&] { const Store store(folder / "closed/a.db"); });
+    return message_of([&] { const Reader reader(folder_ / "closed/a.db"); }) + "\n" +
+           message_of([&] { const Store store(folder_ / "closed/a.db"); });
   });
-  fs::permissions(folder / "closed", fs::perms::owner_all);
+  fs::permissions(folder_ / "closed", fs::perms::owner_all);
   EXPECT_THAT(told, testing::ContainsRegex("Permission denied[^\n]*\n[^\n]*Permission denied"));
 }
 
-TEST(Refusal, an_empty_file_is_nothing_to_read_and_may_be_filled) {
-  const FreshFolder folder;
-  const auto path = folder / "a.db";
-  std::ofstream(path).flush();
-  EXPECT_THAT(message_of([&] { const Reader reader(path); }), HasSubstr("' holds nothing yet (0 bytes): "));
-  EXPECT_EQ(message_of([&] { const Store store(path); }), "nothing was thrown");
+TEST_F(Refusal, an_empty_file_is_nothing_to_read_and_may_be_filled) {
+  std::ofstream(path_).flush();
+  EXPECT_THAT(message_of([&] { const Reader reader(path_); }), HasSubstr("' holds nothing yet (0 bytes): "));
+  EXPECT_EQ(message_of([&] { const Store store(path_); }), "(no error)");
 }
 
 /// In a child with a small file system of its own at `disk`; "skip" where it may not mount one.
@@ -209,7 +194,7 @@ std::string on_own_disk(const std::string& disk, const char* options, bool read_
   });
 }
 
-TEST(Refusal, a_file_system_that_is_read_only_or_has_no_room_or_no_inode) {
+TEST_F(Refusal, a_file_system_that_is_read_only_or_has_no_room_or_no_inode) {
   struct Case {
     const char* options;
     bool read_only;
@@ -247,7 +232,7 @@ TEST(Soundness, of_a_large_file_the_tables_that_every_start_reads_are_checked) {
   Connection(path, Connection::Access::create)
       .execute("CREATE TABLE ballast (x); INSERT INTO ballast VALUES (zeroblob(40000000))");
   Store(path).checkpoint();
-  EXPECT_EQ(message_of([&] { const Store store(path); }), "nothing was thrown");
+  EXPECT_EQ(message_of([&] { const Store store(path); }), "(no error)");
   const auto page = Connection(path, Connection::Access::read_only)
                         .integer("SELECT rootpage FROM sqlite_schema WHERE name = 'run_attempts'", 0);
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);

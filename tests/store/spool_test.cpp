@@ -139,8 +139,7 @@ TEST_F(Spooling, ALineThatIsCutOffIsWaitedForAndOneThatStaysSoIsPassedOver) {
     writer->finish(Status::interrupted, "stopped");
   }
   const auto file = spool_file(run_folder_, 0);
-  std::ifstream in(file, std::ios::binary);
-  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  const auto whole = read_file(file);
   auto reading = spool();
   for (std::size_t size = 0; size <= whole.size(); size += 7) {  // as it appears on another host
     std::ofstream(file, std::ios::binary) << whole.substr(0, size);

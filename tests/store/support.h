@@ -14,32 +14,28 @@
 #include <string>
 
 #include "framework/core/digest.h"
-#include "framework/core/error.h"
 #include "framework/store/reader.h"
 #include "framework/store/store.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::store {
 
-/// Made in the constructor, removed in the destructor.
-class FreshFolder {
+/// Names in it are texts.
+class FreshFolder : public attnlab::FreshFolder {
  public:
-  FreshFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "attnlab_XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
-    path_ = name;
-  }
-  ~FreshFolder() {
-    std::error_code ignored;
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ignored);
-    std::filesystem::remove_all(path_, ignored);
-  }
-  FreshFolder(const FreshFolder&) = delete;
-  FreshFolder& operator=(const FreshFolder&) = delete;
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path() / name; }
+};
 
- private:
-  std::filesystem::path path_;
+/// A name for a database in a folder of the test's own.
+class InFolder : public testing::Test {
+ protected:
+  FreshFolder folder_;
+  std::string path_ = folder_ / "runs.db";
+};
+/// With a store there.
+class InStore : public InFolder {
+ protected:
+  Store store_{path_};
 };
 
 /// Forks; the child runs `work` and writes what it returns, or what it threw, to the file `out`.
@@ -86,16 +82,6 @@ inline void drop_root_powers() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2] = {};
   if (::syscall(SYS_capset, &header, none) != 0) throw std::runtime_error("capset failed");
-}
-
-template <class Work>
-std::string message_of(Work&& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 inline CellRecord cell(int number, const std::string& study = "demo") {

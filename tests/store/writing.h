@@ -21,12 +21,10 @@ inline bool comes_true(const std::function<bool()>& condition) {
   return false;
 }
 
-class Writing : public testing::Test {
+class Writing : public InFolder {
  protected:
   [[nodiscard]] std::int64_t rows() const { return count(path_, "SELECT count(*) FROM metrics"); }
   [[nodiscard]] std::string status() const { return words(path_, "SELECT status FROM runs"); }
-  FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
   std::int64_t run_ = Store(path_).claim(cell(1), Owner::of_this_process()).run_id;
 };
 

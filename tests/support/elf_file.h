@@ -13,6 +13,7 @@
 #include "framework/plugin/elf_note.h"
 #include "framework/plugin/note.h"
 #include "framework/plugin/verdict.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::test {
 
@@ -112,43 +113,13 @@ inline std::size_t find_record(const Bytes& bytes) {
   return 0;
 }
 
-/// A fresh folder, removed at the end.
-class TempFolder {
+class FreshFolder : public attnlab::FreshFolder {
  public:
-  TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "attnlab-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
   /// Writes `bytes` as FOLDER/name (folders are made) and returns the path.
   [[nodiscard]] std::filesystem::path file(const std::string& name, const Bytes& bytes) const {
-    const auto path = path_ / name;
-    std::filesystem::create_directories(path.parent_path());
-    write_bytes(path, bytes);
-    return path;
+    write_file(path() / name, {bytes.data(), bytes.size()});
+    return path() / name;
   }
-
- private:
-  std::filesystem::path path_;
 };
-
-/// The message of the Error that `call` throws; "" when it throws none.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 }  // namespace attnlab::test

@@ -13,6 +13,7 @@
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
 #include "framework/core/paths.h"
+#include "framework/core/text_file.h"
 #include "framework/launch/launcher.h"
 
 namespace attnlab::cli {
@@ -103,7 +104,7 @@ int time_what(BenchKind kind, Arguments arguments) {
     print(printed(timings_table(kind, reader, runs), form));
     notice(failures(runs, result));
   }
-  if (!request.plot.empty()) write_svg(ratio_plot(reader, runs, request.title), request.plot);
+  if (!request.plot.empty()) write_text(request.plot, to_svg(ratio_plot(reader, runs, request.title)));
   return result.exit_code();
 }
 

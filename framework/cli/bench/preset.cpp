@@ -1,4 +1,4 @@
-#include "framework/cli/bench/preset.h"
+#include "framework/cli/bench/request.h"
 
 #include "framework/config/bench_config.h"
 #include "framework/config/yaml.h"
@@ -62,15 +62,6 @@ BenchRow row_of(const config::Node& node, const BenchRow& shared) {
   return row;
 }
 
-std::vector<std::string> shipped() {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& file : fs::directory_iterator(paths::home() / "experiments" / "bench", error)) {
-    if (file.path().extension() == ".yaml") names.push_back(file.path().stem().string());
-  }
-  return names;
-}
-
 }  // namespace
 
 void read_bench_preset(const std::string& name, BenchRequest& request) {
@@ -78,7 +69,7 @@ void read_bench_preset(const std::string& name, BenchRequest& request) {
   const auto file =
       is_file ? fs::path(name) : paths::home() / "experiments" / "bench" / (name + ".yaml");
   if (!is_file && !fs::exists(file)) {
-    throw Error("--preset: there is none named '" + name + "'." + did_you_mean(name, shipped()),
+    throw Error("--preset: there is none named '" + name + "'." + did_you_mean(name, config::yaml_names(paths::home() / "experiments" / "bench")),
                 kExitUsage);
   }
   const auto preset =

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "framework/cli/bench/preset.h"
 #include "framework/cli/checkpoints/find.h"
 #include "framework/cli/checkpoints/origin.h"
 #include "framework/cli/results/output.h"
@@ -90,14 +89,7 @@ std::vector<std::string> defaults(BenchKind kind) {
 
 std::vector<std::string> typed(BenchKind kind, const ParsedOptions& parsed) {
   std::vector<std::string> words;
-  if (const auto device = parsed.text("device")) {
-    const std::vector<std::string> known{"cpu", "cuda", "auto"};
-    if (std::ranges::find(known, *device) == known.end()) {
-      throw Error("--device: there is no '" + *device + "'; expected cpu, cuda or auto",
-                  kExitUsage);
-    }
-    words.push_back("device=" + *device);
-  }
+  if (parsed.has("device")) words.push_back("device=" + parsed.choice("device", {"auto", "cpu", "cuda"}));
   if (parsed.has("threads")) {
     words.push_back("threads=" + std::to_string(parsed.integer("threads", 1, 1)));
   }
@@ -175,9 +167,10 @@ Options bench_options(BenchKind kind) {
   if (train) {
     options.value("peer", "NAME", "variant that is compared with, or none (default: dense)")
         .value("checkpoint", "WHICH", "begin with its weights: RUN@STEP, RUN@best, RUN or a folder; "
-                                      "--lengths is then the one it was trained at")
-        .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)");
+                                      "--lengths is then the one it was trained at");
+    add_source_options(options);
   } else {
+    add_plugin_options(options);
     options.value("heads", "H", "heads (default: 8)")
         .value("head-dim", "D", "channels of one head (default: 64)");
   }
@@ -186,8 +179,6 @@ Options bench_options(BenchKind kind) {
       .value("preset", "NAME", "rows and goals from experiments/bench/NAME.yaml, or a file")
       .value("rows", "TEXT", "only the preset's rows with this in their label")
       .value("plot", "FILE", "draw times faster over T as SVG")
-      .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
-      .value("config-dir", "DIR", "folder with more config groups; may be repeated")
       .value("study", "NAME", "name under which the runs are grouped (default: bench)")
       .flag("quiet", "no progress");
   add_reading_options(options);

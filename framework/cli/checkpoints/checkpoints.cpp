@@ -4,11 +4,10 @@
 
 #include "framework/cli/checkpoints/find.h"
 #include "framework/cli/commands.h"
-#include "framework/cli/results/find_run.h"
+#include "framework/cli/results/choose.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/paths.h"
 #include "framework/store/store.h"
 
 namespace attnlab::cli {
@@ -79,7 +78,7 @@ int checkpoints(Arguments arguments) {
   }
   const auto reader = open_reader(*parsed);
   const auto run = find_run(reader, parsed->words()[0]);
-  const auto database = store::database_path(parsed->text("db", paths::default_database().string()));
+  const auto database = store::database_path(parsed->database());
   const auto all = checkpoints_of(reader, database, run);
   if (all.empty() && form_of(*parsed) == Form::text) {
     print("run " + std::to_string(run) + " has no checkpoints: it was too short, or has train.checkpoint_every=0\n");

@@ -1,9 +1,5 @@
 // evaluate.cpp: `attnlab evaluate CHECKPOINT [overrides]`: its score on any split, length or data set.
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
 
 #include "framework/cells/history.h"
 #include "framework/cells/prepare.h"
@@ -14,9 +10,7 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
-#include "framework/launch/evaluate_child.h"
 
 namespace attnlab::cli {
 namespace {
@@ -25,10 +19,8 @@ Options evaluate_options() {
   Options options("evaluate", "CHECKPOINT [options] [overrides]",
                   "Scores a checkpoint: RUN@STEP, RUN@best, RUN (its newest) or a checkpoint's folder.");
   add_reading_options(options);
+  add_source_options(options);
   options.value("split", "NAME", "valid, test or train (default: valid)")
-      .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)")
-      .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
-      .value("config-dir", "DIR", "folder with more config groups; may be repeated")
       .flag("quiet", "no progress")
       .notes("attnlab evaluate 3@best --split test\n"
              "attnlab evaluate 3 dataset.length=512 train.eval_sequences=0 train.batch_size=4\n"
@@ -103,11 +95,7 @@ int evaluate(Arguments arguments) {
   if (parsed->words().empty()) {
     throw Error("expected a checkpoint: attnlab evaluate RUN@STEP. attnlab checkpoints RUN lists them.", kExitUsage);
   }
-  constexpr std::array kSplits{"valid", "test", "train"};
-  const auto split = parsed->text("split", "valid");
-  if (std::ranges::find(kSplits, split) == kSplits.end()) {
-    throw Error("--split: '" + split + "' is no split; expected valid, test or train", kExitUsage);
-  }
+  const auto split = parsed->choice("split", {"valid", "test", "train"});
   const auto path = find_checkpoint(parsed->words()[0], *parsed);
   auto request = read_launch_request(LaunchKind::fork, *parsed, arguments);
   begin_with(checkpoint::read_state(path), parsed->words()[0], request.overrides);
@@ -118,11 +106,7 @@ int evaluate(Arguments arguments) {
                        .config = cell.resolved.config,
                        .checkpoint = path.string(),
                        .split = split};
-  StatusLines lines(STDERR_FILENO, 60, parsed->has("quiet") ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
-  const auto metrics = launch::evaluate_in_child(spec, [&](const launch::Report& report) {
-    if (lines.due()) lines.show(grouped(report.step) + " of " + grouped(report.steps) + " sequences");
-  });
-  lines.clear();
+  const auto metrics = evaluated(spec, parsed->has("quiet"), "sequences");
   print(printed(table_of(metrics), form));
   if (split == "test") store_test_score(request, sources, cell, path, metrics);
   return kExitOk;

@@ -4,11 +4,12 @@
 #include <optional>
 #include <set>
 
-#include "framework/cli/results/find_run.h"
+#include "framework/cli/results/choose.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
-#include "framework/core/paths.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
+#include "framework/launch/asked_child.h"
 #include "framework/store/store.h"
 
 namespace attnlab::cli {
@@ -86,7 +87,7 @@ fs::path find_checkpoint(const std::string& word, const ParsedOptions& parsed) {
   const auto which = at == word.npos ? "" : word.substr(at + 1);
   const auto reader = open_reader(parsed);
   const auto run = find_run(reader, word.substr(0, at));
-  const auto database = store::database_path(parsed.text("db", paths::default_database().string()));
+  const auto database = store::database_path(parsed.database());
   const auto all = checkpoints_of(reader, database, run);
   const auto* found = which.empty() ? (all.empty() ? nullptr : &all.back())
                       : which == "best" ? best_of(all)
@@ -94,6 +95,13 @@ fs::path find_checkpoint(const std::string& word, const ParsedOptions& parsed) {
   if (found != nullptr) return found->checkpoint.path;
   throw Error("run " + std::to_string(run) + " has no checkpoint" + (which.empty() ? "" : " '" + which + "'") + ". " +
               steps_of(all) + ". Expected RUN, RUN@STEP, RUN@best or a checkpoint's folder.");
+}
+
+std::vector<launch::Report> evaluated(const launch::RunSpec& spec, bool quiet, const std::string& what) {
+  StatusLines lines(STDERR_FILENO, 60, quiet ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
+  return launch::evaluate_in_child(spec, [&](const launch::Report& report) {
+    if (lines.due()) lines.show(grouped(report.step) + " of " + grouped(report.steps) + " " + what);
+  });
 }
 
 }  // namespace attnlab::cli

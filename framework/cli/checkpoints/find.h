@@ -1,4 +1,4 @@
-/// find.h: the checkpoints of a run, and the one that a word on a command line means.
+/// find.h: the checkpoints of a run, the one that a word on a command line means, and a look at it.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "framework/checkpoint/folder.h"
 #include "framework/cli/options.h"
+#include "framework/launch/worker_protocol.h"
 #include "framework/store/reader.h"
 
 namespace attnlab::cli {
@@ -26,5 +27,8 @@ struct StoredCheckpoint {
 /// The folder that `word` means: a path, RUN@STEP, RUN@best (of least validation loss), or RUN, its
 /// newest. --db names the database. Throws Error where there is none, with those that there are.
 [[nodiscard]] std::filesystem::path find_checkpoint(const std::string& word, const ParsedOptions& parsed);
+
+/// launch::evaluate_in_child() with its progress on stderr, "12 of 100 sequences", unless `quiet`.
+[[nodiscard]] std::vector<launch::Report> evaluated(const launch::RunSpec& spec, bool quiet, const std::string& what);
 
 }  // namespace attnlab::cli

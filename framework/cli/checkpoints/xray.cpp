@@ -1,10 +1,6 @@
 // xray.cpp: `attnlab xray RUN`: what its attention keeps of exact softmax, layer by layer, head by head.
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <filesystem>
-#include <fstream>
 
 #include "framework/cli/checkpoints/find.h"
 #include "framework/cli/checkpoints/origin.h"
@@ -13,9 +9,8 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
-#include "framework/launch/evaluate_child.h"
+#include "framework/core/text_file.h"
 #include "framework/report/xray.h"
 #include "framework/store/store.h"
 
@@ -41,15 +36,13 @@ Options xray_options() {
   Options options("xray", "RUN[@STEP] | CHECKPOINT | overrides  [options]",
                   "What the attention keeps of exact softmax: weight, largest keys, output, by layer and head.");
   add_reading_options(options);
+  add_source_options(options);
   options.value("length", "T", "tokens of a sequence; short for dataset.length=T (default: the run's)")
       .value("queries", "N", "sampled queries of a sequence (default: 64)")
       .value("sequences", "N", "sequences, spread evenly over the split (default: 4)")
       .value("split", "NAME", "valid, test or train (default: valid)")
       .flag("heads", "a row per head")
       .value("out", "FOLDER", "heat maps and curves as SVG files")
-      .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)")
-      .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
-      .value("config-dir", "DIR", "folder with more config groups; may be repeated")
       .flag("quiet", "no progress")
       .notes(kXrayNotes);
   return options;
@@ -76,15 +69,8 @@ std::string stored(const checkpoint::State& state, const LaunchRequest& request,
 }
 
 void write_figures(const fs::path& folder, const report::Xray& xray, const std::string& title) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw Error("--out: cannot make the folder '" + folder.string() + "': " + error.message());
-  for (const auto& figure : report::xray_figures(xray, title)) {
-    const auto path = folder / (figure.name + ".svg");
-    std::ofstream file(path, std::ios::binary);
-    file << figure.svg;
-    if (!file.flush()) throw Error("--out: cannot write '" + path.string() + "'");
-  }
+  make_folder(folder);
+  for (const auto& figure : report::xray_figures(xray, title)) write_text(folder / (figure.name + ".svg"), figure.svg);
 }
 
 std::string answer_of(const report::Xray& xray, Form form, bool by_heads) {
@@ -109,11 +95,7 @@ int xray(Arguments arguments) {
   if (parsed->words().empty()) {
     throw Error("expected a run, a checkpoint or overrides: attnlab xray RUN, attnlab xray attention=NAME.", kExitUsage);
   }
-  constexpr std::array kSplits{"valid", "test", "train"};
-  const auto split = parsed->text("split", "valid");
-  if (std::ranges::find(kSplits, split) == kSplits.end()) {
-    throw Error("--split: '" + split + "' is no split; expected valid, test or train", kExitUsage);
-  }
+  const auto split = parsed->choice("split", {"valid", "test", "train"});
   const auto word = parsed->words()[0];
   std::error_code ignored;
   const bool of_config = word.find('=') != word.npos && !fs::is_directory(word, ignored);
@@ -135,11 +117,7 @@ int xray(Arguments arguments) {
   const auto cell = plan::make_run(sources.plan_request());
   spec.config = cell.resolved.config;
   spec.plugin_path = sources.plugin_path(spec.config);
-  StatusLines lines(STDERR_FILENO, 60, parsed->has("quiet") ? StatusLines::Kind::quiet : StatusLines::Kind::detect);
-  const auto metrics = launch::evaluate_in_child(spec, [&](const launch::Report& report) {
-    if (lines.due()) lines.show(grouped(report.step) + " of " + grouped(report.steps) + " layers");
-  });
-  lines.clear();
+  const auto metrics = evaluated(spec, parsed->has("quiet"), "layers");
   report::Xray xray;
   for (const auto& metric : metrics) xray.add(metric.text, metric.status, metric.loss);
   print(answer_of(xray, form, parsed->has("heads")));

@@ -1,9 +1,9 @@
 #include "framework/cli/complete/candidates.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
 
+#include "framework/config/yaml.h"
 #include "framework/core/paths.h"
 #include "framework/core/status.h"
 #include "framework/core/text.h"
@@ -55,15 +55,6 @@ Given given_from(const Surface& surface, std::span<const std::string> words) {
   return given;
 }
 
-std::vector<std::string> files_in_bench() {
-  std::vector<std::string> names;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(paths::home() / "experiments" / "bench", failed)) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  return names;
-}
-
 bool is_path(const std::string& placeholder) {
   return placeholder.starts_with("FILE") || placeholder.starts_with("FOLDER") || placeholder == "DIR" || placeholder == "PATH";
 }
@@ -83,7 +74,7 @@ Candidates option_values(const Surface& surface, const std::string& name, const 
   if (name == "reuse") return {{"config"}};
   if (name == "device") return {{"auto", "cpu", "cuda"}};
   if (name == "peer") return {plugin_names()};
-  if (name == "preset") return {files_in_bench(), true};
+  if (name == "preset") return {config::yaml_names(paths::home() / "experiments" / "bench"), true};
   return {{}, option && is_path(option->placeholder)};
 }
 

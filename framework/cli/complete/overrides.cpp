@@ -1,11 +1,10 @@
 // overrides.cpp: keys and values of a run's config, from the lists that also read and check them.
 #include <algorithm>
-#include <filesystem>
-#include <map>
 
 #include "framework/cli/complete/candidates.h"
 #include "framework/config/pattern_sections.h"
 #include "framework/config/run_config.h"
+#include "framework/config/yaml.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
@@ -39,15 +38,6 @@ std::vector<std::string> options_named(const std::vector<std::string>& words, co
   return names.empty() ? std::vector{usual} : names;
 }
 
-std::vector<std::string> files_of_group(const std::string& group) {
-  std::vector<std::string> names;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(paths::home() / "experiments" / group, failed)) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  return names;
-}
-
 void add(Parameters& to, const Parameters& more) {
   for (const auto& parameter : more) {
     if (std::ranges::find(to, parameter.name, &Parameter::name) == to.end()) to.push_back(parameter);
@@ -75,7 +65,9 @@ Parameters parameters_of_section(const std::string& section, const std::vector<s
 std::vector<std::string> group_options(const std::string& group) {
   if (group == "attention") return plugin_names();
   if (group == "dataset" || group == "data") return data::names();
-  if (group == "model" || group == "train" || group == "experiment") return files_of_group(group);
+  if (group == "model" || group == "train" || group == "experiment") {
+    return config::yaml_names(paths::home() / "experiments" / group);
+  }
   return {};
 }
 

@@ -1,13 +1,12 @@
 // data_bench.cpp: `attnlab data bench NAME`: how fast the loader alone delivers batches.
 #include <fmt/format.h>
 
-#include <chrono>
-#include <memory>
 #include <thread>
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
 #include "framework/data/dataset_table.h"
@@ -38,10 +37,8 @@ struct Measured {
 
 /// `loaders` of them at once, each with a seed and so with batches of its own.
 Measured measure(const data::Dataset& dataset, std::int64_t batch, int loaders, double seconds) {
-  using Clock = std::chrono::steady_clock;
   std::vector<std::int64_t> tokens(static_cast<std::size_t>(loaders), 0);
-  const auto start = Clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const double start = clock_seconds();
   std::vector<std::jthread> threads;
   for (int i = 0; i < loaders; ++i) {
     threads.emplace_back([&, i] {
@@ -50,7 +47,7 @@ Measured measure(const data::Dataset& dataset, std::int64_t batch, int loaders, 
                                          .batch_size = batch,
                                          .accumulation = 1,
                                          .steps = kNoEnd});
-      while (elapsed() < seconds) {
+      while (clock_seconds() - start < seconds) {
         for (const auto& part : loader.next()) {
           tokens[static_cast<std::size_t>(i)] += part.rows * part.length;
         }
@@ -58,7 +55,7 @@ Measured measure(const data::Dataset& dataset, std::int64_t batch, int loaders, 
     });
   }
   threads.clear();
-  Measured all{0, elapsed()};
+  Measured all{0, clock_seconds() - start};
   for (const auto count : tokens) all.tokens += count;
   return all;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
@@ -49,23 +50,17 @@ std::int64_t download_bytes(const data::DatasetEntry& entry) {
 }
 
 std::string as_json(const std::vector<Row>& rows) {
-  config::List list;
-  for (const auto& row : rows) {
-    config::Node one = config::Node::map();
-    one.set("name", config::Node(row.entry->name));
-    one.set("summary", config::Node(row.entry->summary));
-    one.set("state", config::Node(row.state));
-    one.set("download_bytes", config::Node(download_bytes(*row.entry)));
-    const bool found = !row.info.name.empty();
-    one.set(found ? "source" : "reason", config::Node(row.text));
-    if (found) {
-      one.set("description", config::Node(row.info.description));
-      one.set("digest", config::Node(row.info.digest));
-      one.set("metric", config::Node(row.info.metric));
-    }
-    list.push_back(std::move(one));
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& [entry, state, text, info] : rows) {
+    const bool found = !info.name.empty();
+    auto& one = list.emplace_back(nlohmann::ordered_json{{"name", entry->name},
+                                                         {"summary", entry->summary},
+                                                         {"state", state},
+                                                         {"download_bytes", download_bytes(*entry)},
+                                                         {found ? "source" : "reason", text}});
+    if (found) one.update({{"description", info.description}, {"digest", info.digest}, {"metric", info.metric}});
   }
-  return config::to_json(config::Node(std::move(list)), 2);
+  return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 void print_list(const std::vector<Row>& rows) {
@@ -119,12 +114,9 @@ int check_all(const std::string& data_dir, bool prefix) {
 
 int data_list(Arguments arguments) {
   Options options("data list", "[--data DIR] [--json]", "Every data set, and where it was found.");
-  options.value("data", "DIR", "folder to look in first").flag("json", "as JSON");
+  options.value("data", "DIR", "folder to look in first").flag("json", "as JSON").no_words("; it takes no names");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
-  if (!parsed->words().empty()) {
-    throw Error("data list takes no names, found '" + parsed->words()[0] + "'.", kExitUsage);
-  }
   std::vector<Row> rows;
   for (const auto* entry : data::entries_with_files()) {
     rows.push_back(row_of(*entry, parsed->text("data", ""), false));

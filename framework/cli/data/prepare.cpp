@@ -3,7 +3,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/status_lines.h"
@@ -54,23 +53,17 @@ Options prepare_options() {
   return options;
 }
 
-SplitAt split_at_named(const std::string& name) {
-  if (name == "file") return SplitAt::file;
-  if (name == "blank") return SplitAt::blank_line;
-  if (name == "line") return SplitAt::line;
-  throw Error("unknown --split-at '" + name + "'; expected file, blank or line.", kExitUsage);
+SplitAt split_at(const ParsedOptions& parsed) {
+  const auto name = parsed.choice("split-at", {"file", "blank", "line"});
+  return name == "file" ? SplitAt::file : name == "line" ? SplitAt::line : SplitAt::blank_line;
 }
 
 corpus::TokenMaker tokens_for(const ParsedOptions& parsed) {
-  const auto kind = parsed.text("tokens", "bpe");
-  if (kind == "bytes") {
+  if (parsed.choice("tokens", {"bpe", "bytes"}) == "bytes") {
     if (parsed.has("vocab")) {
       throw Error("--vocab has no use with --tokens bytes. Leave one of them out.", kExitUsage);
     }
     return corpus::TokenMaker::bytes();
-  }
-  if (kind != "bpe") {
-    throw Error("unknown --tokens '" + kind + "'; expected bpe or bytes.", kExitUsage);
   }
   const auto files = data::find_vocabulary(parsed.text("vocab", ""), parsed.text("data", ""));
   return corpus::TokenMaker::bpe(text::Tokenizer::from_files(files.vocab_bpe, files.encoder_json));
@@ -110,7 +103,7 @@ PrepareRequest request_of(const ParsedOptions& parsed, const std::string& name) 
   find_source(parsed, request);
   request.out = out_of(parsed, name);
   request.reading.unknown_form = name == "text" ? corpus::Form::plain : corpus::Form::json_lines;
-  request.reading.split_at = split_at_named(parsed.text("split-at", "file"));
+  request.reading.split_at = split_at(parsed);
   request.reading.longest = static_cast<std::size_t>(parsed.integer("max-line", 16, 1) * kMiB);
   request.test_size = parsed.real("test-size", request.test_size);
   if (!(request.test_size > 0 && request.test_size < 1)) {
@@ -132,15 +125,15 @@ class Report {
   void show(const PrepareProgress& now) {
     if (first_.all_bytes == 0 || now.phase != first_.phase) begin(now);
     if (!line_.due()) return;
-    const std::chrono::duration<double> taken = Clock::now() - start_;
-    const double bytes = static_cast<double>(now.bytes - first_.bytes) / taken.count();
+    const double taken = clock_seconds() - start_;
+    const double bytes = static_cast<double>(now.bytes - first_.bytes) / taken;
     const double left = bytes > 0 ? static_cast<double>(now.all_bytes - now.bytes) / bytes : 0;
     std::string text = now.phase == Phase::count ? "counting  " : "tokenising  ";
     text += human_bytes(static_cast<double>(now.bytes)) + " of " +
             human_bytes(static_cast<double>(now.all_bytes)) + "  " + percent(now) + "  " +
             grouped(now.documents) + " documents  ";
     if (now.phase == Phase::write) {
-      const double tokens = static_cast<double>(now.tokens - first_.tokens) / taken.count();
+      const double tokens = static_cast<double>(now.tokens - first_.tokens) / taken;
       text += human_count(tokens) + " tokens/s  ";
     }
     line_.show(text + human_duration(left) + " left");
@@ -154,19 +147,18 @@ class Report {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
   static std::string percent(const PrepareProgress& now) {
     if (now.all_bytes == 0) return "100%";
     return std::to_string(100 * now.bytes / now.all_bytes) + "%";
   }
   void begin(const PrepareProgress& now) {
     first_ = now;
-    start_ = Clock::now();
+    start_ = clock_seconds();
   }
 
   StatusLines line_;
   PrepareProgress first_;
-  Clock::time_point start_;
+  double start_ = 0;
   int said_ = 0;
 };
 
@@ -229,7 +221,7 @@ int data_prepare(Arguments arguments) {
   auto request = request_of(*parsed, name);
   const auto tokens = tokens_for(*parsed);
   keep_memory_of_blocks();
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_seconds();
   corpus::Prepared prepared;
   {
     Report report;
@@ -237,8 +229,7 @@ int data_prepare(Arguments arguments) {
     request.notice = [&report](const auto& sentence) { report.say(sentence); };
     prepared = corpus::prepare(request, tokens);
   }
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  print_result(prepared, request, seconds.count());
+  print_result(prepared, request, clock_seconds() - start);
   return kExitOk;
 }
 

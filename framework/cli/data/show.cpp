@@ -1,6 +1,6 @@
 // data_show.cpp: `attnlab data show NAME`: one sequence as people see it.
-#include <cstdio>
-#include <map>
+#include <fmt/format.h>
+
 #include <optional>
 
 #include "framework/cli/data/actions.h"
@@ -40,12 +40,9 @@ std::string as_text(const std::vector<std::int32_t>& bytes) {
 
 std::string as_numbers(const data::Example& example) {
   std::string input = "input ", target = "target";
-  char cell[16];
   for (std::size_t i = 0; i < example.input.size(); ++i) {
-    std::snprintf(cell, sizeof cell, " %3d", example.input[i]);
-    input += cell;
-    std::snprintf(cell, sizeof cell, example.target[i] < 0 ? "   ." : " %3d", example.target[i]);
-    target += cell;
+    input += fmt::format(" {:3}", example.input[i]);
+    target += example.target[i] < 0 ? "   ." : fmt::format(" {:3}", example.target[i]);
   }
   return input + "\n" + target + "\n";
 }
@@ -93,10 +90,7 @@ std::string as_seen(const data::Dataset& dataset, const data::Example& example,
 }
 
 data::Split split_named(const std::string& name) {
-  const std::map<std::string, data::Split> splits{
-      {"train", data::Split::train}, {"valid", data::Split::valid}, {"test", data::Split::test}};
-  if (const auto found = splits.find(name); found != splits.end()) return found->second;
-  throw Error("unknown split '" + name + "'; expected train, valid or test.", kExitUsage);
+  return name == "train" ? data::Split::train : name == "valid" ? data::Split::valid : data::Split::test;
 }
 
 }  // namespace
@@ -122,7 +116,7 @@ int data_show(Arguments arguments) {
   const auto section = dataset_section(
       name, parsed->has("prefix"), parsed->integer("length", usual, 1), parsed->text("path", ""));
   const auto dataset = data::open_dataset(section, parsed->text("data", ""));
-  const data::Split split = split_named(parsed->text("split", "train"));
+  const data::Split split = split_named(parsed->choice("split", {"train", "valid", "test"}));
   const std::int64_t index = parsed->integer("index", 0, 0), size = dataset->size(split);
   if (index >= size) {
     throw Error("--index " + std::to_string(index) + " is beyond the data; expected 0 to " +

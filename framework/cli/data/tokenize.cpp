@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -80,10 +79,8 @@ std::string visible(const std::string& token) {
   std::string shown;
   for (const char c : token) {
     const auto byte = static_cast<unsigned char>(c);
-    char code[8];
-    std::snprintf(code, sizeof code, "\\x%02x", byte);
     const bool hidden = byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !whole);
-    shown += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : hidden ? code : std::string(1, c);
+    shown += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : hidden ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
   }
   return shown;
 }

@@ -5,7 +5,6 @@
 #include "framework/core/duration.h"
 #include "framework/core/error.h"
 #include "framework/core/gpus.h"
-#include "framework/core/paths.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/store/store.h"
@@ -135,6 +134,16 @@ std::string command_line(const char* name, Arguments arguments) {
 
 }  // namespace
 
+void add_plugin_options(Options& options) {
+  options.value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
+      .value("config-dir", "DIR", "folder with more config groups; may be repeated");
+}
+
+void add_source_options(Options& options) {
+  options.value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)");
+  add_plugin_options(options);
+}
+
 Options launch_options(LaunchKind kind) {
   const bool grid = kind == LaunchKind::grid, fork = kind == LaunchKind::fork;
   Options options(kCommandNames[static_cast<std::size_t>(kind)],
@@ -142,10 +151,8 @@ Options launch_options(LaunchKind kind) {
                   grid   ? "Runs every combination of the swept values, each in a process of its own."
                   : fork ? "A new run of RUN's config with other values, from the weights that RUN had at STEP."
                          : "One run, in a process of its own.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
-      .value("data", "DIR", "folder searched first for data (then ATTNLAB_DATA, ~/.cache/attnlab)")
-      .value("plugin", "PATH", "library or folder with attention plugins; may be repeated")
-      .value("config-dir", "DIR", "folder with more config groups; may be repeated")
+  add_source_options(options.database());
+  options
       .value("overrides", "FILE", "one override a line, before those typed; may be repeated")
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
@@ -183,7 +190,7 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
     request.overrides.push_back("study=" + config::as_literal(*study));
   }
   request.where = parsed.texts("where");
-  request.database = store::database_path(parsed.text("db", paths::default_database().string()));
+  request.database = store::database_path(parsed.database());
   if (const auto data = parsed.text("data")) request.data_dir = absolute(*data).string();
   request.plugins = absolute_all(parsed.texts("plugin"));
   request.config_dirs = absolute_all(parsed.texts("config-dir"));
@@ -201,8 +208,8 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");
   request.from_scratch = parsed.has("from-scratch");
-  if (const auto reuse = parsed.text("reuse"); reuse && *reuse != "config") {
-    throw Error("--reuse: expected 'config', found '" + *reuse + "'", kExitUsage);
+  if (const auto reuse = parsed.text("reuse", "config"); reuse != "config") {
+    throw Error("--reuse: expected 'config', found '" + reuse + "'", kExitUsage);
   }
   request.reuse_config = parsed.has("reuse");
   request.show_config = parsed.has("cfg");

@@ -33,7 +33,10 @@ struct LaunchRequest : cells::Request {
 
 enum class LaunchKind { run, grid, bench, fork };
 
-/// For run and grid; bench has options of its own.
+/// --plugin and --config-dir; with --data beside them: what read_launch_request() reads of sources.
+void add_plugin_options(Options& options);
+void add_source_options(Options& options);
+/// For run, grid and fork; bench has options of its own.
 [[nodiscard]] Options launch_options(LaunchKind kind);
 /// --launcher and what belongs to it. nullopt: runs are children of this process.
 void add_slurm_options(Options& options);

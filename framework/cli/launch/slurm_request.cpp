@@ -29,11 +29,7 @@ void add_slurm_options(Options& options) {
 }
 
 std::optional<SlurmRequest> read_slurm_request(const ParsedOptions& parsed) {
-  const auto kind = parsed.text("launcher", "local");
-  if (kind != "local" && kind != "slurm") {
-    throw Error("--launcher: expected local or slurm, found '" + kind + "'", kExitUsage);
-  }
-  if (kind == "local") {
+  if (parsed.choice("launcher", {"local", "slurm"}) == "local") {
     for (const char* name : {"partition", "time", "gres", "sbatch", "runs-dir", "poll", "detach"}) {
       if (parsed.has(name)) throw Error(std::string("--") + name + " is an option of --launcher slurm", kExitUsage);
     }

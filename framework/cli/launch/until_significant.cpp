@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,9 +12,11 @@
 #include "framework/cli/launch/until_plan.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/report/comparison.h"
 #include "framework/report/statistics.h"
+#include "framework/store/value.h"
 
 namespace attnlab::cli {
 namespace {
@@ -34,9 +35,7 @@ RunNumber number_of(const store::Reader& reader, std::int64_t run, const std::st
   const auto rows = reader.query("SELECT last, goal FROM run_last JOIN metric_keys ON id = key_id WHERE run_id = ?1 AND name = ?2",
                                  {run, metric}).rows;
   if (!rows.empty()) {
-    const auto goal = report::exact(rows[0][1]);
-    return {report::number(rows[0][0]),
-            goal == "minimise" ? Goal::minimise : goal == "maximise" ? Goal::maximise : Goal::none};
+    return {report::number(rows[0][0]), store::goal_from(report::exact(rows[0][1]))};
   }
   std::vector<std::string> names;
   for (const auto& row : reader.query("SELECT name FROM run_last JOIN metric_keys ON id = key_id WHERE run_id = ?1", {run}).rows) {
@@ -109,10 +108,7 @@ class Until {
     std::vector<launch::Cell> cells;
     for (const auto i : chosen) cells.push_back(all_.cells[i]);
     auto request = request_;
-    if (request.time_limit > 0) {
-      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began_;
-      request.time_limit = std::max(1e-3, request.time_limit - spent.count());
-    }
+    if (request.time_limit > 0) request.time_limit = std::max(1e-3, request.time_limit - (clock_seconds() - began_));
     last_ = launch_prepared(results_, std::move(cells), request, all_.room);
     bool all = last_.stopped_by == 0;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
@@ -214,7 +210,7 @@ class Until {
   Sequence sequence_;
   std::vector<std::int64_t> runs_;  // by cell; 0: not done
   launch::LaunchResult last_;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  double began_ = clock_seconds();
 };
 
 int print_plan(const SeededCells& all, const LaunchRequest& request) {

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <map>
 
 #include "framework/cli/commands.h"
 #include "framework/cli/manage/named.h"
@@ -11,7 +10,6 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/store/manage.h"
 
@@ -77,7 +75,7 @@ bool confirmed(const Sum& sum) {
 int delete_runs(Arguments arguments) {
   Options options("delete", "RUN... | --study NAME ... [options]",
                   "Deletes runs: their rows in the database and the folders that they left, with logs and checkpoints.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)");
+  options.database();
   add_choosing_options(options);
   options.flag("keep-files", "leave the folders where they are")
       .flag("dry-run", "say what would be deleted; delete nothing")
@@ -91,7 +89,7 @@ int delete_runs(Arguments arguments) {
   const auto runs = named_runs(*parsed, open_reader(*parsed), "delete");
   const auto study = parsed->text("study", "");
   const bool keep_files = parsed->has("keep-files");
-  store::Housekeeping house(parsed->text("db", paths::default_database().string()));
+  store::Housekeeping house(parsed->database());
   const auto sum = foretell(house, runs, study, keep_files);
   if (parsed->has("dry-run") || sum.runs + sum.taken_out == 0) {
     print((parsed->has("dry-run") ? "--dry-run: nothing was deleted. It would be " : "nothing to delete: ") + sum.text() + "\n");

@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "framework/cli/results/choose.h"
-#include "framework/cli/results/find_run.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 

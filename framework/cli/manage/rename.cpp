@@ -6,14 +6,13 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/paths.h"
 #include "framework/store/manage.h"
 
 namespace attnlab::cli {
 
 int rename(Arguments arguments) {
   Options options("rename", "--study OLD NEW [options]", "Gives a study another name. No run is repeated for it.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
+  options.database()
       .value("study", "OLD", "the study")
       .flag("dry-run", "say what would be renamed; change nothing")
       .notes("A grid that is running under the old name goes on to add to a study of that name.");
@@ -25,7 +24,7 @@ int rename(Arguments arguments) {
   }
   static_cast<void>(open_reader(*parsed));  // there must be a database
   const auto& name = parsed->words()[0];
-  store::Housekeeping house(parsed->text("db", paths::default_database().string()));
+  store::Housekeeping house(parsed->database());
   const auto runs = house.rename_study(*old, name, parsed->has("dry-run"));
   print(fmt::format("{}study '{}' is '{}' now: {}\n", parsed->has("dry-run") ? "--dry-run: nothing was changed; else: " : "",
                     *old, name, counted(runs, "run")));

@@ -9,7 +9,6 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/store/manage.h"
 
@@ -50,7 +49,7 @@ Changes changes_in(Arguments arguments) {
 int tag(Arguments arguments) {
   Options options("tag", "RUN... | --study NAME ... +word -word [options]",
                   "Gives words to runs, and takes them away. attnlab runs --tag good,-todo chooses by them.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)");
+  options.database();
   add_choosing_options(options);
   options.flag("dry-run", "say how many runs would change; change nothing")
       .notes("attnlab tag 3 4 +baseline\nattnlab tag --study first --where \"bits_per_dim < 1\" +good -todo");
@@ -63,7 +62,7 @@ int tag(Arguments arguments) {
   const auto runs = named_runs(*parsed, open_reader(*parsed), "tag");
   std::vector<std::int64_t> ids;
   for (const auto& run : runs) ids.push_back(run.id);
-  store::Housekeeping house(parsed->text("db", paths::default_database().string()));
+  store::Housekeeping house(parsed->database());
   const auto changed = house.tag(ids, changes.add, changes.remove, parsed->has("dry-run"));
   print(fmt::format("{}{} of {} {}\n", parsed->has("dry-run") ? "--dry-run: " : "", changed, counted(static_cast<std::int64_t>(ids.size()), "run"),
                     parsed->has("dry-run") ? "would change" : "changed"));

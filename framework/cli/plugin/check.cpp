@@ -96,10 +96,7 @@ launch::CheckRequest read_request(const ParsedOptions& parsed) {
   request.cases = parsed.integer("cases", request.cases, 0);
   request.shrink = parsed.integer("shrink", request.shrink, 0);
   request.memory_limit = parsed.integer("memory-limit", 4096, 1) << 20;
-  request.device = parsed.text("device", "cpu");
-  if (request.device != "cpu" && request.device != "cuda") {
-    throw Error("--device: expected cpu or cuda, found '" + request.device + "'", kExitUsage);
-  }
+  request.device = parsed.choice("device", {"cpu", "cuda"});
   request.length = parsed.integer("length", 0, 1);
   request.max_length = parsed.integer("max-length", 0, 1);
   request.min_length = parsed.integer("min-length", 0, 1);

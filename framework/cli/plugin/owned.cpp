@@ -4,26 +4,14 @@
 
 #include <algorithm>
 
+#include "framework/config/attention_pattern.h"
 #include "framework/config/override.h"
 #include "framework/core/text.h"
-#include "framework/launch/owned_child.h"
+#include "framework/launch/asked_child.h"
 #include "framework/report/table.h"
 
 namespace attnlab::cli {
 namespace {
-
-/// "0-11", or "0, 3-5".
-std::string layers_text(const std::vector<std::int64_t>& layers) {
-  std::vector<std::string> parts;
-  for (std::size_t i = 0; i < layers.size();) {
-    std::size_t end = i + 1;
-    while (end < layers.size() && layers[end] == layers[end - 1] + 1) ++end;
-    parts.push_back(std::to_string(layers[i]));
-    if (end > i + 1) parts.back() += "-" + std::to_string(layers[end - 1]);
-    i = end;
-  }
-  return join(parts, ", ");
-}
 
 struct Row {
   launch::OwnedTensor tensor;  // of the first layer that has it
@@ -80,7 +68,7 @@ std::string owned_text(const Owns& owns) {
                           {store::Value(tensor.sizes), {}},
                           {store::Value(tensor.numbers), {}},
                           {store::Value(std::string(words_for(tensor.kind))), {}},
-                          {store::Value(layers_text(layers)), {}}});
+                          {store::Value(config::layer_numbers(layers)), {}}});
   }
   std::int64_t trained = 0, kept = 0;
   for (const auto& tensor : owns.tensors) (tensor.kind == "buffer" ? kept : trained) += tensor.numbers;

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "framework/cli/options.h"
 #include "framework/cli/plugin/owned.h"

@@ -8,6 +8,7 @@
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/report/comparison.h"
 #include "framework/report/curves.h"
 #include "framework/report/until_significant.h"
@@ -20,7 +21,8 @@ Options compare_options() {
   Options options("compare", "[options]",
                   "The attention variants of a study beside each other, the floor `none` last.");
   add_reading_options(options);
-  options.value("study", "NAME", "which study (default: the one with the newest run)")
+  options.no_words("; name a study with --study NAME")
+      .value("study", "NAME", "which study (default: the one with the newest run)")
       .value("against", "VARIANT",
              "what each variant is compared with, seed by seed: differences, intervals, p")
       .value("at-equal", "BUDGET[=N]",
@@ -161,10 +163,6 @@ std::string sequence_text(const store::Reader& reader, const std::string& study,
 int compare(Arguments arguments) {
   const auto parsed = compare_options().parse(arguments);
   if (!parsed) return kExitOk;
-  if (!parsed->words().empty()) {
-    throw Error("unexpected word '" + parsed->words()[0] + "'; name a study with --study NAME",
-                kExitUsage);
-  }
   const auto form = form_of(*parsed);
   check_figure_options(*parsed);
   const auto request = request_from(*parsed);
@@ -174,7 +172,7 @@ int compare(Arguments arguments) {
   print((request ? compared(reader, study, *request, form) : compared(reader, study, form)) +
         sequence_text(reader, study, form));
   if (const auto path = parsed->text("plot")) {
-    write_svg(figure(reader, study, *parsed, axis), *path);
+    write_text(*path, to_svg(figure(reader, study, *parsed, axis)));
     notice("curves: " + *path + "\n");
   }
   return kExitOk;

@@ -4,10 +4,10 @@
 #include <cstring>
 #include <fstream>
 
-#include "framework/cli/results/whole_file.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
+#include "framework/core/text_file.h"
 #include "framework/text/utf8.h"
 
 namespace attnlab::cli {
@@ -65,11 +65,7 @@ void EventFolders::only_in(const std::string& place, const std::string& study, c
 void EventFolders::write(const std::string& place, const std::string& file, const std::string& content) const {
   make_folder(root_ / place);
   const auto path = root_ / place / file;
-  if (!holds_beginning(path, content)) {
-    WholeFile whole(path);
-    whole.write(content);
-    return whole.finish();
-  }
+  if (!holds_beginning(path, content)) return write_text(path, content);
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (!error && size == content.size()) return;

@@ -5,7 +5,6 @@
 #include "framework/cli/results/exports.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
-#include "framework/core/paths.h"
 #include "framework/report/study.h"
 #include "framework/store/store.h"
 
@@ -17,7 +16,8 @@ constexpr std::array kForms{"csv", "jsonl", "tensorboard", "bundle"};
 Options export_options() {
   Options options("export", "--csv FOLDER | --jsonl FOLDER | --tensorboard FOLDER | --bundle FILE [--study NAME]",
                   "The results as files: a table each, what TensorBoard shows, or all in one to take along.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
+  options.database()
+      .no_words("; name a study with --study NAME")
       .value("csv", "FOLDER", "runs, configs, facts, environments, timings and curves as CSV with a header line")
       .value("jsonl", "FOLDER", "the same as one JSON object a line")
       .value("tensorboard", "FOLDER", "a folder with an event file for each run: tensorboard --logdir FOLDER")
@@ -42,11 +42,8 @@ std::string form_to_write(const ParsedOptions& parsed) {
 
 bundle::Checkpoints checkpoints_of(const ParsedOptions& parsed) {
   using enum bundle::Checkpoints;
-  const auto word = parsed.text("checkpoints", "best");
-  for (const auto which : {none, best, all}) {
-    if (word == bundle::to_text(which)) return which;
-  }
-  throw Error("--checkpoints: expected none, best or all, found '" + word + "'", kExitUsage);
+  const auto word = parsed.choice("checkpoints", {"best", "none", "all"});
+  return word == "best" ? best : word == "none" ? none : all;
 }
 
 }  // namespace
@@ -54,9 +51,6 @@ bundle::Checkpoints checkpoints_of(const ParsedOptions& parsed) {
 int export_files(Arguments arguments) {
   const auto parsed = export_options().parse(arguments);
   if (!parsed) return kExitOk;
-  if (!parsed->words().empty()) {
-    throw Error("unexpected word '" + parsed->words()[0] + "'; name a study with --study NAME", kExitUsage);
-  }
   const auto form = form_to_write(*parsed);
   const auto to = parsed->text(form, "");
   if (to.empty()) throw Error("expected a name behind --" + form + ", found none", kExitUsage);
@@ -71,7 +65,7 @@ int export_files(Arguments arguments) {
   if (form == "tensorboard") {
     export_tensorboard(reader, study, to);
   } else if (form == "bundle") {
-    const auto database = store::database_path(parsed->text("db", paths::default_database().string()));
+    const auto database = store::database_path(parsed->database());
     export_bundle({.database = database, .file = to, .study = parsed->text("study", ""), .checkpoints = checkpoints_of(*parsed), .made = {}});
   } else {
     export_tables(reader, study, to, form == "csv");

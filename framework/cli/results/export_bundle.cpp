@@ -1,5 +1,6 @@
 // export_bundle.cpp: `attnlab export --bundle`: a study and all that belongs to it as one file.
-#include <chrono>
+#include <fmt/chrono.h>
+
 #include <ctime>
 
 #include "framework/cli/results/exports.h"
@@ -15,12 +16,7 @@ std::string size_text(std::int64_t bytes) { return human_bytes(static_cast<doubl
 }  // namespace
 
 std::string now_in_words() {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  char text[40];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
-  return text;
+  return fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
 }
 
 void export_bundle(bundle::ExportRequest request) {

@@ -1,10 +1,10 @@
 // export_tables.cpp: runs, configs, facts, environments, timings and curves as CSV or JSON lines.
-#include <chrono>
 
 #include "framework/cli/results/exports.h"
-#include "framework/cli/results/whole_file.h"
 #include "framework/core/output.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/report/table.h"
 
 namespace attnlab::cli {
@@ -31,16 +31,15 @@ constexpr Part kParts[]{
 class Told {
  public:
   void count(const char* name) {
-    if (++lines_ % 10'000 != 0 || Clock::now() < next_) return;
+    if (++lines_ % 10'000 != 0 || clock_seconds() < next_) return;
     notice(std::string(name) + ": " + grouped(lines_) + " lines so far\n");
-    next_ = Clock::now() + std::chrono::seconds(2);
+    next_ = clock_seconds() + 2;
   }
   [[nodiscard]] std::int64_t lines() const { return lines_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
   std::int64_t lines_ = 0;
-  Clock::time_point next_ = Clock::now() + std::chrono::seconds(2);
+  double next_ = clock_seconds() + 2;
 };
 
 void write_part(const store::Reader& reader, const Part& part, const fs::path& folder, bool csv,

@@ -7,12 +7,12 @@
 
 #include "framework/cli/results/event_folders.h"
 #include "framework/cli/results/exports.h"
-#include "framework/cli/results/whole_file.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/process.h"
 #include "framework/core/status_lines.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/report/event_file.h"
 #include "framework/report/study.h"
 #include "framework/report/table.h"

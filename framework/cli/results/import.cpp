@@ -4,7 +4,6 @@
 #include "framework/cli/options.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/store/store.h"
 
@@ -13,8 +12,8 @@ namespace {
 
 Options import_options() {
   Options options("import", "FILE [--db FILE]",
-                  "Takes the runs of a bundle into a database, and their files into folders beside it.");
-  options.value("db", "FILE", "results database; made where it is missing (default: ATTNLAB_DB, else runs/attnlab.db)")
+                  "Takes the runs of a bundle into a database, made where it is missing, and their files into folders beside it.");
+  options.database()
       .notes("Everything in the bundle is compared with its digests before anything changes. Runs that are here\n"
              "already stay as they are, so doing it twice is doing it once, and a second bundle of the same study\n"
              "brings what came since. Afterwards show, checkpoints, evaluate, fork and a grid that goes on find\n"
@@ -30,7 +29,7 @@ int import_file(Arguments arguments) {
   if (parsed->words().size() != 1 || parsed->words()[0].empty()) {
     throw Error("expected one bundle: attnlab import FILE. attnlab export --bundle FILE makes one.", kExitUsage);
   }
-  const auto database = store::database_path(parsed->text("db", paths::default_database().string()));
+  const auto database = store::database_path(parsed->database());
   const auto told = bundle::import_bundle(parsed->words()[0], database);
   const auto& merged = told.merged;
   for (const auto& each : merged.conflicts) notice("not taken in: " + each + "\n");

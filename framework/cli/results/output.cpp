@@ -1,13 +1,11 @@
 #include "framework/cli/results/output.h"
 
 #include "framework/core/error.h"
-#include "framework/core/paths.h"
-#include "framework/report/latex.h"
 
 namespace attnlab::cli {
 
 void add_reading_options(Options& options) {
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
+  options.database()
       .flag("json", "print JSON, exact values")
       .flag("csv", "print CSV, exact values")
       .flag("markdown", "print a Markdown table");
@@ -27,7 +25,7 @@ Form form_of(const ParsedOptions& parsed) {
 }
 
 store::Reader open_reader(const ParsedOptions& parsed) {
-  store::Reader reader(parsed.text("db", paths::default_database().string()));
+  store::Reader reader(parsed.database());
   reader.set_timeout(kQueryTimeout);  // a view of a foreign database may be endless
   return reader;
 }

@@ -19,7 +19,8 @@ Options runs_options() {
   Options options("runs", "[options]", "Runs in the database, filtered and sorted.");
   add_reading_options(options);
   add_choosing_options(options);
-  options.value("sort", "LIST", "columns with commas; '-' in front: largest first (default: id)")
+  options.no_words(". attnlab show RUN tells about one run; attnlab runs --where \"SQL\" filters.")
+      .value("sort", "LIST", "columns with commas; '-' in front: largest first (default: id)")
       .value("limit", "N", "at most N rows")
       .value("columns", "LIST", "columns with commas, or all (JSON and CSV: all by default)");
   return options;
@@ -67,11 +68,6 @@ std::string chosen_columns(const ParsedOptions& parsed, const std::vector<std::s
 int runs(Arguments arguments) {
   const auto parsed = runs_options().parse(arguments);
   if (!parsed) return kExitOk;
-  if (!parsed->words().empty()) {
-    throw Error("unexpected word '" + parsed->words()[0] + "'. attnlab show RUN tells about one " +
-                    "run; attnlab runs --where \"SQL\" filters.",
-                kExitUsage);
-  }
   const auto reader = open_reader(*parsed);
   const auto known = reader.columns_of("runs");
   const auto choice = choice_of(*parsed, reader);

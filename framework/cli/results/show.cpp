@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/commands.h"
-#include "framework/cli/results/find_run.h"
+#include "framework/cli/results/choose.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
@@ -96,7 +96,7 @@ int show(Arguments arguments) {
       "show", "RUN [--json]",
       "Everything that is stored about one run. RUN: its number, or the first digits of "
       "its fingerprint.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
+  options.database()
       .flag("json", "print JSON, exact values");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;

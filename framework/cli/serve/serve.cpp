@@ -12,7 +12,6 @@
 #include "framework/cli/serve/site.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/paths.h"
 #include "framework/launch/stop_signals.h"
 #include "framework/store/reader.h"
 
@@ -24,7 +23,8 @@ constexpr int kUsualPort = 8421;
 Options serve_options() {
   Options options("serve", "[--port N]",
                   "The report's page live at http://127.0.0.1:N: runs that go on, curves as they grow, some or all runs of a study.");
-  options.value("db", "FILE", "results database (default: ATTNLAB_DB, else runs/attnlab.db)")
+  options.database()
+      .no_words("; expected options alone")
       .value("port", "N", "where to listen (default: " + std::to_string(kUsualPort) + "); 0: any that is free")
       .notes("Reads the database and nothing else, answers GET and HEAD from this machine alone. Ctrl-C ends it. From another\n"
              "machine: ssh -L " + std::to_string(kUsualPort) + ":127.0.0.1:" + std::to_string(kUsualPort) +
@@ -65,8 +65,7 @@ void serve_until_stopped(HttpServer& server, const launch::StopSignals& signals)
 int serve(Arguments arguments) {
   const auto parsed = serve_options().parse(arguments);
   if (!parsed) return kExitOk;
-  if (!parsed->words().empty()) throw Error("unexpected word '" + parsed->words()[0] + "'; expected options alone", kExitUsage);
-  const auto database = parsed->text("db", paths::default_database().string());
+  const auto database = parsed->database();
   const auto port = static_cast<int>(parsed->integer("port", kUsualPort, 0, 65535));
   { const store::Reader looked_at(database); }  // a wrong name is told here, not in a browser
   std::unique_ptr<Site> site;

@@ -3,15 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "framework/cli/bench/preset.h"
 #include "framework/config/bench_config.h"
 #include "framework/config/bind.h"
 #include "framework/core/error.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::cli {
 namespace {
@@ -21,28 +17,17 @@ using testing::HasSubstr;
 
 class Preset : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "attnlab-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string write(const std::string& text) {
     const auto file = (folder_ / "p.yaml").string();
-    std::ofstream(file) << text;
+    write_file(file, text);
     return file;
   }
   std::string refusal(const std::string& text) {
     BenchRequest request;
-    try {
-      read_bench_preset(write(text), request);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was thrown";
+    return message_of([&] { read_bench_preset(write(text), request); });
   }
 
-  std::filesystem::path folder_;
+  const FreshFolder folder_;
 };
 
 BenchRequest request(BenchKind kind, const std::vector<std::string>& words) {

@@ -113,7 +113,7 @@ TEST_F(DataCommand, refuses_an_index_and_a_split_that_are_not_there) {
   EXPECT_THAT(refusal({"show", "digits", "--split", "test", "--index", "500"}),
               HasSubstr("--index 500 is beyond the data; expected 0 to 499."));
   EXPECT_THAT(refusal({"show", "digits", "--split", "dev"}),
-              HasSubstr("unknown split 'dev'; expected train, valid or test."));
+              HasSubstr("--split: expected train, valid or test, found 'dev'"));
 }
 
 TEST_F(DataCommand, picks_digits_on_stdout_with_the_reason_on_stderr) {

@@ -7,7 +7,7 @@
 
 #include "framework/cli/commands.h"
 #include "framework/data/vocabulary.h"
-#include "tests/text/message_of.h"
+#include "tests/support/fresh_folder.h"
 #include "tests/text/small_vocabulary.h"
 
 namespace attnlab::text {
@@ -21,8 +21,6 @@ using testing::HasSubstr;
 class TokenizeCommand : public testing::Test {
  protected:
   TokenizeCommand() {
-    std::string name = (fs::temp_directory_path() / "attnlab-XXXXXX").string();
-    dir = mkdtemp(name.data());
     const SmallVocabulary files{{{"t", "h"}, {"th", "e"}, {" ", "the"}}};
     write("vocab.bpe", files.vocab_bpe());
     write("encoder.json", files.encoder_json());
@@ -38,13 +36,9 @@ class TokenizeCommand : public testing::Test {
     for (const auto& [name, value] : saved_) {
       value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
     }
-    fs::remove_all(dir);
   }
 
-  void write(const std::string& name, const std::string& content) const {
-    fs::create_directories((dir / name).parent_path());
-    std::ofstream(dir / name, std::ios::binary) << content;
-  }
+  void write(const std::string& name, const std::string& content) const { write_file(dir / name, content); }
   /// What the command prints with the small vocabulary.
   std::string run(std::vector<std::string> words) const {
     words.insert(words.end(), {"--vocab", dir.string()});
@@ -57,7 +51,8 @@ class TokenizeCommand : public testing::Test {
     return message == "(no error)" ? printed : message;
   }
 
-  fs::path dir;
+  const FreshFolder folder;
+  const fs::path dir = folder.path();
   std::string real_data;  // ATTNLAB_DATA as it was
 
  private:

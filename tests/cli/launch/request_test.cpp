@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/core/error.h"
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::cli {
 namespace {
@@ -29,7 +29,7 @@ TEST(LaunchRequest, the_study_is_an_override_that_any_name_survives) {
 }
 
 TEST(LaunchRequest, overrides_of_a_file_stand_before_those_typed) {
-  const TempFolder folder;
+  const FreshFolder folder;
   const auto file = folder.path() / "o.txt";
   std::ofstream(file) << "# a grid\n\n  seed=0,1  \r\nstudy='a # b'\n";
   EXPECT_THAT(read(LaunchKind::grid, {"seed=5", "--overrides", file.string()}).overrides,

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "framework/cli/commands.h"
-#include "framework/cli/results/find_run.h"
+#include "framework/cli/results/choose.h"
 #include "framework/core/error.h"
 #include "framework/report/study.h"
 #include "tests/store/merging.h"
@@ -33,7 +33,7 @@ struct ManageCommands : testing::Test {
   }
   std::string refusal(int (*command)(Arguments), Words words) const {
     if (command != merge) words.insert(words.end(), {"--db", path});
-    return store::message_of([&] { command(words); });
+    return message_of([&] { command(words); });
   }
   [[nodiscard]] std::int64_t count() const { return store::count(path, "SELECT count(*) FROM runs"); }
   store::FreshFolder folder;

@@ -11,8 +11,7 @@
 namespace attnlab::cli {
 namespace {
 
-using test::error_of;
-using test::TempFolder;
+using test::FreshFolder;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -36,9 +35,9 @@ class PluginNew : public testing::Test {
     return testing::internal::GetCapturedStdout();
   }
   std::string error(const Words& more) const {
-    return error_of([&] { (void)plugin(words(more)); });
+    return message_of([&] { (void)plugin(words(more)); });
   }
-  TempFolder folder_;
+  FreshFolder folder_;
   std::string path_ = ::getenv("PATH");
 };
 
@@ -106,7 +105,7 @@ TEST_F(PluginNew, takes_one_name) {
 }
 
 TEST(PluginCommand, names_its_actions) {
-  EXPECT_EQ(error_of([] { (void)plugin(Words{"nwe"}); }),
+  EXPECT_EQ(message_of([] { (void)plugin(Words{"nwe"}); }),
             "unknown action 'nwe' of 'attnlab plugin'. Did you mean 'new'?");
   testing::internal::CaptureStdout();
   EXPECT_EQ(plugin(Words{}), kExitUsage);

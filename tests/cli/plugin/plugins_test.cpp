@@ -36,7 +36,7 @@ class PluginsCommand : public ::testing::Test {
     return (folder_.path() / file).string();
   }
 
-  TempFolder folder_;
+  FreshFolder folder_;
 };
 
 TEST_F(PluginsCommand, lists_what_is_found_and_where) {
@@ -84,7 +84,7 @@ TEST_F(PluginsCommand, show_of_a_refused_plugin_shows_the_table) {
 }
 
 TEST_F(PluginsCommand, show_of_a_broken_library_says_what_is_wrong) {
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message_of([&] {
               (void)output({"show", "broken"});
             }),
             "attention 'broken': " + at("one/attention_broken.so") +
@@ -93,7 +93,7 @@ TEST_F(PluginsCommand, show_of_a_broken_library_says_what_is_wrong) {
 }
 
 TEST_F(PluginsCommand, show_of_an_unknown_name_suggests_the_nearest) {
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(message_of([&] {
                 (void)output({"show", "windw"});
               }),
               HasSubstr("unknown attention 'windw'. Did you mean 'window'?"));
@@ -101,7 +101,7 @@ TEST_F(PluginsCommand, show_of_an_unknown_name_suggests_the_nearest) {
 }
 
 TEST_F(PluginsCommand, other_words_are_refused_with_what_was_expected) {
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message_of([&] {
               (void)output({"shwo", "window"});
             }),
             "attnlab plugins: cannot understand 'shwo window'; expected nothing, or 'show NAME'.");

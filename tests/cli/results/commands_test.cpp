@@ -20,7 +20,7 @@ using testing::StartsWith;
 using Words = std::vector<std::string>;
 using Command = int (*)(Arguments);
 
-class Commands : public testing::Test {
+class Commands : public store::InStore {
  protected:
   Commands() {
     add_run(store_, {R"({"name":"dense"})", 0, 1.25});
@@ -36,11 +36,8 @@ class Commands : public testing::Test {
   }
   std::string refusal(Command command, Words words) const {
     words.insert(words.end(), {"--db", path_});
-    return store::message_of([&] { command(words); });
+    return message_of([&] { command(words); });
   }
-  store::FreshFolder folder_;
-  std::string path_ = folder_ / "runs.db";
-  store::Store store_{path_};
 };
 
 TEST_F(Commands, runs_lists_filters_and_sorts) {
@@ -221,12 +218,11 @@ TEST_F(Commands, compare_refuses_what_makes_no_question) {
 TEST_F(Commands, report_writes_one_page) {
   const auto file = folder_ / "page.html";
   EXPECT_THAT(output(cli::report, {"--out", file}), StartsWith(file + ": "));
-  std::ifstream in(file);
-  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  const auto page = read_file(file);
   EXPECT_THAT(page, StartsWith("<!DOCTYPE html>"));
   EXPECT_THAT(page, HasSubstr("attnlab report --study demo --out "));
   EXPECT_EQ(refusal(cli::report, {}), "expected --out FILE.html: where the page goes");
-  EXPECT_THAT(refusal(cli::report, {"--out", folder_ / "no/page.html"}), StartsWith("cannot write the page '"));
+  EXPECT_THAT(refusal(cli::report, {"--out", folder_ / "no/page.html"}), StartsWith("cannot write '"));
   EXPECT_THAT(refusal(cli::report, {"--out", file, "--study", "dem"}), HasSubstr("Did you mean 'demo'?"));
   EXPECT_THAT(refusal(cli::report, {"--out", file, "--against", "dens"}), HasSubstr("no variant 'dens'"));
 }
