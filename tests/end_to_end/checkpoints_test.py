@@ -1,9 +1,8 @@
 """checkpoints_test.py: what can be done with a run's checkpoints: listed, scored, forked."""
 import json
 import os
-import subprocess
 
-from lab import ATTNLAB, FAILED, TINY, Lab, main
+from lab import ATTNLAB, FAILED, TINY, Lab, main, read_text
 
 RUN = [*[word for word in TINY if not word.startswith("train.steps")], "train.steps=40", "train.checkpoint_every=10", "train.keep=9"]
 
@@ -92,8 +91,7 @@ class Checkpoints(Lab):
                  "--threads", "1"]
 
         def timed(*words, code=0):
-            done = subprocess.run([*train, *words], capture_output=True, text=True, check=False, env=self.environment())
-            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            done = self.ended([*train, *words], code)
             return done.stdout + done.stderr
 
         text = timed("--checkpoint", "1@40")
@@ -113,8 +111,7 @@ class Checkpoints(Lab):
 
     def state(self, step):
         path, = (row["path"] for row in self.listed(1) if row["step"] == step)
-        with open(os.path.join(path, "state.json"), encoding="utf-8") as file:
-            return json.load(file)
+        return json.loads(read_text(path, "state.json"))
 
     def test_what_cannot_be_is_refused_with_the_reason(self):
         for words, code, why in (
@@ -122,7 +119,7 @@ class Checkpoints(Lab):
                 (["evaluate", "1@7"], 1, "run 1 has no checkpoint '7'. It has those of step 10, 20, 30, 40"),
                 (["evaluate", "9"], 1, "there is no run '9'"),
                 (["evaluate", "no/where"], 1, "the checkpoint '.*no/where' is not whole"),
-                (["evaluate", "1", "--split", "all"], 2, "'all' is no split; expected valid, test or train"),
+                (["evaluate", "1", "--split", "all"], 2, "--split: expected valid, test or train, found 'all'"),
                 (["evaluate", "1", "dataset.length=64"], 1, "the checkpoint has positions for 32 tokens"),
                 (["evaluate", "1", "model.width=32"], 1, "is of another model: it has 'blocks.0.attention.*' as F32"),
                 (["evaluate", "1", "model.layers=2"], 1, "is of another model: it has no tensor 'blocks.1"),

@@ -1,7 +1,6 @@
 """documents_test.py: model.documents=isolated, from a prepared text to rows of results."""
 import array
 import os
-import subprocess
 
 from lab import ATTNLAB, FAILED, Lab, main
 
@@ -13,17 +12,12 @@ TRAIN = [f"dataset.length={T}", "model.layers=1", "model.width=16", "model.heads
 class Documents(Lab):
     def setUp(self):
         super().setUp()
-        source = os.path.join(self.folder, "source.txt")
-        with open(source, "w", encoding="utf-8") as file:
-            file.write("\n".join("a line of its own " * (1 + i % 3) + str(i) for i in range(80)))
-        self.out = os.path.join(self.folder, "tokens")
-        subprocess.run([ATTNLAB, "data", "prepare", "text", "--source", source, "--out", self.out, "--split-at", "line",
-                        "--test-size", "0.4", "--tokens", "bytes"], check=True, capture_output=True, env=self.environment())
-        self.text = ["dataset=text", f"dataset.path={self.out}", *TRAIN]
+        lines = "\n".join("a line of its own " * (1 + i % 3) + str(i) for i in range(80))
+        self.text = [*self.prepared(lines, split_at="line", test_size="0.4"), *TRAIN]
 
     def earlier_in_document(self):
         """Mean over the scored windows, from the file: rows of the same document before each."""
-        with open(os.path.join(self.out, "val.bin"), "rb") as file:
+        with open(os.path.join(self.folder, "tokens", "val.bin"), "rb") as file:
             tokens = array.array("H", file.read())
         inputs = [END, *tokens]
         counts = []
@@ -63,8 +57,7 @@ class Documents(Lab):
     def test_steps_are_timed_on_them(self):
         train = ["bench", "train", "--db", self.db, "--quiet", "attention=hash_sparse", "attention.buckets=4", "--lengths", "32",
                  "--tokens", "64", "--samples", "3", "--seconds", "0", "--threads", "1", "model.documents=isolated"]
-        done = subprocess.run([ATTNLAB, *train, *self.text], capture_output=True, text=True, check=False, env=self.environment())
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.ended([ATTNLAB, *train, *self.text])
         self.assertLess(self.values("SELECT last FROM run_last JOIN metric_keys ON id = key_id WHERE name = 'peer/keys_per_query'")[0], 15)
 
 

@@ -5,9 +5,8 @@ A build's part in it (sources, flags) is tests/digest/build_test.py's.
 import json
 import os
 import shutil
-import subprocess
 
-from lab import ATTNLAB, BUILD, TINY, Lab, main, other_build
+from lab import BUILD, TINY, Lab, main, other_build
 
 DENSE = os.path.join(BUILD, "lib", "attnlab", "plugins", "attention_dense.so")
 EMULATED = os.path.join(BUILD, "lib", "libattnlab_cuda_emulated.so")
@@ -55,20 +54,11 @@ class Fingerprint(Lab):
         for field in ("cuda_digest", "nvcc"):
             self.assertEqual(self.changed(**other_build(field, "other")), [], "a run on a CPU has no CUDA kernels")
 
-    def prepared(self, folder, text):
-        source = os.path.join(self.folder, "source.txt")
-        with open(source, "w", encoding="utf-8") as file:
-            file.write(text)
-        out = os.path.join(self.folder, folder)
-        subprocess.run([ATTNLAB, "data", "prepare", "text", "--source", source, "--out", out, "--split-at", "blank",
-                        "--test-size", "0.2", "--tokens", "bytes"], check=True, capture_output=True, env=self.environment())
-        return ["dataset=text", f"dataset.path={out}"]
-
     def test_data_is_the_bytes_that_are_read_and_not_where_they_lie(self):
         text = "\n\n".join(f"document {i} " + "of words " * 20 for i in range(20))
-        self.attnlab("run", "attention=dense", *TINY, *self.prepared("a", text))
-        self.assertEqual(self.changed(*self.prepared("b", text)), [])
-        self.assertEqual(self.changed(*self.prepared("c", text.replace("document 7", "document 8"))), ["data"])
+        self.attnlab("run", "attention=dense", *TINY, *self.prepared(text, "a"))
+        self.assertEqual(self.changed(*self.prepared(text, "b")), [])
+        self.assertEqual(self.changed(*self.prepared(text.replace("document 7", "document 8"), "c")), ["data"])
 
     def test_what_changes_no_number_changes_nothing(self):
         plain = self.of("attention=dense")

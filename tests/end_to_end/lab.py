@@ -30,6 +30,16 @@ def other_build(field, text):
             "ATTNLAB_OTHER_BUILD": f"{field}={text}"}
 
 
+def read_text(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
+
+
+def write_text(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 class Lab(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="attnlab-")
@@ -45,11 +55,22 @@ class Lab(unittest.TestCase):
 
     def attnlab(self, *words, code=0, db=True, **env):
         """Runs a command to its end; the exit code must be `code`."""
-        command = [ATTNLAB, words[0], *(["--db", self.db] if db else []), *words[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=120,
+        return self.ended([ATTNLAB, words[0], *(["--db", self.db] if db else []), *words[1:]], code, **env)
+
+    def ended(self, command, code=0, timeout=120, **env):
+        """As attnlab(), of any command."""
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=timeout,
                               env=self.environment(**env))
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def prepared(self, text, name="tokens", split_at="blank", test_size="0.1"):
+        """Overrides for a text whose tokens are bytes."""
+        source, out = os.path.join(self.folder, "source.txt"), os.path.join(self.folder, name)
+        write_text(source, text)
+        self.attnlab("data", "prepare", "text", "--source", source, "--out", out, "--split-at", split_at, "--test-size", test_size,
+                     "--tokens", "bytes", db=False)
+        return ["dataset=text", f"dataset.path={out}"]
 
     def start(self, *words, **env):
         """Starts a command and leaves it running; the test's end kills what is left of it."""

@@ -31,7 +31,7 @@ import numpy  # noqa: E402
 import zstandard  # noqa: E402
 
 from gpt2_reference import documents, encoding  # noqa: E402
-from lab import ATTNLAB, Lab, main  # noqa: E402
+from lab import ATTNLAB, Lab, main, read_text, write_text  # noqa: E402
 
 END_OF_TEXT = 50256
 SURROGATE = "lone \ud83d here"  # json.dumps writes it as an escape, as in the real archive
@@ -53,10 +53,8 @@ def read(folder, name, dtype=numpy.uint16):
 def larger_vocabulary(folder, tokens):
     """GPT-2's merges, then joins of its frequent words, up to so many tokens in all. Returns them."""
     os.mkdir(folder)
-    with open(os.path.join(VOCABULARY, "vocab.bpe"), encoding="utf-8") as file:
-        merges = [line.split() for line in file.read().split("\n")[1:-1]]
-    with open(os.path.join(VOCABULARY, "encoder.json"), encoding="utf-8") as file:
-        names = [name for name, number in json.load(file).items() if number < 256]
+    merges = [line.split() for line in read_text(VOCABULARY, "vocab.bpe").split("\n")[1:-1]]
+    names = [name for name, number in json.loads(read_text(VOCABULARY, "encoder.json")).items() if number < 256]
     names += [first + second for first, second in merges]
     known, frequent = set(names), [name for name in names[256:2500] if name.isascii() and name.isalpha()]
     for first, second in itertools.product(frequent, frequent):
@@ -66,8 +64,7 @@ def larger_vocabulary(folder, tokens):
             merges.append((first, second))
             names.append(first + second)
             known.add(first + second)
-    with open(os.path.join(folder, "vocab.bpe"), "w", encoding="utf-8") as file:
-        file.write("#version: 0.2\n" + "".join(f"{first} {second}\n" for first, second in merges))
+    write_text(os.path.join(folder, "vocab.bpe"), "#version: 0.2\n" + "".join(f"{first} {second}\n" for first, second in merges))
     with open(os.path.join(folder, "encoder.json"), "w", encoding="utf-8") as file:
         json.dump({name: number for number, name in enumerate([*names, "<|endoftext|>"])}, file)
     return names
@@ -183,15 +180,12 @@ class OpenWebText2(Lab):
 
     def grid(self, tokens, *words):
         """Perplexity by attention. It may take long: lab's own limit is for the short tests."""
-        done = subprocess.run([ATTNLAB, "grid", "--db", self.db, "--jobs", "2", "experiment=openwebtext2_cpu",
-                               f"dataset.path={tokens}", *words], capture_output=True, text=True, cwd=self.folder,
-                              env=self.environment())
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.ended([ATTNLAB, "grid", "--db", self.db, "--jobs", "2", "experiment=openwebtext2_cpu", f"dataset.path={tokens}", *words],
+                   timeout=None)
         return dict(self.sql("SELECT attention, score FROM runs WHERE metric = 'perplexity'"))
 
     def unigram(self):
-        with open(os.path.join(self.tokens, "manifest.json"), encoding="utf-8") as file:
-            stated = json.load(file)["val_unigram_perplexity"]
+        stated = json.loads(read_text(self.tokens, "manifest.json"))["val_unigram_perplexity"]
         counts = numpy.bincount(read(self.tokens, "val.bin"))
         share = counts[counts > 0] / counts.sum()
         self.assertAlmostEqual(stated, math.exp(-(share * numpy.log(share)).sum()), places=6)

@@ -1,6 +1,5 @@
 """pattern_test.py: variants by layer, from the command line to the table of results."""
 import json
-import unittest
 
 from lab import TINY, Lab, main
 

@@ -13,15 +13,14 @@ import subprocess
 import tempfile
 import unittest
 
-from lab import BUILD, main
+from lab import BUILD, main, read_text, write_text
 
 SOURCE = os.environ["ATTNLAB_SOURCE"]
 PAGE = os.path.join(SOURCE, "attention_plugins", "README.md")
 
 
 def blocks(page):
-    with open(page, encoding="utf-8") as file:
-        return re.findall(r"^```sh\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```sh\n(.*?)^```$", read_text(page), re.MULTILINE | re.DOTALL)
 
 
 LAB = {}  # home, prefix and ideas: folders; page: what the shell printed
@@ -141,8 +140,7 @@ class Installation(Kit):
         self.assertEqual([n for n in names if n.startswith("test_") or "bad_" in n], [])
 
     def test_stores_the_commit_that_it_was_installed_from(self):
-        with open(os.path.join(self.prefix, "share", "attnlab", "source_facts"), encoding="utf-8") as file:
-            facts = file.read()
+        facts = read_text(self.prefix, "share", "attnlab", "source_facts")
         if os.path.exists(os.path.join(SOURCE, ".git")):
             self.assertRegex(facts, r"\Agit_commit=[0-9a-f]{40}\ngit_dirty=[01]\n\Z")
 
@@ -152,9 +150,8 @@ class Package(Kit):
 
     def configure(self, *definitions, lines="attnlab_attention_plugin(window)"):
         folder = tempfile.mkdtemp(dir=self.home)
-        with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as file:
-            file.write("cmake_minimum_required(VERSION 3.25)\nproject(window LANGUAGES CXX)\n"
-                       f"find_package(attnlab REQUIRED)\n{lines}\n")
+        write_text(os.path.join(folder, "CMakeLists.txt"), "cmake_minimum_required(VERSION 3.25)\nproject(window LANGUAGES CXX)\n"
+                                                           f"find_package(attnlab REQUIRED)\n{lines}\n")
         done = run_in(folder, ["cmake", "-G", "Ninja", "-S", ".", "-B", "build",
                                     f"-DCMAKE_PREFIX_PATH={self.prefix}", *definitions])
         return done.returncode, " ".join(done.stdout.split())

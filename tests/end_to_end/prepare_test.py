@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import time
 
-from lab import ATTNLAB, Lab, main
+from lab import ATTNLAB, Lab, main, write_text
 
 KILLS = int(os.environ.get("ATTNLAB_KILLS", "6"))
 GIB = 1 << 30
@@ -199,8 +199,8 @@ class Prepare(Lab):
                 (["text", "--out", "o"], "data prepare text needs --source PATH"),
                 (["openwebtext2"], "openwebtext2: no 'openwebtext2.jsonl.zst.tar' was found. Looked in"),
                 (["text", "--source", "x"], "data prepare text needs --out DIR"),
-                (["text", "--source", "x", "--out", "o", "--tokens", "words"], "unknown --tokens 'words'"),
-                (["text", "--source", "x", "--out", "o", "--split-at", "page"], "unknown --split-at 'page'"),
+                (["text", "--source", "x", "--out", "o", "--tokens", "words"], "--tokens: expected bpe or bytes, found 'words'"),
+                (["text", "--source", "x", "--out", "o", "--split-at", "page"], "--split-at: expected file, blank or line, found 'page'"),
                 (["text", "--source", "x", "--out", "o", "--test-size", "1"], "--test-size 1 is out of range"),
                 (["text", "--source", "x", "--out", "o", "--tokens", "bytes", "--vocab", "v"], "--vocab has no use"),
                 (["text", "--source", "x", "--out", "o", "--tokens", "bytes"], "--source 'x' does not exist"),
@@ -214,8 +214,7 @@ class Prepare(Lab):
         runs = []
         for seed in (1, 2):
             self.pack_documents()
-            with open(os.path.join(self.folder, "book.txt"), "w", encoding="utf-8") as file:
-                file.write("\n\n".join(documents(40, seed)))
+            write_text(os.path.join(self.folder, "book.txt"), "\n\n".join(documents(40, seed)))
             self.archive = os.path.join(self.folder, "book.txt")
             out = f"tokens{seed}"
             self.prepare(out, "--split-at", "blank")

@@ -1,7 +1,7 @@
 """profile_test.py: train.profile says where a step's time goes and changes no number of the run."""
 import json
 
-from lab import TINY, Lab, main
+from lab import TINY, Lab, main, read_text
 
 
 class Profile(Lab):
@@ -11,24 +11,20 @@ class Profile(Lab):
         self.assertEqual(self.sql("SELECT count(*), count(DISTINCT text) FROM facts WHERE name = 'loss_chain'"), [(2, 1)])
         files = dict(self.sql("SELECT kind, path FROM artifacts WHERE kind LIKE 'profile%'"))
         self.assertEqual(sorted(files), ["profile", "profile_json", "profile_trace"])
-        with open(files["profile_json"], encoding="utf-8") as file:
-            profile = json.load(file)
+        profile = json.loads(read_text(files["profile_json"]))
         self.assertEqual(profile["steps"], 2)
         parts = {part["name"]: part for part in profile["parts"]}
         for name in ("attention", "mlp", "projections", "loss", "optimiser", "batches"):
             self.assertIn(name, parts)
         self.assertGreater(parts["attention"]["backward_seconds"], 0)
         self.assertEqual(self.values("SELECT max(step) FROM curves WHERE key = 'profile/attention'"), [4])
-        with open(files["profile_trace"], encoding="utf-8") as file:
-            self.assertTrue(json.load(file)["traceEvents"])
-        with open(files["profile"], encoding="utf-8") as file:
-            self.assertIn("attention", file.read())
+        self.assertTrue(json.loads(read_text(files["profile_trace"]))["traceEvents"])
+        self.assertIn("attention", read_text(files["profile"]))
 
     def test_more_steps_than_there_are_profile_all(self):
         self.attnlab("run", "attention=none", *TINY, "train.profile=100")
         path, = self.values("SELECT path FROM artifacts WHERE kind = 'profile_json'")
-        with open(path, encoding="utf-8") as file:
-            self.assertEqual(json.load(file)["steps"], 6)
+        self.assertEqual(json.loads(read_text(path))["steps"], 6)
 
 
 if __name__ == "__main__":

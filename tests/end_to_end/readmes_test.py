@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-from lab import BUILD, Lab, main
+from lab import BUILD, Lab, main, read_text
 
 SOURCE = os.environ["ATTNLAB_SOURCE"]
 
@@ -20,8 +20,7 @@ def pages():
         for name in files:
             if name.endswith(".md"):
                 path = os.path.join(folder, name)
-                with open(path, encoding="utf-8") as file:
-                    blocks = re.findall(r"^```sh run\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+                blocks = re.findall(r"^```sh run\n(.*?)^```$", read_text(path), re.MULTILINE | re.DOTALL)
                 if blocks:
                     found[os.path.relpath(path, SOURCE)] = blocks
     return found

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from lab import ATTNLAB, FAILED, TINY, Lab, main, other_build
+from lab import ATTNLAB, FAILED, TINY, Lab, main, other_build, write_text
 
 ERROR, USAGE = 1, 2
 
@@ -91,7 +91,8 @@ class Config(Refusals):
                       self.refused("grid", "attention=dense,none", *TINY, "--where", "train.steps>100"))
 
     def test_duplicate_key_in_a_file_names_both_lines(self):
-        self.write("groups/train/twice.yaml", "steps: 3\nbatch_size: 2\nsteps: 4\n")
+        os.makedirs(os.path.join(self.folder, "groups", "train"))
+        write_text(os.path.join(self.folder, "groups", "train", "twice.yaml"), "steps: 3\nbatch_size: 2\nsteps: 4\n")
         text = self.refused("run", "--config-dir", os.path.join(self.folder, "groups"), "attention=none", "train=twice")
         self.assertRegex(text, r"twice\.yaml:3")
         self.assertIn("steps", text)
@@ -104,12 +105,6 @@ class Config(Refusals):
     def test_an_error_in_one_cell_of_a_grid_ends_it_before_the_first_run_and_names_the_cell(self):
         text = self.refused("grid", "attention=dense,hash_sparse", "hash_sparse.buckets=8,15", *TINY)
         self.assertRegex(text, r"cell 3[\s\S]*hash_sparse[\s\S]*15")
-
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
 
 
 class Data(Refusals):
@@ -138,11 +133,7 @@ class Store(Refusals):
             file.write(data)
 
     def command(self, *prefix, code=ERROR, **env):
-        words = [*prefix, ATTNLAB, "run", "--db", self.db, "attention=none", *TINY]
-        done = subprocess.run(words, capture_output=True, text=True, cwd=self.folder, timeout=60,
-                              env=self.environment(**env))
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return done.stderr
+        return self.ended([*prefix, ATTNLAB, "run", "--db", self.db, "attention=none", *TINY], code, **env).stderr
 
     def as_another_user(self):
         """Root may write everywhere, so that the test steps down where it is root."""

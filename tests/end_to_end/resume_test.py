@@ -10,7 +10,7 @@ import signal
 import time
 
 import checkpoint_reader
-from lab import AGAIN, FAILED, TINY, Lab, main
+from lab import AGAIN, FAILED, TINY, Lab, main, read_text
 
 KILLS = int(os.environ.get("ATTNLAB_KILLS", "4"))
 STEPS = 1200
@@ -108,15 +108,10 @@ class Resume(Lab):
         self.assertEqual(self.values("SELECT run_id FROM artifacts WHERE kind = 'checkpoints' ORDER BY 1")[:3], [1, 2, 3])
 
     def test_stopped_in_the_middle_of_an_epoch_it_goes_on_with_the_next_window(self):
-        source = os.path.join(self.folder, "a.txt")
         draw = random.Random(1)
-        with open(source, "w", encoding="ascii") as file:
-            file.write("\n\n".join("".join(draw.choices("abcdefgh ", k=300)) for _ in range(40)))
-        corpus = os.path.join(self.folder, "a.tokens")
-        self.attnlab("data", "prepare", "text", "--source", source, "--out", corpus, "--split-at", "blank", "--test-size", "0.1",
-                     "--tokens", "bytes", db=False)
+        text = self.prepared("\n\n".join("".join(draw.choices("abcdefgh ", k=300)) for _ in range(40)))
         for sampling in ("epoch", "offsets"):
-            words = ["attention=none", *RUN, "dataset=text", f"dataset.path={corpus}", f"dataset.sampling={sampling}",
+            words = ["attention=none", *RUN, *text, f"dataset.sampling={sampling}",
                      "train.steps=1000", FAST]
             run = self.start("run", *words)
             self.wait_until("it has a checkpoint", lambda: self.newest_checkpoint() > 0 or run.poll() is not None, 60)
@@ -156,8 +151,7 @@ class Resume(Lab):
         run.send_signal(signal.SIGTERM)
         self.assertIn(f"continues attempt 1 at step {second:,}", run.communicate(timeout=60)[0])
         log, = self.values("SELECT path FROM artifacts WHERE kind = 'log' AND run_id = 2")
-        with open(log, encoding="utf-8") as file:
-            self.assertRegex(file.read(), rf"not used: the checkpoint '.*{newest:09}' is not whole: model.safetensors has 200 bytes")
+        self.assertRegex(read_text(log), rf"not used: the checkpoint '.*{newest:09}' is not whole: model.safetensors has 200 bytes")
 
     def test_a_full_disk_costs_no_run(self):
         limit = 900_000  # bytes of a file: the database has room, the optimiser's moments have not
@@ -169,8 +163,7 @@ class Resume(Lab):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         log, = self.values("SELECT path FROM artifacts WHERE kind = 'log'")
-        with open(log, encoding="utf-8") as file:
-            self.assertRegex(file.read(), r"no checkpoint at step 50: cannot write '.*safetensors': File too large. The run goes on")
+        self.assertRegex(read_text(log), r"no checkpoint at step 50: cannot write '.*safetensors': File too large. The run goes on")
         self.assertEqual(self.checkpoints(1), {})
         self.assertEqual(os.listdir(os.path.join(os.path.dirname(log), "checkpoints")), [])
 
@@ -183,8 +176,7 @@ class Resume(Lab):
         self.assertIn("token_embedding.weight", model)
         self.assertEqual({f"state.{name}.{what}" for name in model for what in ("exp_avg", "exp_avg_sq", "step")}, set(optimizer))
         self.assertEqual(set(optimizer["state.final_norm.weight.step"][2]), set(b"\0\0\xc0\x40"), "6 as a float")
-        with open(os.path.join(path, "state.json"), encoding="utf-8") as file:
-            state = json.load(file)
+        state = json.loads(read_text(path, "state.json"))
         self.assertEqual((state["state"]["step"], state["config"]["attention"]["name"]), (6, "sink"))
         try:
             import safetensors

@@ -2,7 +2,7 @@
 import json
 import os
 
-from lab import AGAIN, Lab, main
+from lab import AGAIN, Lab, main, read_text
 
 # Copying needs attention: without it the loss stays at that of a guess.
 LEARNS = ["dataset=copy", "dataset.length=8", "dataset.symbols=4", "model.layers=1", "model.width=32", "model.heads=2",
@@ -48,8 +48,7 @@ class UntilSignificant(Lab):
             self.assertIn("Seeds of this study were added by looking at results", told)
             self.assertIn(f"Decided after {last} of at most 8 seeds", told)
         self.attnlab("report", "--study", "sure", "--out", os.path.join(self.folder, "a.html"))
-        with open(os.path.join(self.folder, "a.html"), encoding="utf-8") as file:
-            self.assertIn("Seeds added until significant", file.read())
+        self.assertIn("Seeds added until significant", read_text(self.folder, "a.html"))
         self.assertNotIn("sequential/", self.attnlab("show", "1").stdout)
 
     def test_a_look_waits_for_its_runs_and_the_same_command_goes_on(self):

@@ -2,7 +2,7 @@
 import json
 import os
 
-from lab import TINY, Lab, main
+from lab import TINY, Lab, main, read_text
 
 RUN = [*[word for word in TINY if not word.startswith("train.steps")], "model.layers=2", "train.steps=20", "train.checkpoint_every=10",
        "train.keep=9"]
@@ -36,15 +36,13 @@ class Xray(Lab):
         self.assertTrue(0 < stored["xray/kept_weight"] < stored["xray/best_weight"] <= 1)
         self.assertEqual((stored["xray/queries"], stored["xray/length"]), (4 * 31, 32))
         for name in ("kept_weight", "error", "entropy", "largest_segment", "distance_profile"):
-            with open(os.path.join(out, name + ".svg"), encoding="utf-8") as file:
-                self.assertTrue(file.read().startswith("<svg "), name)
+            self.assertTrue(read_text(out, name + ".svg").startswith("<svg "), name)
         self.attnlab("xray", "1@10", "--queries", "5", "--sequences", "2", "--quiet")
         self.assertEqual(self.stored(1, 10)["xray/queries"], 10)
         self.assertEqual(self.stored(1, 20), stored)
         page = os.path.join(self.folder, "page.html")
         self.attnlab("report", "--out", page)
-        with open(page, encoding="utf-8") as file:
-            text = file.read()
+        text = read_text(page)
         self.assertEqual(text.count('<img class="xray"'), 3)
         self.assertIn("<h3>hash_sparse, run 1</h3>", text)
 
@@ -87,7 +85,7 @@ class Xray(Lab):
                 ([], 2, "expected a run, a checkpoint or overrides: attnlab xray RUN"),
                 (["attention=dense", *RUN, "dataset=digits", "dataset.length=1"], 1, "no query has a key that it may see: T = 1, model.causality=strict"),
                 (["attention=dense", *RUN, "--queries", "0"], 2, "--queries"),
-                (["attention=dense", *RUN, "--split", "half"], 2, "--split: 'half' is no split"),
+                (["attention=dense", *RUN, "--split", "half"], 2, "--split: expected valid, test or train, found 'half'"),
                 (["attention=reformer", *RUN, "model.causality=inclusive"], 1, "reformer")):
             self.assertIn(why, self.attnlab("xray", *words, code=code).stderr)
 

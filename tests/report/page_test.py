@@ -2,7 +2,6 @@
 
 Any word on the browser's console fails it. ATTNLAB_SHOTS=FOLDER keeps pictures at two widths, light and dark.
 """
-import json
 import os
 import subprocess
 import sys
@@ -61,9 +60,6 @@ class Page(unittest.TestCase):
     def js(self, expression):
         return self.page.value(expression)
 
-    def texts(self, selector):
-        return self.js(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.textContent)")
-
     def test_a_names_and_logs_are_text_and_nothing_is_loaded(self):
         page = browser.Browser(browser.find())
         self.addCleanup(page.close)
@@ -96,13 +92,13 @@ class Page(unittest.TestCase):
         shown = self.js(rows)
         self.assertEqual(len(shown), 15)
         self.assertTrue(all("hash_sparse" in row for row in shown))
-        self.assertIn("15 of 27", self.texts("#runs .filter")[0])
+        self.assertIn("15 of 27", self.page.texts("#runs .filter")[0])
 
     def test_hovering_tells_the_values(self):
         x, y = self.page.middle("#curves-figure svg", 0.5, 0.5)
         self.page.mouse("mouseMoved", x, y)
         self.assertFalse(self.js("document.querySelector('#curves-figure .tip').hidden"))
-        rows = self.texts("#curves-figure .tip tr")
+        rows = self.page.texts("#curves-figure .tip tr")
         self.assertEqual(len(rows), 1 + 5)
         self.assertTrue(any(row.startswith("dense") for row in rows), rows)
         self.page.mouse("mouseMoved", 5, 5)
@@ -130,10 +126,10 @@ class Page(unittest.TestCase):
         for axis, label in (("seconds", "training seconds"), ("tokens", "training tokens"), ("flops", "training FLOP"), ("step", "optimiser step")):
             self.js("(() => { const s = document.querySelectorAll('#curves-figure select')[1]; "
                     f"s.value = '{axis}'; s.dispatchEvent(new Event('change')); }})()")
-            self.assertIn(label, self.texts("#curves-figure svg .label"))
+            self.assertIn(label, self.page.texts("#curves-figure svg .label"))
             self.assertEqual(self.js("document.querySelectorAll('#curves-figure .frame .line').length"), 5, axis)
             self.assertNotIn("NaN", self.js("document.querySelector('#curves-figure svg').outerHTML"))
-        self.assertEqual(self.texts("#curves-figure select:first-of-type option")[:2], ["val/bits_per_char", "train/loss"])
+        self.assertEqual(self.page.texts("#curves-figure select:first-of-type option")[:2], ["val/bits_per_char", "train/loss"])
 
     def test_thousands_of_points_are_drawn_in_a_moment(self):
         milliseconds = self.js("""(() => {
@@ -166,11 +162,11 @@ class Page(unittest.TestCase):
         self.page.media()
 
     def test_the_comparison_and_its_fairness_are_there(self):
-        self.assertIn("dense", self.texts("#comparison h3")[0])
+        self.assertIn("dense", self.page.texts("#comparison h3")[0])
         verdicts = self.js("[...document.querySelectorAll('#comparison .worse')].length")
         self.assertGreater(verdicts, 1)
-        self.assertIn("operations a token", self.texts("#comparison td"))
-        self.assertIn("attention=hash_sparse hash_sparse.buckets=2,3,4 seed=0,1,2,3,4\n", self.texts("#commands pre")[0])
+        self.assertIn("operations a token", self.page.texts("#comparison td"))
+        self.assertIn("attention=hash_sparse hash_sparse.buckets=2,3,4 seed=0,1,2,3,4\n", self.page.texts("#commands pre")[0])
 
     def test_narrow_pages_do_not_scroll_sideways(self):
         for width in (1280, 400):
@@ -185,7 +181,4 @@ class Page(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not browser.find():
-        print("SKIPPED: no browser; expected chromium-headless-shell or chromium (./dev test installs it)")
-        sys.exit(0)
-    unittest.main(verbosity=2)
+    browser.main()

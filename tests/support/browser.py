@@ -10,8 +10,10 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+import unittest
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
@@ -118,6 +120,9 @@ class Browser:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
+    def texts(self, selector):
+        return self.value(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.textContent)")
+
     def resize(self, width, height):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
@@ -159,3 +164,10 @@ class Browser:
             {"clip": {**self.call("Page.getLayoutMetrics")["cssContentSize"], "scale": 1}} if whole else {}))
         with open(path, "wb") as file:
             file.write(base64.b64decode(shot["data"]))
+
+
+def main():
+    if not find():
+        print("SKIPPED: no browser; expected chromium-headless-shell or chromium (./dev test installs it)")
+        sys.exit(0)
+    unittest.main(verbosity=2)

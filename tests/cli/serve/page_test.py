@@ -2,11 +2,8 @@
 
 ATTNLAB_SHOTS=FOLDER keeps pictures.
 """
-import json
 import os
-import sys
 import time
-import unittest
 
 from serving import Serving
 import browser
@@ -25,9 +22,6 @@ class Page(Serving):
     def js(self, expression):
         return self.page.value(expression)
 
-    def texts(self, selector):
-        return self.js(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.textContent)")
-
     def wait_until(self, expression, seconds=30):
         limit = time.monotonic() + seconds
         while not self.js(expression):
@@ -36,7 +30,7 @@ class Page(Serving):
 
     def open_study(self):
         self.page.open(self.address + "/")
-        self.assertEqual(self.texts("#studies tbody a"), [STUDY])
+        self.assertEqual(self.page.texts("#studies tbody a"), [STUDY])
         self.page.click("#studies tbody a")
         self.wait_until("location.pathname === '/study' && document.readyState === 'complete' && typeof ask === 'function'")
         self.js("document.documentElement.dataset.loaded = 'once'")  # a reload would lose it
@@ -57,8 +51,8 @@ class Page(Serving):
 
     def test_a_curve_grows_and_what_the_reader_did_stays(self):
         self.open_study()
-        self.assertEqual(self.texts("h1"), [STUDY])
-        self.assertIn("1,000 / 1,000", self.texts("#running td"))
+        self.assertEqual(self.page.texts("h1"), [STUDY])
+        self.assertIn("1,000 / 1,000", self.page.texts("#running td"))
         self.choose_metric("train/loss")
         path = "document.querySelectorAll('#curves-figure .line')[3].getAttribute('d')"
         points = "data.curves.find((c) => c.key === 'train/loss').lines[3].step.length"
@@ -84,10 +78,10 @@ class Page(Serving):
 
     def test_config_values_choose_runs(self):
         self.open_study()
-        self.assertEqual(self.texts("#choose summary")[0], "attention.name")
+        self.assertEqual(self.page.texts("#choose summary")[0], "attention.name")
         self.js("document.querySelector('#choose [data-key=\"attention.name\"]').open = true")
         boxes = "#choose [data-key='attention.name'] label:nth-of-type({})"
-        self.assertEqual(self.texts("#choose [data-key='attention.name'] label"), [" dense", " hash_sparse", " none"])
+        self.assertEqual(self.page.texts("#choose [data-key='attention.name'] label"), [" dense", " hash_sparse", " none"])
         self.page.click(boxes.format(1))
         self.wait_until("data.groups.length === 1")
         self.assertEqual(self.js("document.querySelectorAll('#runs table')[0].tBodies[0].rows.length"), 2)
@@ -104,12 +98,12 @@ class Page(Serving):
         self.open_study()
         for row in (1, 3, 7):
             self.page.click(f"#runs tbody tr:nth-child({row}) input")
-        self.assertEqual(self.texts("#compare-picks"), ["compare 3 chosen"])
+        self.assertEqual(self.page.texts("#compare-picks"), ["compare 3 chosen"])
         self.page.click("#compare-picks")
         self.wait_until("data.groups.length === 3")
-        self.assertEqual(self.texts("#comparison thead tr")[0], "whatrun 1run 3run 7")
+        self.assertEqual(self.page.texts("#comparison thead tr")[0], "whatrun 1run 3run 7")
         self.assertEqual(self.js("data.groups.map((group) => group.label)")[0], "run 1, dense, seed 0")
-        self.assertTrue(any(row.startswith("attention.namedensehash_sparsenone") for row in self.texts("#comparison tbody tr")))
+        self.assertTrue(any(row.startswith("attention.namedensehash_sparsenone") for row in self.page.texts("#comparison tbody tr")))
         self.assertEqual(self.js("document.querySelectorAll('#curves-figure .frame .line').length"), 3)
         self.shot("serve-runs.png")
         self.assert_quiet()
@@ -118,7 +112,7 @@ class Page(Serving):
         self.open_study()
         os.rename(self.database, self.database + ".away")
         self.wait_until("!document.getElementById('message').hidden")
-        self.assertIn("no results database", self.texts("#message")[0])
+        self.assertIn("no results database", self.page.texts("#message")[0])
         os.rename(self.database + ".away", self.database)
         self.wait_until("document.getElementById('message').hidden")
         self.assert_quiet()
@@ -142,7 +136,4 @@ class Page(Serving):
 
 
 if __name__ == "__main__":
-    if not browser.find():
-        print("SKIPPED: no browser; expected chromium-headless-shell or chromium (./dev test installs it)")
-        sys.exit(0)
-    unittest.main(verbosity=2)
+    browser.main()
