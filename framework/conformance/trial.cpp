@@ -36,7 +36,7 @@ AttentionShape Trial::shape() const {
           .max_length = check_.length,
           .causality = check_.causality,
           .shared_keys = check_.shared_keys,
-          .documents = isolated_ ? config::Documents::isolated : config::Documents::joined};
+          .documents = layout_ == Layout::joined ? config::Documents::joined : config::Documents::isolated};
 }
 
 config::Node Trial::section() const {
@@ -69,14 +69,18 @@ Trial Trial::with_dtype(const std::string& dtype) const {
   return other;
 }
 
-Trial Trial::isolated() const {
+Trial Trial::isolated(Layout layout) const {
   Trial other = *this;
-  other.isolated_ = true;
+  other.layout_ = layout;
   return other;
 }
 
 at::Tensor Trial::documents() const {
   const std::int64_t T = check_.length;
+  const auto each = at::arange(T, at::kInt).expand({check_.batch, T});
+  if (layout_ == Layout::tokens) return each.contiguous();
+  if (layout_ == Layout::pairs) return each.div(2, "floor");
+  if (layout_ == Layout::later_pairs) return (each + 1).div(2, "floor");
   auto result = at::zeros({check_.batch, T}, at::kInt);
   for (std::int64_t b = 0; b < check_.batch; ++b) {
     const RandomStream stream(check_.seed, "conformance.documents", {static_cast<std::uint64_t>(b)});
@@ -122,7 +126,7 @@ AttentionInput Trial::input(std::uint64_t which) const {
   auto key = check_.shared_keys ? query : draw(2);
   key = key / key.norm(2, -1, /*keepdim=*/true);
   AttentionInput result{query, key, draw(3), {}};
-  if (isolated_) result.documents = documents().to(device());
+  if (layout_ != Layout::joined) result.documents = documents().to(device());
   if (has(plugin::kNeedsHidden)) result.hidden = draw(6).transpose(1, 2).flatten(2);
   return changed(result, [&](const at::Tensor& x) { return x.to(device(), dtype()); });
 }
@@ -151,7 +155,8 @@ at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
 }
 
 Known& Trial::known() const {
-  return subject_->known[text(check_) + " " + parameter_words(check_) + (isolated_ ? " isolated" : "")];
+  return subject_->known[text(check_) + " " + parameter_words(check_) + " " +
+                         std::to_string(static_cast<int>(layout_))];
 }
 
 const Attended& Trial::attended() const {

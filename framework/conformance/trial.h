@@ -83,6 +83,10 @@ struct Subject {
   mutable std::map<std::string, Known> known{};  // by case
 };
 
+/// How the documents of a case lie: all one; one to six a sequence, one of them of one token, drawn; or,
+/// so that every row has a border before it, of one token each, or of two, the first of two or of one.
+enum class Layout { joined, drawn, tokens, pairs, later_pairs };
+
 class Trial {
  public:
   Trial(const Subject& subject, plugin::CheckCase check);
@@ -103,8 +107,8 @@ class Trial {
   [[nodiscard]] Trial with(std::string_view words) const;
   [[nodiscard]] Trial with_dtype(const std::string& dtype) const;
   /// The same with documents kept apart: shape() says so, and input() has their numbers.
-  [[nodiscard]] Trial isolated() const;
-  /// int32 [B, T] on the CPU: one to six documents a sequence, one of them of one token; drawn.
+  [[nodiscard]] Trial isolated(Layout layout = Layout::drawn) const;
+  /// int32 [B, T] on the CPU.
   [[nodiscard]] at::Tensor documents() const;
   /// The same under parameters with which the plugin declares an exact softmax, or one of scores of
   /// its own. Throws Skipped where the user fixed others.
@@ -145,7 +149,7 @@ class Trial {
  private:
   const Subject* subject_;
   plugin::CheckCase check_;
-  bool isolated_ = false;
+  Layout layout_ = Layout::joined;
 };
 
 [[nodiscard]] at::ScalarType dtype_of(const std::string& word);

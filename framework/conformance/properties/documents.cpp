@@ -28,11 +28,14 @@ void expect_none_across(const at::Tensor& weights, const at::Tensor& across, con
                   "kIsolatesDocuments");
 }
 
+void check_every_pair(const Trial& trial) {
+  expect_none_across(trial.weights(), same_document(trial).logical_not(), at::arange(trial.check().length));
+}
+
 void check_pairs(const Trial& trial) {
   const std::int64_t T = trial.check().length;
-  const auto across = same_document(trial).logical_not();
   if (T <= kEveryPair) {
-    expect_none_across(trial.weights(), across, at::arange(T));
+    check_every_pair(trial);
     kCausality.check(trial);
     const bool average = (trial.note().traits & (plugin::kExactSoftmax | plugin::kOwnScores)) != 0;
     if (average) kSoftmax.check(trial);
@@ -43,7 +46,7 @@ void check_pairs(const Trial& trial) {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     keys[i] = static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(T), i));
   }
-  expect_none_across(trial.weights_of(keys).cpu(), across, at::tensor(keys));
+  expect_none_across(trial.weights_of(keys).cpu(), same_document(trial).logical_not(), at::tensor(keys));
 }
 
 /// bool [B, T]: the document of row t in each sequence.
@@ -60,7 +63,7 @@ at::Tensor rows_like(const at::Tensor& rows, const at::Tensor& x) {
 
 // Everything of other documents is exchanged, or where the choice of keys may look at all rows, the
 // values alone.
-void expect_unmoved(const Trial& trial, const at::Tensor& own, std::int64_t t) {
+void expect_unmoved(const Trial& trial, const at::Tensor& own, const std::string& whose) {
   const bool everything = !trial.has(plugin::kPatternSeesFuture);
   const auto other = trial.input(1);
   auto input = trial.input();
@@ -71,11 +74,11 @@ void expect_unmoved(const Trial& trial, const at::Tensor& own, std::int64_t t) {
   }
   const auto before = trial.ran(), after = trial.run(input, trial.call());
   const auto others = rows_like(own, before).logical_not();
-  expect_equal_bits("other documents change the rows of that of t = " + std::to_string(t),
+  expect_equal_bits("other documents change the rows of " + whose,
                     after.masked_fill(others, 0), before.masked_fill(others, 0));
 }
 
-void expect_no_gradient(const Trial& trial, const at::Tensor& own, std::int64_t t) {
+void expect_no_gradient(const Trial& trial, const at::Tensor& own, const std::string& whose) {
   const auto grad = trial.grad_out();
   const auto attended = trial.attend(trial.input(), trial.call(),
                                      grad.masked_fill(rows_like(own, grad).logical_not(), 0));
@@ -84,8 +87,8 @@ void expect_no_gradient(const Trial& trial, const at::Tensor& own, std::int64_t 
     if (!gradient.defined()) continue;
     const auto across = gradient.masked_fill(rows_like(own, gradient), 0);
     if (largest(across) == 0) continue;
-    throw Violation("the gradient of the output rows of the document of t = " + std::to_string(t) +
-                    " with respect to the " + part.name + " of other documents is " +
+    throw Violation("the gradient of the output rows of " + whose + " with respect to the " + part.name +
+                    " of other documents is " +
                     std::to_string(largest(across)) + "; expected exactly 0");
   }
 }
@@ -96,8 +99,27 @@ void check_rows(const Trial& trial) {
   for (std::uint64_t i = 0; i < (T <= kEveryPair ? 3 : 1); ++i) {
     const auto t = static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(T), i));
     const auto own = document_at(trial, t);
-    expect_unmoved(trial, own, t);
-    expect_no_gradient(trial, own, t);
+    const auto whose = "that of t = " + std::to_string(t);
+    expect_unmoved(trial, own, whose);
+    expect_no_gradient(trial, own, whose);
+  }
+}
+
+// A border before every row, since what is wrong at one row is not seen where it has none. Half of the
+// documents are exchanged, then the others, by three bits of their numbers: of two documents that stand
+// close together one is.
+void check_borders(const Trial& trial) {
+  if (trial.check().length <= kEveryPair) check_every_pair(trial);
+  const auto documents = trial.documents();
+  for (const std::int64_t bit : {1, 2, 4}) {
+    const auto own = documents.bitwise_and(bit).eq(0);
+    if (own.all().item<bool>()) break;
+    for (const auto& half : {own, own.logical_not()}) {
+      const auto whose = "every document with " + std::string(half.is_same(own) ? "no " : "") + "bit " +
+                         std::to_string(bit) + " in its number";
+      expect_unmoved(trial, half, whose);
+      expect_no_gradient(trial, half, whose);
+    }
   }
 }
 
@@ -135,10 +157,13 @@ void check_documents(const Trial& drawn) {
   if (const auto refused = trial.refusal(); !refused.empty()) throw Skipped(refused);
   try {
     check_pairs(trial);
+    check_rows(trial);
+    for (const auto layout : {Layout::tokens, Layout::pairs, Layout::later_pairs}) {
+      if (drawn.check().length <= kManyRows) check_borders(drawn.isolated(layout));
+    }
   } catch (const Violation& violation) {
     throw Violation(std::string("with documents apart: ") + violation.what());
   }
-  check_rows(trial);
   if (drawn.check().length <= kEveryPair) check_dense_within(drawn);
 }
 

@@ -1,6 +1,7 @@
 // future.cpp: what comes after token t leaves output row t alone, bit for bit.
 #include <cmath>
 #include <set>
+#include <string>
 
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
@@ -14,23 +15,23 @@ struct Effort {
       least;  // rows: all of `all`; of more `some`, `few` above 300, `least` above kManyRows
 };
 constexpr Effort kOfValues{33, 12, 4, 4};  // weights and gradients tell of every row besides
-constexpr Effort kOfPatterns{130, 40, 12, 4};
+constexpr Effort kOfPatterns{300, 40, 40, 16};
 
-/// All rows but the last where there are few; else the last but one and some at random.
+/// All rows but the last where there are few; else the last but one, and one at random of every stretch
+/// of equal length: what looks ahead by that much is seen wherever it stands.
 std::set<std::int64_t> rows_to_try(const Trial& trial, const Effort& effort = kOfValues) {
   const std::int64_t T = trial.check().length;
   if (T < 2) throw Skipped("a single row has no future");
   std::set<std::int64_t> rows{T - 2};
-  const auto count = static_cast<std::size_t>(T <= effort.all  ? T - 1
-                                              : T <= 300       ? effort.some
-                                              : T <= kManyRows ? effort.few
-                                                               : effort.least);
+  const auto count = T <= effort.all  ? T - 1
+                     : T <= 300       ? effort.some
+                     : T <= kManyRows ? effort.few
+                                      : effort.least;
   const RandomStream stream(trial.check().seed, "conformance.rows");
-  for (std::uint64_t i = 0; rows.size() < count; ++i) {
-    rows.insert(
-        count == static_cast<std::size_t>(T - 1)
-            ? static_cast<std::int64_t>(i)
-            : static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(T - 1), i)));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto begin = i * (T - 1) / count, end = (i + 1) * (T - 1) / count;
+    rows.insert(begin + static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(end - begin),
+                                                               static_cast<std::uint64_t>(i))));
   }
   return rows;
 }
@@ -39,7 +40,7 @@ std::set<std::int64_t> rows_to_try(const Trial& trial, const Effort& effort = kO
 std::int64_t rows_axis(const at::Tensor& x) { return x.dim() - 2; }
 
 struct Later {
-  const char* what;
+  std::string what;
   AttentionInput input;
 };
 
@@ -60,7 +61,7 @@ Moved move(const Trial& trial, const at::Tensor& before, const Later& later, std
     past = at::cat({past.slice(axis, 0, t + 1), future.slice(axis, t + 1)}, axis);
   }
   return {
-      std::string(later.what) + " than t = " + std::to_string(t) + " change output rows up to t",
+      later.what + " than t = " + std::to_string(t) + " change output rows up to t",
       before.slice(2, 0, t + 1), trial.run(input, trial.call()).slice(2, 0, t + 1)};
 }
 
@@ -104,10 +105,15 @@ void check_values(const Trial& trial) {
 void check_pattern(const Trial& trial) {
   const auto rows = rows_to_try(trial, kOfPatterns);
   const auto before = trial.ran();
-  const Later later{"later queries, keys, values and hidden inputs", trial.input(1)};
+  const auto other = trial.input(1);
+  const std::string what = "later queries, keys, values and hidden inputs";
+  // Large ones move a choice among few that usual ones leave as it was.
+  const Later later{what, other}, large{what, changed(other, [](const at::Tensor& x) { return 16 * x; })};
+  bool turn = false;
   for (const auto t : rows) {
+    turn = !turn;
     try {
-      expect_unmoved(move(trial, before, later, t, /*everything=*/true));
+      expect_unmoved(move(trial, before, turn ? later : large, t, /*everything=*/true));
     } catch (const Violation& violation) {
       throw Violation(
           std::string(violation.what()) +
