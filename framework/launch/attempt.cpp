@@ -32,7 +32,8 @@ config::Node listed(const std::vector<store::Earlier>& attempts) {
   for (const auto& each : attempts) {
     list.push_back(config::Node(config::Map{{"run", config::Node(each.run_id)},
                                             {"attempt", config::Node(each.attempt)},
-                                            {"folder", config::Node(each.folder.string())}}));
+                                            {"folder", config::Node(each.folder.string())},
+                                            {"shared", config::Node(each.shared)}}));
   }
   return config::Node(std::move(list));
 }

@@ -34,6 +34,7 @@ struct LaunchOptions {
   int jobs = 1;                    // runs at a time
   int retries = 0;                 // further attempts of a run that failed
   bool fail_fast = false;          // the first failure stops the rest
+  bool take_over = false;          // runs of Slurm jobs that cannot be asked for count as interrupted
   bool from_scratch = false;       // no checkpoint of an earlier attempt is used
   double silence_limit =
       1800;  // seconds without a report after which a worker counts as hung; 0: never

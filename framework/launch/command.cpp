@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -41,14 +42,23 @@ class Printed {
   int fd_;
 };
 
-// Its status; killed when it takes too long.
-int wait_for(pid_t pid, double seconds, bool& timed_out) {
+constexpr double kDeathSeconds = 2;
+
+// Its status; killed when it takes too long or nobody wants its answer any more.
+int wait_for(pid_t pid, double seconds, const std::function<bool()>& give_up, CommandAnswer& answer) {
   const double start = clock_seconds();
-  int status = 0;
+  double killed = 0;
+  int status = SIGKILL;  // where it does not even die
   for (useconds_t pause = 500; ::waitpid(pid, &status, WNOHANG) == 0; pause = std::min<useconds_t>(pause * 2, 20'000)) {
-    if (!timed_out && clock_seconds() - start > seconds) {
-      timed_out = true;
-      ::kill(-pid, SIGKILL);
+    const double now = clock_seconds();
+    if (killed > 0 && now - killed > kDeathSeconds) return SIGKILL;
+    if (killed == 0) {
+      answer.timed_out = now - start > seconds;
+      answer.given_up = !answer.timed_out && give_up && give_up();
+      if (answer.timed_out || answer.given_up) {
+        killed = now;
+        ::kill(-pid, SIGKILL);
+      }
     }
     ::usleep(pause);
   }
@@ -58,7 +68,7 @@ int wait_for(pid_t pid, double seconds, bool& timed_out) {
 }  // namespace
 
 CommandAnswer run_command(const std::vector<std::string>& command, const std::filesystem::path& folder,
-                          double seconds) {
+                          double seconds, const std::function<bool()>& give_up) {
   ::signal(SIGCHLD, SIG_DFL);  // where it is ignored, nobody can be waited for
   const Printed out, err;
   posix_spawn_file_actions_t actions;
@@ -82,7 +92,7 @@ CommandAnswer run_command(const std::vector<std::string>& command, const std::fi
   if (error == ENOENT) return {127, false, "", command[0] + ": not found"};
   if (error != 0) throw Error("cannot run '" + command[0] + "': " + std::strerror(error));
   CommandAnswer answer;
-  const int status = wait_for(pid, seconds, answer.timed_out);
+  const int status = wait_for(pid, seconds, give_up, answer);
   answer.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   answer.out = out.text();
   answer.err = err.text();

@@ -19,13 +19,17 @@ constexpr double kCheckpointEvery = 2;  // seconds; a database that was taken aw
 constexpr double kLockWait = 1;
 constexpr double kListens = 0.25;  // seconds of one look at the workers, at most
 constexpr double kLookAroundEvery = 2;
+constexpr double kAskSlurmEvery = 15;  // times as rarely as the store is asked
 constexpr int kTryAgain = 250;  // milliseconds
 
 }  // namespace
 
 Launcher::Launcher(store::Store& store, std::vector<Cell> cells, LaunchOptions options,
                    Progress& progress)
-    : store_(store), cells_(std::move(cells)), options_(std::move(options)), progress_(progress) {
+    : store_(store), cells_(std::move(cells)), options_(std::move(options)), progress_(progress),
+      owners_(store, {.every = kAskSlurmEvery * options_.look_elsewhere,
+                      .take_over = options_.take_over,
+                      .stop = [this] { return signals_.count() > 0; }}) {
   if (::access(options_.worker.c_str(), X_OK) != 0) {
     throw Error("there is no worker at '" + options_.worker.string() +
                 "'. Build it with ./dev build, or set ATTNLAB_WORKER to one.");
@@ -170,6 +174,7 @@ void Launcher::claim(Number number, std::unique_ptr<GpuClaim> gpu) {
       start(number, claim, std::move(gpu));
       break;
     case ClaimResult::running_elsewhere:
+      if (claim.owner.in_slurm()) ask_owner(number, claim);
       look_later(number, claim.run_id);
       break;
   }
@@ -178,11 +183,6 @@ void Launcher::claim(Number number, std::unique_ptr<GpuClaim> gpu) {
 bool Launcher::is_done(const Cell& cell) {
   const auto claim = stored([&] { return store_.peek(cell.record.fingerprint); });
   return claim && claim->result == ClaimResult::finished_before;
-}
-
-void Launcher::look_later(Number cell, std::int64_t run_id) {
-  elsewhere_.push_back({cell, run_id, clock_seconds() + options_.look_elsewhere});
-  ++board_.elsewhere;
 }
 
 void Launcher::start(Number number, const store::Claim& claim, std::unique_ptr<GpuClaim> gpu) {

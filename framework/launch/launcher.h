@@ -12,6 +12,7 @@
 #include "framework/launch/attempt.h"
 #include "framework/launch/cell.h"
 #include "framework/launch/progress.h"
+#include "framework/launch/slurm/task_owners.h"
 #include "framework/launch/stop_signals.h"
 
 namespace attnlab::launch {
@@ -49,6 +50,7 @@ class Launcher {
   void end(Number cell, CellResult outcome);
   void watch(Number cell, Attempt& attempt);
   void look_later(Number cell, std::int64_t run_id);
+  void ask_owner(Number cell, const store::Claim& claim);
   void mark_shared();
   void require_in_place() const;
   template <class Work>
@@ -61,6 +63,7 @@ class Launcher {
   LaunchOptions options_;
   Progress& progress_;
   StopSignals signals_;
+  slurm::TaskOwners owners_;
   Board board_;
   LaunchResult result_;
   std::deque<Number> pending_;

@@ -24,6 +24,7 @@ LiveAttempt read_live(const Statement& row) {
   live.run_id = row.integer(0);
   live.attempt = row.integer(1);
   live.owner = {row.text(3), row.text(4), row.integer(5), row.integer(6), row.text(7)};
+  live.heard_ms = row.integer(8);
   if (row.text(2) == "done") {
     live.result = ClaimResult::finished_before;
   } else if (!abandoned(live.owner, row.integer(8))) {

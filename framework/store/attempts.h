@@ -13,9 +13,6 @@
 
 namespace attnlab::store {
 
-/// Heartbeats come every 2 s at least; this long a silence means death where /proc cannot tell.
-inline constexpr std::int64_t kSilenceMs = 60'000;
-
 /// An attempt that is running or done. `result` is what it means for somebody who wants the cell:
 /// finished_before, running_elsewhere, or claimed: its owner is gone and the cell is free.
 struct LiveAttempt {
@@ -23,6 +20,7 @@ struct LiveAttempt {
   std::int64_t attempt = 0;
   ClaimResult result = ClaimResult::claimed;
   Owner owner;
+  std::int64_t heard_ms = 0;
 };
 
 [[nodiscard]] std::optional<LiveAttempt> find_live_attempt(const Connection& connection,

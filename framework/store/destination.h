@@ -23,6 +23,8 @@ class Destination {
   /// All of the batch or nothing, and a sign of life. False: the attempt is somebody else's now, and
   /// nothing was written. Throws Error, and Gone.
   virtual bool write(const Batch& batch) = 0;
+  /// Whether it is somebody else's now, as far as one look tells. From any thread.
+  [[nodiscard]] virtual bool taken_over() const { return false; }
   /// What is written from now on follows the numbers of `from` up to `step`: copied here and now, or,
   /// where true is returned, by whoever takes in the batch that says so.
   virtual bool begin(const Beginning& beginning, double patience) = 0;

@@ -215,6 +215,8 @@ bool RunWriter::hopeless() const {
          (impl_->problem && Clock::now() - impl_->trouble_since > kHopelessAfter);
 }
 
+bool RunWriter::taken_over() const { return impl_->destination->taken_over(); }
+
 void RunWriter::finish(Status status, const std::string& reason) {
   impl_->stop();
   if (impl_->closed) return;

@@ -26,10 +26,14 @@ class SpoolFile final : public Destination {
   SpoolFile& operator=(const SpoolFile&) = delete;
 
   bool write(const Batch& batch) override {
-    std::error_code ignored;
-    if (std::filesystem::exists(spool_file(folder_, life_ + 1), ignored)) return false;
+    if (taken_over()) return false;
     append(batch_text(batch, attempt_));
     return true;
+  }
+
+  bool taken_over() const override {
+    std::error_code ignored;
+    return std::filesystem::exists(spool_file(folder_, life_ + 1), ignored);
   }
 
   bool begin(const Beginning&, double) override { return true; }

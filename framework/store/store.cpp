@@ -52,7 +52,7 @@ Claim Store::claim(const CellRecord& cell, const Owner& owner) {
   Claim claim;
   if (live) {
     join_study(connection, cell.study, live->run_id);
-    claim = {live->result, live->run_id, live->attempt, live->owner};
+    claim = {live->result, live->run_id, live->attempt, live->owner, live->heard_ms};
   } else {
     claim = add_attempt(connection, cell, Status::running, "");
     write_owner(connection, claim.run_id, owner);

@@ -48,12 +48,16 @@ struct Owner {
   [[nodiscard]] std::optional<bool> alive() const;
 };
 
+/// Heartbeats come every 2 s at least; this long a silence means death where /proc cannot tell.
+inline constexpr std::int64_t kSilenceMs = 60'000;
+
 enum class ClaimResult { claimed, finished_before, running_elsewhere };
 struct Claim {
   ClaimResult result = ClaimResult::claimed;
   std::int64_t run_id = 0;  // the new attempt, or the attempt that stands in the way
   std::int64_t attempt = 1;
   Owner owner{};  // of one that is running elsewhere
+  std::int64_t heard_ms = 0;  // when it gave its last sign of life, since 1970
 };
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
@@ -173,6 +177,9 @@ class RunWriter : public MetricSink {
   /// Going on would be for nothing: the attempt was ended by somebody else, the database was removed
   /// or renamed, or nothing could be written for ten minutes.
   [[nodiscard]] bool hopeless() const;
+  /// Whether a later life of the same attempt has begun on another node (spool.h), which has the run's folder
+  /// now. Looks at once.
+  [[nodiscard]] bool taken_over() const;
   /// Writes what is left and the final status in one transaction; after that the sink is closed.
   /// Where that fails for 5 s (at once when interrupted), all of it goes into folder/unsaved.json,
   /// which Store::finish, claim and reap_dead take in. Throws Error when neither can be written.

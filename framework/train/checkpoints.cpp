@@ -51,15 +51,22 @@ std::string Checkpoints::save(checkpoint::State state, const model::Transformer&
   return {};
 }
 
+// Another process may go on from what stands there, and takes it away itself in time.
+void Checkpoints::require_ours() const {
+  if (saving_.ours && !saving_.ours()) throw Error("another process has this attempt now");
+}
+
 void Checkpoints::write(checkpoint::State state, const model::Transformer& model,
                         const AdamW& optimizer) {
   const auto validation = state.validation;
+  require_ours();
   checkpoint::Draft draft(saving_.folder, state.step);
   draft.written(checkpoint::kModel, save_model(draft.file(checkpoint::kModel), model));
   draft.written(checkpoint::kOptimizer, save_optimizer(draft.file(checkpoint::kOptimizer), model, optimizer));
   draft.complete(std::move(state));
   if (saving_.settle) saving_.settle();
   const bool first = checkpoint::list(saving_.folder).empty();
+  require_ours();
   draft.publish();
   if (first && saving_.written) saving_.written();
   if (validation) best_ = std::min(best_.value_or(*validation), *validation);
@@ -76,6 +83,7 @@ std::vector<checkpoint::Checkpoint> Checkpoints::all() const {
 }
 
 void Checkpoints::take_away() const {
+  if (saving_.ours && !saving_.ours()) return;
   for (const auto& folder : saving_.earlier) checkpoint::remove_leftovers(folder);
   for (const auto& gone : checkpoint::superseded(all(), config_.keep)) checkpoint::discard(gone.path);
 }

@@ -18,6 +18,7 @@ struct Saving {
   std::filesystem::path folder;                  // of this attempt; empty: none are written
   std::vector<std::filesystem::path> earlier{};  // of the attempts that it continues, oldest first
   checkpoint::State base{};                      // fingerprint, attempt, config, plugin, data_digest
+  std::function<bool()> ours{};    // whether the folder still is this process's to change; nothing: it is
   std::function<void()> settle{};  // called before one gets its name: what it relies on is stored then
   std::function<void()> written{};  // called after the first one
   std::function<void(const std::string& line)> say{};  // for the run's log
@@ -37,6 +38,7 @@ class Checkpoints {
   std::string save(checkpoint::State state, const model::Transformer& model, const AdamW& optimizer);
 
  private:
+  void require_ours() const;
   void write(checkpoint::State state, const model::Transformer& model, const AdamW& optimizer);
   void take_away() const;
   [[nodiscard]] std::vector<checkpoint::Checkpoint> all() const;  // oldest first

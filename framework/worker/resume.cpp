@@ -12,6 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A process that was given up may take one away, for a newer one, between the list and the look.
+constexpr int kLooks = 2;
+
 std::int64_t number(const config::Node& entry, const char* name) {
   const auto* found = entry.is_map() ? entry.find(name) : nullptr;
   const auto* value = found == nullptr ? nullptr : std::get_if<std::int64_t>(&found->value());
@@ -40,13 +43,31 @@ checkpoint::State state_for(const launch::RunSpec& spec, const checkpoint::Check
   return state;
 }
 
+fs::path held_in(const launch::RunSpec& spec) { return fs::path(spec.folder) / "resumed"; }
+
+// The same files under another name, which stay when that one goes.
+checkpoint::Checkpoint hold(const checkpoint::Checkpoint& found, const launch::RunSpec& spec) {
+  const auto held = held_in(spec);
+  fs::remove_all(held);
+  fs::create_directories(held);
+  for (const char* name : {checkpoint::kModel, checkpoint::kOptimizer, checkpoint::kState}) {
+    std::error_code problem;  // a file system without links
+    fs::create_hard_link(found.path / name, held / name, problem);
+    if (problem) fs::copy_file(found.path / name, held / name);
+  }
+  return {held, found.step};
+}
+
 std::optional<Continuation> newest_in(const fs::path& checkpoints, const launch::RunSpec& spec,
                                       std::int64_t run_id, std::int64_t attempt) {
   auto all = checkpoint::list(checkpoints);
   std::ranges::reverse(all);
-  for (const auto& found : all) {
+  for (auto& found : all) {
     try {
+      if (spec.spool) found = hold(found, spec);
       return Continuation{{found.path, state_for(spec, found)}, run_id, attempt};
+    } catch (const fs::filesystem_error& error) {
+      log_line(std::string("not used: ") + error.what());
     } catch (const Error& error) {
       log_line(std::string("not used: ") + error.what());
     }
@@ -62,14 +83,31 @@ std::string Continuation::text() const {
 
 std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec) {
   if (spec.spool) {  // a batch system may have started this same attempt before
-    auto own = newest_in(fs::path(spec.folder) / checkpoint::kFolder, spec, spec.run_id, spec.attempt);
-    if (own) return own;
+    for (int look = 0; look < kLooks; ++look) {
+      auto own = newest_in(fs::path(spec.folder) / checkpoint::kFolder, spec, spec.run_id, spec.attempt);
+      if (own) return own;
+    }
   }
   for (const auto& entry : spec.earlier.as_list()) {
     auto found = newest_in(folder(entry), spec, number(entry, "run"), number(entry, "attempt"));
     if (found) return found;
   }
   return std::nullopt;
+}
+
+void let_go(const launch::RunSpec& spec) {
+  std::error_code ignored;
+  fs::remove_all(held_in(spec), ignored);
+}
+
+void begin_shared(const launch::RunSpec& spec, const std::optional<Continuation>& earlier, MetricSink& sink) {
+  if (earlier && earlier->run_id == spec.run_id) return;  // another life, which has said it
+  const bool before = std::ranges::any_of(spec.earlier.as_list(), [](const config::Node& entry) {
+    const auto* shared = entry.is_map() ? entry.find("shared") : nullptr;
+    const auto* value = shared == nullptr ? nullptr : std::get_if<bool>(&shared->value());
+    return value != nullptr && *value;
+  });
+  sink.fact("shared", earlier && before ? "1" : "0");
 }
 
 std::optional<train::Resume> find_initial(const config::TrainConfig& train) {

@@ -23,8 +23,16 @@ struct Continuation {
 
 /// The newest whole checkpoint of this attempt's earlier lives (where the spec has a spool), else of
 /// spec.earlier, that belongs to this run; each that is refused is
-/// logged with the reason, and the one before it is looked at. Throws nothing.
+/// logged with the reason, and the one before it is looked at. With a spool it is what let_go() takes away, a
+/// second name of the same files: a worker whose node lost contact goes on for a moment, and removes those that
+/// it has newer ones for. Throws nothing.
 [[nodiscard]] std::optional<Continuation> find_checkpoint(const launch::RunSpec& spec);
+
+/// Once it was read.
+void let_go(const launch::RunSpec& spec);
+/// The fact `shared` of a run with a spool as it begins: whether an attempt that it goes on from had company. A
+/// later life leaves it as it is.
+void begin_shared(const launch::RunSpec& spec, const std::optional<Continuation>& earlier, MetricSink& sink);
 
 /// The checkpoint that train.initial names, every file of it read and compared; nothing where it names
 /// none. Throws Error: a file that is gone or another.

@@ -1,4 +1,5 @@
 // run.cpp: one training run, from what was prepared to its last row.
+#include <utility>
 
 #include "framework/config/bench_config.h"
 #include "framework/core/error.h"
@@ -10,6 +11,7 @@
 #include "framework/train/trainer.h"
 #include "framework/worker/company.h"
 #include "framework/worker/job.h"
+#include "framework/worker/neighbours.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/resume.h"
 #include "framework/xray/xray.h"
@@ -70,6 +72,7 @@ Ending train(const Prepared& prepared, Session& session) {
   if (!company.first()) saving.folder.clear();
   saving.base.data_digest = info.digest;
   if (session.writer != nullptr) {
+    saving.ours = [&] { return !session.writer->taken_over(); };
     saving.settle = [&] { static_cast<void>(session.writer->settle(kSettleSeconds)); };
     saving.written = [&] { session.writer->artifact(checkpoint::kFolder, saving.folder.string()); };
   }
@@ -95,7 +98,14 @@ Ending train(const Prepared& prepared, Session& session) {
   if (session.writer != nullptr) {
     session.writer->begin(earlier ? earlier->run_id : 0, earlier ? earlier->resume.state.step : -1);
   }
+  bool holds = session.spec.spool && earlier;
+  std::optional<Neighbours> neighbours;
+  if (session.spec.spool && company.first()) {
+    begin_shared(session.spec, earlier, session.sink);
+    neighbours.emplace(session.sink);
+  }
   const auto report = [&](const train::Progress& progress) {
+    if (std::exchange(holds, false)) let_go(session.spec);  // it was read
     sparse::raise_refused();  // the host has just waited for the device
     session.reporter.progress(progress);
     static_cast<void>(session.go_on());

@@ -1,4 +1,5 @@
 """slurm_test.py: a grid whose cells are tasks of Slurm job arrays (slurm_lab.py)."""
+import glob
 import json
 import os
 import shutil
@@ -66,6 +67,44 @@ class Slurm(SlurmLab):
             self.assertIn("#SBATCH --cpus-per-task=2\n", file.read())
         self.assertEqual((self.digest(1), self.curve(1)), self.undisturbed(*words))
 
+    def test_a_job_that_was_cancelled_while_nobody_followed_leaves_its_cell_to_a_grid_without_slurm(self):
+        words = ["attention=none", *RUN, "train.steps=3000"]
+        self.attnlab("grid", *words, *SLURM, "--detach")
+        job = self.job()
+        self.wait_for_checkpoint()
+        grid = self.follow(*words)
+        self.wait_until("it says what it waits for", lambda: f"Slurm job {job} has it (RUNNING)" in self.said(grid), 20)
+        self.bed.ask("scancel", job)
+        self.assertEqual(grid.wait(timeout=90), 0, self.said(grid))
+        self.assertIn(f"Slurm job {job} is over and nobody followed it: interrupted, stopped after step", self.said(grid))
+        self.assertEqual(self.sql("SELECT status, continues_id FROM run_attempts"), [("interrupted", None), ("done", 1)])
+        self.assertRegex(self.values("SELECT reason FROM run_attempts WHERE id = 1")[0], r"\(SIGTERM\): cancelled in Slurm$")
+        self.assertEqual((self.digest(2), self.curve(2)), self.undisturbed(*words))
+
+    def test_the_ranks_of_a_run_are_spread_over_nodes_by_srun(self):
+        words = ["attention=sink", *[word for word in RUN if not word.startswith("train.batch_size")], "train.batch_size=4", "train.steps=1000",
+                 "train.ranks=2"]
+        grid = self.follow(*words, *SLURM, "--nodes", "2", MASTER_ADDR="127.0.0.1")  # where the bed's nodes are
+        job = self.job()
+        self.wait_for_checkpoint()
+        self.assertEqual(self.bed.node_of(job), "n[1-2]")
+        self.bed.ask("scancel", "-b", "-s", "USR1", job)
+        self.assertEqual(grid.wait(timeout=120), 0, self.said(grid))
+        self.assertEqual(self.values("SELECT text FROM facts WHERE name = 'lives'"), ["2"], self.said(grid))
+        self.assertEqual((self.digest(1), self.curve(1)), self.undisturbed(*words), "how they were started changes no bit")
+        refused = [(["train.ranks=1"], "train.ranks=1 is fewer processes than nodes"), (["train.ranks=2,4"], "a job array has one shape")]
+        for ranks, told in refused:
+            for plan in ([], ["--plan"]):
+                said = self.attnlab("grid", *words[:-1], *ranks, *SLURM, "--nodes", "2", *plan, code=2).stderr
+                self.assertIn(told, said)
+
+    def test_a_run_beside_another_job_on_its_node_is_marked_shared(self):
+        stranger = self.bed.ask("sbatch", "--parsable", "--output=/dev/null", "--wrap", "sleep 60").strip()
+        self.bed.wait_until("it runs", lambda: self.bed.ask("squeue", "-h", "-t", "running", "-j", stranger))
+        self.attnlab("grid", "attention=none", *RUN, "train.steps=600", *SLURM)
+        self.assertEqual(self.values("SELECT shared FROM runs"), [1])
+        self.bed.ask("scancel", stranger)
+
     def test_preempted_and_warned_of_the_time_limit_it_goes_on_from_its_checkpoint(self):
         grid = self.follow("attention=none", *ENDLESS, *SLURM, "--sbatch", "--exclusive", "--sbatch", "--nodelist=n1")
         job = self.job()
@@ -99,18 +138,39 @@ class Slurm(SlurmLab):
         node = self.bed.node_of(job)
         zombie, = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and is_worker(pid) and self.of_this_test(pid)]
         self.bed.kill(node)
+        os.kill(zombie, signal.SIGSTOP)  # as if its node hung: what it does when it comes back is seen below
         try:
             self.wait_until("it begins again on the other node", lambda: self.values("SELECT text FROM facts WHERE name = 'lives'") == ["2"], 60)
             self.assertNotEqual(self.bed.node_of(job), node)
+            os.kill(zombie, signal.SIGCONT)
             self.wait_until("the worker of the lost node has seen that it was given up", lambda: not is_worker(zombie), 20)
         finally:
             self.bed.start_node(node)
+        with open(glob.glob(os.path.join(os.path.dirname(self.db), "*-1", "log.txt"))[0], encoding="utf-8") as log:
+            self.assertRegex(log.read(), r"no checkpoint at step \d+: another process has this attempt now")
+        self.press_ctrl_c_twice(grid)
+        self.assertEqual(grid.wait(timeout=90), INTERRUPTED, self.said(grid))
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["interrupted"], self.said(grid))
+
+    def press_ctrl_c_twice(self, grid):
         grid.send_signal(signal.SIGINT)
-        self.wait_until("it says what Ctrl-C means", lambda: "Again within 5 s cancels them" in self.said(grid), 10)
+        self.wait_until("it says what Ctrl-C means", lambda: "Again within 5 s cancels them" in self.said(grid), 4)
         time.sleep(0.6)
         grid.send_signal(signal.SIGINT)
+
+    def test_ctrl_c_is_heard_while_slurm_keeps_a_question_waiting(self):
+        busy = os.path.join(self.folder, "busy")
+        env = self.with_program("squeue", f'while [ -e "{busy}" ]; do sleep 0.1; done\nexec "$squeue" "$@"')
+        grid = self.follow("attention=none", *ENDLESS, *SLURM, PATH=env["PATH"])
+        job = self.job()
+        self.wait_for_checkpoint()
+        with open(busy, "w", encoding="ascii"):
+            time.sleep(1.5)  # the next question has begun
+        self.press_ctrl_c_twice(grid)
+        self.wait_until("Slurm was told to cancel it", lambda: self.bed.jobs()[job] == "CANCELLED", 10)
+        os.remove(busy)
         self.assertEqual(grid.wait(timeout=60), INTERRUPTED, self.said(grid))
-        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["interrupted"])
+        self.assertRegex(self.values("SELECT reason FROM run_attempts WHERE status = 'interrupted'")[0], r"\(SIGTERM\): cancelled in Slurm$")
 
     def of_this_test(self, pid):
         with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -122,17 +182,17 @@ class Slurm(SlurmLab):
         self.assertEqual(status, "failed", said)
         self.assertRegex(reason, r"^killed for memory by Slurm \(Slurm job \d+_0 on n[12]\). Ask for more, as with --sbatch --mem=16G")
 
-    def with_sbatch(self, script):
-        """An environment in which that script takes sbatch's place; the real one is "$sbatch"."""
+    def with_program(self, name, script):
+        """An environment in which that script takes the program's place; the real one is "$name"."""
         tools = os.path.join(self.folder, "tools")
         os.mkdir(tools)
-        with open(os.path.join(tools, "sbatch"), "w", encoding="ascii") as file:
-            file.write(f"#!/bin/sh\nsbatch='{shutil.which('sbatch')}'\n{script}\n")
+        with open(os.path.join(tools, name), "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n{name}='{shutil.which(name)}'\n{script}\n")
         os.chmod(file.name, 0o755)
         return {**self.environment(), "PATH": tools + ":" + self.bed.environment["PATH"]}
 
     def test_where_the_queue_takes_no_more_cells_wait_and_smaller_arrays_are_tried(self):
-        env = self.with_sbatch('grep -q "array=0-0$" job.sh || { echo "sbatch: error: Job violates accounting/QOS policy (job submit limit)" >&2; exit 1; }\n'
+        env = self.with_program("sbatch", 'grep -q "array=0-0$" job.sh || { echo "sbatch: error: Job violates accounting/QOS policy (job submit limit)" >&2; exit 1; }\n'
                                'exec "$sbatch" "$@"')
         done = subprocess.run([ATTNLAB, "grid", "--db", self.db, "attention=none", "seed=0,1", *TINY, *SLURM], cwd=self.folder, env=env, text=True,
                               capture_output=True, check=False, timeout=60)
@@ -142,7 +202,7 @@ class Slurm(SlurmLab):
         self.assertEqual(len(self.arrays()), 2)
 
     def test_an_array_whose_number_was_never_heard_is_found_again(self):
-        env = self.with_sbatch('"$sbatch" "$@" >/dev/null && kill -9 $PPID')
+        env = self.with_program("sbatch", '"$sbatch" "$@" >/dev/null && kill -9 $PPID')
         words = ["attention=none", "seed=0,1", *TINY, *SLURM]
         killed = subprocess.run([ATTNLAB, "grid", "--db", self.db, *words], cwd=self.folder, capture_output=True, check=False, env=env)
         self.assertEqual(killed.returncode, -signal.SIGKILL)

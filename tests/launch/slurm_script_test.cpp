@@ -39,9 +39,24 @@ TEST(SlurmScript, HoldsWhatWasAskedFor) {
   EXPECT_THAT(script_text({}, "/w", "s", 1, 1), testing::AllOf(HasSubstr("--array=0-0\n"), Not(HasSubstr("--partition"))));
 }
 
+TEST(SlurmScript, OverSeveralNodesSrunStartsEveryRank) {
+  const JobOptions options{.nodes = 2, .ranks = 4};
+  const auto text = script_text(options, "/w", "s", 3, 1);
+  for (const char* line : {"#SBATCH --cpus-per-task=3\n", "#SBATCH --nodes=2\n", "#SBATCH --ntasks=4\n",
+                           "srun --mpi=none --kill-on-bad-exit=0 --cpus-per-task=3 --nodes=2 --ntasks=4 bash -c ", "trap ':' TERM\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  const auto alone = script_text({}, "/w", "s", 3, 1);
+  EXPECT_THAT(alone, Not(HasSubstr("srun")));
+  EXPECT_THAT(alone, HasSubstr("trap 'kill -TERM $worker' TERM\n"));
+  EXPECT_THAT(alone, Not(HasSubstr("--nodes")));
+}
+
 TEST(SlurmScript, FurtherOptionsAreLookedAt) {
   EXPECT_THAT(sbatch_words("--mem=16G --exclusive"), ElementsAre("--mem=16G", "--exclusive"));
   EXPECT_THAT(said("--array=0-3"), HasSubstr("is set by attnlab itself"));
+  EXPECT_THAT(said("--nodes=2"), HasSubstr("--nodes is set by attnlab itself"));
+  EXPECT_THAT(said("-N2"), HasSubstr("-N is set by attnlab itself"));
   EXPECT_THAT(said("mem=16G"), HasSubstr("is no option of sbatch"));
   EXPECT_THAT(said("--mem=1G\n#SBATCH --x"), HasSubstr("is no option of sbatch"));
   EXPECT_THAT(said(""), HasSubstr("is no option of sbatch"));
@@ -132,6 +147,11 @@ TEST(RunCommand, TakesBothStreamsAndKillsWhatTakesTooLong) {
   const auto slow = run_command({"sh", "-c", "sleep 30 & wait"}, {}, 0.1);
   EXPECT_TRUE(slow.timed_out);
   EXPECT_EQ(slow.code, 128 + 9);
+  int asked = 0;
+  const auto unwanted = run_command({"sleep", "30"}, {}, 30, [&] { return ++asked > 3; });
+  EXPECT_TRUE(unwanted.given_up);
+  EXPECT_FALSE(unwanted.timed_out);
+  EXPECT_EQ(unwanted.code, 128 + 9);
 }
 
 }  // namespace

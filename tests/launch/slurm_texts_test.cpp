@@ -61,10 +61,12 @@ TEST(SlurmTexts, SbatchNamesTheJob) {
 }
 
 TEST(SlurmTexts, LimitsOfTheCluster) {
-  const auto limits = limits_of("ClusterName             = big\nMaxArraySize            = 4001\nMaxJobCount = 50000\nX\n");
+  const auto limits = limits_of("ClusterName             = big\nMaxArraySize            = 4001\nMaxJobCount = 50000\nX\nKillWait                = 7 sec\n");
   EXPECT_EQ(limits.cluster, "big");
   EXPECT_EQ(limits.array, 4001);
   EXPECT_EQ(limits.jobs, 50000);
+  EXPECT_EQ(limits.kill_wait, 7);
+  EXPECT_EQ(limits_of("KillWait = never\n").kill_wait, 30);
   EXPECT_EQ(limits_of("").array, 1001);
 }
 
@@ -107,6 +109,68 @@ TEST(SlurmTexts, SlurmsWordForAnEndIsTheReason) {
   }
   EXPECT_FALSE(start_again(evidence_of("CANCELLED").task));
   EXPECT_TRUE(start_again(evidence_of("NODE_FAIL").task));
+}
+
+struct Case {
+  const char* state;
+  Asked asked;
+  std::optional<Status> left;  // what the worker said
+  Status status;
+  const char* reason;  // a part of it
+};
+
+/// A task may be over in any state after scancel: its node was down, it had not begun, its worker was killed
+/// after KillWait, or ended a moment before by itself.
+TEST(SlurmTexts, WhatSlurmStatesAndWhoAskedMakeTheEnding) {
+  constexpr auto nobody = Asked::nobody, user = Asked::user, silence = Asked::silence;
+  constexpr auto interrupted = Status::interrupted, failed = Status::failed, done = Status::done;
+  const Case cases[] = {
+      {"CANCELLED", nobody, {}, interrupted, "cancelled in Slurm (Slurm job 12_3 on n1)"},
+      {"CANCELLED", user, {}, interrupted, "cancelled in Slurm (Slurm job 12_3 on n1)"},
+      {"CANCELLED", silence, {}, failed, "no sign of life for 30 min 00 s: cancelled in Slurm"},
+      {"CANCELLED", user, interrupted, interrupted, "its own words: cancelled in Slurm"},
+      {"CANCELLED", silence, interrupted, failed, "no sign of life"},
+      {"CANCELLED", user, done, done, "its own words"},
+      {"CANCELLED", user, failed, failed, "its own words"},
+      {"FAILED", nobody, {}, failed, "ended as FAILED"},
+      {"FAILED", user, {}, interrupted, "cancelled in Slurm (Slurm job 12_3 on n1)"},
+      {"FAILED", user, interrupted, interrupted, "its own words: cancelled in Slurm"},
+      {"FAILED", nobody, interrupted, interrupted, "its own words"},
+      {"COMPLETED", nobody, {}, failed, "ended as COMPLETED"},
+      {"COMPLETED", user, {}, interrupted, "cancelled in Slurm"},
+      {"COMPLETED", user, done, done, "its own words"},
+      {"NODE_FAIL", nobody, {}, interrupted, "node n1 failed"},
+      {"NODE_FAIL", user, {}, interrupted, "node n1 failed"},
+      {"TIMEOUT", nobody, {}, interrupted, "Slurm's time limit (Slurm job 12_3 on n1)"},
+      {"TIMEOUT", nobody, interrupted, interrupted, "its own words: Slurm's time limit"},
+      {"TIMEOUT", user, {}, interrupted, "Slurm's time limit"},
+      {"OUT_OF_MEMORY", nobody, {}, failed, "killed for memory by Slurm"},
+      {"OUT_OF_MEMORY", user, {}, failed, "killed for memory by Slurm"},
+      {"OUT_OF_MEMORY", nobody, done, done, "its own words"},
+      {"COMPLETING", user, {}, interrupted, "cancelled in Slurm"},  // not over when nobody waits any longer
+      {"RUNNING", user, {}, interrupted, "cancelled in Slurm"},
+      {"LAUNCH_FAILED", user, {}, interrupted, "cancelled in Slurm"},
+      {"unknown", nobody, {}, interrupted, "is not known to Slurm any more"},
+      {"unknown", user, {}, interrupted, "cancelled in Slurm"},
+  };
+  for (const auto& each : cases) {
+    auto evidence = evidence_of(each.state);
+    evidence.asked = each.asked;
+    evidence.silent_seconds = 1800;
+    if (each.left) evidence.left = Ending{*each.left, "its own words"};
+    const auto ending = conclude_task(evidence);
+    const auto which = std::string(each.state) + ", asked " + std::to_string(static_cast<int>(each.asked));
+    EXPECT_EQ(ending.status, each.status) << which;
+    EXPECT_THAT(ending.reason, HasSubstr(each.reason)) << which;
+  }
+}
+
+TEST(SlurmTexts, WhatAnEarlierLifeDiedOfIsNotWhatACancelledOneDidOf) {
+  auto evidence = evidence_of("CANCELLED");
+  evidence.output_end = "slurmstepd: error: Detected 1 oom_kill event in StepId=12.batch";
+  EXPECT_EQ(conclude_task(evidence).status, Status::failed);
+  evidence.asked = Asked::user;
+  EXPECT_EQ(conclude_task(evidence).reason, "cancelled in Slurm (Slurm job 12_3 on n1)");
 }
 
 TEST(SlurmTexts, AJobThatEndedByItselfFailedAndItsLastWordsAreTold) {

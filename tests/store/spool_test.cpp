@@ -102,7 +102,10 @@ TEST_F(Spooling, ALaterLifeGoesOnFromItsCheckpointAndTheOneBeforeIsGivenUp) {
   ASSERT_TRUE(first->settle(5));
   auto reading = spool();
   take(reading);
+  EXPECT_FALSE(first->taken_over());
   auto second = life(run_, 2);
+  EXPECT_TRUE(first->taken_over());
+  EXPECT_FALSE(second->taken_over());
   first->add(event(5, 99));  // it does not know yet
   EXPECT_TRUE(first->settle(5));
   EXPECT_TRUE(first->hopeless());

@@ -78,11 +78,14 @@ int exit_code(LaunchKind kind, const launch::LaunchResult& result) {
 }  // namespace
 
 Room room_for(const std::vector<plan::Cell>& cells, const LaunchRequest& request) {
+  require_shape(cells, request);
   static_cast<void>(place_of_cells(cells));  // several are refused where each rank would launch them
   const bool here = !request.slurm;
   Room room;
   for (const auto& cell : cells) {
-    room.threads = std::max(room.threads, cell.resolved.run.threads * cell.resolved.train.ranks);
+    const bool spread = request.slurm && request.slurm->jobs.nodes > 1;
+    room.ranks = cell.resolved.train.ranks;
+    room.threads = std::max(room.threads, cell.resolved.run.threads * (spread ? 1 : room.ranks));
   }
   room.gpus = gpus_for(here && std::ranges::any_of(cells, on_gpu), request);
   room.jobs = jobs_for(cells, room.gpus.get(), request);
@@ -103,6 +106,7 @@ launch::LaunchResult launch_prepared(store::Store& results, std::vector<launch::
                                 .jobs = room.jobs,
                                 .retries = request.retries,
                                 .fail_fast = request.fail_fast,
+                                .take_over = request.take_over,
                                 .from_scratch = request.from_scratch,
                                 .silence_limit = request.silence_limit,
                                 .gpus = room.gpus,
@@ -110,7 +114,9 @@ launch::LaunchResult launch_prepared(store::Store& results, std::vector<launch::
                                 .patience = request.patience};
   if (!request.slurm) return launch::Launcher(results, std::move(cells), options, *progress).run();
   if (!request.slurm->runs_dir.empty()) options.runs_dir = request.slurm->runs_dir;
-  const launch::slurm::Options slurm{.jobs = request.slurm->jobs,
+  auto jobs = request.slurm->jobs;
+  jobs.ranks = room.ranks;
+  const launch::slurm::Options slurm{.jobs = std::move(jobs),
                                      .threads = room.threads,
                                      .look_every = request.slurm->look_every,
                                      .detach = request.slurm->detach};
@@ -129,6 +135,7 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     print_configs(cells, request.show_origin);
     return kExitOk;
   }
+  require_shape(cells, request);
   if (request.show_plan) {
     const cells::History history(request.database);
     const auto prepared = cells::prepare(std::move(cells), sources, history, request);

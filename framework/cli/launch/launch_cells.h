@@ -27,9 +27,12 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
 /// What a launch of these cells takes.
 struct Room {
   int jobs = 1;              // runs at a time
-  std::int64_t threads = 1;  // the most that one of them wants
+  std::int64_t threads = 1;  // the most that one of them wants on a node
+  std::int64_t ranks = 1;    // of each, where they are spread over nodes
   std::shared_ptr<const launch::GpuClaims> gpus{};
 };
+/// Throws a usage Error where cells cannot be spread over so many nodes (--nodes).
+void require_shape(const std::vector<plan::Cell>& cells, const LaunchRequest& request);
 /// Where there are more threads than processors that is said on stderr.
 [[nodiscard]] Room room_for(const std::vector<plan::Cell>& cells, const LaunchRequest& request);
 /// Here or, where the request says so, on Slurm; progress on stderr.

@@ -156,6 +156,7 @@ Options launch_options(LaunchKind kind) {
       .value("overrides", "FILE", "one override a line, before those typed; may be repeated")
       .value("study", "NAME", "name under which the runs are grouped; short for study=NAME")
       .value("retries", "N", "start a run that failed so many times again (default: 0)")
+      .flag("take-over", "give up runs that a Slurm job has which cannot be asked for, and go on with them here")
       .flag("from-scratch", "begin anew where an attempt was stopped, not at its last checkpoint")
       .value("gpus", "LIST", "the GPUs that are used, as 0,1 or all (default: all that are shown)")
       .value("per-gpu", "N", "runs that may share a GPU (default: 1)")
@@ -208,6 +209,7 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
   request.silence_limit = parsed.real("hang-limit", kSilenceLimit);
   request.fail_fast = parsed.has("fail-fast");
   request.from_scratch = parsed.has("from-scratch");
+  request.take_over = parsed.has("take-over");
   if (const auto reuse = parsed.text("reuse", "config"); reuse != "config") {
     throw Error("--reuse: expected 'config', found '" + reuse + "'", kExitUsage);
   }

@@ -26,6 +26,7 @@ struct LaunchRequest : cells::Request {
   double time_limit = 0;     // seconds; 0: none
   bool fail_fast = false;
   bool from_scratch = false;
+  bool take_over = false;
   bool show_config = false, show_origin = false, show_plan = false;
   bool quiet = false, json = false;
   std::optional<SlurmRequest> slurm{};  // --launcher slurm

@@ -12,18 +12,9 @@ constexpr std::size_t kTasksOfOneCommand = 500;
 std::string words_of(const CommandAnswer& answer) {
   std::string text = answer.err.empty() ? answer.out : answer.err;
   while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (answer.given_up) text += (text.empty() ? "" : "\n") + std::string("(it was killed at a signal)");
   if (answer.timed_out) text += (text.empty() ? "" : "\n") + std::string("(no answer for minutes: it was killed)");
   return text.empty() ? "exit code " + std::to_string(answer.code) : text;
-}
-
-std::string asked(const std::vector<std::string>& command) {
-  const auto answer = run_command(command);
-  if (answer.code == 127) {
-    throw Error("there is no '" + command[0] + "' here. --launcher slurm is for a host from which Slurm jobs are "
-                "submitted; expected Slurm's programs on PATH");
-  }
-  if (answer.code != 0) throw Error("Slurm does not answer (" + command[0] + "): " + words_of(answer));
-  return answer.out;
 }
 
 template <class Work>
@@ -39,10 +30,24 @@ void in_parts(const std::vector<TaskId>& tasks, Work&& work) {
 
 }  // namespace
 
-Queue::Queue() : limits_(limits_of(asked({"scontrol", "show", "config"}))) {
+std::string Queue::asked(const std::vector<std::string>& command) const {
+  const auto answer = run_command(command, {}, seconds_, stop_);
+  if (answer.given_up) throw Stopped{};
+  if (answer.code == 127) {
+    throw Error("there is no '" + command[0] + "' here. --launcher slurm is for a host from which Slurm jobs are "
+                "submitted; expected Slurm's programs on PATH");
+  }
+  if (answer.code != 0) throw NoAnswer("Slurm does not answer (" + command[0] + "): " + words_of(answer));
+  return answer.out;
+}
+
+Queue::Queue(std::function<bool()> stop) try
+    : stop_(std::move(stop)), limits_(limits_of(asked({"scontrol", "show", "config"}))) {
   if (limits_.array < 1) {
     throw Error("this Slurm allows no job arrays (MaxArraySize=0 in `scontrol show config`), as which cells are submitted");
   }
+} catch (const Stopped&) {
+  throw Error("stopped before Slurm had answered", kExitInterrupted);
 }
 
 std::int64_t Queue::submit(const std::filesystem::path& folder, const std::string& comment,
@@ -50,12 +55,12 @@ std::int64_t Queue::submit(const std::filesystem::path& folder, const std::strin
   std::vector<std::string> command{"sbatch", "--parsable", "--comment=" + comment};
   if (after != 0) command.push_back("--dependency=afterany:" + std::to_string(after));
   command.emplace_back("job.sh");
-  const auto answer = run_command(command, folder);
+  const auto answer = run_command(command, folder, seconds_, stop_);
   const auto job = answer.code == 0 ? job_of(answer.out) : std::nullopt;
   if (job) return *job;
   const auto words = words_of(answer);
   throw Refused("sbatch refused '" + (folder / "job.sh").string() + "': " + words,
-                answer.timed_out || is_limit(words));
+                answer.timed_out || answer.given_up || is_limit(words));
 }
 
 std::vector<TaskState> Queue::tasks() const {
@@ -66,7 +71,8 @@ std::vector<TaskState> Queue::past(const std::vector<TaskId>& tasks) const {
   std::vector<TaskState> found;
   in_parts(tasks, [&](const std::vector<std::string>& part) {
     const auto answer =
-        run_command({"sacct", "-X", "-n", "-P", "-j", join(part, ","), "-o", "JobID,State,NodeList"});
+        run_command({"sacct", "-X", "-n", "-P", "-j", join(part, ","), "-o", "JobID,State,NodeList"}, {}, seconds_, stop_);
+    if (answer.given_up) throw Stopped{};
     if (answer.code != 0) return;
     for (auto& task : tasks_of_sacct(answer.out)) found.push_back(std::move(task));
   });
@@ -84,9 +90,9 @@ std::map<std::string, std::int64_t> Queue::comments() const {
 }
 
 void Queue::cancel(const std::vector<TaskId>& tasks) const {
-  in_parts(tasks, [](std::vector<std::string> part) {
+  in_parts(tasks, [&](std::vector<std::string> part) {
     part.insert(part.begin(), {"scancel", "--quiet"});
-    static_cast<void>(run_command(part));
+    static_cast<void>(asked(part));
   });
 }
 

@@ -31,10 +31,10 @@ fi
 newest() { ls "$folder/checkpoints" 2>/dev/null | grep -x 'step-[0-9]*' | sort | tail -n 1; }
 before=$(newest)
 warned=
-WORKER run "$folder/spec.json" >>"$folder/log.txt" 2>&1 3>>"$folder/reports.jsonl" &
+START
 worker=$!
 trap 'warned=1; kill -USR1 $worker' USR1
-trap 'kill -TERM $worker' TERM
+trap 'TERMINATE' TERM
 while wait $worker; kill -0 $worker 2>/dev/null; do :; done
 wait $worker
 code=$?
@@ -44,6 +44,25 @@ if [ $code = 75 ] && [ "$warned" ] && [ "$(newest)" != "$before" ]; then
 fi
 exit $code
 )sh";
+
+constexpr char kOnOneNode[] = R"sh(WORKER run "$folder/spec.json" >>"$folder/log.txt" 2>&1 3>>"$folder/reports.jsonl" &)sh";
+// Only rank 0 reports. Slurm sends SIGTERM to every rank itself, while srun would kill them for one of ours.
+constexpr char kOnSeveral[] = R"sh(rank='if [ "$SLURM_PROCID" = 0 ]; then exec 3>>"$1/reports.jsonl"; fi; exec "$2" run "$1/spec.json"'
+srun --mpi=none --kill-on-bad-exit=0 SHAPE bash -c "$rank" rank "$folder" WORKER >>"$folder/log.txt" 2>&1 &)sh";
+
+void put(std::string& text, const std::string& name, const std::string& value) {
+  text.replace(text.find(name), name.size(), value);
+}
+
+std::string body_text(const JobOptions& options, const fs::path& worker, const std::string& shape) {
+  const bool several = options.nodes > 1;
+  std::string start = several ? kOnSeveral : kOnOneNode, body = kBody;
+  put(start, "WORKER", shell_quoted(worker.string()));
+  if (several) put(start, "SHAPE", shape);
+  put(body, "TERMINATE", several ? ":" : "kill -TERM $worker");
+  put(body, "START", start);
+  return body;
+}
 
 std::string job_name(const std::string& study) {
   std::string name = "attnlab-" + study.substr(0, 60);
@@ -61,13 +80,14 @@ std::vector<std::string> lines_of(const fs::path& path) {
 }  // namespace
 
 std::vector<std::string> sbatch_words(const std::string& typed) {
-  constexpr std::array kOurs{"--array", "--output",  "--error",  "--open-mode", "--signal", "--requeue", "--no-requeue",
-                             "--wait",  "--comment", "--parsable", "--chdir",   "--wrap",   "--dependency", "--job-name"};
+  constexpr std::array kOurs{"--array",   "--output",  "--error",      "--open-mode", "--signal", "--requeue", "--no-requeue", "--wait",
+                             "--comment", "--parsable", "--chdir",     "--wrap",      "--dependency", "--job-name", "--nodes", "--ntasks",
+                             "-a",        "-o",         "-e",          "-D",          "-d",       "-J",        "-N",           "-n", "-W"};
   const bool odd = std::ranges::any_of(typed, [](unsigned char c) { return std::iscntrl(c) != 0; });
   std::vector<std::string> words;
   for (const auto& word : split(typed, ' ')) {
     if (word.empty()) continue;
-    const auto name = word.substr(0, word.find('='));
+    const auto name = word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2);  // -N2
     if (std::ranges::find(kOurs, name) != kOurs.end()) {
       throw Error("--sbatch: " + name + " is set by attnlab itself; expected another option of sbatch", kExitUsage);
     }
@@ -90,14 +110,17 @@ std::string script_text(const JobOptions& options, const fs::path& worker, const
   add("--open-mode=append");
   add("--requeue");
   add("--signal=B:USR1@60");
-  add(fmt::format("--cpus-per-task={}", threads));
+  std::vector<std::string> shape{fmt::format("--cpus-per-task={}", threads)};
+  if (options.nodes > 1) {
+    shape.push_back(fmt::format("--nodes={}", options.nodes));
+    shape.push_back(fmt::format("--ntasks={}", options.ranks));
+  }
+  for (const auto& each : shape) add(each);
   if (!options.partition.empty()) add("--partition=" + options.partition);
   if (!options.time.empty()) add("--time=" + options.time);
   if (!options.gres.empty()) add("--gres=" + options.gres);
   for (const auto& words : options.more) add(words);
-  std::string body = kBody;
-  body.replace(body.find("WORKER"), 6, shell_quoted(worker.string()));
-  return text + body;
+  return text + body_text(options, worker, join(shape, " "));
 }
 
 fs::path write_array(const fs::path& runs_dir, const std::string& script, const std::vector<NewTask>& tasks) {

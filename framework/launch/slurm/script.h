@@ -16,6 +16,8 @@ inline constexpr char kSlurmOutput[] = "slurm.txt";
 struct JobOptions {
   std::string partition{}, time{}, gres{};  // as sbatch takes them; empty: Slurm's default
   std::vector<std::string> more{};          // further options of sbatch: "--mem=16G"
+  std::int64_t nodes = 1;                   // of a job; more than one: a rank of a run for each task of a step
+  std::int64_t ranks = 1;                   // of every run, where there are several nodes
   std::int64_t at_once = 0;                 // tasks of a grid at a time; 0: as many as Slurm starts
 };
 
@@ -29,7 +31,9 @@ struct NewTask {
 /// ("mem=16G"), one that attnlab sets itself (--array, --wait, ...), a control character.
 [[nodiscard]] std::vector<std::string> sbatch_words(const std::string& typed);
 
-/// The script. `threads` becomes --cpus-per-task, `name` the job's name.
+/// The script. `threads` becomes --cpus-per-task, `name` the job's name. On one node the worker is the batch
+/// script's child and starts the other ranks, so `threads` are those of all; on several nodes srun starts every
+/// rank, with `threads` of its own.
 [[nodiscard]] std::string script_text(const JobOptions& options, const std::filesystem::path& worker,
                                       const std::string& name, std::int64_t threads, std::size_t tasks);
 

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <set>
 
 #include "framework/core/error.h"
@@ -33,7 +32,8 @@ bool on_network(const std::filesystem::path& folder) {
 
 SlurmLauncher::SlurmLauncher(store::Store& store, std::vector<Cell> cells, LaunchOptions options, Options slurm,
                              Progress& progress)
-    : store_(store), cells_(std::move(cells)), options_(std::move(options)), slurm_(std::move(slurm)), progress_(progress) {
+    : store_(store), cells_(std::move(cells)), options_(std::move(options)), slurm_(std::move(slurm)), progress_(progress),
+      queue_([this] { return gives_up(); }) {
   if (::access(options_.worker.c_str(), X_OK) != 0) {
     throw Error("there is no worker at '" + options_.worker.string() +
                 "'. Build it with ./dev build, or set ATTNLAB_WORKER to one.");
@@ -49,30 +49,30 @@ SlurmLauncher::SlurmLauncher(store::Store& store, std::vector<Cell> cells, Launc
   for (Number cell = 0; cell < cells_.size(); ++cell) pending_.push_back(cell);
 }
 
+bool SlurmLauncher::passes(const Error& error) {
+  return store::may_pass(error) || dynamic_cast<const NoAnswer*>(&error) != nullptr;
+}
+
 /// Does what needs the store or Slurm, again and again while a disk is full, a lock is held or the
-/// controller is being started again. The jobs go on meanwhile.
+/// controller is being started again. The jobs go on meanwhile. Throws Stopped at a signal.
 template <class Work>
 auto SlurmLauncher::stored(Work&& work) {
   const double start = clock_seconds();
   for (bool told = false;;) {
     try {
       return work();
-    } catch (const Refused&) {
-      throw;
     } catch (const Error& error) {
-      const bool passes = store::may_pass(error) || std::string_view(error.what()).starts_with("Slurm does not answer");
-      if (!passes || clock_seconds() - start > 10 * options_.patience || signals_.count() > 0) throw;
+      if (!passes(error) || clock_seconds() - start > 10 * options_.patience) throw;
       if (!std::exchange(told, true)) progress_.note(fmt::format("waiting      {}", error.what()));
     }
-    for (int i = 0; i < 10; ++i) wait_for_news();
+    for (int i = 0; i < 10; ++i) {
+      wait_for_news();
+      if (signals_.count() > heard_) throw Stopped{};
+    }
   }
 }
 
 LaunchResult SlurmLauncher::run() {
-  stored([&] { recover(); });
-  if (const int dead = stored([&] { return store_.reap_dead(); }); dead > 0) {
-    progress_.note(fmt::format("looked after {} whose process had died", dead == 1 ? "1 run" : fmt::format("{} runs", dead)));
-  }
   try {
     loop();
   } catch (...) {
@@ -86,73 +86,44 @@ LaunchResult SlurmLauncher::run() {
 
 void SlurmLauncher::loop() {
   while (true) {
-    look_for_signals();
-    if (ask_ == Ask::nothing) stored([&] { fill(); });
-    const bool waits = !tasks_.empty() || (ask_ == Ask::nothing && !(pending_.empty() && elsewhere_.empty()));
-    if (!waits) return;
-    const bool thought = ask_ == Ask::leave && (result_.stopped_by != SIGINT || clock_seconds() - asked_ > slurm_.second_thought);
-    if (thought || (slurm_.detach && ask_ == Ask::nothing) || (ask_ == Ask::cancel && signals_.count() > 2)) return leave();
-    const double now = clock_seconds();
-    if (now >= next_look_) {
-      next_look_ = now + slurm_.look_every;
-      stored([&] { look(); });
+    try {
+      if (!turn()) return;
+    } catch (const Stopped&) {
+      continue;  // a signal came, which the next turn acts upon
     }
-    if (now >= next_checkpoint_) {
-      next_checkpoint_ = now + kFoldEvery;
-      store_.checkpoint();
-    }
-    progress_.draw(board_, now);
-    wait_for_news();
   }
 }
 
-void SlurmLauncher::look_for_signals() {
-  if (signals_.count() == 0) return;
-  result_.stopped_by = signals_.first();
-  if (ask_ == Ask::nothing) {
-    ask_ = Ask::leave;
-    asked_ = clock_seconds();
-    if (result_.stopped_by == SIGINT && !tasks_.empty()) {
-      progress_.note(fmt::format("Ctrl-C       {} go on in Slurm. Again within {:.0f} s cancels them.",
-                                 tasks_.size() == 1 ? "1 job" : fmt::format("{} jobs", tasks_.size()),
-                                 slurm_.second_thought));
-    }
+bool SlurmLauncher::turn() {
+  look_for_signals();
+  if (ask_ == Ask::nothing && !recovered_) begin();
+  if (ask_ == Ask::nothing) stored([&] { fill(); });
+  if (tasks_.empty() && (ask_ != Ask::nothing || (pending_.empty() && elsewhere_.empty()))) return false;
+  if (is_time_to_leave()) {
+    leave();
+    return false;
   }
-  if (ask_ == Ask::leave && signals_.count() > 1) cancel_all();
+  tell_scancel();
+  const double now = clock_seconds();
+  if (now >= next_look_) {
+    next_look_ = now + slurm_.look_every;
+    ask_ == Ask::nothing ? stored([&] { look(); }) : look_if_possible();
+  }
+  if (now >= next_checkpoint_) {
+    next_checkpoint_ = now + kFoldEvery;
+    store_.checkpoint();
+  }
+  progress_.draw(board_, now);
+  wait_for_news();
+  return true;
 }
 
-void SlurmLauncher::cancel_all() {
-  ask_ = Ask::cancel;
-  board_.stopping = true;
-  std::vector<TaskId> ids;
-  for (const auto& [cell, task] : tasks_) ids.push_back(task.state.id);
-  progress_.note(fmt::format("cancel       {} in Slurm; they write a checkpoint first", ids.size() == 1 ? "1 job" : fmt::format("{} jobs", ids.size())));
-  queue_.cancel(ids);
-  slurm_.look_every = std::min(slurm_.look_every, 2.0);
-  next_look_ = 0;
-}
-
-// What the runs have left until now is taken in once more.
-void SlurmLauncher::leave() {
-  const bool cancelled = ask_ == Ask::cancel;
-  try {
-    look();
-  } catch (const Error&) {
-    // Nothing is lost: it lies in the runs' folders.
-  }
-  for (const auto& [cell, task] : tasks_) {
-    result_.cells[cell] = {.status = Status::running, .run_id = task.run_id,
-                           .reason = fmt::format("Slurm job {}{}", to_text(task.state.id), cancelled ? ", cancelled" : ""),
-                           .log = task.folder / "log.txt"};
-  }
-  result_.detached = true;
-  const auto left = tasks_.size();
-  if (!pending_.empty() && slurm_.detach) {
-    progress_.note(fmt::format("not yet      {} cells are not submitted: the queue takes no more now. Start again for them", pending_.size()));
-  }
-  if (left == 0) return;
-  progress_.note(fmt::format("left         {} to Slurm; the same command picks {} up again", left == 1 ? "1 job" : fmt::format("{} jobs", left),
-                             left == 1 ? "it" : "them"));
+void SlurmLauncher::begin() {
+  stored([&] { recover(); });
+  const int dead = stored([&] { return store_.reap_dead(); });
+  recovered_ = true;
+  if (dead == 0) return;
+  progress_.note(fmt::format("looked after {} whose process had died", dead == 1 ? "1 run" : fmt::format("{} runs", dead)));
 }
 
 void SlurmLauncher::look() {
@@ -217,9 +188,9 @@ void SlurmLauncher::watch(Task& task) {
   }
   if (task.state.state != "RUNNING") task.heard = now;  // one that is suspended is not silent
   const double limit = options_.silence_limit;
-  if (limit > 0 && now - task.heard > limit && task.state.state == "RUNNING" && !task.hung) {
-    task.hung = true;
+  if (limit > 0 && now - task.heard > limit && task.state.state == "RUNNING" && task.asked == Asked::nobody) {
     queue_.cancel({task.state.id});
+    task.asked = Asked::silence;
   }
 }
 
@@ -245,10 +216,7 @@ void SlurmLauncher::settle(Number cell) {
   Task task = std::move(tasks_.at(cell));
   tasks_.erase(cell);
   board_.running.erase(cell);
-  auto ending = task.ending();
-  if (task.hung && ending.status == Status::interrupted) {
-    ending = {Status::failed, "no sign of life for " + human_duration(options_.silence_limit) + ": cancelled in Slurm"};
-  }
+  const auto ending = task.ending(options_.silence_limit);
   const bool mine = store_.finish(task.run_id, ending.status, ending.reason);
   CellResult outcome{.status = store_.status(task.run_id),
                      .run_id = task.run_id,

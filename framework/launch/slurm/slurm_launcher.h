@@ -27,14 +27,15 @@ struct Options {
 
 class SlurmLauncher {
  public:
-  /// Throws Error when there is no worker, or no Slurm that answers.
+  /// Throws Error when there is no worker, or no Slurm that answers, also where a signal ends the wait for it.
   SlurmLauncher(store::Store& store, std::vector<Cell> cells, LaunchOptions options, Options slurm,
                 Progress& progress);
 
   /// From the main thread. Runs that are still in Slurm have the status `running` in the result. Ctrl-C
   /// leaves the jobs to Slurm, as any other signal does; a second one within `second_thought` cancels
-  /// them and waits until they have ended. Throws Error: sbatch refuses for good, the store cannot be
-  /// written; the jobs go on.
+  /// them and waits until they have ended, half a minute longer than Slurm lets a job live at most. What a
+  /// signal means is told at once, and no question to Slurm goes on beyond it. Throws Error: sbatch refuses for
+  /// good, the store cannot be written; the jobs go on.
   [[nodiscard]] LaunchResult run();
 
  private:
@@ -48,15 +49,24 @@ class SlurmLauncher {
 
   // slurm_launcher.cpp
   void loop();
-  void look_for_signals();
+  bool turn();  // false: that was all
+  void begin();
   void look();
   void watch(Task& task);
   bool over(Task& task);
   void settle(Number cell);
   void end(Number cell, CellResult outcome);
   void wait_for_news();
+  // slurm_stop.cpp
+  void hear();
+  bool gives_up();
+  void look_for_signals();
+  [[nodiscard]] bool is_time_to_leave() const;
   void leave();
   void cancel_all();
+  void tell_scancel();
+  void look_if_possible();
+  [[nodiscard]] static bool passes(const Error& error);
   template <class Work>
   auto stored(Work&& work);
   // slurm_submit.cpp
@@ -76,7 +86,6 @@ class SlurmLauncher {
   Options slurm_;
   Progress& progress_;
   StopSignals signals_;
-  Queue queue_;
   Board board_;
   LaunchResult result_;
   std::deque<Number> pending_;
@@ -89,7 +98,12 @@ class SlurmLauncher {
   std::size_t largest_;                             // tasks of an array
   std::int64_t last_array_ = 0;
   Ask ask_ = Ask::nothing;
-  double asked_ = 0, next_look_ = 0, next_checkpoint_ = 0, submit_after_ = 0;
+  int heard_ = 0;                  // signals that were acted upon
+  std::vector<TaskId> to_cancel_;  // of which scancel does not know yet
+  bool recovered_ = false, told_ = false;
+  double submitting_ = 0;  // since when sbatch runs; 0: it does not
+  double asked_ = 0, next_look_ = 0, next_checkpoint_ = 0, next_cancel_ = 0, submit_after_ = 0;
+  Queue queue_;  // asks gives_up(), so that comes last
 };
 
 }  // namespace attnlab::launch::slurm

@@ -127,6 +127,7 @@ void SlurmLauncher::submit(bool all) {
       submit_one({first, first + static_cast<std::ptrdiff_t>(size)});
     } catch (const Refused& refused) {
       withdraw({first, cells.end()});
+      if (ask_ != Ask::nothing && refused.limit) return;
       if (!refused.limit || (size == 1 && tasks_.empty())) throw;
       largest_ = std::max<std::size_t>(1, size / 2);
       submit_after_ = clock_seconds() + slurm_.look_every;
@@ -147,15 +148,21 @@ void SlurmLauncher::submit_one(std::vector<Number> cells) {
                                  script_text(slurm_.jobs, options_.worker, cells_[cells.front()].record.study,
                                              slurm_.threads, tasks.size()),
                                  tasks);
+  const struct Submitting {
+    double& since;
+    ~Submitting() { since = 0; }
+  } submitting{submitting_};
   std::int64_t job = 0;
   try {
     // A limit on how many run at once is one of all arrays: each begins when the one before is over.
     const bool waits = slurm_.jobs.at_once > 0 && std::ranges::any_of(tasks_, [&](const auto& entry) {
                          return entry.second.state.id.job == last_array_;
                        });
+    submitting_ = clock_seconds();
     job = queue_.submit(array, comment_of(array), waits ? last_array_ : 0);
   } catch (const Refused&) {
     // An sbatch that was killed or lost its answer may have submitted it all the same.
+    submitting_ = clock_seconds();
     const auto comments = queue_.comments();
     const auto found = comments.find(comment_of(array));
     if (found == comments.end()) {

@@ -55,14 +55,11 @@ bool Task::has_checkpoint() const {
   return false;
 }
 
-Ending Task::ending() const {
-  if (const auto& left = spool.ending()) {
-    Ending ending = *left;
-    const auto words = ending.status == Status::interrupted ? words_for(state) : "";
-    if (!words.empty()) ending.reason += ": " + words;
-    return ending;
-  }
+Ending Task::ending(double silence) const {
   return conclude_task({.task = state,
+                        .asked = asked,
+                        .silent_seconds = silence,
+                        .left = spool.ending(),
                         .began = spool.life().has_value(),
                         .folder = folder.string(),
                         .log_end = log_end(folder / "log.txt"),

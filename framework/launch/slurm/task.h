@@ -27,7 +27,7 @@ struct Task {
   int seen_over = 0;           // looks, one after the other, at which it was over
   double over_since = 0;
   bool closed = false;  // its attempt was ended by somebody else
-  bool hung = false;    // cancelled by us after a long silence
+  Asked asked = Asked::nobody;  // of this process, to cancel it
 
   Task(std::size_t cell_number, const store::Claim& claim, std::filesystem::path run_folder,
        const std::string& fingerprint, TaskId id);
@@ -36,8 +36,8 @@ struct Task {
   [[nodiscard]] std::vector<Report> reports();
   /// Whether it has brought the run further: an attempt's folder begins without one.
   [[nodiscard]] bool has_checkpoint() const;
-  /// How it ended, Slurm's word and the spool's taken together.
-  [[nodiscard]] Ending ending() const;
+  /// How it ended, Slurm's word and the spool's taken together. `silence`: seconds after which it was cancelled.
+  [[nodiscard]] Ending ending(double silence = 0) const;
 };
 
 }  // namespace attnlab::launch::slurm

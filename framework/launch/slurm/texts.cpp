@@ -43,6 +43,20 @@ std::string where(const TaskState& task) {
   return fmt::format("Slurm job {}{}", to_text(task.id), task.node.empty() ? "" : " on " + task.node);
 }
 
+// It ended by itself, and nobody knows why.
+std::string unexplained(const TaskEvidence& evidence) {
+  const auto& task = evidence.task;
+  std::string reason = fmt::format("{} ended as {}", where(task), task.state);
+  if (!task.reason.empty()) reason += " (" + task.reason + ")";
+  reason += evidence.began ? " before its run had ended" : " before its run had begun";
+  if (!evidence.began && evidence.log_end.empty() && evidence.output_end.empty()) {
+    reason += ". Does the node see the folder '" + evidence.folder +
+              "' and the worker? Both must lie where all nodes see them (--runs-dir)";
+  }
+  const auto& end = evidence.log_end.empty() ? evidence.output_end : evidence.log_end;
+  return end.empty() ? reason : reason + ". The log ends:\n" + end;
+}
+
 }  // namespace
 
 std::string to_text(const TaskId& id) { return fmt::format("{}_{}", id.job, id.task); }
@@ -128,6 +142,10 @@ Limits limits_of(std::string_view text) {
     const auto value = stripped(std::string_view(line).substr(equals + 1));
     if (key == "ClusterName" && !value.empty()) limits.cluster = value;
     if (key == "MaxArraySize") limits.array = whole_number(value).value_or(limits.array);
+    if (key == "KillWait") {  // "30 sec"
+      const auto seconds = whole_number(value.substr(0, value.find(' ')));
+      if (seconds) limits.kill_wait = static_cast<double>(*seconds);
+    }
     if (key == "MaxJobCount") limits.jobs = whole_number(value).value_or(limits.jobs);
   }
   return limits;
@@ -166,25 +184,24 @@ bool start_again(const TaskState& task) { return task.state != "CANCELLED" && ta
 
 Ending conclude_task(const TaskEvidence& evidence) {
   const auto& task = evidence.task;
-  if (task.state == "OUT_OF_MEMORY" || says_memory(evidence.output_end)) {
+  const bool stopped = !evidence.left || evidence.left->status == Status::interrupted;
+  if (evidence.left && !stopped) return *evidence.left;
+  const bool cancelled = evidence.asked == Asked::user;
+  if (!evidence.left && (task.state == "OUT_OF_MEMORY" || (!cancelled && says_memory(evidence.output_end)))) {
     return {Status::failed, "killed for memory by Slurm (" + where(task) +
                                 "). Ask for more, as with --sbatch --mem=16G, or lower the batch size or the length"};
   }
-  if (const auto words = words_for(task); !words.empty()) {
-    return {Status::interrupted, fmt::format("{} ({})", words, where(task))};
+  if (evidence.asked == Asked::silence) {
+    return {Status::failed, "no sign of life for " + human_duration(evidence.silent_seconds) + ": cancelled in Slurm"};
   }
+  auto words = words_for(task);
+  if (words.empty() && cancelled) words = "cancelled in Slurm";
+  if (evidence.left) return {Status::interrupted, evidence.left->reason + (words.empty() ? "" : ": " + words)};
+  if (!words.empty()) return {Status::interrupted, fmt::format("{} ({})", words, where(task))};
   if (task.phase() == Phase::unknown) {
     return {Status::interrupted, where(task) + " is not known to Slurm any more, and left no ending"};
   }
-  std::string reason = fmt::format("{} ended as {}", where(task), task.state);
-  if (!task.reason.empty()) reason += " (" + task.reason + ")";
-  reason += evidence.began ? " before its run had ended" : " before its run had begun";
-  if (!evidence.began && evidence.log_end.empty() && evidence.output_end.empty()) {
-    reason += ". Does the node see the folder '" + evidence.folder +
-              "' and the worker? Both must lie where all nodes see them (--runs-dir)";
-  }
-  const auto& end = evidence.log_end.empty() ? evidence.output_end : evidence.log_end;
-  return {Status::failed, end.empty() ? reason : reason + ". The log ends:\n" + end};
+  return {Status::failed, unexplained(evidence)};
 }
 
 }  // namespace attnlab::launch::slurm

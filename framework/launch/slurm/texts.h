@@ -45,6 +45,7 @@ inline constexpr char kQueueFormat[] = "%F|%K|%T|%N|%r|%k";
 struct Limits {
   std::string cluster = "slurm";
   std::int64_t array = 1001;   // MaxArraySize: tasks of an array are numbered below it; 0: no arrays
+  double kill_wait = 30;         // KillWait: seconds between SIGTERM and SIGKILL
   std::int64_t jobs = 10'000;  // MaxJobCount: jobs that the controller knows at a time, everybody's
 };
 /// Of `scontrol show config`; what is missing keeps its default.
@@ -56,14 +57,23 @@ struct Limits {
 /// Whether sbatch's refusal is one of how many jobs there may be, so that it passes.
 [[nodiscard]] bool is_limit(std::string_view words);
 
-/// Why a task ended that left no ending itself: by Slurm's word for it. `began`: its worker had begun.
-/// `log_end`: last lines of its log; `output_end`: of what Slurm's own daemons said.
+/// Who had a task cancelled, as far as this process knows.
+enum class Asked { nobody, user, silence };
+
+/// What is known of a task that is over. `left`: how its worker said that the run ended. `began`: there was
+/// a worker. `log_end`: last lines of its log; `output_end`: of what Slurm's own daemons said.
 struct TaskEvidence {
   TaskState task{};
+  Asked asked = Asked::nobody;
+  double silent_seconds = 0;  // where it was cancelled for that
+  std::optional<Ending> left{};
   bool began = true;
   std::string folder{};
   std::string log_end{}, output_end{};
 };
+/// The worker's own word, else Slurm's. What a user had cancelled has not failed, whatever became of it on the
+/// way (its node was down, it had to be killed, it had not begun), unless it said so itself or Slurm says that
+/// it was killed for memory.
 [[nodiscard]] Ending conclude_task(const TaskEvidence& evidence);
 /// What Slurm's word adds to the ending that the worker left: "cancelled in Slurm"; else "".
 [[nodiscard]] std::string words_for(const TaskState& task);
