@@ -86,7 +86,7 @@ class Dense final : public Attention {
         sparse::full_plan(query.size(0), query.size(1), query.size(2), !strict_, query.device()),
         input.documents);
     auto result = sparse::segment_attention(query, input.key, input.value, plan);
-    kernel_ = sparse::kernel_name(query);
+    kernel_ = sparse::kernel_name(query, plan);
     return result.out;
   }
 

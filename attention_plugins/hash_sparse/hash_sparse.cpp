@@ -49,7 +49,7 @@ class HashSparse final : public Attention {
     const auto buckets = plan_for(input, context);
     const auto plan = sparse::keep_within(buckets, input.documents);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
-    kernel_ = sparse::kernel_name(input.query);
+    kernel_ = sparse::kernel_name(input.query, plan);
     AttentionOutput output{result.out, std::nullopt, {}};
     if (context.wants_statistics()) output.statistics = statistics(input, buckets, plan);
     if (context.training) {

@@ -61,7 +61,7 @@ class QkDrop final : public Attention {
                           include_self_),
         input.documents);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
-    kernel_ = sparse::kernel_name(input.query);
+    kernel_ = sparse::kernel_name(input.query, plan);
     AttentionOutput output{result.out, std::nullopt, {}};
     if (context.wants_statistics()) output.statistics = statistics(plan);
     return output;

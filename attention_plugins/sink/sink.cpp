@@ -30,7 +30,7 @@ class Sink final : public Attention {
     const auto plan = sparse::keep_within(
         sparse::full_plan(q.size(0), q.size(1), q.size(2), include_self_, q.device()), input.documents);
     const auto dense = sparse::segment_attention(q, input.key, input.value, plan);
-    kernel_ = sparse::kernel_name(q);
+    kernel_ = sparse::kernel_name(q, plan);
     // exp(lse) / (exp(lse) + exp(sink)): what the keys keep. 0 where there are none (lse = -inf).
     const auto kept = at::sigmoid(dense.lse - sink_.view({1, -1, 1}));
     AttentionOutput result{dense.out * kept.unsqueeze(-1).to(q.scalar_type()), {}, {}};

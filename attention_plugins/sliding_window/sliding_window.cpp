@@ -38,7 +38,7 @@ class SlidingWindow final : public Attention {
                             config_.dilation, include_self_, query.device()),
         input.documents);
     auto result = sparse::segment_attention(input.query, input.key, input.value, plan);
-    kernel_ = sparse::kernel_name(input.query);
+    kernel_ = sparse::kernel_name(input.query, plan);
     AttentionOutput output{result.out, std::nullopt, {}};
     if (context.wants_statistics()) output.statistics = statistics(input);
     return output;

@@ -83,7 +83,7 @@ class AttentionTiming {
                .pass = bench_.pass,
                .threads = setting_.run.threads,
                .pairs = pairs(*subject, in, checked),
-               .pairs_in_tiles = pairs_in_tiles(*subject, in).value_or(0),
+               .pairs_in_tiles = pairs_in_tiles(*subject, in, bench_.pass).value_or(0),
                .bytes = least_bytes(static_cast<double>(in.query.numel() / in.query.size(-1)),
                                     in.query.size(-1), in.query.element_size(), bench_.pass),
                .pairs_over_even = subject->pairs_over_even(in),

@@ -208,8 +208,9 @@ class Engine final : public Subject {
   }
 
   at::Tensor forward(const Inputs& in) override {
-    kernel_ = sparse::kernel_name(in.query);
-    return sparse::segment_attention(in.query, in.key, in.value, plan(in)).out;
+    const auto plan = this->plan(in);
+    kernel_ = sparse::kernel_name(in.query, plan);
+    return sparse::segment_attention(in.query, in.key, in.value, plan).out;
   }
   std::string kernel() const override { return kernel_; }
   Promise promise() const override {

@@ -57,7 +57,9 @@ std::string kernels(bool cuda) {
   const char* const backward = std::getenv("ATTNLAB_CUDA_BACKWARD");
   text += "; " + std::string(backward == nullptr ? "deterministic" : backward);
   const char* const chosen = std::getenv("ATTNLAB_CUDA_KERNELS");
-  return chosen == nullptr || std::string(chosen) == "mma.sync" ? text : text + "; " + chosen;
+  if (chosen != nullptr && std::string(chosen) != "mma.sync") text += "; " + std::string(chosen);
+  const char* const tiles = std::getenv("ATTNLAB_CUDA_TILES");
+  return tiles == nullptr ? text : text + "; " + tiles + " tiles";
 }
 
 }  // namespace

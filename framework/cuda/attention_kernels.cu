@@ -19,6 +19,11 @@ template <class T, int D>
 Status forward(const ForwardParams& params, void* stream) {
   using Kernel = Forward<T, D, 4, kRowTiles<D>>;
   static_assert(Kernel::kQueries == query_tile_rows(kAttnlabBfloat16, D));
+  if constexpr (has_small_tiles(kAttnlabBfloat16, D)) {
+    using Small = Forward<T, D, 2, 2, 32>;
+    static_assert(Small::kQueries == query_tile_rows(kAttnlabBfloat16, D, TileShape::small));
+    if (params.shape == TileShape::small) return start<Small>(params.tiles.most, params, stream);
+  }
   return start<Kernel>(params.tiles.most, params, stream);
 }
 
@@ -33,8 +38,18 @@ template <class T, int D>
 Status backward(const BackwardParams& params, void* stream) {
   using Queries = BackwardQuery<T, D, 4, kRowTiles<D>>;
   using Keys = BackwardKey<T, D, 4, kRowTiles<D>>;
-  using AtomicKeys = BackwardKey<T, D, 4, 1, true>;
+  using AtomicKeys = BackwardKey<T, D, 4, 1, (D > 96 ? 32 : 64), true>;  // as shared memory allows
   static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
+  static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D));
+  if constexpr (has_small_tiles(kAttnlabBfloat16, D)) {
+    using SmallQueries = BackwardQuery<T, D, 2, 2, 32>;
+    using SmallKeys = BackwardKey<T, D, 2, 2, 32>;
+    static_assert(SmallQueries::kQueries == query_tile_rows(kAttnlabBfloat16, D, TileShape::small));
+    static_assert(SmallKeys::kKeys == key_tile_rows(kAttnlabBfloat16, D, TileShape::small));
+    if (params.shape == TileShape::small) {
+      return both<SmallQueries, SmallKeys>(SmallKeys::blocks(params), params, stream);
+    }
+  }
   if (params.grad_query_sums == nullptr) {
     return both<Queries, Keys>(Keys::blocks(params), params, stream);
   }

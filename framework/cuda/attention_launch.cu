@@ -46,7 +46,8 @@ int attnlab_cuda_attention_forward(const ForwardParams* params, AttnlabElement e
                                    void* stream) {
   const ForwardParams& p = *params;
   if (!have_rows_within_reach(p.query, p.key, p.value, p.out)) return kInvalidValue;
-  if (p.groups) {
+  if (p.shape == TileShape::small && !has_small_tiles(element, p.head_dim)) return kInvalidValue;
+  if (p.shape == TileShape::groups) {
     if (!has_group_kernels(element, p.head_dim) || p.plan.max_distance < 1) return kInvalidValue;
     return p.head_dim > 64 ? launch_group_forward<128>(p, element, stream)
                            : launch_group_forward<64>(p, element, stream);
@@ -66,10 +67,12 @@ int attnlab_cuda_attention_backward(const BackwardParams* params, AttnlabElement
   }
   constexpr Status (*kOf[])(const BackwardParams&, AttnlabElement, void*) = {
       launch_backward<32>, launch_backward<64>, launch_backward<96>, launch_backward<128>};
-  const bool can = has_group_backward(element, p.head_dim) && p.grad_query_sums == nullptr;
-  if (p.groups && (!can || p.plan.max_distance < 1)) return kInvalidValue;
-  const auto status = p.groups ? launch_group_backward<64>(p, element, stream)
-                               : launch_for(kOf, p, element, stream);
+  const bool groups = p.shape == TileShape::groups;
+  const bool can = groups ? has_group_backward(element, p.head_dim) && p.plan.max_distance >= 1
+                          : has_small_tiles(element, p.head_dim);
+  if (p.shape != TileShape::large && (!can || p.grad_query_sums != nullptr)) return kInvalidValue;
+  const auto status =
+      groups ? launch_group_backward<64>(p, element, stream) : launch_for(kOf, p, element, stream);
   if (status != 0) return status;
   return p.packed_grad_key == nullptr ? 0 : add_up(p, element, stream);
 }

@@ -21,14 +21,30 @@ constexpr bool has_group_kernels(AttnlabElement element, int head_dim) {
 constexpr bool has_group_backward(AttnlabElement element, int head_dim) {
   return has_group_kernels(element, head_dim) && head_dim <= 64;
 }
+/// Whether there are kernels with small tiles; deterministic ones only.
+constexpr bool has_small_tiles(AttnlabElement element, int head_dim) {
+  const int made_for = kernel_head_dim(head_dim);
+  return element != kAttnlabFloat32 && made_for != 0 && made_for <= 64;
+}
 /// Rows of a tile, for the tile lists: of queries in both directions, of keys backward.
-constexpr int query_tile_rows(AttnlabElement element, int head_dim, bool groups = false) {
-  if (groups) return 128;
+constexpr int query_tile_rows(AttnlabElement element, int head_dim,
+                              TileShape shape = TileShape::large) {
+  if (shape != TileShape::large) return shape == TileShape::groups ? 128 : 64;
   if (element == kAttnlabFloat32) return head_dim > 96 ? 32 : 64;
   return head_dim > 64 ? 64 : 128;
 }
-constexpr int key_tile_rows(AttnlabElement element, int head_dim) {
-  return query_tile_rows(element, head_dim);
+constexpr int key_tile_rows(AttnlabElement element, int head_dim,
+                            TileShape shape = TileShape::large) {
+  return query_tile_rows(element, head_dim, shape);
+}
+
+/// Mean rows of a segment below which small tiles are to be chosen, in place of large ones and of
+/// those by warpgroups. Predictions, not measured: static_look/README.md.
+inline constexpr std::int64_t kFewRows = 320, kFewRowsOfGroups = 96;
+/// Whether the plan's segments have fewer rows than `rows` in the mean; told by its shape alone, so
+/// that it is the same every time and nobody waits for the device.
+constexpr bool has_short_segments(const Plan& plan, std::int64_t rows) {
+  return plan.queries < rows * plan.segments;
 }
 }  // namespace attnlab::cuda
 

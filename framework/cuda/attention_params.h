@@ -18,10 +18,18 @@ struct Rows {
   std::int64_t row = 0;
 };
 
+/// Rows that a block owns, and which kernels take them: attention_launch.h says who has which.
+enum class TileShape : std::int32_t {
+  large,
+  small,   // for plans of short segments
+  groups,  // kernels that multiply by warpgroups
+};
+
 /// What no tile has is left as it was, here and backward: 0 in out and the gradients and -inf in
 /// lse is up to the caller, where tiles do not list every packed row and those every row.
 struct ForwardParams {
   Plan plan;
+  TileShape shape = TileShape::large;  // as `tiles` were listed for
   TileList tiles;
   Rows query, key, value, out;
   float* lse = nullptr;       // [G, T], natural log
@@ -29,11 +37,11 @@ struct ForwardParams {
   float* total = nullptr;     // [G, T] sum of exp(score - largest); float32 kernels only
   float scale = 1;            // of the scores; above 0
   std::int32_t head_dim = 0;  // a multiple of 8, at most the kernel's
-  bool groups = false;  // kernels that multiply by warpgroups, where has_group_kernels() says so
 };
 
 struct BackwardParams {
   Plan plan;
+  TileShape shape = TileShape::large;  // as both lists were made for
   TileList query_tiles, key_tiles;
   Rows query, key, value, out, grad_out, grad_query, grad_key, grad_value;
   const float* lse = nullptr;       // [G, T]
@@ -56,7 +64,6 @@ struct BackwardParams {
   float* grad_query_sums = nullptr;
   float scale = 1;
   std::int32_t head_dim = 0;
-  bool groups = false;  // as forward, where has_group_backward() says so; deterministic only
 };
 
 }  // namespace attnlab::cuda

@@ -16,19 +16,22 @@
 
 namespace attnlab::cuda {
 
-/// Warps x 16 RowTiles keys per block.
-template <class T, int D, int Warps, int RowTiles, bool Atomic = false, bool Careful = false>
+/// Warps x 16 RowTiles keys per block, Queries queries a tile. With small tiles a warp that has at
+/// most 16 keys computes no more.
+template <class T, int D, int Warps, int RowTiles, int Queries = 64, bool Atomic = false,
+          bool Careful = false>
 class BackwardKey {
  public:
   using Params = BackwardParams;
   static constexpr int kThreads = Warps * kWarp;
-  static constexpr int kBlocks = D <= 64 ? 2 : 1;
+  static constexpr int kBlocks = D <= 64 ? 8 / Warps : 1;
   static constexpr int kKeys = Warps * 16 * RowTiles;
-  static constexpr int kQueries = Atomic && D > 96 ? 32 : 64;  // as shared memory allows
-  static constexpr int kSteps = kQueries / 32;                 // of the innermost loop, a tile
+  static constexpr int kQueries = Queries;
+  static constexpr int kSteps = kQueries / 32;  // of the innermost loop, a tile
 
  private:
   static constexpr int kUnit = 32;  // queries in registers at a time: one word of bits
+  static constexpr bool kSmall = kQueries == kUnit && RowTiles > 1;
   using KeyTile = SharedTile<D, kKeys>;
   /// Keys and values stay in registers where they fit; two row tiles, which halve the traffic of
   /// everything else, need the registers for sums.
@@ -42,7 +45,7 @@ class BackwardKey {
   static constexpr std::uint32_t kRuleAt = kKeyListAt + KeyList::kBytes;
   static constexpr std::uint32_t kSlopeAt = kRuleAt + sizeof(Rule);
   /// Blocks that share a tile of the list.
-  static constexpr int kParts = key_tile_rows(kAttnlabBfloat16, D) / kKeys;
+  static constexpr int kParts = Atomic ? key_tile_rows(kAttnlabBfloat16, D) / kKeys : 1;
 
  public:
   static constexpr std::uint32_t kSharedBytes = kSlopeAt + (Atomic ? SlopeTile::kBytes : 0);
@@ -82,7 +85,7 @@ class BackwardKey {
     walk_segments();
     if constexpr (!Careful) {
       if (gpu::any_thread(!all_finite(sum_key) || !all_finite(sum_value))) {
-        return BackwardKey<T, D, Warps, RowTiles, Atomic, true>::run_carefully(p);
+        return BackwardKey<T, D, Warps, RowTiles, Queries, Atomic, true>::run_carefully(p);
       }
     }
     finish();
@@ -187,7 +190,13 @@ class BackwardKey {
     if (first + 16 * RowTiles > seen) covered = Coverage::some;
     const std::uint32_t word = covered == Coverage::all ? ~0U : sight(others);
     if (covered == Coverage::some && gpu::ballot(word != 0) == 0) return false;
-    add_unit(i, c, word, covered == Coverage::some);
+    if constexpr (kSmall) {
+      if (seen <= first + 16) {
+        add_unit<1>(i, c, word, true);
+        return true;
+      }
+    }
+    add_unit<RowTiles>(i, c, word, covered == Coverage::some);
     return true;
   }
 
@@ -196,32 +205,35 @@ class BackwardKey {
     add_slopes_times_keys<T, D, Warps>(slope_tile, key_tile, row_of, p, tile().group);
   }
 
+  /// What 32 queries add to the first 16 Count keys.
+  template <int Count>
   GPU_FUNCTION void add_unit(int i, int c, std::uint32_t word, bool masked) {
-    float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
+    float score[Count][kUnit / 8][4], slope[Count][kUnit / 8][4];
     multiply_rows<T, D / 16>(own_keys, walk.query_tile(i), c, score);
     multiply_rows<T, D / 16>(own_values, walk.grad_tile(i), c, slope);
     if (masked) {
-      const TileBits<RowTiles> bits(word);
+      const TileBits<Count> bits(word);
       mask(bits, -kInfinity, score);
       if (Atomic || Careful) mask(bits, 0, slope);  // of values that are not finite
     }
     weigh(i, c, score, slope);
     GPU_UNROLL
     for (int k = 0; k < kUnit / 16; ++k) {
-      std::uint32_t left[RowTiles][4];
+      std::uint32_t left[Count][4];
       GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) as_left<T>(score[r][2 * k], score[r][2 * k + 1], left[r]);
+      for (int r = 0; r < Count; ++r) as_left<T>(score[r][2 * k], score[r][2 * k + 1], left[r]);
       multiply_columns<T>(left, walk.grad_tile(i), c + 16 * k, sum_value);
       GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) as_left<T>(slope[r][2 * k], slope[r][2 * k + 1], left[r]);
+      for (int r = 0; r < Count; ++r) as_left<T>(slope[r][2 * k], slope[r][2 * k + 1], left[r]);
       multiply_columns<T>(left, walk.query_tile(i), c + 16 * k, sum_key);
     }
     if constexpr (Atomic && !Careful) share_slopes<T, RowTiles>(&slope, first, slope_tile);
   }
 
   /// Scores become weights p, slopes become dS.
-  GPU_FUNCTION void weigh(int i, int c, float (&score)[RowTiles][kUnit / 8][4],
-                          float (&slope)[RowTiles][kUnit / 8][4]) const {
+  template <int Count>
+  GPU_FUNCTION void weigh(int i, int c, float (&score)[Count][kUnit / 8][4],
+                          float (&slope)[Count][kUnit / 8][4]) const {
     const float unit = p.scale * kLog2E;
     GPU_UNROLL
     for (int n = 0; n < kUnit / 8; ++n) {
@@ -229,7 +241,7 @@ class BackwardKey {
       const auto log_sum = walk.facts(i).log_sums_of(column);
       const auto shift = walk.facts(i).shifts_of(column);
       GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) {
+      for (int r = 0; r < Count; ++r) {
         GPU_UNROLL
         for (int e = 0; e < 4; ++e) {
           const float base = e % 2 == 0 ? log_sum.one : log_sum.two;

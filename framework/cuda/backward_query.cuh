@@ -9,19 +9,20 @@
 
 namespace attnlab::cuda {
 
-/// Warps x 16 RowTiles queries per block.
-template <class T, int D, int Warps, int RowTiles, bool Careful = false>
+/// As Forward's: Warps x 16 RowTiles queries per block, Keys keys a tile.
+template <class T, int D, int Warps, int RowTiles, int Keys = 64, bool Careful = false>
 class BackwardQuery {
  public:
   using Params = BackwardParams;
   static constexpr int kThreads = Warps * kWarp;
-  static constexpr int kBlocks = D <= 64 ? 2 : 1;
+  static constexpr int kBlocks = D <= 64 ? 8 / Warps : 1;
   static constexpr int kQueries = Warps * 16 * RowTiles;
-  static constexpr int kKeys = 64;
+  static constexpr int kKeys = Keys;
   static constexpr int kSteps = kKeys / 32;  // of the innermost loop, a tile
 
  private:
   static constexpr int kUnit = 32;  // keys in registers at a time: one word of bits
+  static constexpr bool kSmall = kKeys == kUnit && RowTiles > 1;
   static constexpr int kHeld = D == 64 ? 2 : D / 16;  // steps that the registers have room for
   using QueryTile = SharedTile<D, kQueries>;
   using QueryList = SharedList<std::int32_t, kQueries>;
@@ -93,7 +94,7 @@ class BackwardQuery {
              });
     if constexpr (!Careful) {
       if (gpu::any_thread(!all_finite(sum))) {
-        return BackwardQuery<T, D, Warps, RowTiles, true>::run_carefully(p);
+        return BackwardQuery<T, D, Warps, RowTiles, Keys, true>::run_carefully(p);
       }
     }
     finish();
@@ -139,19 +140,27 @@ class BackwardQuery {
     for (int c = 0; c < kKeys; c += kUnit) {
       const std::uint32_t word = covered == Coverage::all ? ~0U : walk.sight(own, i, c);
       if (covered == Coverage::some && gpu::ballot(word != 0) == 0) continue;
-      add_unit(walk.keys(i), walk.values(i), c, word, covered == Coverage::some);
+      if constexpr (kSmall) {
+        if (walk.tile.end - walk.tile.begin <= first + 16) {
+          add_unit<1>(walk.keys(i), walk.values(i), c, word, covered == Coverage::some);
+          continue;
+        }
+      }
+      add_unit<RowTiles>(walk.keys(i), walk.values(i), c, word, covered == Coverage::some);
     }
   }
 
+  /// What 32 keys add to the first 16 Count rows.
+  template <int Count>
   GPU_FUNCTION void add_unit(const typename Walk::Tile& keys, const typename Walk::Tile& values,
                              int c, std::uint32_t word, bool masked) {
-    float score[RowTiles][kUnit / 8][4], slope[RowTiles][kUnit / 8][4];
+    float score[Count][kUnit / 8][4], slope[Count][kUnit / 8][4];
     multiply_rows<T, D / 16>(query, keys, c, score);
     multiply_rows<T, D / 16>(grad, values, c, slope);
-    if (masked) mask(TileBits<RowTiles>(word), -kInfinity, score);
+    if (masked) mask(TileBits<Count>(word), -kInfinity, score);
     const float unit = p.scale * kLog2E;
     GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) {
+    for (int r = 0; r < Count; ++r) {
       GPU_UNROLL
       for (int e = 0; e < kUnit / 2; ++e) {
         const int half = e % 4 / 2;
@@ -162,9 +171,9 @@ class BackwardQuery {
     }
     GPU_UNROLL
     for (int k = 0; k < kUnit / 16; ++k) {
-      std::uint32_t left[RowTiles][4];
+      std::uint32_t left[Count][4];
       GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) as_left<T>(score[r][2 * k], score[r][2 * k + 1], left[r]);
+      for (int r = 0; r < Count; ++r) as_left<T>(score[r][2 * k], score[r][2 * k + 1], left[r]);
       multiply_columns<T>(left, keys, c + 16 * k, sum);
     }
   }

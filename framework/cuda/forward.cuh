@@ -9,19 +9,22 @@
 
 namespace attnlab::cuda {
 
-/// Warps x 16 RowTiles queries per block.
-template <class T, int D, int Warps, int RowTiles, bool Careful = false>
+/// Warps x 16 RowTiles queries per block, Keys keys a tile. With small tiles a warp that has at
+/// most 16 queries computes no more.
+template <class T, int D, int Warps, int RowTiles, int Keys = 64, bool Careful = false>
 class Forward {
  public:
   using Params = ForwardParams;
   static constexpr int kThreads = Warps * kWarp;
-  static constexpr int kBlocks = D <= 64 ? 2 : 1;
+  static constexpr int kBlocks = D <= 64 ? 8 / Warps : 1;
   static constexpr int kQueries = Warps * 16 * RowTiles;
-  static constexpr int kKeys = 64;
+  static constexpr int kKeys = Keys;
   static constexpr int kSteps = 1;  // of the innermost loop, a tile
 
  private:
-  static constexpr int kHeld = D == 64 ? 2 : D / 16;  // steps that the registers have room for
+  static constexpr bool kSmall = kKeys == 32 && RowTiles > 1;
+  /// Steps that the registers have room for.
+  static constexpr int kHeld = D == 64 && !kSmall ? 2 : D / 16;
   using QueryTile = SharedTile<D, kQueries>;
   using QueryList = SharedList<std::int32_t, kQueries>;
   using Walk = KeyWalk<T, D, kThreads, kKeys, QueryTile::kBytes>;
@@ -57,7 +60,7 @@ class Forward {
              });
     if constexpr (!Careful) {
       if (gpu::any_thread(!all_finite(sum))) {
-        return Forward<T, D, Warps, RowTiles, true>::run_carefully(p);
+        return Forward<T, D, Warps, RowTiles, Keys, true>::run_carefully(p);
       }
     }
     finish();
@@ -92,16 +95,24 @@ class Forward {
     Coverage covered = coverage(walk.rule, positions, extent(walk.list(i).at(0), kKeys));
     if (covered == Coverage::none) return;
     if (walk.left(i) < kKeys) covered = Coverage::some;
-    float score[RowTiles][kKeys / 8][4];
+    if constexpr (kSmall) {
+      if (walk.tile.end - walk.tile.begin <= first + 16) return add_rows<1>(i, covered);
+    }
+    add_rows<RowTiles>(i, covered);
+  }
+  /// The same for the first 16 Count rows alone.
+  template <int Count>
+  GPU_FUNCTION void add_rows(int i, Coverage covered) {
+    float score[Count][kKeys / 8][4];
     multiply_rows<T, D / 16>(query, walk.keys(i), 0, score);
     if (covered == Coverage::some) {
       GPU_UNROLL
       for (int c = 0; c < kKeys; c += 32) {
-        mask(TileBits<RowTiles>(walk.sight(own, i, c)), -kInfinity, score, c / 8);
+        mask(TileBits<Count>(walk.sight(own, i, c)), -kInfinity, score, c / 8);
       }
     }
     GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) {
+    for (int r = 0; r < Count; ++r) {
       GPU_UNROLL
       for (int half = 0; half < 2; ++half) soften(r, half, score[r]);
     }
@@ -139,13 +150,14 @@ class Forward {
     }
   }
 
+  template <int Count>
   GPU_FUNCTION void add_values(const typename Walk::Tile& values,
-                               const float (&weight)[RowTiles][kKeys / 8][4]) {
+                               const float (&weight)[Count][kKeys / 8][4]) {
     GPU_UNROLL
     for (int k = 0; k < kKeys / 16; ++k) {
-      std::uint32_t left[RowTiles][4];
+      std::uint32_t left[Count][4];
       GPU_UNROLL
-      for (int r = 0; r < RowTiles; ++r) {
+      for (int r = 0; r < Count; ++r) {
         as_left<T>(weight[r][2 * k], weight[r][2 * k + 1], left[r]);
       }
       multiply_columns<T>(left, values, 16 * k, sum);

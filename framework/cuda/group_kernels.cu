@@ -11,7 +11,7 @@ namespace {
 template <class T, int D>
 Status forward(const ForwardParams& params, void* stream) {
   using Kernel = GroupForward<T, D>;
-  static_assert(Kernel::kQueries == query_tile_rows(kAttnlabBfloat16, D, true));
+  static_assert(Kernel::kQueries == query_tile_rows(kAttnlabBfloat16, D, TileShape::groups));
   return start_groups<Kernel>(params.tiles.most, params, stream);
 }
 

@@ -254,10 +254,11 @@ GPU_FUNCTION void multiply_rows(const LeftRows& rows, const Tile& columns, int c
   }
 }
 
-/// sum += left (16 columns) times rows [row, row + 16) of `right`.
-template <class T, int RowTiles, int Columns, class Tile>
+/// sum += left (16 columns) times rows [row, row + 16) of `right`; of more sums the first.
+template <class T, int RowTiles, int Sums, int Columns, class Tile>
 GPU_FUNCTION void multiply_columns(const std::uint32_t (&left)[RowTiles][4], const Tile& right,
-                                   int row, float (&sum)[RowTiles][Columns][4]) {
+                                   int row, float (&sum)[Sums][Columns][4]) {
+  static_assert(RowTiles <= Sums);
   GPU_UNROLL
   for (int n = 0; n < Columns / 2; ++n) {
     std::uint32_t words[4];

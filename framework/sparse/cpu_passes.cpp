@@ -171,7 +171,12 @@ InputGradients cpu_backward(const ResultGradients& grads, const at::Tensor& quer
   });
 }
 
-std::string cpu_kernel_name(const at::Tensor& query) {
+TileSizes cpu_tile_sizes(const at::Tensor& /*query*/, const SegmentPlan& /*plan*/) {
+  constexpr TileSize kAll{kTile, kTile, kTile, 0};
+  return {kAll, kAll, kAll};
+}
+
+std::string cpu_kernel_name(const at::Tensor& query, const SegmentPlan& /*plan*/) {
   const auto dtype = query.scalar_type();
   const char* name = dtype == at::kDouble     ? "float64"
                      : dtype == at::kBFloat16 ? "bfloat16"
@@ -209,7 +214,8 @@ void cpu::sort(const at::Tensor& keys, std::int64_t N, std::int64_t part, const 
               buckets.max().item<std::int32_t>(), "; expected 0 to ", N - 1);
 }
 
-const Passes cpu_passes{cpu_readable, cpu_forward, cpu_backward, cpu_kernel_name,
-                        cpu::hash,    cpu::sort,   cpu::merge,   cpu::merge_backward};
+const Passes cpu_passes{cpu_readable,   cpu_forward, cpu_backward, cpu_kernel_name,
+                        cpu_tile_sizes, cpu::hash,   cpu::sort,    cpu::merge,
+                        cpu::merge_backward};
 
 }  // namespace attnlab::sparse

@@ -88,23 +88,39 @@ struct PackedGradients {
   at::Tensor sums, order, start, counts;
 };
 
-/// ATTNLAB_CUDA_KERNELS=wgmma: where there are kernels of that kind.
-bool wants_groups(at::ScalarType dtype, std::int64_t dim) {
-  static const char* const chosen = std::getenv("ATTNLAB_CUDA_KERNELS");
-  TORCH_CHECK(chosen == nullptr || std::string(chosen) == "mma.sync" ||
-                  std::string(chosen) == "wgmma",
-              "ATTNLAB_CUDA_KERNELS is '", chosen, "'; expected 'mma.sync' or 'wgmma'");
-  return chosen != nullptr && std::string(chosen) == "wgmma" &&
-         gpu::has_group_kernels(element_of(dtype), static_cast<int>((dim + 7) / 8 * 8));
+/// Which of two words the environment has for `name`; the usual one where it has none.
+bool has_chosen(const char* name, const char* value, const char* usual, const char* other) {
+  TORCH_CHECK(value == nullptr || std::string(value) == usual || std::string(value) == other, name,
+              " is '", value, "'; expected '", usual, "' or '", other, "'");
+  return value != nullptr && std::string(value) == other;
 }
-
+bool wants_groups() {
+  static const char* const chosen = std::getenv("ATTNLAB_CUDA_KERNELS");
+  return has_chosen("ATTNLAB_CUDA_KERNELS", chosen, "mma.sync", "wgmma");
+}
 bool wants_atomics() {
   static const char* const chosen = std::getenv("ATTNLAB_CUDA_BACKWARD");
-  TORCH_CHECK(chosen == nullptr || std::string(chosen) == "atomic" ||
-                  std::string(chosen) == "deterministic",
-              "ATTNLAB_CUDA_BACKWARD is '", chosen, "'; expected 'deterministic' or 'atomic'");
-  return chosen != nullptr && std::string(chosen) == "atomic";
+  return has_chosen("ATTNLAB_CUDA_BACKWARD", chosen, "deterministic", "atomic");
 }
+bool wants_small_tiles(const gpu::Plan& plan, bool groups) {
+  static const char* const chosen = std::getenv("ATTNLAB_CUDA_TILES");
+  const bool small = has_chosen("ATTNLAB_CUDA_TILES", chosen, "large", "small");
+  if (chosen != nullptr) return small;
+  return gpu::has_short_segments(plan, groups ? gpu::kFewRowsOfGroups : gpu::kFewRows);
+}
+
+/// The kernels that the environment and the plan's shape choose, where there are such.
+struct TileShapes {
+  TileShapes(const gpu::Plan& plan, at::ScalarType dtype, std::int64_t dim) {
+    const auto element = element_of(dtype);
+    const auto padded = static_cast<int>((dim + 7) / 8 * 8);
+    const bool groups = wants_groups() && gpu::has_group_kernels(element, padded);
+    const bool small = wants_small_tiles(plan, groups) && gpu::has_small_tiles(element, padded);
+    if (small || groups) forward = small ? gpu::TileShape::small : gpu::TileShape::groups;
+    if (!wants_atomics() && (small || gpu::has_group_backward(element, padded))) backward = forward;
+  }
+  gpu::TileShape forward = gpu::TileShape::large, backward = gpu::TileShape::large;
+};
 
 void check_supported(const at::Tensor& query, const SegmentPlan& plan) {
   TORCH_CHECK(query.scalar_type() != at::kDouble,
@@ -131,8 +147,8 @@ ForwardPass forward_padded(const at::Tensor& query, const at::Tensor& key, const
   }
   gpu::ForwardParams params;
   params.plan = view_of(plan, query);
-  params.groups = wants_groups(query.scalar_type(), dim);
-  const int tile_rows = gpu::query_tile_rows(element, dim, params.groups);
+  params.shape = TileShapes(params.plan, query.scalar_type(), dim).forward;
+  const int tile_rows = gpu::query_tile_rows(element, dim, params.shape);
   pass.tiles = list_tiles(params.plan, tile_rows, false, all,
                           cuda::refused_groups(params.plan, all, query), query);
   params.tiles = gpu::TileMemory(params.plan, tile_rows, false).list(numbers(pass.tiles));
@@ -184,12 +200,13 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   gpu::BackwardParams params;
   params.plan = view_of(plan, q);
   params.head_dim = static_cast<std::int32_t>(q.size(3));
-  const int rows_of_queries = gpu::query_tile_rows(element, params.head_dim);
-  const int rows_of_keys = gpu::key_tile_rows(element, params.head_dim);
+  const TileShapes shapes(params.plan, q.scalar_type(), q.size(3));
+  params.shape = shapes.backward;
+  const int rows_of_queries = gpu::query_tile_rows(element, params.head_dim, params.shape);
+  const int rows_of_keys = gpu::key_tile_rows(element, params.head_dim, params.shape);
   const auto refused = cuda::refused_groups(params.plan, all, q);
   const bool same_tiles =
-      gpu::query_tile_rows(element, params.head_dim,
-                           wants_groups(q.scalar_type(), params.head_dim)) == rows_of_queries;
+      gpu::query_tile_rows(element, params.head_dim, shapes.forward) == rows_of_queries;
   const auto query_tiles = forward.tiles.defined() && same_tiles
                                ? forward.tiles
                                : list_tiles(params.plan, rows_of_queries, false, all, refused, q);
@@ -215,24 +232,50 @@ InputGradients backward(const ResultGradients& grads, const at::Tensor& query,
   if (!unique_keys) packed.emplace(params, q);
   const auto sums = atomic ? at::zeros(q.sizes(), q.options().dtype(at::kFloat)) : at::Tensor();
   params.grad_query_sums = floats(sums);
-  params.groups = !atomic && gpu::has_group_backward(element, params.head_dim) &&
-                  wants_groups(q.scalar_type(), params.head_dim);
   launch(q, "segment_attention",
          [&](void* stream) { return cuda_library().attention_backward(&params, element, stream); });
   return {trimmed(gradients.query, dim), trimmed(gradients.key, dim),
           trimmed(gradients.value, dim)};
 }
 
-std::string cuda_kernel_name(const at::Tensor& query) {
+TileShapes shapes_for(const at::Tensor& query, const SegmentPlan& plan) {
+  return {view_of(plan, query), query.scalar_type(), query.size(3)};
+}
+
+std::string cuda_kernel_name(const at::Tensor& query, const SegmentPlan& plan) {
   const auto dtype = query.scalar_type();
   if (dtype == at::kFloat) return "segment_attention cuda float32 plain";
+  const auto shape = shapes_for(query, plan).forward;
   return std::string("segment_attention cuda ") + (dtype == at::kHalf ? "float16" : "bfloat16") +
-         (wants_groups(dtype, query.size(3)) ? " wgmma" : " mma.sync");
+         (shape == gpu::TileShape::groups  ? " wgmma"
+          : shape == gpu::TileShape::small ? " mma.sync small tiles"
+                                           : " mma.sync");
+}
+
+TileSizes cuda_tile_sizes(const at::Tensor& query, const SegmentPlan& plan) {
+  const auto dim = query.size(3);
+  if (query.scalar_type() == at::kFloat) {  // whole blocks
+    const std::int64_t rows = gpu::query_tile_rows(kAttnlabFloat32, static_cast<int>(dim));
+    const TileSize all{rows, dim <= 64 ? 64 : 32, rows, rows};
+    return {all, all, all};
+  }
+  const TileShapes shapes = shapes_for(query, plan);
+  const std::int64_t rows = dim <= 64 ? 32 : 16;  // a warp's
+  const auto size = [&](gpu::TileShape shape, std::int64_t columns, std::int64_t of_groups) {
+    const auto block = gpu::query_tile_rows(kAttnlabBfloat16, static_cast<int>(dim), shape);
+    if (shape == gpu::TileShape::small) return TileSize{32, 32, 16, block};
+    return shape == gpu::TileShape::groups ? TileSize{64, of_groups, 64, block}
+                                           : TileSize{rows, columns, rows, block};
+  };
+  const auto queries = size(shapes.backward, 32, 64);
+  return {size(shapes.forward, 64, dim <= 64 ? 128 : 64), queries,
+          wants_atomics() ? TileSize{16, 32, 16, 64} : queries};
 }
 
 }  // namespace
 
-const Passes cuda_passes{readable,   forward,    backward,    cuda_kernel_name,
-                         cuda::hash, cuda::sort, cuda::merge, cuda::merge_backward};
+const Passes cuda_passes{readable,        forward,    backward,   cuda_kernel_name,
+                         cuda_tile_sizes, cuda::hash, cuda::sort, cuda::merge,
+                         cuda::merge_backward};
 
 }  // namespace attnlab::sparse

@@ -212,7 +212,7 @@ Merged attend_in_rounds(const at::Tensor& query, const at::Tensor& key, const at
   for (const auto& plan : rounds) results.push_back(segment_attention(q, k, v, plan));
   auto merged = merge_rounds(results, v);
   merged.out = merged.out.to(query.scalar_type());
-  merged.kernel = kernel_name(q);
+  if (!rounds.empty()) merged.kernel = kernel_name(q, rounds.back());
   return merged;
 }
 

@@ -26,6 +26,17 @@ struct ForwardPass {
 struct ResultGradients {
   at::Tensor out, lse;
 };
+/// How many rows of queries by columns of keys are computed whole, as a warp or a core skips them;
+/// in a segment's last tile `step` rows at a time. In an ascending plan columns are counted from
+/// the first that some of `block` rows can see, in others and where that is 0 from the range's
+/// begin.
+struct TileSize {
+  std::int64_t rows, columns, step, block;
+};
+/// Of the forward pass and of both halves of the backward one; in `keys` rows are of keys.
+struct TileSizes {
+  TileSize forward, queries, keys;
+};
 struct InputGradients {
   at::Tensor query, key, value;  // [B, H, T, D], contiguous, in the dtype of the inputs
 };
@@ -76,9 +87,13 @@ struct Passes {
   InputGradients (*backward)(const ResultGradients& grads, const at::Tensor& query,
                              const at::Tensor& key, const at::Tensor& value,
                              const ForwardPass& forward, const SegmentPlan& plan, bool unique_keys);
-  /// "segment_attention cpu bfloat16 avx512", "segment_attention cuda float32 plain". On a GPU of
-  /// compute capability 9.0 ATTNLAB_CUDA_KERNELS=wgmma chooses other kernels.
-  std::string (*kernel_name)(const at::Tensor& query);
+  /// "segment_attention cpu bfloat16 avx512", "segment_attention cuda float16 mma.sync small
+  /// tiles". On a GPU of compute capability 9.0 ATTNLAB_CUDA_KERNELS=wgmma chooses other kernels.
+  /// Small tiles are for plans of short segments, unless ATTNLAB_CUDA_TILES says "small" or
+  /// "large".
+  std::string (*kernel_name)(const at::Tensor& query, const SegmentPlan& plan);
+  /// What these kernels compute whole.
+  TileSizes (*tile_sizes)(const at::Tensor& query, const SegmentPlan& plan);
   /// hash_buckets (hashing.h); offset [R, H, half] with any strides, or undefined.
   at::Tensor (*hash)(const at::Tensor& rows, const at::Tensor& projections,
                      const at::Tensor& offset);

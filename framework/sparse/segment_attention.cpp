@@ -130,8 +130,8 @@ SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
   return {pass.out, pass.lse};
 }
 
-std::string kernel_name(const at::Tensor& query) {
-  return passes_for(query).kernel_name(query);
+std::string kernel_name(const at::Tensor& query, const SegmentPlan& plan) {
+  return passes_for(query).kernel_name(query, plan);
 }
 
 }  // namespace attnlab::sparse

@@ -68,8 +68,8 @@ struct SegmentResult {
 [[nodiscard]] SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,
                                               const at::Tensor& value, const SegmentPlan& plan);
 
-/// What segment_attention runs for this query: "segment_attention cpu float32 avx512".
-[[nodiscard]] std::string kernel_name(const at::Tensor& query);
+/// What segment_attention runs for this query and plan: "segment_attention cpu float32 avx512".
+[[nodiscard]] std::string kernel_name(const at::Tensor& query, const SegmentPlan& plan);
 
 /// While one lives, it is told of every plan that the engine takes on this thread. They may be
 /// nested; the innermost hears.

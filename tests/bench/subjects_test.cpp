@@ -1,6 +1,10 @@
 // The subjects that are no plugins compute what they promise; inputs are what the model would give.
+#include <cstdlib>
+#include <string>
+
 #include "framework/bench/answer_check.h"
 #include "framework/bench/tiles.h"
+#include "framework/sparse/plans.h"
 #include "tests/bench/support.h"
 
 namespace attnlab::bench {
@@ -86,8 +90,39 @@ TEST(SdpaSubject, names_the_operator_that_ran) {
 TEST(Tiles, of_a_full_plan_are_those_below_the_diagonal) {
   const auto in = small_inputs(300);  // 5 tiles a side
   const auto subject = make_subject(section("engine"), shape(), nullptr, in, 1);
-  EXPECT_EQ(pairs_in_tiles(*subject, in), 2 * 15 * 64 * 64);
-  EXPECT_EQ(pairs_in_tiles(*make_sdpa(), in), std::nullopt);
+  for (const auto pass : {config::Pass::forward, config::Pass::backward, config::Pass::both}) {
+    EXPECT_EQ(pairs_in_tiles(*subject, in, pass), 2 * 15 * 64 * 64);
+    EXPECT_EQ(pairs_in_tiles(*make_sdpa(), in, pass), std::nullopt);
+  }
+}
+
+sparse::SegmentPlan buckets_of(std::int64_t rows) {
+  const std::int64_t count = 8192 / rows;
+  const auto buckets = at::randint(count, {1, 1, 8192}, at::kInt);
+  return sparse::bucket_plan(buckets, buckets, count, false);
+}
+
+// Also run with the emulated kernels for GPUs, of both kinds: small tiles are chosen, and counted.
+TEST(Tiles, of_short_segments_are_those_of_the_kernels_that_run) {
+  const auto query = at::zeros({1, 1, 8192, 64}, at::kBFloat16);
+  const auto* const kernels = std::getenv("ATTNLAB_CUDA_KERNELS");
+  const bool emulated = std::getenv("ATTNLAB_CUDA_LIBRARY") != nullptr;
+  const bool groups = kernels != nullptr && std::string(kernels) == "wgmma";
+  for (const std::int64_t rows : {64, 128, 256, 512}) {
+    SCOPED_TRACE(rows);
+    const auto plan = buckets_of(rows);
+    const auto name = sparse::kernel_name(query, plan);
+    const bool small = emulated && rows < (groups ? 96 : 320);
+    EXPECT_EQ(name.ends_with(" mma.sync small tiles"), small) << name;
+    EXPECT_EQ(name.ends_with(groups ? " wgmma" : " mma.sync"), emulated && !small) << name;
+    if (rows != 128) continue;
+    const auto pairs = static_cast<double>(sparse::count(plan).pairs);
+    for (const auto pass : {config::Pass::forward, config::Pass::backward, config::Pass::both}) {
+      const double efficiency = pairs / pairs_in_tiles(query, plan, pass);
+      EXPECT_GT(efficiency, small ? 0.65 : 0.3);
+      EXPECT_LT(efficiency, small ? 0.8 : 0.5);
+    }
+  }
 }
 
 }  // namespace

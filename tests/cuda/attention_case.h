@@ -100,13 +100,13 @@ struct Manner {
   bool all = false;      // every row is among the packed ones, so nothing is cleared before
   std::int64_t gap = 0;  // elements between batches
   bool atomic = false;   // 16-bit only
-  bool groups = false;   // by warpgroups
+  TileShape shape = TileShape::large;
 };
 
 /// Whether the launchers' device multiplies by warpgroups: a launch of nothing says so.
 inline bool has_group_device() {
   ForwardParams nothing;
-  nothing.groups = true;
+  nothing.shape = TileShape::groups;
   nothing.head_dim = 64;
   nothing.plan.max_distance = 1;
   return attnlab_cuda_attention_forward(&nothing, kAttnlabBfloat16, nullptr) == 0;
@@ -131,11 +131,14 @@ class DeviceAttention {
         largest_(lse_.size()),
         total_(lse_.size()),
         shift_(lse_.size()),
-        query_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim)), false,
-                     manner.all),
-        group_tiles_(plan_, query_tile_rows(kElement<T>, static_cast<int>(in.dim), true), false,
-                     manner.all),
-        key_tiles_(plan_, key_tile_rows(kElement<T>, static_cast<int>(in.dim)), true, manner.all),
+        dim_(static_cast<int>(in.dim)),
+        forward_(manner.shape),
+        backward_(forward_ == TileShape::groups && !has_group_backward(kElement<T>, dim_)
+                      ? TileShape::large
+                      : forward_),
+        forward_tiles_(plan_, query_tile_rows(kElement<T>, dim_, forward_), false, manner.all),
+        query_tiles_(plan_, query_tile_rows(kElement<T>, dim_, backward_), false, manner.all),
+        key_tiles_(plan_, key_tile_rows(kElement<T>, dim_, backward_), true, manner.all),
         packed_(plan_, in.dim),
         sums_(lse_.size() * static_cast<std::size_t>(in.dim)),
         manner_(manner),
@@ -153,8 +156,8 @@ class DeviceAttention {
   /// Both passes.
   void launch(void* stream) { ASSERT_EQ(try_launch(stream), 0); }
   int try_launch(void* stream) {
+    forward_tiles_.launch(stream);
     query_tiles_.launch(stream);
-    group_tiles_.launch(stream);
     key_tiles_.launch(stream);
     const ForwardParams forward = forward_params();
     if (const int status = attnlab_cuda_attention_forward(&forward, kElement<T>, stream)) {
@@ -187,8 +190,8 @@ class DeviceAttention {
   [[nodiscard]] ForwardParams forward_params() const {
     ForwardParams params;
     fill_common(params);
-    params.tiles = manner_.groups ? group_tiles_.list() : query_tiles_.list();
-    params.groups = manner_.groups;
+    params.tiles = forward_tiles_.list();
+    params.shape = forward_;
     return params;
   }
   [[nodiscard]] BackwardParams backward_params() const {
@@ -203,7 +206,7 @@ class DeviceAttention {
     params.grad_lse = grad_lse_.data();
     params.shift = shift_.data();
     if (manner_.packed) packed_.add_to(params);
-    params.groups = manner_.groups && has_group_backward(kElement<T>, static_cast<int>(in_.dim));
+    params.shape = backward_;
     if (manner_.atomic) params.grad_query_sums = sums_.data();
     return params;
   }
@@ -212,7 +215,9 @@ class DeviceAttention {
   const Plan& plan_ = device_.plan;
   StridedRows<T> query_, key_, value_, grad_out_, out_, grad_query_, grad_key_, grad_value_;
   Device<float> grad_lse_, lse_, largest_, total_, shift_;
-  DeviceTiles query_tiles_, group_tiles_, key_tiles_;
+  int dim_;
+  TileShape forward_, backward_;
+  DeviceTiles forward_tiles_, query_tiles_, key_tiles_;
   PackedGrads packed_;
   Device<float> sums_;
   Manner manner_;

@@ -13,13 +13,15 @@ struct Case {
   PlanKind kind;
   std::int64_t length, dim;
   Type type = Type::bfloat16;
+  TileShape shape = TileShape::large;
 };
 void PrintTo(const Case& c, std::ostream* out) {
   PrintTo(c.kind, out);
   *out << ", T " << c.length << ", D " << c.dim
        << (c.type == Type::bfloat16  ? ", bfloat16"
            : c.type == Type::float16 ? ", float16"
-                                     : ", float32");
+                                     : ", float32")
+       << (c.shape == TileShape::small ? ", small tiles" : "");
 }
 
 void expect_exact(const HostPlan& plan, std::int64_t dim, Type type, std::uint32_t seed,
@@ -44,9 +46,10 @@ TEST_P(AttentionKernels, equal_the_float64_reference) {
   auto plan = random_plan(c.kind, shape, seed);
   plan.plan.include_self = c.length % 2 == 0;
   const bool all = holds_all_rows(c.kind);
-  expect_exact(
-      plan, c.dim, c.type, seed,
-      {.packed = c.kind == PlanKind::look_back || (!all && c.length % 3 == 0), .all = all});
+  expect_exact(plan, c.dim, c.type, seed,
+               {.packed = c.kind == PlanKind::look_back || (!all && c.length % 3 == 0),
+                .all = all,
+                .shape = c.shape});
 }
 
 std::vector<Case> cases() {
@@ -69,6 +72,12 @@ std::vector<Case> cases() {
     all.push_back({kind, 77, 128, Type::bfloat16});
     for (const std::int64_t dim : {32, 128}) all.push_back({kind, 71, dim, Type::float32});
   }
+  for (std::size_t i = 0, large = all.size(); i < large; ++i) {
+    auto small = all[i];
+    if (small.dim > 64 || small.type == Type::float32) continue;
+    small.shape = TileShape::small;
+    all.push_back(small);
+  }
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(plans, AttentionKernels, testing::ValuesIn(cases()));
@@ -76,8 +85,11 @@ INSTANTIATE_TEST_SUITE_P(plans, AttentionKernels, testing::ValuesIn(cases()));
 struct MaskCase {
   PlanKind kind;
   Type type;
+  TileShape shape = TileShape::large;
 };
-void PrintTo(const MaskCase& c, std::ostream* out) { PrintTo(Case{c.kind, 83, 32, c.type}, out); }
+void PrintTo(const MaskCase& c, std::ostream* out) {
+  PrintTo(Case{c.kind, 83, 32, c.type, c.shape}, out);
+}
 
 class AttentionMask : public testing::TestWithParam<MaskCase> {
  protected:
@@ -90,7 +102,8 @@ class AttentionMask : public testing::TestWithParam<MaskCase> {
     return numbers;
   }
   void check(double scale = 0) const {
-    expect_exact(plan_, 32, GetParam().type, 7, {.packed = GetParam().kind == PlanKind::look_back},
+    expect_exact(plan_, 32, GetParam().type, 7,
+                 {.packed = GetParam().kind == PlanKind::look_back, .shape = GetParam().shape},
                  scale);
   }
 };
@@ -144,6 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
       std::vector<MaskCase> all;
       for (const auto kind : {PlanKind::buckets, PlanKind::windows, PlanKind::look_back}) {
         for (const auto type : {Type::bfloat16, Type::float32}) all.push_back({kind, type});
+        all.push_back({kind, Type::bfloat16, TileShape::small});
       }
       return all;
     }()));
@@ -166,13 +180,15 @@ TEST(AttentionLaunch, keeps_very_large_and_very_negative_scores_finite) {
     for (auto& x : in.query) x = round_double<Bf16>(std::abs(x) * 4);
     for (auto& x : in.key) x = round_double<Bf16>(sign * std::abs(x) * 4);
     ASSERT_GT(std::abs(attend(in, plan).lse[89]), 1000);
-    expect_exact<Bf16>(plan, in, {});
+    for (const auto shape : {TileShape::large, TileShape::small}) {
+      expect_exact<Bf16>(plan, in, {.shape = shape});
+    }
   }
 }
 
 TEST(AttentionLaunch, does_not_read_the_gradient_of_rows_that_see_nothing) {
   const auto plan = random_plan(PlanKind::look_back, {1, 2, 67}, 8);
-  const auto run = [&]<class T>(T) {
+  const auto run = [&]<class T>(T, TileShape shape) {
     auto in = random_input<T>(plan.plan, 64, 2);
     const Attended exact = attend(in, plan);
     int unseen = 0;
@@ -183,14 +199,15 @@ TEST(AttentionLaunch, does_not_read_the_gradient_of_rows_that_see_nothing) {
       in.grad_lse[row] = std::nan("");
     }
     ASSERT_GT(unseen, 5);
-    const Attended actual = attend_on_device<T>(in, plan, {.packed = true});
+    const Attended actual = attend_on_device<T>(in, plan, {.packed = true, .shape = shape});
     for (const auto* values : {&actual.grad_query, &actual.grad_key, &actual.grad_value}) {
       for (const double x : *values) ASSERT_TRUE(std::isfinite(x));
     }
     expect_nothing_unseen(in, actual, exact);
   };
-  run(Bf16{});
-  run(float{});
+  run(Bf16{}, TileShape::large);
+  run(Bf16{}, TileShape::small);
+  run(float{}, TileShape::large);
 }
 
 TEST(AttentionLaunch, passes_not_a_number_on_instead_of_hiding_it) {
@@ -207,15 +224,17 @@ TEST(AttentionLaunch, passes_not_a_number_on_instead_of_hiding_it) {
 TEST(AttentionLaunch, is_the_same_bit_for_bit_in_whatever_order_warps_run) {
   const auto plan = random_plan(PlanKind::windows, {1, 2, 200}, 3);
   const auto in = random_input<Bf16>(plan.plan, 64, 2);
-  Attended first;
-  for (std::uint32_t seed = 0; seed < 3; ++seed) {
-    emulator::set_seed(seed);
-    const Attended again = attend_on_device<Bf16>(in, plan, {.packed = true});
-    if (seed == 0) first = again;
-    EXPECT_EQ(again.out, first.out);
-    EXPECT_EQ(again.grad_query, first.grad_query);
-    EXPECT_EQ(again.grad_key, first.grad_key);
-    EXPECT_EQ(again.grad_value, first.grad_value);
+  for (const auto shape : {TileShape::large, TileShape::small}) {
+    Attended first;
+    for (std::uint32_t seed = 0; seed < 3; ++seed) {
+      emulator::set_seed(seed);
+      const Attended again = attend_on_device<Bf16>(in, plan, {.packed = true, .shape = shape});
+      if (seed == 0) first = again;
+      EXPECT_EQ(again.out, first.out);
+      EXPECT_EQ(again.grad_query, first.grad_query);
+      EXPECT_EQ(again.grad_key, first.grad_key);
+      EXPECT_EQ(again.grad_value, first.grad_value);
+    }
   }
 }
 
@@ -267,28 +286,6 @@ TEST(AttentionLaunch, takes_more_elements_than_31_bits_count) {
   run(Bf16{});
   run(float{});
   if (!ran) GTEST_SKIP() << "not enough free memory on the device";
-}
-
-TEST(AttentionLaunch, refuses_a_max_distance_below_one) {
-  ForwardParams forward;
-  BackwardParams backward;
-  forward.head_dim = backward.head_dim = 64;
-  for (const std::int64_t distance : {std::int64_t{1}, std::int64_t{0}, std::int64_t{-7}}) {
-    forward.plan.max_distance = backward.plan.max_distance = distance;
-    EXPECT_EQ(attnlab_cuda_attention_forward(&forward, kAttnlabBfloat16, nullptr) == 0,
-              distance == 1);
-    EXPECT_EQ(attnlab_cuda_attention_backward(&backward, kAttnlabBfloat16, nullptr) == 0,
-              distance == 1);
-  }
-}
-
-TEST(AttentionLaunch, refuses_head_dims_without_a_kernel) {
-  ForwardParams params;
-  params.plan.max_distance = 1;
-  for (const int dim : {0, 4, 20, 136}) {
-    params.head_dim = dim;
-    EXPECT_NE(attnlab_cuda_attention_forward(&params, kAttnlabBfloat16, nullptr), 0) << dim;
-  }
 }
 
 }  // namespace

@@ -23,8 +23,9 @@ struct Case {
 };
 void expect_exact(const Case& c, const HostPlan& plan, std::uint32_t seed) {
   emulator::set_seed(seed);
-  const Manner manner{
-      .packed = c.kind == PlanKind::look_back, .all = holds_all_rows(c.kind), .groups = true};
+  const Manner manner{.packed = c.kind == PlanKind::look_back,
+                      .all = holds_all_rows(c.kind),
+                      .shape = TileShape::groups};
   const auto with = [&]<class T>(T) {
     expect_exact<T>(plan, random_input<T>(plan.plan, c.dim, seed), manner);
   };
@@ -81,7 +82,8 @@ TEST_F(GroupKernels, are_the_same_bit_for_bit_in_whatever_order_warps_run) {
   Attended first;
   for (std::uint32_t seed = 0; seed < 2; ++seed) {
     emulator::set_seed(seed);
-    const Attended again = attend_on_device<Bf16>(in, plan, {.packed = true, .groups = true});
+    const Attended again =
+        attend_on_device<Bf16>(in, plan, {.packed = true, .shape = TileShape::groups});
     if (seed == 0) first = again;
     EXPECT_EQ(again.out, first.out);
     EXPECT_EQ(again.grad_query, first.grad_query);
@@ -93,7 +95,7 @@ TEST_F(GroupKernels, are_the_same_bit_for_bit_in_whatever_order_warps_run) {
 TEST(GroupLaunch, refuses_what_it_has_no_kernels_for) {
   ForwardParams forward;
   BackwardParams backward;
-  forward.groups = backward.groups = true;
+  forward.shape = backward.shape = TileShape::groups;
   forward.plan.max_distance = backward.plan.max_distance = 1;
   for (const int dim : {8, 32, 72, 96}) {
     forward.head_dim = backward.head_dim = dim;

@@ -30,8 +30,9 @@ template <int D>
 void expect_all_to_fit() {
   constexpr int kRowTiles = D <= 64 ? 2 : 1;
   expect_to_fit<Forward<Bf16, D, 4, kRowTiles>, BackwardQuery<Bf16, D, 4, kRowTiles>,
-                BackwardKey<Bf16, D, 4, kRowTiles>, BackwardKey<Bf16, D, 4, 1, true>,
-                PlainForward<D>, PlainBackwardQuery<D>, PlainBackwardKey<D>>(D);
+                BackwardKey<Bf16, D, 4, kRowTiles>,
+                BackwardKey<Bf16, D, 4, 1, (D > 96 ? 32 : 64), true>, PlainForward<D>,
+                PlainBackwardQuery<D>, PlainBackwardKey<D>>(D);
 }
 
 TEST(SharedMemory, of_every_kernel_fits_compute_capability_8_6) {
@@ -39,6 +40,16 @@ TEST(SharedMemory, of_every_kernel_fits_compute_capability_8_6) {
   expect_all_to_fit<64>();
   expect_all_to_fit<96>();
   expect_all_to_fit<128>();
+}
+
+template <class... Kernels>
+void expect_four_blocks_to_fit() {
+  for (const auto bytes : {Kernels::kSharedBytes...}) EXPECT_LE(4 * (bytes + 1024), 164U * 1024);
+  for (const auto blocks : {Kernels::kBlocks...}) EXPECT_EQ(blocks, 4);
+}
+TEST(SharedMemory, of_small_tiles_fits_compute_capability_8_0_four_times) {
+  expect_four_blocks_to_fit<Forward<Bf16, 64, 2, 2, 32>, BackwardQuery<Bf16, 64, 2, 2, 32>,
+                            BackwardKey<Bf16, 64, 2, 2, 32>>();
 }
 
 TEST(SharedMemory, of_kernels_by_warpgroups_fits_compute_capability_9_0) {

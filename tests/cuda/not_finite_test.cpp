@@ -64,11 +64,14 @@ struct Case {
   PlanKind kind;
   std::int64_t dim;
   bool atomic = false;
-  bool groups = false;
+  TileShape shape = TileShape::large;
 };
 void PrintTo(const Case& c, std::ostream* out) {
   PrintTo(c.kind, out);
-  *out << ", D " << c.dim << (c.atomic ? ", atomic" : "") << (c.groups ? ", by warpgroups" : "");
+  *out << ", D " << c.dim << (c.atomic ? ", atomic" : "")
+       << (c.shape == TileShape::groups  ? ", by warpgroups"
+           : c.shape == TileShape::small ? ", small tiles"
+                                         : "");
 }
 
 class NotFinite : public testing::TestWithParam<Case> {
@@ -77,8 +80,9 @@ class NotFinite : public testing::TestWithParam<Case> {
 
   template <class T>
   void expect_kept_in(std::int64_t max_distance) const {
-    const auto [kind, dim, atomic, groups] = GetParam();
-    if (groups && !has_group_device()) GTEST_SKIP() << "not compute capability 9.0";
+    const auto [kind, dim, atomic, shape] = GetParam();
+    if (shape == TileShape::groups && !has_group_device())
+      GTEST_SKIP() << "not compute capability 9.0";
     auto plan = random_plan(kind, {1, 1, kLength, 2}, 4);
     plan.plan.max_distance = max_distance;
     plan.plan.include_self = true;
@@ -89,7 +93,7 @@ class NotFinite : public testing::TestWithParam<Case> {
         auto in = clean;
         for (const auto row : {kRow, kRow + 1, kRow + 2}) spoil(in, what, row, bad);
         const int count = expect_exact_elsewhere<T>(
-            plan, in, {.packed = kind == PlanKind::look_back, .atomic = atomic, .groups = groups});
+            plan, in, {.packed = kind == PlanKind::look_back, .atomic = atomic, .shape = shape});
         EXPECT_GT(count, 0) << "it is seen somewhere";
         EXPECT_LT(count, 3 * kLength * dim) << "and not everywhere";
       }
@@ -100,7 +104,8 @@ class NotFinite : public testing::TestWithParam<Case> {
 TEST_P(NotFinite, stays_where_it_is_seen_in_bfloat16) { expect_kept_in<Bf16>(30); }
 TEST_P(NotFinite, stays_where_it_is_seen_in_float16) { expect_kept_in<F16>(7); }
 TEST_P(NotFinite, stays_where_it_is_seen_in_float32) {
-  if (GetParam().atomic || GetParam().groups) GTEST_SKIP() << "float32 has no such kernel";
+  if (GetParam().atomic || GetParam().shape != TileShape::large)
+    GTEST_SKIP() << "float32 has no such kernel";
   expect_kept_in<float>(30);
 }
 
@@ -113,8 +118,10 @@ INSTANTIATE_TEST_SUITE_P(plans, NotFinite,
                              {PlanKind::buckets, 128},
                              {PlanKind::windows, 64, true},
                              {PlanKind::look_back, 128, true},
-                             {PlanKind::windows, 64, false, true},
-                             {PlanKind::look_back, 128, false, true},
+                             {PlanKind::windows, 64, false, TileShape::groups},
+                             {PlanKind::look_back, 128, false, TileShape::groups},
+                             {PlanKind::buckets, 64, false, TileShape::small},
+                             {PlanKind::look_back, 24, false, TileShape::small},
                          }));
 
 /// Rows of no segment, and those whose neighbours in a tile are masked for everybody.

@@ -88,7 +88,8 @@ class Fingerprint(Lab):
             self.skipTest("no pretended driver was built")
         seen = [self.of("attention=dense", "device=cuda", LD_PRELOAD=PRETENDED_DRIVER, **env)
                 for env in ({}, {"ATTNLAB_CUDA_BACKWARD": "atomic"}, {"ATTNLAB_CUDA_LIBRARY": EMULATED},
-                            {"ATTNLAB_CUDA_KERNELS": "wgmma"},
+                            {"ATTNLAB_CUDA_KERNELS": "wgmma"}, {"ATTNLAB_CUDA_TILES": "small"},
+                            {"ATTNLAB_CUDA_TILES": "large"},
                             {"NVIDIA_TF32_OVERRIDE": "0"}, {"CUBLAS_WORKSPACE_CONFIG": ":16:8"},
                             {"ATTNLAB_CPU": "baseline"})]
         for field in ("cuda_digest", "nvcc"):

@@ -70,7 +70,7 @@ class Bundle(unittest.TestCase):
 
     def test_parts_are_listed_with_estimates_without_a_gpu_or_libtorch(self):
         listed = self.run_it("gpu-bench", "--list", code=0, gpu=False, ATTNLAB_LIBTORCH="/nowhere")
-        for part in ("goals_gpu", "goals_train", "dims_gpu", "lengths_gpu"):
+        for part in ("goals_gpu", "tiles_large", "tiles_small", "goals_train", "dims_gpu", "lengths_gpu"):
             self.assertRegex(listed, rf"(?m)^{part} +about +\d+ min")
         self.assertRegex(self.run_it("gpu-test", "--list", "graphs", code=0, gpu=False), r"^graphs +about .* CUDA graph\n$")
 
@@ -132,7 +132,7 @@ class Bundle(unittest.TestCase):
         self.assertRegex(called[1], r"^gpu-bench --into out --minutes \d goals_gpu$")
         self.assertGreater(len(called), 5)
         told, called = day(1)  # what fails stops nothing
-        self.assertEqual(len(called), 9)
+        self.assertEqual(len(called), 10)
         self.assertIn("a part failed", told)
         self.assertIn("parts are left", day(LEFT)[0])
         self.assertIn("a part failed", day(LEFT, bench=1)[0])

@@ -73,11 +73,15 @@ class Function:
     def copies(self, indices):
         return any(self.instructions[i].opcode.startswith("LDGSTS") for i in indices)
 
+    def products(self, indices):
+        return sum(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in indices)
+
     def has_products(self, indices):
-        return any(self.instructions[i].opcode.startswith(("HMMA", "HGMMA")) for i in indices)
+        return self.products(indices) > 0
 
     def longer_way(self, block, last):
-        """Of two ways that both multiply, the longer: it also masks. `block` is the one, behind it the other."""
+        """Of two ways that both multiply, the one with fewer products: it is for a ragged end; else the longer: it also
+        masks. `block` is the one, behind it the other."""
         leave = self.instructions[block[-1]] if len(block) > 0 else None
         end = self.labels.get(leave.target) if leave is not None and leave.opcode == "BRA" and not leave.guard else None
         if end is None or not block[-1] < end <= last + 1:
@@ -85,6 +89,8 @@ class Function:
         other = range(block[-1] + 1, end)
         if not self.has_products(block) or not self.has_products(other):
             return range(0)
+        if self.products(block) != self.products(other):
+            return min(block, other, key=self.products)
         return max(block, other, key=len)
 
     def skippable(self, loop):
