@@ -60,15 +60,17 @@ Company::~Company() {
   if (place_.starts_others && !place_.file.empty()) fs::remove(place_.file, ignored);
 }
 
-// What a buffer becomes follows from all that forward() has seen, and that lies within the plugin.
-std::string Company::refusal(const model::Transformer& model) const {
-  if (place_.alone() || model.parameters().buffers().empty()) return {};
-  std::vector<std::string> names;
-  for (const auto& [name, value] : model.parameters().buffers()) names.push_back(name);
+// What a buffer becomes follows from all that forward() has seen, and that lies within the plugin, unless it
+// gives sums.
+std::string Company::refusal(model::Transformer& model) const {
+  if (place_.alone()) return {};
+  const auto names = model.uncollected_buffers();
+  if (names.empty()) return {};
   return "train.ranks=" + std::to_string(place_.size) + ": the attention owns buffers (" + names.front() +
          (names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "") +
-         "), which each rank would move by its own share of the sequences; expected train.ranks=1, or parameters "
-         "without which it owns none.";
+         ") and does not give in collected() what it moves them by, so each rank would move them by its own share of "
+         "the sequences; expected train.ranks=1, parameters without which it owns none, or a plugin that overrides "
+         "collected() (attention_plugins/README.md).";
 }
 
 void Company::meet() {

@@ -23,7 +23,7 @@ class Company {
 
   [[nodiscard]] bool first() const { return place_.first(); }
   /// Empty, or why this model cannot be trained by several ranks.
-  [[nodiscard]] std::string refusal(const model::Transformer& model) const;
+  [[nodiscard]] std::string refusal(model::Transformer& model) const;
   /// Returns once all are there. Throws Error where that fails (train/gloo_group.h).
   void meet();
   /// Null before they have met, and alone.
