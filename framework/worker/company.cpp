@@ -9,6 +9,7 @@
 #include "framework/core/build_info.h"
 #include "framework/core/error.h"
 #include "framework/core/machine.h"
+#include "framework/core/nccl_library.h"
 #include "framework/core/text.h"
 #include "framework/train/gloo_group.h"
 
@@ -41,16 +42,12 @@ double patience() {
 Company::Company(const Prepared& prepared, const Session& session)
     : place_(session.place), fingerprint_(session.spec.fingerprint) {
   if (place_.alone()) return;
-  if (!prepared.device.is_cpu()) {
-    throw Error("train.ranks=" + std::to_string(place_.size) +
-                " needs device=cpu: gradients are summed through Gloo, and NCCL is not built in. Expected "
-                "train.ranks=1 on a GPU.");
-  }
+  if (prepared.device.is_cuda()) nccl_ = paths::nccl_library();
   if (!place_.starts_others) return;
   if (session.spec_file.empty()) throw Error("ranks cannot be started without a spec file");
   place_.file = meeting_file(session.spec.folder);
   const auto log = session.spec.folder.empty() ? fs::path() : fs::path(session.spec.folder) / "log.txt";
-  peers_ = std::make_unique<Peers>(place_, session.spec_file, log);
+  peers_ = std::make_unique<Peers>(place_, session.gpus, session.spec_file, log);
 }
 
 Company::~Company() {
@@ -82,7 +79,8 @@ void Company::meet() {
                          .port = place_.port,
                          .serves = place_.serves,
                          .name = place_.name,
-                         .patience = patience()};
+                         .patience = patience(),
+                         .nccl = nccl_.string()};
   meeting.identity = "sources " + build_info().source_digest.substr(0, 12) + ", LibTorch " + build_info().torch +
                      " with " + at::get_cpu_capability() + ", the engine's " + machine::instruction_set() + ", run " +
                      fingerprint_.substr(0, 12);

@@ -71,5 +71,44 @@ TEST(GradientBuckets, send_the_sum_whatever_their_size) {
   }
 }
 
+/// Two ranks of which this is both, on a device that works while the host goes on: sums are there when it is settled.
+class HeldBack final : public Group {
+ public:
+  HeldBack() : Group(0, 2) {}
+  std::unique_ptr<Sum> begin_sum(const at::Tensor& numbers, Patience) override {
+    struct Waits final : Sum {
+      void wait() override {}
+    };
+    on_way_.push_back(numbers);
+    return std::make_unique<Waits>();
+  }
+  void settle() override {
+    for (auto& numbers : on_way_) numbers.mul_(2);
+    on_way_.clear();
+  }
+
+ private:
+  std::vector<at::Tensor> on_way_;
+};
+
+TEST(GradientBuckets, read_nothing_of_a_sum_that_a_device_may_still_be_at) {
+  HeldBack group;
+  auto model = small_model();
+  GradientBuckets buckets(model.parameters(), group, 300);
+  for (int round = 1; round <= 2; ++round) {
+    buckets.arm();
+    model.parameters().at("final_norm").sum().mul(round).backward();
+    EXPECT_GE(buckets.finish(), 0);
+    for (auto [name, role, value] : model.parameters().all()) {
+      if (name != "final_norm") {
+        EXPECT_FALSE(value.grad().defined()) << name;
+        continue;
+      }
+      EXPECT_TRUE(at::equal(value.grad(), at::full_like(value, 2 * round)));
+      value.mutable_grad().reset();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace attnlab::train
