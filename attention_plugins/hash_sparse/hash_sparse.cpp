@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <tuple>
+#include <vector>
 
 #include "attention_plugins/hash_sparse/hashing.h"
 #include "framework/attention/checks.h"
@@ -62,6 +63,16 @@ class HashSparse final : public Attention {
   void finish_step() override {
     if (queries_) queries_->finish_step();
     if (keys_) keys_->finish_step();
+  }
+
+  [[nodiscard]] std::vector<at::Tensor> collected() override {
+    std::vector<at::Tensor> sums;
+    for (const auto* moments : {&queries_, &keys_}) {
+      if (!*moments) continue;
+      const auto more = (*moments)->collected();
+      sums.insert(sums.end(), more.begin(), more.end());
+    }
+    return sums;
   }
 
   [[nodiscard]] std::string kernel() const override { return kernel_; }

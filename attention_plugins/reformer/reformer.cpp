@@ -68,6 +68,10 @@ class Reformer final : public Attention {
     if (moments_) moments_->finish_step();
   }
 
+  [[nodiscard]] std::vector<at::Tensor> collected() override {
+    return moments_ ? moments_->collected() : std::vector<at::Tensor>();
+  }
+
  private:
   [[nodiscard]] static std::vector<Statistic> statistics(const sparse::ChunkedRounds& rounds,
                                                          const at::Tensor& documents,

@@ -109,6 +109,12 @@ class Attention {
   /// What a step uses of a buffer is what the step before left: forward() only collects, when
   /// context.training, over micro-batches that may come in any order; evaluation changes nothing.
   virtual void finish_step() {}
+  /// The sums over sequences that forward() collected since the last finish_step(), counts of rows or
+  /// sequences among them: the tensors themselves, for the engine adds up those of all ranks of a run
+  /// (train.ranks) in place, the same bits on each, before finish_step(). float32 or float64, on the layer's
+  /// device; the same number of them, with the same sizes, at any time, all zero where nothing was
+  /// collected. An attention that owns buffers and gives none is refused under ranks.
+  [[nodiscard]] virtual std::vector<at::Tensor> collected() { return {}; }
   /// The operator or kernel that really ran in the last forward, as it should stand in the results.
   [[nodiscard]] virtual std::string kernel() const = 0;
 };

@@ -37,6 +37,21 @@ void CheckedAttention::finish_step() {
   guarded(who_, "finish_step", [&] { inner_->finish_step(); });
 }
 
+std::vector<at::Tensor> CheckedAttention::collected() {
+  auto sums = guarded(who_, "collected", [&] { return inner_->collected(); });
+  for (const auto& sum : sums) {
+    const bool right = sum.defined() && (sum.scalar_type() == at::kFloat || sum.scalar_type() == at::kDouble) &&
+                       !sum.requires_grad();
+    if (right) continue;
+    throw Error(who_ + " gives in collected() " +
+                (sum.defined() ? "a tensor of dtype " + text(sum.scalar_type()) +
+                                     (sum.requires_grad() ? " that requires a gradient" : "")
+                               : "an undefined tensor") +
+                "; expected sums, float32 or float64 and without gradients.");
+  }
+  return sums;
+}
+
 std::string CheckedAttention::kernel() const {
   return guarded(who_, "kernel", [&] { return inner_->kernel(); });
 }

@@ -11,7 +11,8 @@ namespace attnlab {
 /// Around a plugin's attention. After each forward the output must have the query's shape, dtype
 /// and device. In a layer's first forward and in evaluation it must also be finite wherever the
 /// input is; in training the loss shows a later NaN anyway, and a look at every output costs a
-/// pass over memory. Throws Error naming the plugin and the layer; so do exceptions from inside.
+/// pass over memory. What collected() gives must be float32 or float64 and without gradients.
+/// Throws Error naming the plugin and the layer; so do exceptions from inside.
 class CheckedAttention final : public Attention {
  public:
   /// `who` begins every message: "attention plugin 'x' (/path/attention_x.so), layer 1".
@@ -20,6 +21,7 @@ class CheckedAttention final : public Attention {
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext& context) override;
   void finish_step() override;
+  [[nodiscard]] std::vector<at::Tensor> collected() override;
   [[nodiscard]] std::string kernel() const override;
 
  private:

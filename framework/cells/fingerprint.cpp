@@ -29,6 +29,11 @@ constexpr std::array kOfTorchOnGpu{
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
     "TORCH_BLAS_PREFER_CUBLASLT",
     "CUBLAS_WORKSPACE_CONFIG",
+    "NCCL_ALGO",  // of ranks: in which order their gradients are added
+    "NCCL_PROTO",
+    "NCCL_MIN_NCHANNELS",
+    "NCCL_MAX_NCHANNELS",
+    "NCCL_NVLS_ENABLE",
 };
 
 template <std::size_t N>

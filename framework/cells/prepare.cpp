@@ -8,6 +8,7 @@
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/nccl_library.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/data/limits.h"
@@ -24,10 +25,6 @@ using Libraries = std::vector<const plugin::FoundPlugin*>;  // of config::varian
 // With a pattern the reason of the first variant that has one, with its layers in front.
 std::string refusal_of(const config::Resolved& cell, const Libraries& libraries,
                        const std::vector<config::UsedVariant>& variants) {
-  if (cell.train.ranks > 1 && cell.run.device == config::Device::cuda) {
-    return "train.ranks=" + std::to_string(cell.train.ranks) +
-           " needs device=cpu: NCCL is not built in; expected train.ranks=1 on a GPU";
-  }
   for (std::size_t i = 0; i < libraries.size(); ++i) {
     const auto why = plugin::refusal(libraries[i]->facts->note,
                                      {.head_dim = cell.model.head_dim(),
@@ -41,6 +38,14 @@ std::string refusal_of(const config::Resolved& cell, const Libraries& libraries,
     return layers.empty() ? why : config::layer_words(layers) + ": " + why;
   }
   return "";
+}
+
+// An error and no refusal: that would be remembered, and once NCCL is there the run can be.
+void require_nccl(const config::Resolved& cell) {
+  if (cell.train.ranks == 1 || cell.run.device != config::Device::cuda || std::filesystem::exists(paths::nccl_library())) return;
+  throw Error("train.ranks=" + std::to_string(cell.train.ranks) + " on device=cuda needs '" + paths::nccl_library().string() +
+              "', which is not there: it is built where NCCL's nccl.h and CUDA's headers are (ATTNLAB_GPU=1 ./dev setup, or "
+              "the package libnccl-dev). Build again with them, or use train.ranks=1.");
 }
 
 void require_test_split(const config::Resolved& cell, const data::DatasetInfo& data) {
@@ -63,6 +68,7 @@ class Preparation {
     for (const auto& variant : variants) libraries.push_back(&sources_.plugin(variant.plugin));
     const auto& data = sources_.data(*resolved.config.find("dataset"));
     require_test_split(resolved, data);
+    require_nccl(resolved);
     const auto& shared = shared_by(resolved.run.device, libraries, data);
     auto parts = shared.parts;
     parts.config = sha256_hex(config::canonical_json(resolved));
@@ -78,7 +84,7 @@ class Preparation {
     result.refusal = refusal_of(resolved, libraries, variants);
     if (result.refusal.empty()) result.refusal = data::documents_refusal(data, resolved.model.documents);
     result.environment = shared.environment;
-    result.needs_gpu = resolved.run.device == config::Device::cuda;
+    result.gpus = resolved.run.device == config::Device::cuda ? static_cast<int>(resolved.train.ranks) : 0;
     return result;
   }
 

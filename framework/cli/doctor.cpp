@@ -159,7 +159,7 @@ void look_at_plugins(Findings& findings) {
 }
 
 constexpr std::array kVariables{"ATTNLAB_DATA", "ATTNLAB_DB", "ATTNLAB_HOME", "ATTNLAB_WORKER", "ATTNLAB_PLUGIN_PATH",
-                                "ATTNLAB_CPU", "ATTNLAB_CUDA_LIBRARY", "ATTNLAB_CUDA_CHECK", "ATTNLAB_CUDA_BACKWARD",
+                                "ATTNLAB_CPU", "ATTNLAB_CUDA_LIBRARY", "ATTNLAB_NCCL_LIBRARY", "ATTNLAB_CUDA_CHECK", "ATTNLAB_CUDA_BACKWARD",
                                 "ATTNLAB_LIBTORCH", "ATTNLAB_GPU", "ATTNLAB_CUDA", "ATTNLAB_JOBS", "ATTNLAB_BUILD",
                                 "ATTNLAB_SOURCE", "ATTNLAB_LONG", "ATTNLAB_SHOTS", "ATTNLAB_RUNTIME_DIR", "ATTNLAB_RANK_PATIENCE"};
 

@@ -22,7 +22,7 @@ struct Cell {
   std::string label{};       // for people: "hash_sparse buckets=8 seed=1"
   std::string refusal;       // not empty: stored as skipped with this reason, never started
   std::shared_ptr<const store::Facts> environment{};  // what stands in the database beside the run
-  bool needs_gpu = false;    // it computes on one
+  int gpus = 0;              // that it computes on: one for each of its ranks that is started here
 };
 
 /// Whether another process named `attnlab-worker` than those in `ours` runs on this machine.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -56,20 +57,32 @@ GpuClaim::~GpuClaim() {
   for (const int fd : locks_) ::close(fd);
 }
 
+void GpuClaim::add(const std::string& visible, const std::vector<int>& locks) {
+  visible_ += (visible_.empty() ? "" : ",") + visible;
+  locks_.insert(locks_.end(), locks.begin(), locks.end());
+}
+
 GpuClaims::GpuClaims(fs::path folder, std::vector<machine::Gpu> gpus, int per_gpu)
     : folder_(std::move(folder)), gpus_(std::move(gpus)), per_gpu_(per_gpu) {
   make_own_folder(folder_);
 }
 
-std::unique_ptr<GpuClaim> GpuClaims::take() const {
+// All or nothing: two that each hold a part of what both need would wait for ever.
+std::unique_ptr<GpuClaim> GpuClaims::take(std::size_t count) const {
+  auto claim = std::make_unique<GpuClaim>("", std::vector<int>{});
+  std::vector<const machine::Gpu*> taken;
   for (int place = 0; place < per_gpu_; ++place) {
     for (const auto& gpu : gpus_) {
+      if (taken.size() == count) return claim;
+      if (std::ranges::find(taken, &gpu) != taken.end()) continue;
       // Numbers are each process's own; without an id there is nothing better.
       auto locks = lock(folder_, gpu.id.empty() ? "gpu-" + gpu.visible : gpu.id, place, per_gpu_);
-      if (!locks.empty()) return std::make_unique<GpuClaim>(gpu.visible, std::move(locks));
+      if (locks.empty()) continue;
+      claim->add(gpu.visible, locks);
+      taken.push_back(&gpu);
     }
   }
-  return nullptr;
+  return taken.size() == count ? std::move(claim) : nullptr;
 }
 
 fs::path gpu_claims_folder() {

@@ -13,16 +13,17 @@
 
 namespace attnlab::launch {
 
-/// A GPU, or a share of one, until this is destroyed and no child holds its descriptors any more.
+/// GPUs, or shares of them, until this is destroyed and no child holds its descriptors any more.
 class GpuClaim {
  public:
   GpuClaim(std::string visible, std::vector<int> locks) : visible_(std::move(visible)), locks_(std::move(locks)) {}
   ~GpuClaim();
+  void add(const std::string& visible, const std::vector<int>& locks);
   GpuClaim(const GpuClaim&) = delete;
   GpuClaim& operator=(const GpuClaim&) = delete;
-  /// For the child's CUDA_VISIBLE_DEVICES.
+  /// For the child's CUDA_VISIBLE_DEVICES: "0", or "0,1".
   [[nodiscard]] const std::string& visible() const { return visible_; }
-  /// For the child to inherit, so that the GPU stays taken while it lives, even when we are gone.
+  /// For the child to inherit, so that they stay taken while it lives, even when we are gone.
   [[nodiscard]] const std::vector<int>& descriptors() const { return locks_; }
 
  private:
@@ -35,8 +36,10 @@ class GpuClaims {
   /// Up to `per_gpu` runs share one of `gpus`; with 1 nobody else's run is on it, of whatever per_gpu.
   /// Throws Error where the folder cannot be made or is not this user's.
   GpuClaims(std::filesystem::path folder, std::vector<machine::Gpu> gpus, int per_gpu);
-  /// Empty GPUs before shared ones; nullptr: all are in use. Never waits.
-  [[nodiscard]] std::unique_ptr<GpuClaim> take() const;
+  /// So many at once, for a run with a rank on each; empty GPUs before shared ones. nullptr: fewer are free, and
+  /// none is held. Never waits.
+  [[nodiscard]] std::unique_ptr<GpuClaim> take(std::size_t count = 1) const;
+  [[nodiscard]] std::size_t gpus() const { return gpus_.size(); }
   [[nodiscard]] std::size_t places() const { return gpus_.size() * static_cast<std::size_t>(per_gpu_); }
 
  private:

@@ -42,7 +42,7 @@ class Launcher {
   bool next_elsewhere();
   [[nodiscard]] bool waits_for_gpu(const Cell& cell) const;
   [[nodiscard]] std::optional<Number> next_pending(std::unique_ptr<GpuClaim>& gpu);
-  [[nodiscard]] std::unique_ptr<GpuClaim> take_gpu();
+  [[nodiscard]] std::unique_ptr<GpuClaim> take_gpus(int count);
   [[nodiscard]] bool is_done(const Cell& cell);
   void claim(Number cell, std::unique_ptr<GpuClaim> gpu);
   void start(Number cell, const store::Claim& claim, std::unique_ptr<GpuClaim> gpu);

@@ -1,4 +1,4 @@
-// launcher_gpus.cpp: which pending cell can start now: one that needs a GPU waits for one that is free.
+// launcher_gpus.cpp: which pending cell can start now: one that needs GPUs waits until as many are free.
 #include <fmt/format.h>
 
 #include "framework/launch/launcher.h"
@@ -11,15 +11,16 @@ constexpr double kLookForGpuEvery = 0.2;  // seconds
 }  // namespace
 
 bool Launcher::waits_for_gpu(const Cell& cell) const {
-  return cell.needs_gpu && cell.refusal.empty() && options_.gpus != nullptr;
+  return cell.gpus > 0 && cell.refusal.empty() && options_.gpus != nullptr;
 }
 
-// Cells that need none go past those that wait. A cell that is done needs none either.
+// Cells that need none go past those that wait; those that need fewer do not, or one with several ranks would
+// wait as long as there are others. A cell that is done needs none either.
 std::optional<Launcher::Number> Launcher::next_pending(std::unique_ptr<GpuClaim>& gpu) {
   bool looked = clock_seconds() < next_gpu_look_;
   for (auto it = pending_.begin(); it != pending_.end(); ++it) {
     if (waits_for_gpu(cells_[*it])) {
-      if (!looked) gpu = take_gpu();
+      if (!looked) gpu = take_gpus(cells_[*it].gpus);
       const bool first_look = !std::exchange(looked, true);
       const bool done = !gpu && first_look && is_done(cells_[*it]);
       if (!gpu && !done) continue;
@@ -32,13 +33,14 @@ std::optional<Launcher::Number> Launcher::next_pending(std::unique_ptr<GpuClaim>
   return std::nullopt;
 }
 
-std::unique_ptr<GpuClaim> Launcher::take_gpu() {
-  auto gpu = options_.gpus->take();
+std::unique_ptr<GpuClaim> Launcher::take_gpus(int count) {
+  auto gpu = options_.gpus->take(static_cast<std::size_t>(count));
   next_gpu_look_ = gpu ? 0 : clock_seconds() + kLookForGpuEvery;
   if (gpu) {
     told_of_gpus_ = false;
   } else if (running_.empty() && !std::exchange(told_of_gpus_, true)) {
-    progress_.note(fmt::format("waiting      for a GPU: all {} places are taken by other runs", options_.gpus->places()));
+    progress_.note(count == 1 ? fmt::format("waiting      for a GPU: all {} places are taken by other runs", options_.gpus->places())
+                              : fmt::format("waiting      for {} GPUs at once: other runs have too many of the {} places", count, options_.gpus->places()));
   }
   return gpu;
 }

@@ -56,7 +56,10 @@ bool started_one_by_one(int started, std::int64_t ranks, const char* variable) {
 }
 
 Place of_torchrun(const Variables& variables, Place place) {
-  place.rank = required(variables, "RANK", place.size - 1);
+  place.rank = place.local_rank = required(variables, "RANK", place.size - 1);
+  if (const auto local = named(variables, "LOCAL_RANK"); !local.empty()) {
+    place.local_rank = count_in(local, "LOCAL_RANK", place.size - 1);
+  }
   if (const auto local = named(variables, "LOCAL_WORLD_SIZE"); !local.empty()) {
     place.on_this_host = count_in(local, "LOCAL_WORLD_SIZE");
   }
@@ -73,7 +76,10 @@ Place of_torchrun(const Variables& variables, Place place) {
 
 Place of_srun(const Variables& variables, Place place) {
   constexpr int kFirstPort = 20000, kPorts = 10000;
-  place.rank = required(variables, "SLURM_PROCID", place.size - 1);
+  place.rank = place.local_rank = required(variables, "SLURM_PROCID", place.size - 1);
+  if (const auto local = named(variables, "SLURM_LOCALID"); !local.empty()) {
+    place.local_rank = count_in(local, "SLURM_LOCALID", place.size - 1);
+  }
   place.on_this_host = tasks_on_a_node(named(variables, "SLURM_STEP_TASKS_PER_NODE"));
   place.host = named(variables, "MASTER_ADDR");
   if (place.host.empty()) place.host = first_node(named(variables, "SLURM_STEP_NODELIST"));
@@ -101,6 +107,23 @@ Place place_among(std::int64_t ranks, const Variables& variables) {
   place.starts_others = true;
   place.on_this_host = ranks;
   return place;
+}
+
+std::vector<std::string> gpus_of_ranks(const Place& place, const char* listed) {
+  const auto needed = static_cast<std::size_t>(std::max<std::int64_t>(place.on_this_host, place.local_rank + 1));
+  std::vector<std::string> gpus;
+  if (listed != nullptr) {
+    for (const auto& gpu : split(listed, ',')) {
+      if (!gpu.empty()) gpus.push_back(gpu);
+    }
+  } else {
+    for (std::size_t number = 0; number < needed; ++number) gpus.push_back(std::to_string(number));
+  }
+  if (gpus.size() == 1 && !place.starts_others) return std::vector(needed, gpus.front());
+  if (gpus.size() >= needed) return gpus;
+  throw Error("train.ranks=" + std::to_string(place.size) + " on device=cuda: " + std::to_string(needed) +
+              " ranks on this host need a GPU each, and CUDA_VISIBLE_DEVICES=" + listed + " shows " +
+              std::to_string(gpus.size()) + ".");
 }
 
 Place place_of(const RunSpec& spec) {

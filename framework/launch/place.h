@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
+#include <string>
 
 #include "framework/launch/worker_protocol.h"
 
@@ -14,6 +16,7 @@ struct Place {
   int rank = 0, size = 1;
   bool starts_others = false;
   std::int64_t on_this_host = 1;  // ranks that share this host's memory, as far as is known
+  int local_rank = 0;             // among those
   // Where they meet (train/gloo_group.h).
   std::string file{};
   std::string host{};
@@ -37,6 +40,11 @@ using Variables = std::function<const char*(const char* name)>;
 /// or none of these variables: it starts the others. Throws Error: as many processes as nobody asked for, a
 /// variable that is missing or no number.
 [[nodiscard]] Place place_among(std::int64_t ranks, const Variables& variables);
+
+/// The GPUs of this host's ranks, by local rank, one each, as CUDA_VISIBLE_DEVICES names them; `listed` is that
+/// variable's value, or null. One GPU alone is taken for this rank's own (srun --gpus-per-task=1). Throws Error: fewer
+/// than ranks, or none.
+[[nodiscard]] std::vector<std::string> gpus_of_ranks(const Place& place, const char* listed);
 
 /// Of this process, for a spec; timings and evaluations are one process.
 [[nodiscard]] Place place_of(const RunSpec& spec);

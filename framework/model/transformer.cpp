@@ -143,6 +143,27 @@ void Transformer::finish_step() {
   note_versions();
 }
 
+std::vector<at::Tensor> Transformer::collected() {
+  std::vector<at::Tensor> all;
+  for (auto& block : blocks_) {
+    const auto sums = block.attention->collected();
+    all.insert(all.end(), sums.begin(), sums.end());
+  }
+  return all;
+}
+
+std::vector<std::string> Transformer::uncollected_buffers() {
+  std::vector<std::string> names;
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    if (!blocks_[layer].attention->collected().empty()) continue;
+    const auto prefix = "blocks." + std::to_string(layer) + ".";
+    for (const auto& [name, value] : parameters_.buffers()) {
+      if (name.starts_with(prefix)) names.push_back(name);
+    }
+  }
+  return names;
+}
+
 void Transformer::note_versions() {
   versions_.clear();
   for (const auto& [name, value] : parameters_.buffers()) versions_.push_back(value._version());

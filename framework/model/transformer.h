@@ -87,6 +87,11 @@ class Transformer {
   /// Error where a buffer was written to since the last one, outside of it.
   void finish_step();
 
+  /// What every attention collected since finish_step(), layer after layer (Attention::collected()).
+  [[nodiscard]] std::vector<at::Tensor> collected();
+  /// Names of buffers whose attention gives nothing there: they cannot follow a batch that ranks share.
+  [[nodiscard]] std::vector<std::string> uncollected_buffers();
+
   /// After buffers were given other values on purpose: those of a checkpoint.
   void accept_buffers() { note_versions(); }
 

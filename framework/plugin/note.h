@@ -16,7 +16,7 @@
 
 namespace attnlab::plugin {
 
-inline constexpr std::uint32_t kPluginApiVersion = 4;
+inline constexpr std::uint32_t kPluginApiVersion = 5;
 inline constexpr std::uint32_t kNoteLayout = 2;
 inline constexpr std::size_t kMaxParameters = 24;
 inline constexpr char kNoteSection[] = ".note.attnlab";

@@ -11,7 +11,13 @@
 namespace attnlab::sparse {
 
 RunningMoments::RunningMoments(Settings settings, State state)
-    : settings_(settings), state_(std::move(state)) {}
+    : settings_(settings), state_(std::move(state)) {
+  if (settings_.space == HashSpace::raw) return;
+  const auto zeros = [](const at::Tensor& like) { return at::zeros(like.sizes(), like.options().dtype(at::kDouble)); };
+  sum_ = zeros(state_.mean);
+  count_ = zeros(state_.weight);
+  if (settings_.space == HashSpace::whitened) products_ = zeros(state_.covariance);
+}
 
 // Around the mean of before, which is the same for all of a step: numbers of the size of the
 // covariance are added up, not of the much larger mean.
@@ -24,34 +30,37 @@ void RunningMoments::collect(const at::Tensor& rows) {
   const auto around = (seen.to(at::kFloat) - state_.mean.to(at::kFloat).unsqueeze(1))
                           .transpose(0, 1)
                           .flatten(1, 2);  // [H, rows, D]
-  const auto add = [](at::Tensor& total, const at::Tensor& part) {
-    total = total.defined() ? total + part : part;
-  };
-  add(sum_, around.sum(1).to(at::kDouble));
-  if (settings_.space == HashSpace::whitened) {
-    add(products_, at::bmm(around.transpose(1, 2), around).to(at::kDouble));
-  }
-  count_ += around.size(1);
+  sum_.add_(around.sum(1).to(at::kDouble));
+  if (products_.defined()) products_.add_(at::bmm(around.transpose(1, 2), around).to(at::kDouble));
+  count_.add_(static_cast<double>(around.size(1)));
 }
 
-// Two populations become one: those of before with weight decay * weight, the step's with 1.
+std::vector<at::Tensor> RunningMoments::collected() const {
+  if (!sum_.defined()) return {};
+  std::vector<at::Tensor> sums{sum_, count_};
+  if (products_.defined()) sums.push_back(products_);
+  return sums;
+}
+
+// Two populations become one: those of before with weight decay * weight, the step's with 1. A step that
+// saw nothing leaves all of it, by arithmetic: to ask for the count would wait for the device.
 void RunningMoments::finish_step() {
-  if (count_ == 0) return;
+  if (settings_.space == HashSpace::raw) return;
   const at::NoGradGuard no_graph;
+  const auto some = count_ > 0;                                         // [1]
   const auto before = state_.weight.to(at::kDouble) * settings_.decay;  // [1]
-  const auto share = 1 / (before + 1);                         // of the step
-  const auto shift = sum_ / static_cast<double>(count_);       // [H, D]
+  const auto share = at::where(some, 1 / (before + 1), 0.0);            // of the step
+  const auto rows = at::where(some, count_, 1.0);
+  const auto shift = sum_ / rows;  // [H, D]
   if (settings_.space == HashSpace::whitened) {
     const auto outer = shift.unsqueeze(2) * shift.unsqueeze(1);
-    const auto step = products_ / static_cast<double>(count_) - outer;
+    const auto step = products_ / rows - outer;
     state_.covariance.copy_((1 - share) * state_.covariance.to(at::kDouble) + share * step +
                             share * (1 - share) * outer);
   }
   state_.mean.add_(share * shift);
-  state_.weight.copy_(before + 1);
-  sum_.reset();
-  products_.reset();
-  count_ = 0;
+  state_.weight.copy_(at::where(some, before + 1, state_.weight.to(at::kDouble)));
+  for (auto& sum : collected()) sum.zero_();
   if (settings_.space == HashSpace::whitened) static_cast<void>(factor());
 }
 

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace attnlab::sparse {
 
@@ -56,6 +57,8 @@ class RunningMoments {
   /// rows [B, H, T, D], any strides and floating dtype.
   void collect(const at::Tensor& rows);
   void finish_step();
+  /// What collect() has added up since, to be changed in place: Attention::collected() (attention.h).
+  [[nodiscard]] std::vector<at::Tensor> collected() const;
 
   /// `projections` [R, H or 1, D, half] float32 in the space of the moments.
   [[nodiscard]] Hashing transform(const at::Tensor& projections) const;
@@ -68,9 +71,9 @@ class RunningMoments {
   State state_;
   mutable at::Tensor factor_;
   mutable std::array<std::int64_t, 2> factor_of_{};  // the versions of the state that it is of
-  // Since the last finish_step(), around the mean of before: sum [H, D], products [H, D, D].
-  at::Tensor sum_, products_;
-  std::int64_t count_ = 0;
+  // Since the last finish_step(), float64, around the mean of before: sum [H, D], products [H, D, D], which
+  // whitened rows alone need, and the number of rows of a head [1].
+  at::Tensor sum_, products_, count_;
 };
 
 }  // namespace attnlab::sparse

@@ -6,15 +6,20 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/status_lines.h"
 #include "framework/core/text.h"
+#include "framework/train/gpu_sums.h"
+#include "framework/train/roll_call.h"
 
 namespace attnlab::train {
 namespace {
@@ -26,9 +31,8 @@ constexpr milliseconds kSlice{500};  // of waiting; between two, it is asked whe
 constexpr milliseconds kLookEvery{20};  // at who has come
 constexpr double kOwnShares = 3;     // how often as long as its own share a rank waits for the others'
 constexpr double kLearnSeconds = 3;  // in which the kernel tells what became of a child
-constexpr double kRollCallSeconds = 5;  // at most
-constexpr double kOneAnswerSeconds = 0.3;
 constexpr double kPartingSeconds = 10;
+constexpr double kAskEvery = 0.05;   // seconds, who was lost, while a GPU is looked at
 // Gloo's own limit ends no run: how long is too long is decided here.
 constexpr milliseconds kGlooLimit{std::chrono::hours(24)};
 
@@ -53,9 +57,11 @@ class GlooGroup final : public Group {
   explicit GlooGroup(const Meeting& meeting);
   ~GlooGroup() override;
   std::unique_ptr<Sum> begin_sum(const at::Tensor& numbers, Patience patience) override;
-  void wait(c10d::Work& work, Patience patience);
+  void settle() override;
 
  private:
+  void wait(c10d::Work& work, Patience patience);
+  void block(c10d::Work& work);  // the current stream
   using Keys = std::vector<std::string>;
   Keys keys(const std::string& what, bool own = true) const;
   void come(const std::string& what) { store_->set(keys(what)[static_cast<std::size_t>(rank())], std::string("1")); }
@@ -64,6 +70,9 @@ class GlooGroup final : public Group {
   std::string lost(double seconds) const { return lost_ ? lost_(seconds) : ""; }
   void wait_for_all();
   void connect(bool one_host);
+  void connect_gpus(const std::string& library);
+  template <class Over>
+  void await(Patience patience, const Over& over);
   void compare(const std::string& identity);
   [[noreturn]] void broken(const std::string& why);
   [[noreturn]] void late(double seconds);
@@ -72,20 +81,18 @@ class GlooGroup final : public Group {
   double patience_;
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> backend_;
+  std::optional<GpuSums> gpus_;  // none on the CPU
   double since_ = 0;  // when the others were last waited for
   bool broken_ = false;
 };
 
-class GlooSum final : public Group::Sum {
+class BegunSum final : public Group::Sum {
  public:
-  GlooSum(GlooGroup& group, c10::intrusive_ptr<c10d::Work> work, Group::Patience patience)
-      : group_(group), work_(std::move(work)), patience_(patience) {}
-  void wait() override { group_.wait(*work_, patience_); }
+  explicit BegunSum(std::function<void()> wait) : wait_(std::move(wait)) {}
+  void wait() override { wait_(); }
 
  private:
-  GlooGroup& group_;
-  c10::intrusive_ptr<c10d::Work> work_;
-  Group::Patience patience_;
+  std::function<void()> wait_;
 };
 
 GlooGroup::GlooGroup(const Meeting& meeting)
@@ -104,6 +111,7 @@ GlooGroup::GlooGroup(const Meeting& meeting)
   }
   since_ = clock_seconds();
   compare(meeting.identity);
+  if (!meeting.nccl.empty()) connect_gpus(meeting.nccl);
 }
 
 GlooGroup::Keys GlooGroup::keys(const std::string& what, bool own) const {
@@ -158,6 +166,18 @@ void GlooGroup::connect(bool one_host) {
       c10::make_intrusive<c10d::PrefixStore>("gloo", store_), rank(), size(), options);
 }
 
+// In the first sum NCCL connects: here, where all are known to be there, and not in the midst of a step.
+void GlooGroup::connect_gpus(const std::string& library) {
+  try {
+    gpus_.emplace(library, c10::make_intrusive<c10d::PrefixStore>("nccl", store_), rank(), size());
+    sum(at::zeros({1}, at::TensorOptions(at::kFloat).device(at::kCUDA)));
+  } catch (const std::exception& error) {
+    if (gpus_) gpus_->abort();  // no destructor will
+    if (dynamic_cast<const Error*>(&error) != nullptr) throw;
+    broken(text_of_error(error));
+  }
+}
+
 void GlooGroup::compare(const std::string& identity) {
   const auto all = gather(identity);
   for (int other = 1; other < size(); ++other) {
@@ -172,6 +192,7 @@ void GlooGroup::compare(const std::string& identity) {
 // Nobody leaves before all have what they wait for: a connection that is closed can lose what was sent.
 GlooGroup::~GlooGroup() {
   if (broken_ || std::uncaught_exceptions() > 0) {
+    if (gpus_) gpus_->abort();
     // Its threads wait for ranks that may never come, and the destructor would wait for those threads.
     static_cast<void>(backend_.release());
     return;
@@ -182,36 +203,69 @@ GlooGroup::~GlooGroup() {
     // Rank 0, which may serve the store, leaves last: c10d warns of a store that is gone in mid-look.
     if (rank() != 0) come("left");
     if (rank() == 0) all_came(keys("left", /*own=*/false), std::min(kPartingSeconds, 2 * patience_));
+    if (gpus_) gpus_->shut_down();
   } catch (const std::exception&) {
   }
 }
 
 std::unique_ptr<Group::Sum> GlooGroup::begin_sum(const at::Tensor& numbers, Patience patience) {
-  std::vector<at::Tensor> tensors{numbers};
   try {
-    return std::make_unique<GlooSum>(*this, backend_->allreduce(tensors), patience);
+    std::vector<at::Tensor> tensors{numbers};
+    if (numbers.is_cpu()) {
+      return std::make_unique<BegunSum>([=, this, work = backend_->allreduce(tensors)] { wait(*work, patience); });
+    }
+    return std::make_unique<BegunSum>([this, work = gpus_.value().begin(numbers)] { block(*work); });
   } catch (const std::exception& error) {
     broken(text_of_error(error));
   }
 }
 
-void GlooGroup::wait(c10d::Work& work, Patience patience) {
+// Until over(), which waits a moment each time it is asked.
+template <class Over>
+void GlooGroup::await(Patience patience, const Over& over) {
   const double begin = clock_seconds();
   const double limit = patience_ + kOwnShares * (begin - since_);
-  while (!work.isCompleted()) {
+  double asked = begin;
+  while (!over()) {
+    const double now = clock_seconds();
+    if (now - asked < kAskEvery) continue;
+    asked = now;
+    if (const auto who = lost(0); !who.empty()) broken(who);
+    if (patience == Patience::usual && now - begin > limit) late(now - begin);
+  }
+  since_ = clock_seconds();
+}
+
+void GlooGroup::wait(c10d::Work& work, Patience patience) {
+  await(patience, [&] {
+    if (work.isCompleted()) return true;
     try {
       work.wait(kSlice);
     } catch (const std::exception&) {  // the slice is over, or the sum has failed: looked at below
     }
-    if (work.isCompleted()) break;
-    if (const auto who = lost(0); !who.empty()) broken(who);
-    const double waited = clock_seconds() - begin;
-    if (patience == Patience::usual && waited > limit) late(waited);
-  }
-  since_ = clock_seconds();
+    return work.isCompleted();
+  });
   if (work.isSuccess()) return;
   try {
     std::rethrow_exception(work.exception());
+  } catch (const std::exception& error) {
+    broken(text_of_error(error));
+  }
+}
+
+void GlooGroup::block(c10d::Work& work) {
+  try {
+    work.blockCurrentStream();
+  } catch (const std::exception& error) {
+    broken(text_of_error(error));
+  }
+}
+
+void GlooGroup::settle() {
+  if (!gpus_ || !gpus_->begun()) return;
+  await(Patience::usual, [&] { return gpus_->over(); });
+  try {
+    gpus_->take();
   } catch (const std::exception& error) {
     broken(text_of_error(error));
   }
@@ -223,31 +277,14 @@ void GlooGroup::broken(const std::string& why) {
   throw Error(who.empty() ? std::string(kLostContact) + ": " + why : who);
 }
 
-// Those that wait as well answer to the roll call; whoever does not hangs.
 void GlooGroup::late(double seconds) {
   broken_ = true;
-  std::vector<std::string> names;
-  const auto answers = [this](const Keys& wanted, double limit) {
-    try {
-      store_->wait(wanted, milliseconds(static_cast<std::int64_t>(limit * 1000)));
-    } catch (const std::exception&) {
-      return false;
-    }
-    return true;
-  };
-  const auto all = keys("waits");
-  try {
-    come("waits");
-  } catch (const std::exception&) {  // looked at below
-  }
-  if (!answers(all, std::min(kRollCallSeconds, patience_))) {
-    for (const auto& key : all) {
-      if (!answers({key}, kOneAnswerSeconds)) names.push_back("rank " + key.substr(key.find('/') + 1));
-    }
-    const bool own = std::ranges::find(names, "rank " + std::to_string(rank())) != names.end();
-    if (own) names = {"rank 0"};  // which serves the store
-  }
+  const auto names = silent_ranks(*store_, rank(), size(), patience_);
   if (const auto who = lost(0); !who.empty()) throw Error(who);
+  if (names.empty() && gpus_ && gpus_->begun()) {
+    throw Error("all ranks wait for a sum of their GPUs, for " + human_duration(seconds) + " on rank " +
+                std::to_string(rank()) + ": NCCL_DEBUG=INFO makes NCCL say more. ATTNLAB_RANK_PATIENCE=SECONDS waits longer.");
+  }
   throw Error((names.empty() ? "a rank" : join(names, ", ")) + " did not answer for " + human_duration(seconds) +
               ": hung, or far slower than rank " + std::to_string(rank()) +
               " at an equal share. ATTNLAB_RANK_PATIENCE=SECONDS waits longer.");

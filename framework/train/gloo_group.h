@@ -1,5 +1,6 @@
 /// gloo_group.h: a group of processes through c10d's Gloo backend, which LibTorch brings along.
 ///   Between two ranks TCP; a sum goes round a ring, so its order depends on their number alone.
+///   Tensors on a GPU go through NCCL beside it (nccl_backend.h), as PyTorch's cpu:gloo,cuda:nccl does.
 #pragma once
 
 #include <functional>
@@ -24,6 +25,8 @@ struct Meeting {
   /// What must be the same for all: code, processor, run. The first difference is an Error.
   std::string identity{};
   double patience = 30;  // seconds; see Group::begin_sum()
+  /// libattnlab_nccl.so, for ranks on GPUs: each on its process's first device; empty on the CPU.
+  std::string nccl{};
   /// What is known of a rank that is gone, or ""; may wait for so many seconds to learn it.
   std::function<std::string(double seconds)> lost{};
 };

@@ -34,7 +34,8 @@ GradientBuckets::GradientBuckets(const model::ParameterList& parameters, Group& 
     bucket.size += size;
   }
   for (auto& bucket : buckets_) {
-    bucket.numbers = at::zeros({bucket.size + std::ssize(bucket.entries)}, at::kFloat);
+    const auto device = entries_[bucket.entries.front()].weight.device();
+    bucket.numbers = at::zeros({bucket.size + std::ssize(bucket.entries)}, at::TensorOptions(at::kFloat).device(device));
   }
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     torch::autograd::impl::set_post_acc_grad_hooks(entries_[i].weight, std::make_unique<Hook>(*this, i));
@@ -56,7 +57,7 @@ void GradientBuckets::fill(std::size_t number) {
   } else {
     place.zero_();
   }
-  bucket.numbers.mutable_data_ptr<float>()[bucket.size + entry.number] = gradient.defined() ? 1.0F : 0.0F;
+  bucket.numbers.narrow(0, bucket.size + entry.number, 1).fill_(gradient.defined() ? 1 : 0);
   entry.filled = true;
   ++bucket.filled;
 }
@@ -68,8 +69,7 @@ void GradientBuckets::send_complete() {
 }
 
 // The sums stay where they are: nothing writes to the bucket before the optimiser is done with them.
-void GradientBuckets::take(const Bucket& bucket) {
-  const float* const ranks = bucket.numbers.const_data_ptr<float>() + bucket.size;
+void GradientBuckets::take(const Bucket& bucket, const float* ranks) {
   for (const auto number : bucket.entries) {
     auto& entry = entries_[number];
     auto& gradient = entry.weight.mutable_grad();
@@ -89,11 +89,18 @@ double GradientBuckets::finish() {
     if (!entries_[i].filled) fill(i);
   }
   send_complete();
+  std::vector<at::Tensor> ranks;
   for (auto& bucket : buckets_) {
     bucket.sum->wait();
     bucket.sum.reset();
     bucket.filled = 0;
-    take(bucket);
+    ranks.push_back(bucket.numbers.narrow(0, bucket.size, std::ssize(bucket.entries)));
+  }
+  group_.settle();
+  const auto all = at::cat(ranks).cpu();
+  for (const float* counts = all.const_data_ptr<float>(); const auto& bucket : buckets_) {
+    take(bucket, counts);
+    counts += bucket.entries.size();
   }
   sent_ = 0;
   armed_ = false;

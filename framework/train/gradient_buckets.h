@@ -1,5 +1,6 @@
 /// gradient_buckets.h: the gradients of a step, summed over the ranks while backward still runs.
 ///   Parameters lie in flat buckets in the order in which backward comes to them, the last layer first.
+///   They lie on the weights' device: on a GPU the host waits for none of it before finish().
 ///   A bucket is on its way once its gradients and all buckets before it are complete, so the ranks
 ///   send the same buckets in the same order.
 #pragma once
@@ -41,7 +42,7 @@ class GradientBuckets {
   };
   struct Bucket {
     std::vector<std::size_t> entries;
-    at::Tensor numbers;  // the gradients, then for each parameter how many ranks have one
+    at::Tensor numbers;  // on the weights' device: gradients, then for each parameter how many ranks have one
     std::int64_t size = 0;
     std::size_t filled = 0;
     std::unique_ptr<Group::Sum> sum;
@@ -50,7 +51,7 @@ class GradientBuckets {
 
   void fill(std::size_t entry);
   void send_complete();
-  void take(const Bucket& bucket);
+  void take(const Bucket& bucket, const float* ranks);
 
   Group& group_;
   std::vector<Entry> entries_;

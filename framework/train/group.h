@@ -25,7 +25,8 @@ class Group {
   class Sum {
    public:
     virtual ~Sum() = default;
-    /// Throws Error where a rank is gone, or does not come within the group's patience.
+    /// On the CPU returns once it is there, and throws Error where a rank is gone, or does not come within
+    /// the group's patience. On a GPU the current stream waits for it and the host does not; see settle().
     virtual void wait() = 0;
   };
 
@@ -33,12 +34,17 @@ class Group {
   /// alike, or for as long as it takes, where rank 0 writes a checkpoint.
   enum class Patience { usual, endless };
 
-  /// Begins to sum `numbers` (contiguous, on the CPU; float32, float64, int64 or uint8) in place over
-  /// all ranks, in an order that depends on their number alone. Not to be touched before wait().
+  /// Begins to sum `numbers` (contiguous; float32, float64, int64 or uint8; on the CPU, or on the GPU that the
+  /// group was made for) in place over all ranks, in an order that depends on their number alone, behind what
+  /// the current stream does. Not to be touched before wait().
   [[nodiscard]] virtual std::unique_ptr<Sum> begin_sum(const at::Tensor& numbers,
                                                        Patience patience = Patience::usual) = 0;
+  /// Returns once the sums on the GPU that were begun are over; throws as Sum::wait() does on the CPU. Before
+  /// the host waits for the device in any other way: a rank that is gone would let it wait for ever.
+  virtual void settle() {}
   void sum(const at::Tensor& numbers, Patience patience = Patience::usual) {
     begin_sum(numbers, patience)->wait();
+    settle();
   }
 
   /// Rank 0's bits to all; `numbers` as above.

@@ -38,9 +38,11 @@ std::int64_t first_bytes(const std::string& text) {
 
 }  // namespace
 
-Ranks::Ranks(Group* group, const model::Transformer& model, const AdamW& optimizer, const std::atomic<bool>& stop)
+Ranks::Ranks(Group* group, model::Transformer& model, const AdamW& optimizer, const std::atomic<bool>& stop)
     : group_(group), model_(model), optimizer_(optimizer), stop_(stop) {
-  if (!alone()) buckets_.emplace(model.parameters(), *group);
+  if (alone()) return;
+  buckets_.emplace(model.parameters(), *group);
+  collected_.emplace(model, *group);
 }
 
 void Ranks::begin_with_first() {
@@ -64,6 +66,7 @@ void Ranks::begin_with_first() {
     if (size >= kAtOnce) send();
   }
   if (!bytes.empty()) send();
+  model_.accept_buffers();
 }
 
 bool Ranks::first_says(bool answer, Group::Patience patience) {
@@ -91,6 +94,7 @@ void Ranks::add_up(Step& step) {
   const model::StepPart part("other ranks");
   waited_ += buckets_->finish();
   const double begin = clock_seconds();
+  collected_->add_up();
   const bool first = group_->first();
   const auto numbers = at::zeros({6}, at::kDouble);
   double* const all = numbers.mutable_data_ptr<double>();
@@ -127,9 +131,9 @@ double Ranks::wait_seconds() {
 void Ranks::expect_equal(const std::string& batches) const {
   if (alone()) return;
   const auto tensors = all_tensors(model_, optimizer_);
-  std::vector<at::Tensor> sums{at::full({}, first_bytes(batches), at::kLong)};
+  std::vector<at::Tensor> sums;
   for (const auto& [name, numbers] : tensors) sums.push_back(checksum(numbers));
-  const auto all = group_->gather(at::stack(sums));
+  const auto all = group_->gather(at::cat({at::full({1}, first_bytes(batches), at::kLong), at::stack(sums).cpu()}));
   const auto differs = all.ne(all[0]).nonzero();
   if (differs.size(0) == 0) return;
   const auto rank = differs[0][0].item<std::int64_t>(), which = differs[0][1].item<std::int64_t>();

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "framework/model/transformer.h"
+#include "framework/train/collected.h"
 #include "framework/train/gradient_buckets.h"
 #include "framework/train/group.h"
 #include "framework/train/layer_means.h"
@@ -16,7 +17,7 @@ namespace attnlab::train {
 class Ranks {
  public:
   /// `group` null: alone. All arguments outlive it.
-  Ranks(Group* group, const model::Transformer& model, const AdamW& optimizer, const std::atomic<bool>& stop);
+  Ranks(Group* group, model::Transformer& model, const AdamW& optimizer, const std::atomic<bool>& stop);
 
   [[nodiscard]] bool alone() const { return group_ == nullptr; }
   [[nodiscard]] int rank() const { return alone() ? 0 : group_->rank(); }
@@ -40,7 +41,8 @@ class Ranks {
     std::optional<double> auxiliary{};
     bool checkpoint = false;  // rank 0 finds that one is due
   };
-  /// After it: this rank's part of a step becomes the whole, its gradients the sum over all ranks.
+  /// After it: this rank's part of a step becomes the whole, its gradients and what its attentions
+  /// collected for their buffers the sums over all ranks.
   void add_up(Step& step);
   void add_up(LayerMeans& statistics);
   /// Seconds of a step for which a rank waits for others and for sums, mean since it was last asked.
@@ -53,10 +55,11 @@ class Ranks {
 
  private:
   Group* group_;
-  const model::Transformer& model_;
+  model::Transformer& model_;
   const AdamW& optimizer_;
   const std::atomic<bool>& stop_;
   std::optional<GradientBuckets> buckets_;
+  std::optional<Collected> collected_;
   bool agreed_stop_ = false;
   double step_seconds_ = 0;  // of rank 0, known to all
   double waited_ = 0;

@@ -9,6 +9,7 @@
 #include "framework/core/build_info.h"
 #include "framework/core/error.h"
 #include "framework/core/machine.h"
+#include "framework/core/nccl_library.h"
 #include "framework/core/text.h"
 #include "framework/train/gloo_group.h"
 
@@ -41,16 +42,12 @@ double patience() {
 Company::Company(const Prepared& prepared, const Session& session)
     : place_(session.place), fingerprint_(session.spec.fingerprint) {
   if (place_.alone()) return;
-  if (!prepared.device.is_cpu()) {
-    throw Error("train.ranks=" + std::to_string(place_.size) +
-                " needs device=cpu: gradients are summed through Gloo, and NCCL is not built in. Expected "
-                "train.ranks=1 on a GPU.");
-  }
+  if (prepared.device.is_cuda()) nccl_ = paths::nccl_library();
   if (!place_.starts_others) return;
   if (session.spec_file.empty()) throw Error("ranks cannot be started without a spec file");
   place_.file = meeting_file(session.spec.folder);
   const auto log = session.spec.folder.empty() ? fs::path() : fs::path(session.spec.folder) / "log.txt";
-  peers_ = std::make_unique<Peers>(place_, session.spec_file, log);
+  peers_ = std::make_unique<Peers>(place_, session.gpus, session.spec_file, log);
 }
 
 Company::~Company() {
@@ -60,15 +57,17 @@ Company::~Company() {
   if (place_.starts_others && !place_.file.empty()) fs::remove(place_.file, ignored);
 }
 
-// What a buffer becomes follows from all that forward() has seen, and that lies within the plugin.
-std::string Company::refusal(const model::Transformer& model) const {
-  if (place_.alone() || model.parameters().buffers().empty()) return {};
-  std::vector<std::string> names;
-  for (const auto& [name, value] : model.parameters().buffers()) names.push_back(name);
+// What a buffer becomes follows from all that forward() has seen, and that lies within the plugin, unless it
+// gives sums.
+std::string Company::refusal(model::Transformer& model) const {
+  if (place_.alone()) return {};
+  const auto names = model.uncollected_buffers();
+  if (names.empty()) return {};
   return "train.ranks=" + std::to_string(place_.size) + ": the attention owns buffers (" + names.front() +
          (names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "") +
-         "), which each rank would move by its own share of the sequences; expected train.ranks=1, or parameters "
-         "without which it owns none.";
+         ") and does not give in collected() what it moves them by, so each rank would move them by its own share of "
+         "the sequences; expected train.ranks=1, parameters without which it owns none, or a plugin that overrides "
+         "collected() (attention_plugins/README.md).";
 }
 
 void Company::meet() {
@@ -80,7 +79,8 @@ void Company::meet() {
                          .port = place_.port,
                          .serves = place_.serves,
                          .name = place_.name,
-                         .patience = patience()};
+                         .patience = patience(),
+                         .nccl = nccl_.string()};
   meeting.identity = "sources " + build_info().source_digest.substr(0, 12) + ", LibTorch " + build_info().torch +
                      " with " + at::get_cpu_capability() + ", the engine's " + machine::instruction_set() + ", run " +
                      fingerprint_.substr(0, 12);

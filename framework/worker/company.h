@@ -2,6 +2,7 @@
 ///   there is nothing to it.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,8 +15,7 @@ namespace attnlab::worker {
 
 class Company {
  public:
-  /// Starts the other ranks where that is this process's part. Throws Error: a device on which ranks do not
-  /// work, a process that cannot be started.
+  /// Starts the other ranks where that is this process's part. Throws Error: a process that cannot be started.
   Company(const Prepared& prepared, const Session& session);
   ~Company();
   Company(const Company&) = delete;
@@ -23,7 +23,7 @@ class Company {
 
   [[nodiscard]] bool first() const { return place_.first(); }
   /// Empty, or why this model cannot be trained by several ranks.
-  [[nodiscard]] std::string refusal(const model::Transformer& model) const;
+  [[nodiscard]] std::string refusal(model::Transformer& model) const;
   /// Returns once all are there. Throws Error where that fails (train/gloo_group.h).
   void meet();
   /// Null before they have met, and alone.
@@ -34,6 +34,7 @@ class Company {
  private:
   launch::Place place_;
   std::string fingerprint_;
+  std::filesystem::path nccl_;  // empty on the CPU
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<train::Group> group_;  // gone before them
 };

@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <functional>
 #include <memory>
@@ -40,6 +41,16 @@ int exit_code(Status status) {
                                          : kExitError;
 }
 
+// Each rank sees one GPU and calls it the first, as a run of one process does. Before the driver is asked. Returns those
+// of all ranks here.
+std::vector<std::string> show_rank_its_gpu(const launch::Place& place, const launch::RunSpec& spec) {
+  const auto* device = spec.config.find("device");
+  if (place.alone() || device == nullptr || device->plain_text() != "cuda") return {};
+  const auto gpus = launch::gpus_of_ranks(place, std::getenv("CUDA_VISIBLE_DEVICES"));
+  ::setenv("CUDA_VISIBLE_DEVICES", gpus.at(static_cast<std::size_t>(place.local_rank)).c_str(), 1);
+  return gpus;
+}
+
 // Both kinds of job, and what anything that they throw means.
 Ending guarded(const launch::RunSpec& spec, Session& session) {
   const bool timing = spec.config.find("bench") != nullptr;
@@ -49,6 +60,7 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
   };
   try {
     check_same_build();
+    session.gpus = show_rank_its_gpu(session.place, spec);
     const auto prepared = prepare(spec, session.sink);
     if (spec.xray_queries > 0) return xray(prepared, session);
     if (!spec.checkpoint.empty()) return evaluate(prepared, session);
@@ -79,11 +91,11 @@ Ending stored(const launch::RunSpec& spec, const std::string& file, Reporter& re
   if (!place.first()) log_prefix = "rank " + std::to_string(place.rank) + ": ";
   if ((spec.database.empty() && !spec.spool) || !place.first()) {
     NoStore sink;
-    Session session{sink, reporter, nullptr, spec, place, file};
+    Session session{sink, reporter, nullptr, spec, place, {}, file};
     return guarded(spec, session);
   }
   const auto writer = writer_of(spec);
-  Session session{*writer, reporter, writer.get(), spec, place, file};
+  Session session{*writer, reporter, writer.get(), spec, place, {}, file};
   const auto ending = guarded(spec, session);
   writer->finish(ending.status, ending.reason);
   return ending;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "framework/core/status.h"
 #include "framework/launch/worker_protocol.h"
@@ -19,6 +20,7 @@ struct Session {
   store::RunWriter* writer;  // null: there is no store
   const launch::RunSpec& spec;
   launch::Place place{};            // of a training run's ranks
+  std::vector<std::string> gpus{};  // of this host's ranks, where they compute on GPUs
   std::string spec_file{};  // where the spec lies, for ranks that this one starts
 
   /// False once the job must end: it was asked to stop, or its results can no longer be stored and

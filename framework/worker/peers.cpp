@@ -30,16 +30,17 @@ struct Peers::Peer {
   std::string last_words{};
 };
 
-Peers::Peers(const launch::Place& place, const std::string& spec_file, const std::filesystem::path& log)
+Peers::Peers(const launch::Place& place, const std::vector<std::string>& gpus, const std::string& spec_file,
+             const std::filesystem::path& log)
     : log_(log), memory_("/") {
   const auto out = log.empty() ? std::filesystem::path("/proc/self/fd/2") : log;
   for (int rank = 1; rank < place.size; ++rank) {
-    peers_.emplace_back(new Peer{
-        rank, launch::ChildProcess({own_program(), "run", spec_file}, out,
-                                   {{"RANK", std::to_string(rank)},
-                                    {"WORLD_SIZE", std::to_string(place.size)},
-                                    {"LOCAL_WORLD_SIZE", std::to_string(place.size)},
-                                    {launch::kMeetingFile, place.file}})});
+    std::vector<std::pair<std::string, std::string>> variables{{"RANK", std::to_string(rank)},
+                                                               {"WORLD_SIZE", std::to_string(place.size)},
+                                                               {"LOCAL_WORLD_SIZE", std::to_string(place.size)},
+                                                               {launch::kMeetingFile, place.file}};
+    if (!gpus.empty()) variables.emplace_back("CUDA_VISIBLE_DEVICES", gpus.at(static_cast<std::size_t>(rank)));
+    peers_.emplace_back(new Peer{rank, launch::ChildProcess({own_program(), "run", spec_file}, out, variables)});
   }
   thread_ = std::jthread([this](const std::stop_token& over) { watch(over); });
 }

@@ -16,9 +16,11 @@ namespace attnlab::worker {
 
 class Peers {
  public:
-  /// Starts ranks 1 to place.size - 1 on the spec file, from the main thread; they write to `log` and meet at
-  /// place.file. Throws Error where one cannot be started.
-  Peers(const launch::Place& place, const std::string& spec_file, const std::filesystem::path& log);
+  /// Starts ranks 1 to place.size - 1 on the spec file, from the main thread; they write to `log`, meet at
+  /// place.file and see one of `gpus` each, where there are any (launch::gpus_of_ranks()). Throws Error where one
+  /// cannot be started.
+  Peers(const launch::Place& place, const std::vector<std::string>& gpus, const std::string& spec_file,
+        const std::filesystem::path& log);
   /// Waits a few seconds for their ends, then kills what is left.
   ~Peers();
   Peers(const Peers&) = delete;

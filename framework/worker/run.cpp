@@ -42,7 +42,8 @@ Ending train(const Prepared& prepared, Session& session) {
   const auto& info = dataset.info();
   const auto length = static_cast<std::int64_t>(dataset.get(data::Split::train, 0).input.size());
   if (const auto why = refusal_of(prepared, length); !why.empty()) return {Status::skipped, why};
-  const double least = static_cast<double>(session.place.on_this_host) * train::least_step_bytes(
+  const auto sharing = prepared.device.is_cpu() ? session.place.on_this_host : 1;  // a GPU is one rank's
+  const double least = static_cast<double>(sharing) * train::least_step_bytes(
       prepared.model, settings, {info.vocabulary, length},
       data::rows_of_part(settings.batch_size, settings.accumulation, session.place.size),
       (traits & plugin::kQuadraticMemory) != 0 ? 1 : 0);

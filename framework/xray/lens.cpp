@@ -30,6 +30,7 @@ class Watched final : public Attention {
     return output;
   }
   void finish_step() override { inner_->finish_step(); }
+  [[nodiscard]] std::vector<at::Tensor> collected() override { return inner_->collected(); }
   [[nodiscard]] std::string kernel() const override { return inner_->kernel(); }
 
  private:

@@ -60,6 +60,9 @@ OWNED = {
     "buffer_within_step": ("buffers", "the buffer 'energy' moved in a training step's forward", "determinism evaluation"),
     "evaluation_is_collected": ("buffers", "'energy' after the same step without gradients and evaluations", ""),
     "mean_of_parts": ("buffers", "'energy' after a step whose batch was cut in two instead of whole", ""),
+    "collected_is_a_mean": ("buffers", "'energy' after a step that two ranks shared", ""),
+    "collected_lacks_a_sum": ("buffers", "'energy' (after a step that two ranks shared|of two ranks)", ""),
+    "collected_is_a_copy": ("buffers", "'energy' (after a step that two ranks shared|of two ranks)", ""),
     "last_part_counts": ("buffers", "'energy' after a step whose batch was cut in two instead of whole", ""),
 }
 

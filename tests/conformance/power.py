@@ -68,6 +68,9 @@ DEFECTS = {
     "mean_of_parts": ("learned", "buffers", ""),
     "last_part_counts": ("learned", "buffers", ""),
     "order_of_parts": ("learned", "buffers", ""),
+    "collected_is_a_mean": ("learned", "buffers", ""),
+    "collected_lacks_a_sum": ("learned", "buffers", ""),
+    "collected_is_a_copy": ("learned", "buffers", ""),
 }
 
 

@@ -8,13 +8,15 @@ import socket
 import threading
 import time
 
-from lab import AGAIN, FAILED, TINY, Lab, main
+from lab import AGAIN, BUILD, FAILED, TINY, Lab, main
 
 RUN = [*[word for word in TINY if not word.startswith(("train.steps", "train.batch_size", "train.eval"))],
        "attention=sink", "train.batch_size=4", "train.steps=40", "train.eval_every=20", "train.eval_sequences=10"]
 LONG = [*RUN, "train.ranks=2", "train.steps=1000", "train.eval_every=500", "train.log_every=100",
         "train.checkpoint_every=100"]
 
+WHITENED = [word for word in RUN if not word.startswith("attention")] + [
+    "attention=hash_sparse", "attention.buckets=4", "attention.hash_space=whitened"]
 
 
 @contextlib.contextmanager
@@ -104,6 +106,39 @@ class Ranks(Lab):
             self.assertEqual(self.facts()["loss_chain"], facts["loss_chain"])
             self.fresh()
 
+    def test_buffers_are_those_of_the_whole_batch(self):
+        one_process = ["train.accumulation=2", "train.xray_every=20"]  # two ranks add up what its micro-batches do
+        reformer = [word.replace("hash_sparse", "reformer") for word in WHITENED if "buckets" not in word]
+        for words, rounding in (([*WHITENED, *one_process], 0), ([*reformer, *one_process], 0), (WHITENED, 1e-4)):
+            chains, curves = [], []
+            for ranks in (1, 2, 2):
+                self.attnlab("run", *words, f"train.ranks={ranks}")
+                chains.append(self.chains(1))
+                curves.append(self.curve())
+                self.fresh()
+            self.assertEqual(chains[1], chains[2], "the same bits again")
+            self.assertEqual(chains[0][1], chains[1][1], "the same batches")
+            if rounding == 0:
+                self.assertEqual(chains[0][0], chains[1][0], "the same losses")
+            for key, value in curves[0].items():
+                if key[0].startswith(("train/loss", "val/", "grad_norm")):
+                    self.assertAlmostEqual(curves[1][key], value, delta=rounding * max(1, abs(value)), msg=str(key))
+
+    def test_buffers_of_ranks_go_on_from_a_checkpoint(self):
+        words = [*WHITENED, "train.ranks=2", "train.steps=400", "train.checkpoint_every=40", "train.eval_every=0"]
+        self.attnlab("run", *words)
+        undisturbed = self.chains(1)
+        self.fresh()
+        run = self.start("run", *words)
+        self.wait_until("it has a checkpoint", lambda: self.values("SELECT 1 FROM artifacts WHERE kind = 'checkpoints'"))
+        for first in self.workers():
+            for pid in self.other_ranks(first):
+                os.kill(pid, signal.SIGKILL)
+        run.communicate(timeout=60)
+        self.attnlab("run", *words)
+        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["failed", "done"])
+        self.assertEqual(self.chains(2), undisturbed)
+
     def test_a_rank_that_is_killed_ends_the_run_which_goes_on_as_if_nothing_had_happened(self):
         run, _, second = self.start_long()
         began = time.monotonic()
@@ -141,12 +176,12 @@ class Ranks(Lab):
         self.assert_as_undisturbed()
 
     def test_what_several_ranks_cannot_do_is_refused(self):
-        whitened = ["attention=hash_sparse", "attention.buckets=2", "attention.hash_space=whitened"]
         words = [word for word in RUN if not word.startswith("attention")]
-        self.attnlab("run", *words, *whitened, "train.ranks=2", code=FAILED)
+        planted = ["attention=planted_learned", "--plugin", os.path.join(BUILD, "lib", "attnlab", "planted_plugins")]
+        self.attnlab("run", *words, *planted, "train.ranks=2", code=FAILED, ATTNLAB_PLANT="defect=collects_nothing")
         self.assertEqual(self.values("SELECT status FROM run_attempts"), ["skipped"])
-        self.assertIn("train.ranks=2: the attention owns buffers (blocks.0.attention.",
-                      self.values("SELECT reason FROM run_attempts")[0])
+        self.assertIn("train.ranks=2: the attention owns buffers (blocks.0.attention.energy) and does not give "
+                      "in collected() what it moves them by", self.values("SELECT reason FROM run_attempts")[0])
         self.attnlab("run", *RUN, "train.ranks=2", code=FAILED, ATTNLAB_RANK_PATIENCE="soon")
         self.assertIn("ATTNLAB_RANK_PATIENCE='soon': expected seconds", self.values("SELECT reason FROM run_attempts")[1])
         self.assertIn("ranks 3 do not divide the 4 sequences", self.attnlab("run", *RUN, "train.ranks=3", code=1).stderr)

@@ -29,7 +29,7 @@ struct GpuClaiming : LauncherTest {
   }
   [[nodiscard]] Cell gpu_cell(const std::string& name, int steps = 3, int step_ms = 5) const {
     auto made = cell(name, "well", steps, step_ms);
-    made.needs_gpu = true;
+    made.gpus = 1;
     return made;
   }
   [[nodiscard]] bool none_free() const { return claims().take() == nullptr; }
@@ -76,6 +76,26 @@ TEST_F(GpuClaiming, runs_share_a_gpu_only_where_all_of_them_were_told_to) {
   EXPECT_EQ(alone->visible(), "0");
   held.clear();
   EXPECT_THAT(shared.take()->visible(), "1");
+}
+
+TEST_F(GpuClaiming, a_run_with_several_ranks_gets_all_its_gpus_or_none) {
+  const auto both = claims().take(2);
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->visible(), "0,1");
+  EXPECT_EQ(both->descriptors().size(), 2U);
+  EXPECT_TRUE(none_free());
+  auto one = claims(1, {kTwo[0], {"a model", "2", "GPU-cc"}}).take();
+  ASSERT_TRUE(one);  // GPU 2
+  EXPECT_FALSE(claims(1, {kTwo[0], {"a model", "2", "GPU-cc"}, {"a model", "3", "GPU-dd"}}).take(2));
+  EXPECT_EQ(claims(1, {{"a model", "3", "GPU-dd"}}).take()->visible(), "3") << "what it could not use it gave back";
+}
+
+TEST_F(GpuClaiming, ranks_that_share_gpus_with_others_have_one_each) {
+  const auto shared = claims(2);
+  const auto one = shared.take(), two = shared.take(2);
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(two->visible(), "1,0");  // the empty one first
+  EXPECT_FALSE(shared.take(3));
 }
 
 TEST_F(GpuClaiming, whoever_is_killed_holds_nothing) {
@@ -140,6 +160,18 @@ TEST_F(GpuClaiming, a_grid_gives_each_run_a_gpu_of_its_own_and_lets_the_rest_wai
     EXPECT_THAT(line, testing::EndsWith(", devices " + told.at(0)));
   }
   EXPECT_FALSE(none_free());
+}
+
+TEST_F(GpuClaiming, a_run_with_two_ranks_waits_for_two_and_is_not_overtaken) {
+  options.jobs = 8;
+  options.gpus = std::make_shared<GpuClaims>(claims());
+  auto two = gpu_cell("two", 3, 20);
+  two.gpus = 2;
+  const auto result = launch({gpu_cell("a", 3, 40), two, gpu_cell("b", 3, 5), gpu_cell("c", 3, 5)});
+  EXPECT_EQ(result.count(Status::done), 4);
+  EXPECT_THAT(ask("SELECT text FROM facts WHERE name = 'cuda_visible_devices' ORDER BY run_id"),
+              testing::Contains("0,1").Times(1));
+  EXPECT_THAT(ask("SELECT id FROM run_attempts WHERE fingerprint = '" + sha256_hex("two") + "'"), ElementsAre("2"));
 }
 
 TEST_F(GpuClaiming, runs_on_the_cpu_and_cells_that_are_done_do_not_wait_for_one) {

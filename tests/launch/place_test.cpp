@@ -67,6 +67,28 @@ TEST(Place, reads_what_srun_sets) {
   EXPECT_EQ(among(6, named).host, "single");
 }
 
+std::vector<std::string> gpus_of(const std::map<std::string, std::string>& variables, const char* listed) {
+  return gpus_of_ranks(among(2, variables), listed);
+}
+
+TEST(Place, gives_each_rank_of_a_host_a_gpu_of_its_own) {
+  using Gpus = std::vector<std::string>;
+  EXPECT_EQ(gpus_of({}, "3,GPU-8f"), (Gpus{"3", "GPU-8f"}));
+  EXPECT_EQ(gpus_of({}, nullptr), (Gpus{"0", "1"}));
+  EXPECT_THAT([] { gpus_of({}, "3"); }, ThrowsMessage<Error>(HasSubstr("2 ranks on this host need a GPU each, and "
+                                                                        "CUDA_VISIBLE_DEVICES=3 shows 1.")));
+  EXPECT_THAT([] { gpus_of({}, ""); }, ThrowsMessage<Error>(HasSubstr("shows 0.")));
+  // The second of two hosts, and one whose srun gave each task its own.
+  const std::map<std::string, std::string> torchrun{{"WORLD_SIZE", "2"},          {"RANK", "1"},       {"LOCAL_RANK", "0"},
+                                                    {"LOCAL_WORLD_SIZE", "1"},    {"MASTER_ADDR", "a"}, {"MASTER_PORT", "1"}};
+  EXPECT_EQ(among(2, torchrun).local_rank, 0);
+  EXPECT_EQ(gpus_of(torchrun, nullptr), Gpus{"0"});
+  const std::map<std::string, std::string> srun{{"SLURM_STEP_NUM_TASKS", "2"},      {"SLURM_PROCID", "1"}, {"SLURM_LOCALID", "1"},
+                                                {"SLURM_STEP_TASKS_PER_NODE", "2"}, {"SLURM_JOB_ID", "5"}, {"SLURM_STEP_NODELIST", "a"}};
+  EXPECT_EQ(gpus_of(srun, "7").at(1), "7");
+  EXPECT_EQ(gpus_of(srun, "4,7").at(1), "7");
+}
+
 TEST(Place, refuses_what_does_not_fit) {
   const auto refusal = [](std::int64_t ranks, const std::map<std::string, std::string>& variables, const char* text) {
     EXPECT_THAT([&] { static_cast<void>(among(ranks, variables)); }, ThrowsMessage<Error>(HasSubstr(text)));

@@ -107,6 +107,24 @@ TEST(Owned, buffers_move_in_finish_step_alone_whatever_the_micro_batches) {
   EXPECT_TRUE(rows_of(whole, 1).equal(rows_of(parts, 1)));
 }
 
+TEST(Owned, buffers_whose_sums_are_not_given_are_named) {
+  auto keeps = make();
+  EXPECT_EQ(keeps.uncollected_buffers(),
+            (std::vector<std::string>{"blocks.0.attention.rows", "blocks.1.attention.rows"}));
+  EXPECT_TRUE(keeps.collected().empty());
+  struct Gives final : Attention {
+    at::Tensor sum = at::zeros({2}), buffer;
+    explicit Gives(Owner& owner) : buffer(owner.buffer("rows", {2})) {}
+    AttentionOutput forward(const AttentionInput& in, const AttentionContext&) override { return {in.value, {}, {}}; }
+    std::vector<at::Tensor> collected() override { return {sum}; }
+    std::string kernel() const override { return "gives"; }
+  };
+  Transformer gives(small(), kShape, 1, at::kCPU,
+                    [](std::int64_t, Owner& owner) { return std::make_unique<Gives>(owner); });
+  EXPECT_TRUE(gives.uncollected_buffers().empty());
+  EXPECT_EQ(gives.collected().size(), 2U);
+}
+
 TEST(Owned, a_buffer_that_moves_at_another_time_is_named) {
   auto evaluated = make(Fault::moves_in_evaluation), trained = make(Fault::moves_in_training);
   pass(evaluated, true);

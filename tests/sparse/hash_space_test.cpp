@@ -96,6 +96,34 @@ TEST(HashSpace, a_step_may_be_cut_anywhere_and_changes_nothing_before_it_ends) {
   EXPECT_LT((whole.state.covariance - cut.state.covariance).abs().max().item<double>(), 2e-6 * largest);
 }
 
+// As the ranks of a run do; one of them saw nothing.
+TEST(HashSpace, sums_of_several_added_up_are_those_of_one_that_saw_all) {
+  for (const auto space : {HashSpace::centred, HashSpace::whitened}) {
+    Moments whole(space), few(space), most(space), none(space);
+    for (const std::uint64_t seed : {5, 6}) {
+      const auto x = rows(4, 90, seed);
+      whole.step({x});
+      few.running.collect(x.slice(0, 0, 1));
+      most.running.collect(x.slice(0, 1));
+      const auto a = few.running.collected(), b = most.running.collected(), c = none.running.collected();
+      ASSERT_EQ(a.size(), space == HashSpace::whitened ? 3U : 2U);
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        const auto sum = a[i] + b[i] + c[i];
+        for (const auto& each : {a[i], b[i], c[i]}) each.copy_(sum);
+      }
+      for (auto* each : {&few, &most, &none}) each->running.finish_step();
+    }
+    const double largest = whole.state.mean.square().max().item<double>();
+    EXPECT_LT((whole.state.mean - few.state.mean).abs().max().item<double>(), 1e-5);
+    EXPECT_LT((whole.state.covariance - few.state.covariance).abs().max().item<double>(), 2e-6 * largest);
+    EXPECT_EQ(whole.state.weight.item<float>(), few.state.weight.item<float>());
+    for (const auto* each : {&most, &none}) {
+      EXPECT_TRUE(each->state.mean.equal(few.state.mean));
+      EXPECT_TRUE(each->state.covariance.equal(few.state.covariance));
+    }
+  }
+}
+
 TEST(HashSpace, sampled_rows_do_not_depend_on_how_the_batch_was_cut) {
   Moments whole(HashSpace::centred, 0.9, 7), cut(HashSpace::centred, 0.9, 7);
   const auto x = rows(3, 50, 8);
@@ -162,6 +190,12 @@ TEST(HashSpace, an_empty_step_changes_nothing) {
   Moments moments(HashSpace::whitened);
   moments.running.finish_step();
   EXPECT_EQ(moments.state.weight.item<float>(), 0);
+  moments.step({rows(1, 60, 2)});
+  const auto mean = moments.state.mean.clone(), covariance = moments.state.covariance.clone();
+  moments.running.finish_step();
+  EXPECT_TRUE(moments.state.mean.equal(mean));
+  EXPECT_TRUE(moments.state.covariance.equal(covariance));
+  EXPECT_EQ(moments.state.weight.item<float>(), 1);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@
 #include "framework/train/evaluator.h"
 #include "framework/train/gloo_group.h"
 #include "framework/train/trainer.h"
-#include "tests/model/masked_softmax.h"
+#include "tests/train/ranks_together.h"
 
 namespace attnlab::train {
 namespace {
@@ -25,23 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-/// Calls work(group) for every rank at once, each in a thread, and rethrows rank 0's exception or another's.
-template <class Work>
-void together(int size, Work&& work, double patience = 30) {
-  std::string folder = (fs::temp_directory_path() / "ranks-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  std::vector<std::future<void>> ranks;
-  for (int rank = 0; rank < size; ++rank) {
-    ranks.push_back(std::async(std::launch::async, [&, rank] {
-      const auto group = meet({.rank = rank, .size = size, .file = folder + "/meeting", .patience = patience});
-      work(*group);
-    }));
-  }
-  for (auto& rank : ranks) rank.wait();
-  fs::remove_all(folder);
-  for (auto& rank : ranks) rank.get();
-}
 
 TEST(Group, gives_all_ranks_the_same_bits) {
   together(3, [](Group& group) {
@@ -108,25 +91,6 @@ class Half final : public data::Dataset {
   data::DatasetInfo info_;
 };
 
-/// Owns a gate, an auxiliary loss and a parameter that nothing uses; reports how large its output is.
-class Gated final : public Attention {
- public:
-  explicit Gated(Owner& owner)
-      : gate_(owner.parameter("gate", {1}, {.mean = 1})), unused_(owner.parameter("unused", {3}, {.std = 1}, true)) {}
-  AttentionOutput forward(const AttentionInput& input, const AttentionContext& context) override {
-    auto output = softmax_.forward(input, context);
-    output.output = output.output * gate_;
-    output.auxiliary_loss = output.output.square().mean() * 0.1;
-    if (context.wants_statistics()) output.statistics = {{"level", "", output.output.abs().mean()}};
-    return output;
-  }
-  std::string kernel() const override { return "gated"; }
-
- private:
-  MaskedSoftmax softmax_{config::Causality::strict};
-  at::Tensor gate_, unused_;
-};
-
 struct Numbers final : MetricSink {
   std::map<std::string, std::vector<double>> values;
   std::map<std::string, std::string> facts;
@@ -136,13 +100,7 @@ struct Numbers final : MetricSink {
   void fact(std::string_view name, std::string_view text) override { facts[std::string(name)] = text; }
 };
 
-const config::ModelConfig kSmall{.layers = 2, .width = 16, .heads = 2, .init_std = 0.1};
 const Half kHalf;
-
-model::Transformer small_model() {
-  return {kSmall, {7, 8}, 3, at::kCPU,
-          [](std::int64_t, Owner& owner) { return std::make_unique<Gated>(owner); }};
-}
 
 struct Trained {
   Ending ending;
@@ -159,6 +117,7 @@ Trained train_alone(const config::TrainConfig& config, Group* group = nullptr, s
   const auto watch = [&](const Progress& progress) { stop = progress.step == stop_after; };
   trained.ending = train({run, config, kHalf, model, trained.numbers, watch, stop, kNothing, kNoProfile, nullptr, {}, group});
   for (const auto& parameter : model.parameters().all()) trained.weights[parameter.name] = parameter.value.detach();
+  for (const auto& [name, buffer] : model.parameters().buffers()) trained.weights[name] = buffer;
   return trained;
 }
 
@@ -218,6 +177,7 @@ TEST(Ranks, have_the_very_gradients_and_scores_where_their_micro_batches_are_tho
   for (const auto* name : {"train/loss", "grad_norm", "val/loss"}) {
     EXPECT_EQ(ranks[0].numbers.values.at(name), alone.numbers.values.at(name)) << name;
   }
+  EXPECT_TRUE(at::equal(ranks[1].weights.at("blocks.1.attention.energy"), alone.weights.at("blocks.1.attention.energy")));
 }
 
 TEST(Ranks, stop_together_where_one_is_asked_to) {
@@ -243,33 +203,6 @@ TEST(Ranks, find_weights_that_have_drifted_apart) {
     EXPECT_THAT([&] { ranks.expect_equal("batches"); },
                 ThrowsMessage<Error>(HasSubstr("rank 1 no longer has what rank 0 has: its 'blocks.1.mlp_in' differs")));
   });
-}
-
-TEST(GradientBuckets, send_the_sum_whatever_their_size) {
-  for (const std::int64_t numbers : {1, 300, 1 << 20}) {
-    together(2, [&](Group& group) {
-      auto model = small_model();
-      GradientBuckets buckets(model.parameters(), group, numbers);
-      for (int round = 1; round <= 2; ++round) {
-        for (int part = 0; part < 2; ++part) {
-          if (part == 1) buckets.arm();
-          at::Tensor loss = at::zeros({});
-          for (const auto& [name, role, value] : model.parameters().all()) {
-            // The embedding has a gradient in the first micro-batch alone, the final norm on rank 1 alone.
-            const bool used = name == "token_embedding" ? part == 0 : name == "final_norm" ? !group.first() : true;
-            if (used) loss = loss + value.sum() * (round * (group.rank() + 1));
-          }
-          loss.backward();
-        }
-        EXPECT_GE(buckets.finish(), 0);
-        for (auto [name, role, value] : model.parameters().all()) {
-          const int expected = round * (name == "token_embedding" ? 3 : name == "final_norm" ? 4 : 6);
-          EXPECT_TRUE(at::equal(value.grad(), at::full_like(value, expected))) << name;
-          value.mutable_grad().reset();
-        }
-      }
-    });
-  }
 }
 
 TEST(RowsOfPart, divide_the_share_of_a_rank) {

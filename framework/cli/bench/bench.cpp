@@ -93,7 +93,7 @@ int time_what(BenchKind kind, Arguments arguments) {
   const launch::LaunchOptions options{.worker = paths::worker(),
                                       .runs_dir = request.launch.database.parent_path(),
                                       .silence_limit = request.launch.silence_limit,
-                                      .gpus = gpus_for(std::ranges::any_of(cells, &launch::Cell::needs_gpu), request.launch)};
+                                      .gpus = gpus_for(std::ranges::any_of(cells, [](const launch::Cell& cell) { return cell.gpus > 0; }), request.launch)};
   const auto result = launch::Launcher(results, cells, options, *progress).run();
   for (std::size_t i = 0; i < runs.size(); ++i) runs[i].id = result.cells[i].run_id;
 

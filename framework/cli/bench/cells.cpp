@@ -112,7 +112,7 @@ launch::Cell prepared(const plan::Cell& cell, const BenchRow& row, cells::Source
   add_peer(result, sources, request.peer);
   result.spec.database = request.launch.database.string();
   result.record.config_json = config::to_json(result.spec.config);
-  result.needs_gpu = on_gpu(cell);
+  result.gpus = on_gpu(cell) ? 1 : 0;
   auto parts = cells::code_parts(cell.resolved.run.device);
   parts.config = sha256_hex(result.record.config_json);
   result.spec.data_dir = request.launch.data_dir;

@@ -88,6 +88,7 @@ Room room_for(const std::vector<plan::Cell>& cells, const LaunchRequest& request
     room.threads = std::max(room.threads, cell.resolved.run.threads * (spread ? 1 : room.ranks));
   }
   room.gpus = gpus_for(here && std::ranges::any_of(cells, on_gpu), request);
+  if (room.gpus) require_gpus(cells, *room.gpus);
   room.jobs = jobs_for(cells, room.gpus.get(), request);
   if (request.quiet || !here) return room;
   // OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
@@ -147,7 +148,10 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
   if (!place.first()) return join_run(std::move(cells), sources, request, place);
   const auto room = room_for(cells, request);
   store::Store results(request.database.string());  // refuses before anything else is done
-  const auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
+  auto prepared = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
+  if (!place.starts_others) {
+    for (auto& cell : prepared) cell.gpus = std::min(cell.gpus, place.alone() ? 1 : 0);  // srun and torchrun deal them out
+  }
   const auto result = launch_prepared(results, prepared, request, room);
   if (request.json) {
     print(outcomes_as_json(prepared, result));

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "framework/core/error.h"
 #include "framework/core/gpus.h"
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
+#include "framework/launch/place.h"
 
 namespace attnlab::cli {
 
@@ -24,6 +27,18 @@ std::shared_ptr<const launch::GpuClaims> gpus_for(bool needed, const LaunchReque
     }
   }
   return std::make_shared<launch::GpuClaims>(launch::gpu_claims_folder(), std::move(usable), request.per_gpu);
+}
+
+void require_gpus(const std::vector<plan::Cell>& cells, const launch::GpuClaims& gpus) {
+  for (const auto& cell : cells) {
+    const auto ranks = cell.resolved.train.ranks;
+    if (!on_gpu(cell) || ranks <= static_cast<std::int64_t>(gpus.gpus())) continue;
+    const auto place = launch::place_among(ranks, [](const char* name) { return std::getenv(name); });
+    if (!place.starts_others) continue;  // srun and torchrun deal them out
+    throw Error(fmt::format("train.ranks={} on device=cuda needs as many GPUs, one for each rank; {} usable here (--gpus, "
+                            "and those of the first one's model). srun and torchrun start ranks on several hosts.",
+                            ranks, gpus.gpus() == 1 ? "1 is" : fmt::format("{} are", gpus.gpus())));
+  }
 }
 
 int jobs_for(const std::vector<plan::Cell>& cells, const launch::GpuClaims* gpus, const LaunchRequest& request) {

@@ -39,13 +39,21 @@ class Life {
     std::vector<at::Tensor> outputs;
     for (const auto& rows : cut) {
       if (evaluating) evaluate(rows);
-      outputs.push_back(train(rows));
+      outputs.push_back(see(rows));
     }
     if (evaluating) evaluate(cut.front());
+    finish();
+    return outputs;
+  }
+  /// A micro-batch of a step, and its end.
+  at::Tensor see(const Rows& rows) { return train(rows); }
+  void finish() {
     ++steps_;
     const at::NoGradGuard no_grad;
     guarded("the plugin", "finish_step", [&] { return built_.attention->finish_step(), 0; });
-    return outputs;
+  }
+  [[nodiscard]] std::vector<at::Tensor> collected() {
+    return guarded("the plugin", "collected", [&] { return built_.attention->collected(); });
   }
   [[nodiscard]] const Owned& buffers() const { return built_.buffers; }
 
@@ -107,6 +115,51 @@ void check_cut(const Trial& trial, const Life& cut, const Cut& all) {
   expect_same_sums("a step whose batch was cut in two instead of whole", cut, whole);
 }
 
+// As the engine does for the ranks of a run: each has the sum of both.
+void add_up(Life& one, Life& other) {
+  const at::NoGradGuard no_grad;
+  auto first = one.collected(), second = other.collected();
+  for (std::size_t i = 0; i < first.size() || i < second.size(); ++i) {
+    const auto name = "sum " + std::to_string(i + 1) + " of collected()";
+    const bool alike = i < first.size() && i < second.size() && first[i].defined() && second[i].defined() &&
+                       first[i].sizes() == second[i].sizes() && first[i].scalar_type() == second[i].scalar_type();
+    if (!alike) throw Violation(name + " is not the same tensor whatever sequences were seen; expected as many sums, of "
+                                       "the same sizes and dtypes, at any time");
+    const auto type = first[i].scalar_type();
+    if (type != at::kFloat && type != at::kDouble) {
+      throw Violation(name + " has dtype " + c10::toString(type) + "; expected float32 or float64");
+    }
+    const auto sum = first[i].to(at::kDouble) + second[i].to(at::kDouble);
+    first[i].copy_(sum), second[i].copy_(sum);
+  }
+}
+
+void expect_nothing_collected(Life& life) {
+  for (const auto& sum : life.collected()) {
+    if (sum.defined() && sum.ne(0).any().item<bool>()) {
+      throw Violation("collected() gives sums that are not 0 before a step's first forward; expected what forward() "
+                      "collected since the last finish_step()");
+    }
+  }
+}
+
+// Two ranks of a run: what each collected of its sequences is added up before both finish the step.
+void check_ranks(const Trial& trial, const Rows& few, const Rows& rest, const Rows& everything, int steps) {
+  Life one(trial, false), other(trial, false), whole(trial, false);
+  if (one.collected().empty()) return;  // refused where a run has several ranks
+  for (int step = 0; step < steps; ++step) {
+    expect_nothing_collected(one);
+    (void)one.see(few), (void)other.see(rest);
+    add_up(one, other);
+    one.finish(), other.finish();
+    (void)whole.step({everything});
+    each_buffer(one, other, [&](const std::string& name, const auto& a, const auto& b) {
+      expect_equal_bits(name + " of two ranks whose sums of collected() are the same", a, b);
+    });
+    expect_same_sums("a step that two ranks shared, the sums of collected() added up, instead of one", one, whole);
+  }
+}
+
 void check_buffers(const Trial& drawn) {
   auto check = owning(drawn, &Built::buffers).check();
   check.batch = std::max<std::int64_t>(check.batch, 3);
@@ -120,7 +173,10 @@ void check_buffers(const Trial& drawn) {
 
   Life cut(trial, !many);
   const auto outputs = cut.step({{0}, rest}, /*evaluating=*/true);
-  if (many) return check_cut(trial, cut, {everything});
+  if (many) {
+    check_cut(trial, cut, {everything});
+    return check_ranks(trial, {0}, rest, everything, 1);
+  }
   Life again(trial, false), whole(trial, false);
   (void)again.step({{0}, rest}), (void)whole.step({{0}, rest});
   each_buffer(again, whole, [&](const std::string& name, const auto& a, const auto& b) {
@@ -140,6 +196,7 @@ void check_buffers(const Trial& drawn) {
 
   (void)again.step({{0}, rest}), (void)whole.step({everything});
   expect_same_sums("a second step whose batch was cut in two instead of whole", again, whole);
+  check_ranks(trial, {0}, rest, everything, 2);
 }
 
 }  // namespace
@@ -148,7 +205,7 @@ const Property kBuffers{
     .name = "buffers",
     .promise =
         "buffers move in finish_step() alone, and neither how a batch was cut nor the order "
-        "of its parts nor an evaluation changes what they become",
+        "of its parts nor an evaluation changes what they become, nor ranks that add up collected()",
     .check = check_buffers};
 
 }  // namespace attnlab::conformance

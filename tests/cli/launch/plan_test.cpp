@@ -89,6 +89,19 @@ std::vector<plan::Cell> planned(std::initializer_list<std::pair<config::Device, 
   return cells;
 }
 
+TEST(Room, a_run_with_more_ranks_than_gpus_is_refused_by_name) {
+  const store::FreshFolder folder;
+  const launch::GpuClaims two(folder.path(), {{"m", "0", "GPU-a"}, {"m", "1", "GPU-b"}}, 1);
+  auto cells = planned({{config::Device::cuda, 1}, {config::Device::cpu, 1}});
+  cells[0].resolved.train.ranks = 2;
+  cells[1].resolved.train.ranks = 3;  // on the CPU
+  EXPECT_NO_THROW(require_gpus(cells, two));
+  cells[0].resolved.train.ranks = 3;
+  EXPECT_THAT([&] { require_gpus(cells, two); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("train.ranks=3 on device=cuda needs as many GPUs, one for each "
+                                                               "rank; 2 are usable here")));
+}
+
 TEST(Room, runs_at_a_time_follow_places_on_gpus_and_processors_by_threads) {
   using config::Device;
   const store::FreshFolder folder;

@@ -26,7 +26,10 @@ class Learned final : public Attention {
         gate_(owner.parameter("gate", {shape.heads}, {})),
         scale_(owner.parameter("scale", {shape.head_dim}, {.mean = 1, .std = 0.02})),
         energy_(owner.buffer("energy", {shape.heads}, 1)),
-        stray_(at::ones({shape.heads}, at::kFloat)) {
+        stray_(at::ones({shape.heads}, at::kFloat)),
+        sum_(at::zeros({shape.heads}, at::kDouble)),
+        rows_(at::zeros({1}, at::kDouble)),
+        parts_(at::zeros({1}, at::kDouble)) {
     if (Place::here().defect == "undeclared_leaf") stray_.requires_grad_();
   }
 
@@ -44,10 +47,20 @@ class Learned final : public Attention {
   }
 
   void finish_step() override {
-    if (!sum_.defined()) return;
+    if (rows_.item<double>() == 0) return;
     const auto mean = uneven_ ? sum_ / parts_ : sum_ / rows_;
-    energy_.lerp_(mean, 0.25);
-    sum_ = at::Tensor(), rows_ = parts_ = 0, uneven_ = false;
+    energy_.lerp_(mean.to(at::kFloat), 0.25);
+    sum_.zero_(), rows_.zero_(), parts_.zero_(), uneven_ = false;
+  }
+
+  std::vector<at::Tensor> collected() override {
+    if (Place::here().defect == "collects_nothing") return {};  // which ranks of a run refuse, and no property
+    if (Place::here().defect == "collected_is_a_mean" && there_ && rows_.item<double>() > 0) {
+      sum_.div_(rows_), rows_.fill_(1);
+    }
+    if (Place::here().defect == "collected_lacks_a_sum" && there_) return {sum_, parts_};
+    if (Place::here().defect == "collected_is_a_copy" && there_) return {sum_.clone(), rows_.clone(), parts_.clone()};
+    return {sum_, rows_, parts_};
   }
   std::string kernel() const override { return "matmul"; }
 
@@ -89,25 +102,25 @@ class Learned final : public Attention {
     if (Place::has("buffer_within_step", T))
       energy_.lerp_(squares.mean(at::IntArrayRef{0, 2}), 0.01);
     uneven_ |= Place::has("mean_of_parts", T);
-    if (Place::has("last_part_counts", T)) sum_ = at::Tensor(), rows_ = 0;
-    if (Place::has("order_of_parts", T) && sum_.defined()) sum_ = 0.5 * sum_;
+    there_ = Place::has(Place::here().defect.c_str(), T);
+    if (Place::has("last_part_counts", T)) sum_.zero_(), rows_.zero_();
+    if (Place::has("order_of_parts", T)) sum_.mul_(0.5);
     collect(squares);
   }
   void collect(const at::Tensor& squares) {
     const auto sum =
         uneven_ ? squares.mean(at::IntArrayRef{0, 2}) : squares.sum(at::IntArrayRef{0, 2});
-    sum_ = sum_.defined() ? sum_ + sum : sum;
+    sum_ += sum;
     rows_ += static_cast<double>(squares.size(0) * squares.size(2));
-    ++parts_;
+    parts_ += 1;
   }
 
   bool strict_;
   at::Tensor gate_, scale_;  // [H], [D]
   at::Tensor energy_;        // [H]
   at::Tensor stray_;
-  at::Tensor sum_;  // since the last step
-  double rows_ = 0, parts_ = 0;
-  bool uneven_ = false;
+  at::Tensor sum_, rows_, parts_;  // since the last step: [H], [1], [1]
+  bool uneven_ = false, there_ = false;
 };
 
 }  // namespace
