@@ -26,11 +26,11 @@ std::optional<at::Tensor> maybe(const at::Tensor& tensor) {
 
 /// A plan as arguments of an operator: what plan_of() takes.
 struct Packed {
-  explicit Packed(const sparse::SegmentPlan& plan)
+  Packed(const sparse::SegmentPlan& plan, bool sealed)
       : rows{plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end},
         labels({maybe(plan.query_labels), maybe(plan.key_labels), maybe(plan.chunks),
                 maybe(plan.round_labels)}),
-        options{plan.ascending, plan.causal, plan.include_self, plan.max_distance, plan.round},
+        options{plan.ascending, plan.causal, plan.include_self, plan.max_distance, plan.round, sealed},
         scale(plan.scale) {}
   Tensors rows;
   MaybeTensors labels;
@@ -39,18 +39,18 @@ struct Packed {
 };
 
 Four call_forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                  const sparse::SegmentPlan& plan) {
+                  const sparse::SegmentPlan& plan, bool sealed) {
   static const auto op = find<ForwardSignature>("attnlab::segment_attention_forward");
-  const Packed packed(plan);
+  const Packed packed(plan, sealed);
   return op.call(query, key, value, packed.rows, packed.labels, packed.options, packed.scale);
 }
 
 sparse::InputGradients call_backward(const sparse::ResultGradients& grads, const at::Tensor& query,
                                      const at::Tensor& key, const at::Tensor& value,
                                      const sparse::ForwardPass& forward,
-                                     const sparse::SegmentPlan& plan) {
+                                     const sparse::SegmentPlan& plan, bool sealed) {
   static const auto op = find<BackwardSignature>("attnlab::segment_attention_backward");
-  const Packed packed(plan);
+  const Packed packed(plan, sealed);
   const auto [q, k, v] = op.call(maybe(grads.out), maybe(grads.lse), query, key, value, forward.out,
                                  forward.lse, forward.largest, forward.total, packed.rows,
                                  packed.labels, packed.options, packed.scale);
@@ -61,12 +61,15 @@ Four forward_autograd(const at::Tensor& query, const at::Tensor& key, const at::
                       at::TensorList rows, const MaybeTensors& labels, at::IntArrayRef options,
                       double scale) {
   const auto plan = plan_of(rows, labels, options, scale);
+  const bool sealed = options[5] != 0;
   const auto [out, lse, largest, total] = [&] {
     const at::AutoDispatchBelowADInplaceOrView below;
-    return call_forward(query, key, value, plan);
+    return call_forward(query, key, value, plan, sealed);
   }();
-  sparse::record_attention(query, key, value, {out, lse, largest, total}, plan,
-                           sparse::Refused::by_operators, call_backward);
+  sparse::record_attention(
+      query, key, value, {out, lse, largest, total}, plan, sparse::Refused::by_operators,
+      [sealed](const auto& grads, const auto& q, const auto& k, const auto& v, const auto& forward,
+               const auto& own) { return call_backward(grads, q, k, v, forward, own, sealed); });
   return {out, lse, largest, total};
 }
 
@@ -118,9 +121,14 @@ Five sort_into_chunks(const at::Tensor& buckets, const c10::SymInt& N, std::int6
   return op.call(buckets, N, chunk);
 }
 
+Pair key_ranges(const at::Tensor& start) {
+  static const auto op = find<decltype(key_ranges)>("attnlab::key_ranges");
+  return op.call(start);
+}
+
 Pair attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-            const sparse::SegmentPlan& plan) {
-  const auto results = call_forward(query, key, value, plan);
+            const sparse::SegmentPlan& plan, bool sealed) {
+  const auto results = call_forward(query, key, value, plan, sealed);
   return {std::get<0>(results), std::get<1>(results)};
 }
 

@@ -5,9 +5,13 @@
 
 #include <ATen/ATen.h>
 
+#include "framework/python/known_tiles.h"
 #include "framework/sparse/hashing.h"
+#include "framework/sparse/origin.h"
 #include "framework/sparse/passes.h"
+#include "framework/sparse/plan_check.h"
 #include "framework/sparse/plans.h"
+#include "framework/sparse/tensor_check.h"
 
 namespace attnlab::python {
 namespace {
@@ -18,18 +22,33 @@ at::Tensor hash_buckets_kernel(const at::Tensor& rows, const at::Tensor& project
 
 Pair sort_by_bucket_kernel(const at::Tensor& buckets, c10::SymInt count) {
   const auto sorted = sparse::sort_by_bucket(buckets, count);
+  sparse::note_origin(sorted);
   return {sorted.rows, sorted.start};
 }
 
 Pair compact_kernel(const at::Tensor& keep) {
   const auto kept = sparse::compact(keep);
+  sparse::note_origin(kept);
   return {kept.rows, kept.start};
+}
+
+Pair key_ranges_kernel(const at::Tensor& start) {
+  sparse::check_tensor("key_ranges", "start", start, {-1, -1, -1}, {at::kInt});
+  const auto N = start.sym_size(2) - 1;
+  TORCH_CHECK(N >= 0, "[key_ranges] start of 0 borders; expected one more than groups");
+  const auto copy = [&](const c10::SymInt& from) {
+    return start.slice_symint(2, from, N + from).clone(at::MemoryFormat::Contiguous);
+  };
+  Pair ranges{copy(0), copy(1)};
+  sparse::note_ranges(start, std::get<0>(ranges), std::get<1>(ranges));
+  return ranges;
 }
 
 Five sort_into_chunks_kernel(const at::Tensor& buckets, c10::SymInt count, std::int64_t chunk) {
   const auto rounds = sparse::sort_into_chunks(buckets, count, chunk);
   if (!buckets.is_meta()) {
     const auto borders = sparse::chunk_plan(rounds, 0, {});  // the same in every round
+    sparse::note_origin(rounds, borders);
     return {rounds.order, rounds.chunks, borders.query_start, borders.key_begin, borders.key_end};
   }
   const auto S = (buckets.sym_size(3) + (rounds.chunk - 1)) / rounds.chunk;
@@ -43,7 +62,9 @@ Five sort_into_chunks_kernel(const at::Tensor& buckets, c10::SymInt count, std::
 Four forward_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                     at::TensorList rows, const MaybeTensors& labels, at::IntArrayRef options,
                     double scale) {
-  const auto pass = sparse::forward_pass(query, key, value, plan_of(rows, labels, options, scale));
+  const auto plan = sealed_plan_of(rows, labels, options, scale, query);
+  const auto pass = sparse::forward_pass(query, key, value, plan);
+  if (query.is_cuda() && pass.tiles.defined() && sparse::is_sealed(plan, query.size(2))) keep_tiles(pass.tiles, pass.lse, plan);
   return {pass.out, pass.lse, pass.largest, pass.total};
 }
 
@@ -53,9 +74,11 @@ Three backward_kernel(const std::optional<at::Tensor>& grad_out,
                       const at::Tensor& lse, const at::Tensor& largest, const at::Tensor& total,
                       at::TensorList rows, const MaybeTensors& labels, at::IntArrayRef options,
                       double scale) {
+  const auto plan = sealed_plan_of(rows, labels, options, scale, query);
+  const bool sealed = query.is_cuda() && query.dim() == 4 && sparse::is_sealed(plan, query.size(2));
   const auto pass = sparse::backward_pass(
       {grad_out.value_or(at::Tensor()), grad_lse.value_or(at::Tensor())}, query, key, value,
-      {out, lse, largest, total}, plan_of(rows, labels, options, scale));
+      {out, lse, largest, total, sealed ? tiles_of(lse, plan) : at::Tensor()}, plan);
   return {pass.query, pass.key, pass.value};
 }
 
@@ -82,19 +105,30 @@ Pair segment_attention(const at::Tensor& query, const at::Tensor& key, const at:
                        const std::optional<at::Tensor>& key_labels,
                        const std::optional<at::Tensor>& chunks,
                        const std::optional<at::Tensor>& round_labels, std::int64_t round,
-                       std::optional<double> scale) {
+                       std::optional<double> scale, bool sealed) {
   const auto distance = max_distance.value_or(sparse::SegmentPlan().max_distance);
   return attend(
       query, key, value,
       plan_of({query_rows, key_rows, query_start, key_begin, key_end},
               MaybeTensors({query_labels, key_labels, chunks, round_labels}),
-              {ascending, causal, include_self, distance, round}, scale_or_default(scale)));
+              {ascending, causal, include_self, distance, round, sealed}, scale_or_default(scale)),
+      sealed);
+}
+
+/// torch.ops.attnlab.seal_plan. Not for fake tensors: what it tells stands in the numbers.
+bool seal_plan(const at::Tensor& query_rows, const at::Tensor& key_rows, const at::Tensor& query_start,
+               const at::Tensor& key_begin, const at::Tensor& key_end, std::int64_t length, bool ascending) {
+  return sparse::note_checked(
+      plan_of({query_rows, key_rows, query_start, key_begin, key_end}, MaybeTensors({std::nullopt, std::nullopt, std::nullopt, std::nullopt}),
+              {ascending, 1, 0, sparse::SegmentPlan().max_distance, 0, 0}, 0),
+      length);
 }
 
 void kernels(torch::Library& m) {
   m.impl("hash_buckets", hash_buckets_kernel);
   m.impl("sort_by_bucket", sort_by_bucket_kernel);
   m.impl("compact", compact_kernel);
+  m.impl("key_ranges", key_ranges_kernel);
   m.impl("sort_into_chunks", sort_into_chunks_kernel);
   m.impl("segment_attention_forward", forward_kernel);
   m.impl("segment_attention_backward", backward_kernel);
@@ -102,8 +136,13 @@ void kernels(torch::Library& m) {
   m.impl("merge_rounds_backward", merge_backward_kernel);
 }
 
-TORCH_LIBRARY_IMPL(attnlab, CPU, m) { kernels(m); }
-TORCH_LIBRARY_IMPL(attnlab, CUDA, m) { kernels(m); }
+void kernels_of_devices(torch::Library& m) {
+  kernels(m);
+  m.impl("seal_plan", seal_plan);
+}
+
+TORCH_LIBRARY_IMPL(attnlab, CPU, m) { kernels_of_devices(m); }
+TORCH_LIBRARY_IMPL(attnlab, CUDA, m) { kernels_of_devices(m); }
 TORCH_LIBRARY_IMPL(attnlab, Meta, m) { kernels(m); }
 TORCH_LIBRARY_IMPL(attnlab, CompositeImplicitAutograd, m) {
   m.impl("segment_attention", segment_attention);
@@ -127,7 +166,8 @@ TORCH_LIBRARY_FRAGMENT(attnlab, m) {
       "Tensor key_rows, Tensor query_start, Tensor key_begin, Tensor key_end, *, "
       "bool ascending=False, bool causal=True, bool include_self=False, int? max_distance=None, "
       "Tensor? query_labels=None, Tensor? key_labels=None, Tensor? chunks=None, "
-      "Tensor? round_labels=None, int round=0, float? scale=None) -> (Tensor out, Tensor lse)");
+      "Tensor? round_labels=None, int round=0, float? scale=None, bool sealed=False) "
+      "-> (Tensor out, Tensor lse)");
   // rows, labels and options: operators.h.
   m.def(
       "segment_attention_forward(Tensor query, Tensor key, Tensor value, Tensor[] rows, "
@@ -143,6 +183,10 @@ TORCH_LIBRARY_FRAGMENT(attnlab, m) {
   m.def("hash_buckets(Tensor rows, Tensor projections) -> Tensor");
   m.def("sort_by_bucket(Tensor buckets, SymInt count) -> (Tensor rows, Tensor start)");
   m.def("compact(Tensor keep) -> (Tensor rows, Tensor start)");
+  m.def("key_ranges(Tensor start) -> (Tensor key_begin, Tensor key_end)");
+  m.def(
+      "seal_plan(Tensor query_rows, Tensor key_rows, Tensor query_start, Tensor key_begin, "
+      "Tensor key_end, int length, *, bool ascending=False) -> bool");
   m.def(
       "sort_into_chunks(Tensor buckets, SymInt count, int chunk) -> (Tensor order, Tensor chunks, "
       "Tensor query_start, Tensor key_begin, Tensor key_end)");
@@ -160,9 +204,9 @@ TORCH_LIBRARY_FRAGMENT(attnlab, m) {
 
 sparse::SegmentPlan plan_of(at::TensorList rows, const MaybeTensors& labels,
                             at::IntArrayRef options, double scale) {
-  TORCH_CHECK(rows.size() == 5 && labels.size() == 4 && options.size() == 5,
+  TORCH_CHECK(rows.size() == 5 && labels.size() == 4 && options.size() == 6,
               "[segment_attention] a plan of ", rows.size(), " tensors, ", labels.size(),
-              " labels and ", options.size(), " options; expected 5, 4 and 5");
+              " labels and ", options.size(), " options; expected 5, 4 and 6");
   const auto label = [&](std::size_t i) {
     return std::optional<at::Tensor>(labels[i]).value_or(at::Tensor());
   };
@@ -182,6 +226,13 @@ sparse::SegmentPlan plan_of(at::TensorList rows, const MaybeTensors& labels,
   plan.max_distance = options[3];
   plan.round = options[4];
   plan.scale = scale;
+  return plan;
+}
+
+sparse::SegmentPlan sealed_plan_of(at::TensorList rows, const MaybeTensors& labels,
+                                   at::IntArrayRef options, double scale, const at::Tensor& query) {
+  auto plan = plan_of(rows, labels, options, scale);
+  if (options[5] != 0 && query.is_cuda() && query.dim() == 4) sparse::seal_by_origin(plan, query.size(2));
   return plan;
 }
 

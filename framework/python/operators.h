@@ -29,18 +29,25 @@ Pair sort_by_bucket(const at::Tensor& buckets, const c10::SymInt& N);
 Pair compact(const at::Tensor& keep);
 /// order and chunks int32 [R, B, H, T]; query_start [B, H, S+1], key_begin and key_end [B, H, S].
 Five sort_into_chunks(const at::Tensor& buckets, const c10::SymInt& N, std::int64_t chunk);
-/// out [B, H, T, D], lse [B, H, T].
+/// key_begin and key_end int32 [B, H, N] of groups that sort_by_bucket or compact has made.
+Pair key_ranges(const at::Tensor& start);
+/// out [B, H, T, D], lse [B, H, T]. `sealed` as for sealed_plan_of().
 Pair attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-            const sparse::SegmentPlan& plan);
+            const sparse::SegmentPlan& plan, bool sealed);
 /// out [B, H, T, D], last_resort bool [B, H, T].
 Pair merge_rounds(at::TensorList outs, at::TensorList lses, const at::Tensor& value);
 
 /// A plan from the arguments of segment_attention_forward: rows = query_rows, key_rows,
 /// query_start, key_begin, key_end; labels = query_labels, key_labels, chunks, round_labels;
-/// options = ascending, causal, include_self, max_distance, round; scale 0 for 1/sqrt(D).
+/// options = ascending, causal, include_self, max_distance, round, sealed; scale 0 for 1/sqrt(D).
 /// Throws c10::Error where a list has another length.
 [[nodiscard]] sparse::SegmentPlan plan_of(at::TensorList rows, const MaybeTensors& labels,
                                           at::IntArrayRef options, double scale);
+/// The same on a device. `sealed`: a builder, or seal_plan, is said to have made these tensors, and where that
+/// is so (sparse/origin.h) nobody looks at them again.
+[[nodiscard]] sparse::SegmentPlan sealed_plan_of(at::TensorList rows, const MaybeTensors& labels,
+                                                 at::IntArrayRef options, double scale,
+                                                 const at::Tensor& query);
 
 /// As SegmentPlan::scale takes it, where 0 stands for 1/sqrt(D). Throws c10::Error on a scale of 0.
 double scale_or_default(std::optional<double> scale);

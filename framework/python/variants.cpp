@@ -1,6 +1,8 @@
 // The variants as compositions of the other operators, which carry the gradients.
 #include <ATen/ATen.h>
 
+#include <tuple>
+
 #include "framework/python/operators.h"
 #include "framework/sparse/tensor_check.h"
 
@@ -12,13 +14,10 @@ namespace {
 sparse::SegmentPlan join_sides(const Pair& queries, const Pair& keys, bool include_self,
                                std::optional<double> scale) {
   sparse::SegmentPlan plan;
-  const auto& start = std::get<1>(keys);
-  const auto N = start.sym_size(2) - 1;
-  plan.query_rows = std::get<0>(queries);                       // [B, H, T]
-  plan.query_start = std::get<1>(queries);                      // [B, H, N+1]
-  plan.key_rows = std::get<0>(keys);                            // [B, H, T]
-  plan.key_begin = start.slice_symint(2, 0, N).contiguous();    // [B, H, N]
-  plan.key_end = start.slice_symint(2, 1, N + 1).contiguous();  // [B, H, N]
+  plan.query_rows = std::get<0>(queries);                                         // [B, H, T]
+  plan.query_start = std::get<1>(queries);                                        // [B, H, N+1]
+  plan.key_rows = std::get<0>(keys);                                              // [B, H, T]
+  std::tie(plan.key_begin, plan.key_end) = key_ranges(std::get<1>(keys));  // [B, H, N]
   plan.ascending = true;
   plan.include_self = include_self;
   plan.scale = scale_or_default(scale);
@@ -36,7 +35,7 @@ at::Tensor hash_sparse(const at::Tensor& query, const at::Tensor& key, const at:
   };
   const auto queries = side(query);
   const auto keys = separate_keys ? side(key) : queries;
-  return std::get<0>(attend(query, key, value, join_sides(queries, keys, include_self, scale)));
+  return std::get<0>(attend(query, key, value, join_sides(queries, keys, include_self, scale), true));
 }
 
 at::Tensor qk_drop(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
@@ -48,7 +47,7 @@ at::Tensor qk_drop(const at::Tensor& query, const at::Tensor& key, const at::Ten
                          query.device());
   }
   return std::get<0>(attend(
-      query, key, value, join_sides(compact(query_keep), compact(key_keep), include_self, scale)));
+      query, key, value, join_sides(compact(query_keep), compact(key_keep), include_self, scale), true));
 }
 
 at::Tensor reformer(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
@@ -81,7 +80,7 @@ at::Tensor reformer(const at::Tensor& query, const at::Tensor& key, const at::Te
       if (bucket_mask) plan.round_labels = buckets;
       plan.round = round;
     }
-    const auto [out, lse] = attend(q, k, v, plan);
+    const auto [out, lse] = attend(q, k, v, plan, true);
     outs.push_back(out);
     lses.push_back(lse);
   }

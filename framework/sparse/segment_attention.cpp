@@ -75,9 +75,9 @@ ForwardPass forward_pass(const at::Tensor& query, const at::Tensor& key, const a
   const auto rows = readable(query, key, value);
   (void)check_contents(plan, rows.query);
   auto pass = passes_for(query).forward(rows.query, rows.key, rows.value, plan);
-  if (!pass.largest.defined()) {  // a backward pass that needs lse alone; the two still make it up
-    pass.largest = pass.lse.clone();
-    pass.total = pass.lse.isneginf().logical_not().to(pass.lse.scalar_type());
+  if (!pass.largest.defined()) {  // of a backward pass that takes lse: nobody reads them, and they hold nothing
+    pass.largest = at::empty_like(pass.lse);
+    pass.total = at::empty_like(pass.lse);
   }
   return pass;
 }

@@ -1,47 +1,14 @@
 // What one call costs beside the three attention kernels: launches, allocations, and LibTorch's
 // operators but for those that only make or look at a tensor.
-#include <dlfcn.h>
-
-#include <cstdlib>
-#include <functional>
-
 #include "framework/sparse/hashing.h"
 #include "framework/sparse/plans.h"
-#include "tests/gpu/device.h"
+#include "tests/gpu/cost.h"
 #include "tests/support/tolerance.h"
 
 namespace attnlab::test {
 namespace {
 
-std::int64_t count_of(const char* library, const char* name) {
-  void* const open = library == nullptr ? RTLD_DEFAULT : dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  const auto counter = reinterpret_cast<std::int64_t (*)()>(dlsym(open, name));
-  EXPECT_NE(counter, nullptr) << name;
-  return counter == nullptr ? 0 : counter();
-}
-struct Cost {
-  std::int64_t launches, allocations, operators;
-};
-Cost now() {
-  return {count_of(std::getenv("ATTNLAB_CUDA_LIBRARY"), "attnlab_emulated_launches"),
-          count_of(nullptr, "attnlab_pretended_allocations"),
-          count_of(nullptr, "attnlab_pretended_operators")};
-}
-Cost cost_of(const std::function<void()>& work) {
-  const Cost before = now();
-  work();
-  const Cost after = now();
-  return {after.launches - before.launches, after.allocations - before.allocations,
-          after.operators - before.operators};
-}
-
-class Costs : public OnGpu {
- protected:
-  void SetUp() override {
-    OnGpu::SetUp();
-    if (!IsSkipped() && !emulated()) GTEST_SKIP() << "counted by the emulator";
-  }
-};
+using Costs = OnCountedGpu;
 
 TEST_F(Costs, of_a_plan_whose_key_ranges_do_not_overlap_are_its_kernels) {
   for (const auto dtype : {at::kBFloat16, at::kFloat}) {

@@ -29,7 +29,7 @@ def valid_calls():
     rows = lambda *lead: torch.randn(*lead, B, H, T, D)
     qkv = dict(query=rows(), key=rows(), value=rows())
     buckets, keep = torch.randint(N, (R, B, H, T), dtype=torch.int32), torch.rand(2, B, H, T) < 0.6
-    lists = dict(rows=list(plan().values()), labels=[None] * 4, options=[1, 1, 0, 5, 0], scale=0.5)
+    lists = dict(rows=list(plan().values()), labels=[None] * 4, options=[1, 1, 0, 5, 0, 0], scale=0.5)
     saved = dict(zip(("out", "lse", "largest", "total"), attnlab.segment_attention_forward(**qkv, **lists)))
     rounds = dict(outs=[rows(), rows()], lses=[torch.randn(B, H, T) for _ in range(R)])
     labels = {name: torch.randint(2, (B, H, T), dtype=torch.int32) for name in ("query_labels", "key_labels")}
@@ -38,13 +38,15 @@ def valid_calls():
         "sort_by_bucket": dict(buckets=buckets[0], count=N),
         "compact": dict(keep=keep[0]),
         "sort_into_chunks": dict(buckets=buckets, count=N, chunk=3),
+        "key_ranges": dict(start=ints(0, 4, 8)),
+        "seal_plan": dict(**plan(), length=T, ascending=True),
         "hash_sparse": dict(**qkv, projections=torch.randn(H, D, N // 2), include_self=False, separate_keys=True,
                             scale=0.5),
         "qk_drop": dict(**qkv, query_keep=keep[0], key_keep=keep[1], include_self=True, scale=0.5),
         "reformer": dict(**qkv, projections=torch.randn(R, H, D, N // 2), chunk=3, bucket_mask=True,
                          correct_duplicates=True, scale=0.5),
         "segment_attention": dict(**qkv, **plan(), ascending=True, causal=True, include_self=False, max_distance=5,
-                                  **labels, chunks=buckets, round_labels=buckets % 2, round=1, scale=0.5),
+                                  **labels, chunks=buckets, round_labels=buckets % 2, round=1, scale=0.5, sealed=True),
         "segment_attention_forward": dict(**qkv, **lists),
         "segment_attention_backward": dict(grad_out=rows(), grad_lse=torch.randn(B, H, T), **qkv, **saved, **lists),
         "merge_rounds": dict(**rounds, value=rows()),
@@ -56,7 +58,7 @@ def valid_calls():
 FREE_DTYPES = {"buckets": BUCKETS, ("hash_buckets", "rows"): OURS}
 FREE_AXES = {("hash_buckets", "rows"): {0, 2}, "projections": {-1}, "buckets": {0, 1, 2, 3}, "keep": {0, 1, 2},
              ("hash_buckets", "projections"): {0, -1}, ("reformer", "projections"): {0, -1}, "key_rows": {-1},
-             "query_rows": {-1}}
+             "query_rows": {-1}, ("key_ranges", "start"): {0, 1, 2}}
 ONE_FOR_ALL = {("hash_sparse", "projections"): (0, 1), ("hash_buckets", "projections"): (1, 1),
                ("reformer", "projections"): (1, 1)}
 MAY_BE_NONE = {"round_labels", "grad_out", "grad_lse"}
@@ -72,7 +74,7 @@ def name_of(path):
     if path[0] == "rows" and len(path) == 2:
         return list(plan())[path[1]]
     if path[0] == "options" and len(path) == 2:
-        return ("ascending", "causal", "include_self", "max_distance", "round")[path[1]]
+        return ("ascending", "causal", "include_self", "max_distance", "round", "sealed")[path[1]]
     return path[0]
 
 
@@ -122,7 +124,7 @@ def bad_values(op, path, value):
         for what, other, allowed in other_shapes(value, free(FREE_AXES, op, name, ()), ONE_FOR_ALL.get((op, name))):
             yield what, other, allowed, "shape"
         yield "None", None, name in MAY_BE_NONE, "none"
-        yield "on meta", value.to("meta"), op in ("compact", "sort_by_bucket", "sort_into_chunks"), "device"
+        yield "on meta", value.to("meta"), op in ("compact", "sort_by_bucket", "sort_into_chunks", "key_ranges"), "device"
         yield "without memory", emptied(value), False, "memory"
         if value.dtype not in (torch.uint16,):
             yield "sparse", value.to_sparse(), False, "layout"

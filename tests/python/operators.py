@@ -149,9 +149,10 @@ class Operators(unittest.TestCase):
         torch.library.opcheck(attnlab.hash_buckets.default, (plain[0], DRAWN))
         torch.library.opcheck(attnlab.sort_by_bucket.default, (buckets[0], BUCKETS))
         torch.library.opcheck(attnlab.compact.default, (KEEPS[0],))
+        torch.library.opcheck(attnlab.key_ranges.default, (attnlab.compact(KEEPS[0])[1],))
         torch.library.opcheck(attnlab.sort_into_chunks.default, (buckets, BUCKETS, 8))
 
-        rest = list(window_plan()), [None] * 4, [1, 1, 0, 8, 0], 0.25
+        rest = list(window_plan()), [None] * 4, [1, 1, 0, 8, 0, 0], 0.25
         torch.library.opcheck(attnlab.segment_attention_forward.default, (query, key, value, *rest))
         saved = attnlab.segment_attention_forward(*plain, *rest)
         grads = torch.randn_like(saved[0]), torch.randn_like(saved[1])
@@ -171,6 +172,23 @@ class Operators(unittest.TestCase):
         out, lse = attnlab.segment_attention(query, key, value, *window_plan())
         pointers = {x.untyped_storage().data_ptr() for x in (query, key, value, out, lse)}
         self.assertEqual(len(pointers), 5)
+
+    def test_a_sealed_plan_gives_the_same_and_what_breaks_its_promises_is_refused(self):
+        query, key, value = inputs(requires_grad=False)
+        plan = window_plan()
+        self.assertTrue(attnlab.seal_plan(*plan, T, ascending=True))
+        part = plan[0], plan[1], torch.full_like(plan[2], 3), *plan[3:]
+        self.assertFalse(attnlab.seal_plan(*part, T, ascending=True), "rows before the first segment")
+        rest = {"ascending": True, "max_distance": 8}
+        for x, y in zip(attnlab.segment_attention(query, key, value, *plan, **rest, sealed=True),
+                        attnlab.segment_attention(query, key, value, *plan, **rest)):
+            self.assertTrue(torch.equal(x, y))
+        plan[1].fill_(T)
+        with self.assertRaisesRegex(RuntimeError, "holds row 45; expected 0 to 44"):
+            attnlab.seal_plan(*plan, T, ascending=True)
+        if self.device == "cpu":  # elsewhere it is told later
+            with self.assertRaisesRegex(RuntimeError, "holds row 45; expected 0 to 44"):
+                attnlab.segment_attention(query, key, value, *plan, **rest, sealed=True)
 
     def test_torch_func_differentiates_once_and_refuses_the_rest_by_name(self):
         for name, (attend, _) in VARIANTS.items():
