@@ -89,7 +89,7 @@ CommandAnswer run_command(const std::vector<std::string>& command, const std::fi
   const int error = ::posix_spawnp(&pid, arguments[0], &actions, &attributes, arguments.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) return {127, false, "", command[0] + ": not found"};
+  if (error == ENOENT) return {127, false, false, "", command[0] + ": not found"};
   if (error != 0) throw Error("cannot run '" + command[0] + "': " + std::strerror(error));
   CommandAnswer answer;
   const int status = wait_for(pid, seconds, give_up, answer);

@@ -4,14 +4,14 @@
 
 #include <fstream>
 
-#include "tests/launch/temp_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace attnlab::launch::slurm {
 namespace {
 
 /// A /proc that a test writes.
 struct NodeTest : testing::Test {
-  TempFolder proc;
+  FreshFolder proc;
 
   void process(const std::string& pid, const std::string& comm, const std::string& cmdline, const std::string& environ = "") {
     std::filesystem::create_directories(proc / pid);

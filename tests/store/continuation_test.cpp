@@ -29,7 +29,9 @@ struct Continued : testing::Test {
     std::vector<MetricEvent> events;
     for (const auto step : steps) events.push_back(event(step, static_cast<double>(100 * claim.attempt + step)));
     results.add_events(claim.run_id, events);
-    if (end != Status::running) EXPECT_TRUE(results.finish(claim.run_id, end, "why"));
+    if (end != Status::running) {
+      EXPECT_TRUE(results.finish(claim.run_id, end, "why"));
+    }
     return claim.run_id;
   }
   std::vector<double> curve(std::int64_t run) const {
