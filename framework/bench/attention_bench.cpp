@@ -5,6 +5,7 @@
 
 #include "framework/bench/answer_check.h"
 #include "framework/bench/bench.h"
+#include "framework/bench/call_graph.h"
 #include "framework/bench/gpu_state.h"
 #include "framework/bench/measures.h"
 #include "framework/bench/roofline.h"
@@ -90,6 +91,11 @@ class AttentionTiming {
                .sides = {{"attention", subject.get()}}};
     for (const auto& [name, peer] : peers) m.sides.push_back({name, peer.get()});
     for (const auto& side : m.sides) m.memory.push_back(memory(*side.subject, in, process_before));
+    const auto graph = captured(*subject, in);
+    if (graph) {
+      m.memory[0].launches = static_cast<double>(graph->launches());
+      m.sides.push_back({"attention_graph", subject.get(), {}, {}, {}, 0, [&] { graph->replay(); }});
+    }
     // memory() has run every side twice, so nothing is cold.
     if (!sample(m.sides, in, bench_.pass, {bench_.samples, bench_.least_samples, bench_.seconds},
                 [&](auto done, auto rounds, double left) {
@@ -131,12 +137,27 @@ class AttentionTiming {
     run_once(subject, in, bench_.pass);  // what is kept for later calls is not the pass's
     train::reset_peaks(setting_.device);
     const auto before = train::tensor_peak_bytes(setting_.device);
+    const auto allocations = train::tensor_allocations(setting_.device);
     run_once(subject, in, bench_.pass);
+    const auto made = train::tensor_allocations(setting_.device) - allocations;
     const auto outputs = bench_.pass == config::Pass::forward ? 1 : 4;  // out, dq, dk, dv
     const auto peak = train::tensor_peak_bytes(setting_.device) - before -
                       static_cast<std::int64_t>(in.query.nbytes()) * outputs;
     return {static_cast<double>(std::max<std::int64_t>(0, peak)),
-            static_cast<double>(train::process_peak_bytes()) - process_before};
+            static_cast<double>(train::process_peak_bytes()) - process_before, static_cast<double>(made)};
+  }
+
+  // Where launches are most of a call: what is left when the host starts it as one.
+  std::unique_ptr<CallGraph> captured(Subject& subject, const Inputs& in) {
+    const auto length = in.shape().length;
+    if (setting_.device.is_cpu() || length > kLongestCaptured || bench_.pass == config::Pass::backward) return nullptr;
+    try {
+      return std::make_unique<CallGraph>(subject, in, bench_.pass);
+    } catch (const std::exception& error) {
+      setting_.sink.fact("attention_graph T=" + std::to_string(length),
+                         std::string("cannot be captured: ") + split(error.what(), '\n').at(0));
+      return nullptr;
+    }
   }
 
   // The peers that can run these inputs here. LibTorch says only by trying.
@@ -167,7 +188,7 @@ class AttentionTiming {
       setting_.sink.fact(prefix + "samples T=" + std::to_string(m.length),
                          list_of(side.of(m.pass)));
       const double median = spread(side.of(m.pass)).median;
-      add_growth(i, m, median, i == 0 ? "" : side.name + "/", metrics);
+      if (!side.captured) add_growth(i, m, median, i == 0 ? "" : side.name + "/", metrics);
     }
     if (bench_.roofline) {
       if (!rates_) rates_ = measure_rates(setting_.device, scalar_type(bench_.dtype), m.head_dim);

@@ -62,7 +62,10 @@ struct Result {
 
 /// Checks, measures memory, times, for one length after another; stores each length's metrics (the
 /// step is T) when it is done, so that stopping loses that length only. The fact "checked T=.." says
-/// what was compared with what (answer_check.h). Throws Error when an answer is wrong.
+/// what was compared with what (answer_check.h). `allocations`: of tensors, in one call. On a GPU a call of up to
+/// kLongestCaptured rows is timed a second time as a CUDA graph, `attention_graph/seconds_median` and so on, and
+/// `launches` counts what it starts there; the fact "attention_graph T=.." says why one could not be captured. Throws
+/// Error when an answer is wrong.
 [[nodiscard]] Result time_attention(const Setting& setting, const config::BenchConfig& bench);
 
 /// For each length builds both models with equal weights, those of `setting.trained` where there is one,

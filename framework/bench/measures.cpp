@@ -40,6 +40,10 @@ void add_side(List& list, const Measured& m, std::size_t index) {
   if (index < m.memory.size()) {
     list.add(prefix + "peak_bytes", "bytes", Goal::minimise, m.memory[index].allocator);
     list.add(prefix + "process_peak_bytes", "bytes", Goal::minimise, m.memory[index].process);
+    list.add(prefix + "allocations", "", Goal::minimise, m.memory[index].allocations);
+    if (m.memory[index].launches > 0) {
+      list.add(prefix + "launches", "", Goal::minimise, m.memory[index].launches);
+    }
   }
 }
 
@@ -58,6 +62,7 @@ void add_ratio(List& list, const Measured& m) {
   const Side* fastest = nullptr;
   double best = std::numeric_limits<double>::infinity();
   for (std::size_t i = 1; i < m.sides.size(); ++i) {
+    if (m.sides[i].captured) continue;  // no peer, but the subject once more
     const double median = spread(m.sides[i].of(m.pass)).median;
     if (median < best) best = median, fastest = &m.sides[i];
   }

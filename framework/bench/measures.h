@@ -20,10 +20,12 @@ struct Spread {
 /// a value is not positive.
 [[nodiscard]] double growth_exponent(const std::vector<double>& x, const std::vector<double>& y);
 
-/// Bytes beyond inputs and outputs that one pass takes at its peak.
+/// What one pass asks of the machine: bytes beyond inputs and outputs at its peak, and how often it asks.
 struct Memory {
   double allocator = 0;  // LibTorch's tensors
   double process = 0;    // resident set beyond what it was when the run began; CPU only
+  double allocations = 0;  // of tensors, outputs included
+  double launches = 0;     // kernels, copies and fills on a GPU, where the pass was captured (call_graph.h)
 };
 
 /// One length of one run: everything that is stored about it.

@@ -21,17 +21,21 @@ double process_cpu_seconds() {
   return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
 }
 
-void backward(const at::Tensor& out, const Inputs& in) {
-  if (!out.requires_grad()) return;  // `none` depends on nothing
-  static_cast<void>(torch::autograd::grad({out}, {in.query, in.key, in.value}, {in.grad_out}, false,
-                                          false, /*allow_unused=*/true));
+std::vector<at::Tensor> backward(const at::Tensor& out, const Inputs& in) {
+  if (!out.requires_grad()) return {};  // `none` depends on nothing
+  return torch::autograd::grad({out}, {in.query, in.key, in.value}, {in.grad_out}, false, false,
+                               /*allow_unused=*/true);
 }
 
 void take(Side& side, const Inputs& in, config::Pass pass, Clock& clock) {
   const double cpu = process_cpu_seconds();
   clock.start();
   clock.mark();
-  if (pass == config::Pass::forward) {
+  if (side.captured) {
+    side.captured();
+    clock.mark();
+    (pass == config::Pass::forward ? side.forward : side.both).push_back(clock.laps()[0]);
+  } else if (pass == config::Pass::forward) {
     const at::NoGradGuard no_graph;
     const auto out = side.subject->forward(in);
     clock.mark();
@@ -83,13 +87,21 @@ const std::vector<double>& Side::of(config::Pass pass) const {
   return pass == config::Pass::forward ? forward : pass == config::Pass::backward ? backward : both;
 }
 
-void run_once(Subject& subject, const Inputs& in, config::Pass pass) {
+std::vector<at::Tensor> results_of(Subject& subject, const Inputs& in, config::Pass pass) {
   if (pass == config::Pass::forward) {
     const at::NoGradGuard no_graph;
-    static_cast<void>(subject.forward(in));
-  } else {
-    backward(subject.forward(in), in);
+    return {subject.forward(in)};
   }
+  const auto out = subject.forward(in);
+  std::vector<at::Tensor> results{out.detach()};
+  for (auto& gradient : backward(out, in)) {
+    if (gradient.defined()) results.push_back(std::move(gradient));
+  }
+  return results;
+}
+
+void run_once(Subject& subject, const Inputs& in, config::Pass pass) {
+  static_cast<void>(results_of(subject, in, pass));
   if (!in.query.device().is_cpu()) {
     c10::impl::VirtualGuardImpl(in.query.device().type()).getStream(in.query.device()).synchronize();
   }

@@ -36,6 +36,7 @@ struct Side {
   Subject* subject;
   std::vector<double> forward{}, backward{}, both{};
   double cpu_seconds = 0;  // of this process, over all samples
+  std::function<void()> captured{};  // a whole pass as a CUDA graph, in place of the subject's
   [[nodiscard]] const std::vector<double>& of(config::Pass pass) const;
 };
 
@@ -53,6 +54,10 @@ using OnRound = std::function<bool(std::int64_t done, std::int64_t expected, dou
 
 /// One pass, without timing: warm-up, or to see what memory it takes.
 void run_once(Subject& subject, const Inputs& in, config::Pass pass);
+
+/// The same, and what it gives: the output and, with a backward pass, the gradients of query, key and value that
+/// there are. On a GPU nobody waits.
+[[nodiscard]] std::vector<at::Tensor> results_of(Subject& subject, const Inputs& in, config::Pass pass);
 
 /// In rounds takes one sample of each side, all of which ran before. Pass::forward runs without a
 /// graph; otherwise forward, with the graph recorded, and backward are timed in one go. On a GPU the

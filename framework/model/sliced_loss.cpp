@@ -26,12 +26,10 @@ struct Sum {
   at::Tensor grad_weight;  // [W, C]
 };
 
-// Turns logits [n, W] into d(sum of nats) / d(logits), in place.
-void to_gradient(at::Tensor& logits, const at::Tensor& lse, const at::Tensor& target,
-                 const at::Tensor& scored) {
-  logits.sub_(lse.unsqueeze(1)).exp_();  // softmax [n, W]
-  logits.scatter_add_(1, target.unsqueeze(1), at::full_like(lse, -1).unsqueeze(1));
-  logits.mul_(scored.to(logits.scalar_type()).unsqueeze(1));
+// Turns log softmax [n, W] into d(sum of nats) / d(logits), in place, as if every row were scored.
+void to_gradient(at::Tensor& log_softmax, const at::Tensor& target) {
+  log_softmax.exp_();
+  log_softmax.scatter_add_(1, target.unsqueeze(1), at::full({target.size(0), 1}, -1, log_softmax.options()));
 }
 
 Sum sum_over_slices(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& target,
@@ -49,19 +47,20 @@ Sum sum_over_slices(const at::Tensor& hidden, const at::Tensor& weight, const at
     const auto wanted = target.narrow(0, begin, rows);         // [n]
     const auto scored = wanted.ge(0);
     const auto index = wanted.clamp_min(0);
-    auto logits = at::mm(part, head.t()).to(hidden.scalar_type());  // [n, W]
-    const auto lse = logits.logsumexp(1);                           // [n]
-    const auto nats =
-        (lse - logits.gather(1, index.unsqueeze(1)).squeeze(1)).masked_fill_(~scored, 0);
-    sum.nats += nats.sum(at::kDouble);
+    // Every pass over [n, W] moves W numbers a row; over [n, C] it costs next to nothing.
+    auto logits = at::log_softmax(at::mm(part, head.t()).to(hidden.scalar_type()), 1);  // [n, W]
+    const auto missed = scored.logical_not();
+    sum.nats -= logits.gather(1, index.unsqueeze(1)).squeeze(1).masked_fill_(missed, 0).sum(at::kDouble);
     if (!settings.with_gradient) continue;
-    to_gradient(logits, lse, index, scored);
+    to_gradient(logits, index);
     const auto grad = logits.to(type);
-    sum.grad_hidden.narrow(0, begin, rows).copy_(at::mm(grad, head));
+    const auto row = missed.unsqueeze(1);  // whose gradient is 0, and that of the weights for it
+    sum.grad_hidden.narrow(0, begin, rows).copy_(at::mm(grad, head).masked_fill_(row, 0));
+    const auto seen = part.masked_fill(row, 0);
     if (type == weight.scalar_type()) {
-      sum.grad_weight.addmm_(grad.t(), part);
+      sum.grad_weight.addmm_(grad.t(), seen);
     } else {
-      sum.grad_weight.add_(at::mm(grad.t(), part));
+      sum.grad_weight.add_(at::mm(grad.t(), seen));
     }
   }
   return sum;

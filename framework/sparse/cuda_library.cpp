@@ -63,6 +63,16 @@ const CudaLibrary& cuda_library() {
   return library;
 }
 
+std::optional<std::int64_t> emulated_launches() {
+  if (!is_emulated()) return std::nullopt;
+  static const auto counter = [] {
+    std::int64_t (*found)() = nullptr;
+    find(dlopen(file_of_library().c_str(), RTLD_NOW | RTLD_LOCAL), "attnlab_emulated_launches", found);
+    return found;
+  }();
+  return counter();
+}
+
 bool uses_cuda_kernels(const at::Tensor& tensor) {
   return tensor.is_cuda() || (is_emulated() && tensor.scalar_type() != at::kDouble);
 }

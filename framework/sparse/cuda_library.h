@@ -4,7 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "framework/cuda/attention_launch.h"
 #include "framework/cuda/plan_launch.h"
@@ -24,6 +26,9 @@ struct CudaLibrary {
 /// From beside this library; ATTNLAB_CUDA_LIBRARY names another file. Throws c10::Error where there
 /// is none, with the reason.
 [[nodiscard]] const CudaLibrary& cuda_library();
+
+/// Kernels that the emulated library has started so far, for those who count; nothing where a GPU runs them.
+[[nodiscard]] std::optional<std::int64_t> emulated_launches();
 
 /// Whether our CUDA kernels compute with this tensor: it is on a GPU, or the emulated library
 /// stands in for one; that takes float32 and 16 bits, as a GPU does.

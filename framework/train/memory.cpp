@@ -22,6 +22,7 @@ namespace {
 
 std::atomic<std::int64_t> in_use{0};
 std::atomic<std::int64_t> peak{0};
+std::atomic<std::int64_t> allocations{0};
 
 void count(std::int64_t bytes) {
   const auto now = in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -41,7 +42,10 @@ class CountingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t bytes) override {
     void* const block = bytes == 0 ? nullptr : c10::alloc_cpu(bytes);
-    if (block != nullptr) count(static_cast<std::int64_t>(malloc_usable_size(block)));
+    if (block != nullptr) {
+      count(static_cast<std::int64_t>(malloc_usable_size(block)));
+      allocations.fetch_add(1, std::memory_order_relaxed);
+    }
     return {block, block, &counted_free, at::Device(at::kCPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &counted_free; }
@@ -86,6 +90,12 @@ std::int64_t tensor_peak_bytes(at::Device device) {
   constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   c10::impl::VirtualGuardImpl(device.type()).getStream(device).synchronize();
   return c10::getDeviceAllocator(device.type())->getDeviceStats(device.index()).allocated_bytes[kAll].peak;
+}
+
+std::int64_t tensor_allocations(at::Device device) {
+  if (device.is_cpu()) return allocations.load();
+  constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return c10::getDeviceAllocator(device.type())->getDeviceStats(device.index()).allocation[kAll].allocated;
 }
 
 void look_at_process() {

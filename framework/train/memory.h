@@ -22,6 +22,9 @@ void install_counting_allocator();
 /// without the counter, on a GPU by LibTorch's caching allocator.
 [[nodiscard]] std::int64_t tensor_peak_bytes(at::Device device);
 
+/// How many tensors got memory on `device` since the start; on the CPU 0 without the counter.
+[[nodiscard]] std::int64_t tensor_allocations(at::Device device);
+
 /// Most memory that this process held for itself since then: LibTorch's own buffers are in it, pages
 /// of mapped files (a corpus, libraries) are not, since the kernel can take those back.
 [[nodiscard]] std::int64_t process_peak_bytes();

@@ -24,6 +24,11 @@ void StepTimer::add(double seconds) {
   std::erase_if(kept_, [this](const auto& step) { return (hash(step.first) & mask_) != 0; });
 }
 
+void StepTimer::count(double now) {
+  const double each = uncounted_ == 0 ? 0 : (now - since_) / static_cast<double>(uncounted_);
+  for (; uncounted_ > 0; --uncounted_) add(each);
+}
+
 double StepTimer::median() const {
   const auto warm_up = std::max<std::int64_t>(3, count_ / 10);
   std::vector<double> counted;

@@ -62,20 +62,22 @@ void AdamW::zero_grad() {
   }
 }
 
-double AdamW::clip_gradients(double limit) {
-  std::vector<at::Tensor> gradients, norms;
+at::Tensor AdamW::clip_gradients(double limit) {
+  std::vector<at::Tensor> gradients;
   for (auto& group : groups_) {
     for (const auto& weight : group.weights) {
-      if (!weight.grad().defined()) continue;
-      gradients.push_back(weight.grad());
-      norms.push_back(at::linalg_vector_norm(weight.grad(), 2).to(at::kDouble));
+      if (weight.grad().defined()) gradients.push_back(weight.grad());
     }
   }
-  if (gradients.empty()) return 0;
-  // One number for the host: each would make it wait for a GPU.
-  const double norm = at::linalg_vector_norm(at::stack(norms), 2).item<double>();
-  if (limit > 0 && norm > limit) {
-    for (auto& gradient : gradients) gradient.mul_(limit / norm);
+  if (gradients.empty()) return at::zeros({}, at::kDouble);
+  const auto norms = at::stack(at::_foreach_norm(gradients, 2)).to(at::kDouble);
+  const auto norm = at::linalg_vector_norm(norms, 2);
+  if (limit <= 0) return norm;
+  if (norm.is_cpu()) {  // which passes over the gradients only where it must
+    if (const double found = norm.item<double>(); found > limit) at::_foreach_mul_(gradients, limit / found);
+  } else {
+    const auto factor = (at::full_like(norm, limit) / norm).clamp_max(1.0);
+    at::_foreach_mul_(gradients, factor.to(gradients[0].scalar_type()));
   }
   return norm;
 }
@@ -91,9 +93,9 @@ void AdamW::step(double learning_rate) {
       first.push_back(group.first_moments[i]);
       second.push_back(group.second_moments[i]);
       steps.push_back(group.steps[i]);
-      group.steps[i].add_(1);
     }
     if (weights.empty()) continue;
+    at::_foreach_add_(steps, 1);
     at::_fused_adamw_(weights, gradients, first, second, {}, steps, learning_rate, config_.beta1,
                       config_.beta2, group.weight_decay, kEpsilon, /*amsgrad=*/false,
                       /*maximize=*/false);

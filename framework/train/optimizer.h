@@ -27,8 +27,9 @@ class AdamW {
   AdamW(const model::ParameterList& parameters, const config::TrainConfig& config);
 
   void zero_grad();
-  /// L2 norm over all gradients; scales them down to `limit` where it is above (0: never).
-  double clip_gradients(double limit);
+  /// L2 norm over all gradients, float64 [] where they are; scales them down to `limit` where it is above
+  /// (0: never). Nobody waits for a GPU.
+  at::Tensor clip_gradients(double limit);
   /// One update; parameters without a gradient stay as they are.
   void step(double learning_rate);
 

@@ -57,6 +57,7 @@ class StepSum {
 
   std::map<std::string, PartTime> parts;
   std::map<std::string, OperatorTime> operators;
+  std::int64_t launches = 0;
 
  private:
   struct Open {
@@ -107,6 +108,7 @@ class StepSum {
   void add_device(const Event& event) {
     const auto from = places_.find(event.linkedCorrelationId());
     if (from == places_.end()) return;  // a range that the profiler draws around kernels
+    ++launches;
     const auto& [place, own] = from->second;
     parts[place.part].device += seconds(event);
     own->device += seconds(event);
@@ -158,6 +160,7 @@ void Profiler::end(const std::filesystem::path& trace) {
   ++sum_.steps;
   const auto result = kineto::disableProfiler();
   StepSum step(result->events());
+  sum_.launches += step.launches;
   merge(sum_.parts, step.parts, [](PartTime& sum, const PartTime& time) {
     sum.forward += time.forward;
     sum.backward += time.backward;

@@ -30,6 +30,7 @@ struct OperatorTime {
 struct Profile {
   std::int64_t steps = 0;
   double seconds = 0;  // of those steps, by the clock
+  std::int64_t launches = 0;            // kernels, copies and fills on a GPU
   std::vector<PartTime> parts;          // longest first
   std::vector<OperatorTime> operators;  // longest first
 };

@@ -38,7 +38,10 @@ std::string to_text(const Profile& profile) {
   const auto ms = [&](double seconds) { return kMilli * a_step(profile, seconds); };
   const double all = std::max(profile.seconds, 1e-12);
   auto text = std::to_string(profile.steps) + " steps were profiled, " + fixed(ms(profile.seconds), 0, 3) +
-              " ms each; milliseconds a step, on the host where it does not say device\n\n" +
+              " ms each" +
+              (profile.launches == 0 ? "" : " and " + fixed(a_step(profile, static_cast<double>(profile.launches)), 0, 1) +
+                                                " launches on the device") +
+              "; milliseconds a step, on the host where it does not say device\n\n" +
               left("part", kPartColumns) + right("forward") + right("backward") + right("share") +
               right("device") + "\n";
   for (const auto& part : profile.parts) {
@@ -61,6 +64,7 @@ std::string to_json(const Profile& profile) {
   using Json = nlohmann::ordered_json;
   Json json{{"steps", profile.steps},
             {"step_seconds", a_step(profile, profile.seconds)},
+            {"launches", a_step(profile, static_cast<double>(profile.launches))},
             {"parts", Json::array()},
             {"operators", Json::array()}};
   for (const auto& part : profile.parts) {

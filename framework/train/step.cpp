@@ -18,6 +18,11 @@ at::Tensor tensor_of(std::vector<Number>&& numbers, std::int64_t rows, std::int6
       at, {rows, length}, [owner](void*) {}, c10::CppTypeToScalarType<Number>::value);
 }
 
+/// Pinned on the way to a GPU: from pageable memory the copy would wait for it.
+at::Tensor on(at::Device device, const at::Tensor& host) {
+  return device.is_cpu() ? host : host.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 }  // namespace
 
 AutocastScope::AutocastScope(config::Precision precision, at::DeviceType device)
@@ -26,6 +31,12 @@ AutocastScope::AutocastScope(config::Precision precision, at::DeviceType device)
   at::autocast::set_autocast_dtype(device_, at::kBFloat16);
   at::autocast::set_autocast_enabled(device_, true);
   at::autocast::increment_nesting();
+}
+
+AutocastCache::AutocastCache() { at::autocast::increment_nesting(); }
+
+AutocastCache::~AutocastCache() {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
 }
 
 AutocastScope::~AutocastScope() {
@@ -38,10 +49,10 @@ Batch to_batch(data::HostBatch&& host, const model::Transformer& model) {
   const auto device = model.device();
   Batch batch;
   if (model.isolates_documents() && !host.documents.empty()) {
-    batch.documents = tensor_of(std::move(host.documents), host.rows, host.length).to(device);
+    batch.documents = on(device, tensor_of(std::move(host.documents), host.rows, host.length));
   }
-  batch.input = tensor_of(std::move(host.input), host.rows, host.length).to(device);
-  batch.target = tensor_of(std::move(host.target), host.rows, host.length).to(device);
+  batch.input = on(device, tensor_of(std::move(host.input), host.rows, host.length));
+  batch.target = on(device, tensor_of(std::move(host.target), host.rows, host.length));
   batch.sequence_ids = std::move(host.sequence_ids);
   batch.scored = host.scored;
   return batch;

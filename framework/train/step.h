@@ -14,7 +14,7 @@
 namespace attnlab::train {
 
 /// bfloat16 products for the time of a scope; weights and sums stay float32. Does nothing for
-/// Precision::float32. Leaving the scope drops the cached casts of the weights.
+/// Precision::float32. Leaving the outermost scope drops the cached casts of the weights.
 class AutocastScope {
  public:
   AutocastScope(config::Precision precision, at::DeviceType device);
@@ -25,6 +25,16 @@ class AutocastScope {
  private:
   bool active_;
   at::DeviceType device_;
+};
+
+/// While one lives, what autocast makes of the weights serves every AutocastScope inside: one cast a step, however
+/// many micro-batches. The weights must not change meanwhile.
+class AutocastCache {
+ public:
+  AutocastCache();
+  ~AutocastCache();
+  AutocastCache(const AutocastCache&) = delete;
+  AutocastCache& operator=(const AutocastCache&) = delete;
 };
 
 struct Batch {

@@ -12,13 +12,14 @@
 #include "framework/data/score.h"
 #include "framework/model/step_part.h"
 #include "framework/train/conditions.h"
+#include "framework/train/due.h"
 #include "framework/train/evaluator.h"
 #include "framework/train/layer_means.h"
 #include "framework/train/memory.h"
 #include "framework/train/meters.h"
-#include "framework/train/not_finite.h"
 #include "framework/train/optimizer.h"
 #include "framework/train/ranks.h"
+#include "framework/train/step_losses.h"
 #include "framework/train/whole_step.h"
 
 namespace attnlab::train {
@@ -57,20 +58,25 @@ class Run {
       if (auto end = finish_validation()) return *end;
     }
     for (step_ = begin(); step_ < config_.steps; ++step_) {
-      if (ranks_.stop()) return interrupted(step_);
+      if (ranks_.stop()) return stopped();
       profiled_.before(step_);
       if (auto end = take_step()) return *end;
       if (auto profile = profiled_.after(step_); !profile.empty()) add(std::move(profile));
       if (step_ == begin()) request_.sink.fact("kernel", request_.model.kernel());
       validation_.reset();
       look();  // first, so that a run that is stopped in its validation has done with it
-      if (is_validation_due()) {
+      if (is_validated(config_, step_ + 1)) {
         if (auto end = validated()) return *end;
       }
-      if (save_due()) save(step_ + 1);
+      if (save_due()) {
+        if (auto end = settle()) return *end;
+        timer_.count(clock_seconds());
+        save(step_ + 1);
+      }
     }
     ranks_.expect_equal(batches_.hex());
-    record_digests();
+    request_.sink.fact("training_batches", batches_.hex());
+    request_.sink.fact("loss_chain", losses_.digest());
     return config_.score_test ? score_test() : Ending{};
   }
 
@@ -81,59 +87,64 @@ class Run {
   // Returns how the run ends, where it does.
   std::optional<Ending> take_step() {
     const double start = clock_seconds();
+    timer_.begin(start);
     optimizer_.zero_grad();
-    auto step = accumulate(request_, loader_, ranks_, step_, is_logged(), checkpoints_.due(step_ + 1, {}));
-    if (!step) return interrupted(step_);
+    auto step = accumulate(request_, loader_, ranks_, step_, is_logged(config_, step_ + 1),
+                           checkpoints_.due(step_ + 1, {}));
+    if (!step) return stopped();
     const model::StepPart part("optimiser");
-    loss_ = step->sums.loss;
-    auxiliary_ = step->sums.auxiliary;
-    checkpoint_due_ = step->sums.checkpoint;
+    checkpoint_due_ = step->checkpoint;
     statistics_ = std::move(step->statistics);
-    const bool finite = std::isfinite(loss_) && std::isfinite(auxiliary_.value_or(0));
-    const double norm = finite ? optimizer_.clip_gradients(config_.grad_clip) : 0;
-    if (!finite || !std::isfinite(norm)) return failed(not_finite({loss_, auxiliary_.value_or(0), norm}, step_, last_finite_));
+    losses_.add(step_, step->loss, step->auxiliary, optimizer_.clip_gradients(config_.grad_clip));
+    if (auto end = reads_losses() ? settle() : std::nullopt) return end;
     const double rate = learning_rate(config_, step_);
     optimizer_.step(rate);
     request_.model.finish_step();
-    timer_.add(clock_seconds() - start);
+    timer_.end();
+    if (losses_.unread() == 0) timer_.count(clock_seconds());
     ranks_.took(clock_seconds() - start);
-    last_finite_ = loss_;
     batches_ = loader_.digest();
     tokens_seen_ += step->tokens;
-    std::string bits(reinterpret_cast<const char*>(&loss_), sizeof loss_);
-    if (auxiliary_) bits.append(reinterpret_cast<const char*>(&*auxiliary_), sizeof loss_);
-    losses_.add(bits);
     look_at_process();
-    log_step(rate, norm);
-    report(Progress::Kind::step, loss_);
+    log_step(rate);
+    report(Progress::Kind::step, losses_.last().loss);
     return {};
   }
 
-  [[nodiscard]] bool is_logged() const { return (step_ + 1) % config_.log_every == 0 || step_ + 1 == config_.steps; }
+  // Reads the losses so far, for which a GPU is waited for. Returns how the run ends, where one is not finite.
+  std::optional<Ending> settle() {
+    if (const auto why = losses_.read(); !why.empty()) return failed(why);
+    return {};
+  }
+  Ending stopped() {
+    const auto end = settle();
+    timer_.count(clock_seconds());
+    return end ? *end : interrupted(step_);
+  }
 
-  void log_step(double rate, double norm) {
-    if (!is_logged()) return;
+  [[nodiscard]] bool reads_losses() const {
+    const auto done = step_ + 1;
+    return request_.model.device().is_cpu() || is_logged(config_, done) || is_validated(config_, done) ||
+           is_looked_at(config_, done) || checkpoint_due_ || losses_.unread() >= StepLosses::kMostUnread;
+  }
+
+  void log_step(double rate) {
+    if (!is_logged(config_, step_ + 1)) return;
     ranks_.add_up(statistics_);
     auto metrics = statistics_.metrics("train/attention");
-    metrics.push_back({key("train/loss", "nats", Goal::minimise), loss_});
+    metrics.push_back({key("train/loss", "nats", Goal::minimise), losses_.last().loss});
     metrics.push_back({key("learning_rate", ""), rate});
-    metrics.push_back({key("grad_norm", ""), norm});
-    if (auxiliary_) metrics.push_back({key("train/auxiliary", ""), *auxiliary_});
+    metrics.push_back({key("grad_norm", ""), losses_.last().gradient_norm});
+    if (const auto own = losses_.auxiliary()) metrics.push_back({key("train/auxiliary", ""), *own});
     if (!ranks_.alone()) {
       metrics.push_back({key("train/reduce_seconds", "s", Goal::minimise), ranks_.wait_seconds()});
     }
     add(std::move(metrics));
   }
 
-  [[nodiscard]] bool is_validation_due() const {
-    const auto done = step_ + 1;
-    return done == config_.steps || (config_.eval_every > 0 && done % config_.eval_every == 0);
-  }
-
   void look() {
-    const auto done = step_ + 1, every = config_.xray_every;
-    if (!request_.look || every == 0 || (done % every != 0 && done != config_.steps)) return;
-    if (auto metrics = request_.look(done); !metrics.empty()) add(std::move(metrics));
+    if (!request_.look || !is_looked_at(config_, step_ + 1)) return;
+    if (auto metrics = request_.look(step_ + 1); !metrics.empty()) add(std::move(metrics));
     request_.model.expect_buffers_untouched();
   }
 
@@ -157,7 +168,7 @@ class Run {
   // Nothing when it was asked to stop. Reports go on meanwhile, so that nobody takes a long
   // validation for a hang.
   std::optional<Evaluation> validate(data::Split split = data::Split::valid) {
-    const auto go_on = [&] { report(Progress::Kind::step, loss_); return !request_.stop; };
+    const auto go_on = [&] { report(Progress::Kind::step, losses_.last().loss); return !request_.stop; };
     return evaluate(request_.run, config_, request_.dataset, request_.model, step_ + 1, go_on, split, &ranks_);
   }
 
@@ -201,9 +212,7 @@ class Run {
       load_optimizer(path / checkpoint::kOptimizer, request_.model, optimizer_);
     }
     tokens_seen_ = state.tokens;
-    last_finite_ = state.loss.value_or(std::nan(""));
-    loss_ = last_finite_;
-    losses_ = DigestChain(state.losses);
+    losses_.load(state);
     batches_ = loader_.digest();
     timer_.load(state);
     earlier_ = state;
@@ -241,21 +250,16 @@ class Run {
     state.sequences = done * config_.batch_size * config_.accumulation;
     state.tokens = tokens_seen_;
     state.learning_rate = done < config_.steps ? learning_rate(config_, done) : 0;
-    if (std::isfinite(last_finite_)) state.loss = last_finite_;
+    if (std::isfinite(losses_.last_finite())) state.loss = losses_.last_finite();
     state.validation_due = validation_due_;
     state.validation = validation_;
     for (const auto& [name, value] : request_.model.parameters().buffers()) state.buffers.push_back(name);
-    state.losses = losses_.hex();
+    state.losses = losses_.digest();
     state.batches = batches_.hex();
     timer_.save(state);
     state.tensor_peak = std::max(tensor_peak_bytes(request_.model.device()), earlier_.tensor_peak);
     state.process_peak = std::max(process_peak_bytes(), earlier_.process_peak);
     return checkpoints_.save(std::move(state), request_.model, optimizer_);
-  }
-
-  void record_digests() {
-    request_.sink.fact("training_batches", batches_.hex());
-    request_.sink.fact("loss_chain", losses_.hex());
   }
 
   [[nodiscard]] Ending failed(const std::string& reason) const { return {Status::failed, reason}; }
@@ -275,14 +279,11 @@ class Run {
   Ranks ranks_;
   ProfiledSteps profiled_;
   StepTimer timer_;
-  DigestChain losses_;   // every loss: with the loader's digest, what repetition is judged by
+  StepLosses losses_;
   DigestChain batches_;  // of the steps that are done
   std::int64_t step_ = 0;
   std::int64_t tokens_seen_ = 0;
-  double loss_ = 0;                  // of the step: mean nats over all scored tokens
-  std::optional<double> auxiliary_;  // the attention's own, where it has one
   LayerMeans statistics_;  // of a step that is logged
-  double last_finite_ = std::nan("");
   std::optional<double> validation_;  // of the step that was just done
   bool validation_due_ = false;       // it was asked to stop before that was over
   bool checkpoint_due_ = false;       // after this step, as rank 0 found before its validation

@@ -24,7 +24,8 @@ struct Progress {
   Kind kind = Kind::step;
   std::int64_t step = 0;     // optimiser steps done
   std::int64_t steps = 0;    // of so many
-  double value = 0;          // step: training loss in nats; evaluation: the data set's metric
+  double value = 0;          // step: training loss in nats, on a GPU that of the last step that was read
+                             // (step_losses.h); evaluation: the data set's metric
   double seconds_left = -1;  // -1: not known yet
 };
 
@@ -54,7 +55,8 @@ struct TrainRequest {
 
 /// Trains for train.steps optimiser steps, validating every train.eval_every and at the end; with
 /// train.score_test the test split is scored then, once, in no training time.
-/// Ends as done, interrupted, or failed: at the first loss or gradient norm that is not finite.
+/// Ends as done, interrupted, or failed: at the first loss or gradient norm that is not finite. On a GPU that is seen
+/// where a step is logged, validated or saved, or after 64 steps: between these the host waits for nothing.
 /// What was stopped and went on has the same bits as what was not (on a CPU), the digests of its
 /// losses and batches among them. With a group all ranks call it with the same config, model and data:
 /// they see together the batches that one process sees, and end alike. Rank 0 alone saves; what the others

@@ -33,6 +33,9 @@ inline Cost cost_of(const std::function<void()>& work) {
   return {after.launches - before.launches, after.allocations - before.allocations,
           after.operators - before.operators};
 }
+/// How often the host has waited for the device.
+inline std::int64_t waits_so_far() { return count_of(nullptr, "attnlab_pretended_waits"); }
+
 /// For what is counted there alone.
 class OnCountedGpu : public OnGpu {
  protected:

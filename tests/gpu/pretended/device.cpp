@@ -19,7 +19,7 @@ namespace {
 
 thread_local c10::DeviceIndex current = 0;
 std::atomic<int> no_waiting{0};
-std::atomic<std::int64_t> live{0}, peak{0}, allocated{0};
+std::atomic<std::int64_t> live{0}, peak{0}, allocated{0}, waited{0};
 
 /// They share one memory.
 c10::DeviceIndex devices() {
@@ -62,6 +62,7 @@ class Memory final : public c10::DeviceAllocator {
     auto& bytes = stats.allocated_bytes[0];
     bytes.current = live;
     bytes.peak = peak;
+    stats.allocation[0].allocated = allocated;
     return stats;
   }
   void resetAccumulatedStats(c10::DeviceIndex) override {}
@@ -191,6 +192,7 @@ NoWaiting::NoWaiting() { ++no_waiting; }
 NoWaiting::~NoWaiting() { --no_waiting; }
 
 void waits(const char* what) {
+  ++waited;
   TORCH_CHECK(no_waiting == 0,
               "CUDA error: operation not permitted when stream is capturing: ", what,
               " makes the host wait for the device");
@@ -218,6 +220,9 @@ __attribute__((visibility("default"))) int attnlab_pretended_current_device() {
 }
 __attribute__((visibility("default"))) std::int64_t attnlab_pretended_allocations() {
   return attnlab::pretended::allocated;
+}
+__attribute__((visibility("default"))) std::int64_t attnlab_pretended_waits() {
+  return attnlab::pretended::waited;
 }
 }
 
