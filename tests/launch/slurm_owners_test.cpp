@@ -3,6 +3,7 @@
 
 #include "framework/launch/slurm/task_owners.h"
 #include "framework/store/open.h"
+#include "framework/store/records.h"
 #include "tests/launch/launcher_fixture.h"
 
 namespace attnlab::launch {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "framework/launch/slurm/queue.h"
+#include "framework/store/store.h"
 
 namespace attnlab::launch::slurm {
 
