@@ -136,7 +136,7 @@ class Ranks(Lab):
                 os.kill(pid, signal.SIGKILL)
         run.communicate(timeout=60)
         self.attnlab("run", *words)
-        self.assertEqual(self.values("SELECT status FROM run_attempts"), ["failed", "done"])
+        self.assertEqual(self.values("SELECT status FROM run_attempts ORDER BY id"), ["failed", "done"])
         self.assertEqual(self.chains(2), undisturbed)
 
     def test_a_rank_that_is_killed_ends_the_run_which_goes_on_as_if_nothing_had_happened(self):

@@ -47,7 +47,7 @@ TEST(Verdict, another_libtorch_is_shown_in_a_table_with_the_remedy) {
   EXPECT_EQ(verdict.summary(), "built with LibTorch 2.9.1, this attnlab has 2.11.0");
   EXPECT_EQ(verdict.table(),
             "  field         host        plugin      verdict\n"
-            "  API version   4           4           ok\n"
+            "  API version   5           5           ok\n"
             "  LibTorch      2.11.0      2.9.1       differs\n"
             "  C++ ABI       cxx11       cxx11       ok\n"
             "  compiler      GNU 12.2.0  GNU 12.2.0  ok\n"
