@@ -47,7 +47,7 @@ class Runs(Gpu):
                     "train.precision=bfloat16,float32", *lab.TINY)
         self.assertEqual(self.values("SELECT status FROM runs"), ["done"] * 8)
         kernels = sorted(self.values("SELECT text FROM facts WHERE name = 'kernel'"))
-        self.assertEqual(kernels, ["segment_attention cuda bfloat16 mma.sync"] * 4 + ["segment_attention cuda float32 plain"] * 4)
+        self.assertEqual(kernels, ["segment_attention cuda bfloat16 mma.sync small tiles"] * 4 + ["segment_attention cuda float32 plain"] * 4)
 
     def test_a_timing_says_what_the_clocks_were(self):
         command = [lab.ATTNLAB, "bench", "attention", "--db", self.db, "--quiet", "--device", "cuda", "--lengths", "32", "--heads",
