@@ -25,24 +25,21 @@ at::Tensor on(at::Device device, const at::Tensor& host) {
 
 }  // namespace
 
-AutocastScope::AutocastScope(config::Precision precision, at::DeviceType device)
-    : active_(precision == config::Precision::bfloat16), device_(device) {
-  if (!active_) return;
-  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
-  at::autocast::set_autocast_enabled(device_, true);
-  at::autocast::increment_nesting();
-}
-
 AutocastCache::AutocastCache() { at::autocast::increment_nesting(); }
 
 AutocastCache::~AutocastCache() {
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
 }
 
+AutocastScope::AutocastScope(config::Precision precision, at::DeviceType device) : device_(device) {
+  if (precision != config::Precision::bfloat16) return;
+  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+  at::autocast::set_autocast_enabled(device_, true);
+  cache_.emplace();
+}
+
 AutocastScope::~AutocastScope() {
-  if (!active_) return;
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(device_, false);
+  if (cache_) at::autocast::set_autocast_enabled(device_, false);
 }
 
 Batch to_batch(data::HostBatch&& host, const model::Transformer& model) {

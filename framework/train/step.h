@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "framework/config/run_config.h"
@@ -12,6 +13,16 @@
 #include "framework/model/transformer.h"
 
 namespace attnlab::train {
+
+/// While one lives, what autocast makes of the weights serves every AutocastScope inside: one cast a step, however
+/// many micro-batches. The weights must not change meanwhile.
+class AutocastCache {
+ public:
+  AutocastCache();
+  ~AutocastCache();
+  AutocastCache(const AutocastCache&) = delete;
+  AutocastCache& operator=(const AutocastCache&) = delete;
+};
 
 /// bfloat16 products for the time of a scope; weights and sums stay float32. Does nothing for
 /// Precision::float32. Leaving the outermost scope drops the cached casts of the weights.
@@ -23,18 +34,8 @@ class AutocastScope {
   AutocastScope& operator=(const AutocastScope&) = delete;
 
  private:
-  bool active_;
   at::DeviceType device_;
-};
-
-/// While one lives, what autocast makes of the weights serves every AutocastScope inside: one cast a step, however
-/// many micro-batches. The weights must not change meanwhile.
-class AutocastCache {
- public:
-  AutocastCache();
-  ~AutocastCache();
-  AutocastCache(const AutocastCache&) = delete;
-  AutocastCache& operator=(const AutocastCache&) = delete;
+  std::optional<AutocastCache> cache_{};  // where it is active
 };
 
 struct Batch {

@@ -136,8 +136,8 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
     print_configs(cells, request.show_origin);
     return kExitOk;
   }
-  require_shape(cells, request);
   if (request.show_plan) {
+    require_shape(cells, request);
     const cells::History history(request.database);
     const auto prepared = cells::prepare(std::move(cells), sources, history, request);
     const auto table = plan_table(prepared, history, request);
