@@ -4,7 +4,11 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <vector>
+
+#include "framework/sparse/parallel.h"
 
 namespace attnlab::reformer {
 namespace {
@@ -50,44 +54,85 @@ Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& document
           over_all(rounds, documents, pairs), -share.log2().mean()};
 }
 
+namespace {
+
+/// What the queries of one head see, with the rounds on the host.
+class HeadWalk {
+ public:
+  /// own: [T], the document of every row, or null.
+  HeadWalk(const sparse::ChunkedRounds& host, std::int64_t head, const std::int32_t* own, bool bucket_mask)
+      : order_(data(host.order) + head), buckets_(data(host.buckets) + head), own_(own), chunk_(host.chunk),
+        rounds_(host.order.size(0)), round_rows_(host.order.numel() / rounds_), length_(host.order.size(-1)),
+        bucket_mask_(bucket_mask), places_(static_cast<std::size_t>(rounds_ * length_)),
+        last_(static_cast<std::size_t>(length_), -1) {
+    for (std::int64_t round = 0; round < rounds_; ++round) {
+      for (std::int64_t place = 0; place < length_; ++place) place_of(round, row_at(round, place)) = place;
+    }
+  }
+
+  /// Different keys of all queries, one where a query has none. O(R T chunk).
+  std::int64_t pairs() {
+    std::int64_t pairs = 0;
+    for (std::int64_t query = 0; query < length_; ++query) {
+      std::int64_t keys = 0;
+      for (std::int64_t round = 0; round < rounds_; ++round) keys += new_keys(round, query);
+      pairs += std::max<std::int64_t>(keys, 1);
+    }
+    return pairs;
+  }
+
+ private:
+  std::int32_t row_at(std::int64_t round, std::int64_t place) const { return order_[round * round_rows_ + place]; }
+  std::int64_t& place_of(std::int64_t round, std::int64_t row) {
+    return places_[static_cast<std::size_t>(round * length_ + row)];
+  }
+
+  std::int64_t new_keys(std::int64_t round, std::int64_t query) {
+    const auto* bucket = buckets_ + round * round_rows_;
+    const auto place = place_of(round, query), chunk = place / chunk_;
+    const auto begin = std::max<std::int64_t>(0, chunk - 1) * chunk_;
+    // Earlier rows of the same bucket stand right before the query.
+    const auto end = bucket_mask_ ? place : std::min(length_, (chunk + 1) * chunk_);
+    std::int64_t found = 0;
+    for (auto at = end - 1; at >= begin; --at) {
+      const auto key = row_at(round, at);
+      if (bucket_mask_ && bucket[key] != bucket[query]) break;
+      if (key >= query || (own_ != nullptr && own_[key] != own_[query])) continue;
+      auto& last = last_[static_cast<std::size_t>(key)];
+      found += last != query;
+      last = query;
+    }
+    return found;
+  }
+
+  const std::int32_t* order_;
+  const std::int32_t* buckets_;
+  const std::int32_t* own_;
+  std::int64_t chunk_, rounds_, round_rows_, length_;
+  bool bucket_mask_;
+  std::vector<std::int64_t> places_;  // [R, T]: where in a round's order a row stands
+  std::vector<std::int64_t> last_;    // [T]: the last query that saw a key
+};
+
+}  // namespace
+
 double pairs_per_query(const sparse::ChunkedRounds& rounds, const at::Tensor& documents,
                        bool bucket_mask) {
-  const std::int64_t R = rounds.order.size(0), T = rounds.order.size(-1);
-  const std::int64_t H = rounds.order.size(2);
-  const std::int64_t rows = rounds.order.numel() / R;  // of one round: B H T
-  const auto host_buckets = rounds.buckets.cpu(), host_order = rounds.order.cpu(),
-             host_chunks = rounds.chunks.cpu(),
-             host_documents = documents.defined() ? documents.cpu().contiguous() : documents;
-  const auto sees = [&](std::int64_t round, std::int64_t query, std::int64_t key) {
-    const std::int32_t* bucket = data(host_buckets) + round * rows;
-    const std::int32_t* chunk = data(host_chunks) + round * rows;
-    const auto back = chunk[query] - chunk[key];
-    return (back == 0 || back == 1) && (!bucket_mask || bucket[query] == bucket[key]);
-  };
-  std::int64_t pairs = 0;
-  for (std::int64_t head = 0; head < rows; head += T) {
-    std::vector<std::int64_t> keys(static_cast<std::size_t>(T), 0);
-    const auto* own = host_documents.defined() ? data(host_documents) + head / T / H * T : nullptr;
-    for (std::int64_t round = 0; round < R; ++round) {
-      const std::int32_t* order = data(host_order) + round * rows + head;
-      for (std::int64_t place = 0; place < T; ++place) {
-        const auto chunk = place / rounds.chunk;
-        const auto end = std::min(T, (chunk + 1) * rounds.chunk);
-        const std::int64_t query = order[place];
-        for (auto at = std::max<std::int64_t>(0, chunk - 1) * rounds.chunk; at < end; ++at) {
-          const std::int64_t key = order[at];
-          bool counts = key < query && sees(round, head + query, head + key) &&
-                        (own == nullptr || own[key] == own[query]);
-          for (std::int64_t before = 0; counts && before < round; ++before) {
-            counts = !sees(before, head + query, head + key);
-          }
-          keys[static_cast<std::size_t>(query)] += counts;
-        }
-      }
+  const auto T = rounds.order.size(-1), H = rounds.order.size(2);
+  const auto rows = rounds.order.numel() / rounds.order.size(0);  // of one round: B H T
+  if (rows == 0) return 0;
+  auto host = rounds;
+  host.order = rounds.order.cpu();
+  host.buckets = rounds.buckets.cpu();
+  const auto host_documents = documents.defined() ? documents.cpu().contiguous() : documents;
+  std::atomic<std::int64_t> pairs{0};
+  sparse::share(rows / T, [&](const std::function<std::int64_t()>& next) {
+    for (auto head = next(); head >= 0; head = next()) {
+      const auto* own = host_documents.defined() ? data(host_documents) + head / H * T : nullptr;
+      pairs += HeadWalk(host, head * T, own, bucket_mask).pairs();
     }
-    for (const auto count : keys) pairs += std::max<std::int64_t>(count, 1);
-  }
-  return rows == 0 ? 0 : static_cast<double>(pairs) / static_cast<double>(rows);
+  });
+  return static_cast<double>(pairs) / static_cast<double>(rows);
 }
 
 }  // namespace attnlab::reformer

@@ -22,7 +22,7 @@ struct Spread {
 [[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& documents);
 
 /// Different keys that a query sees in any round, or itself where it sees none: the mean over all
-/// queries. O(R^2 B H T chunk). Waits for the device that it is on.
+/// queries. O(R B H T chunk), in parallel over heads. Waits for the device that it is on.
 [[nodiscard]] double pairs_per_query(const sparse::ChunkedRounds& rounds,
                                      const at::Tensor& documents, bool bucket_mask);
 
