@@ -22,7 +22,7 @@ endfunction()
 function(attnlab_build_info target)
   attnlab_sources_of(engine framework/attention framework/sparse framework/model framework/train
                      framework/data framework/worker framework/checkpoint datasets)
-  list(APPEND engine ${CMAKE_SOURCE_DIR}/framework/core/random.cpp ${CMAKE_SOURCE_DIR}/framework/core/random.h)
+  list(APPEND engine ${CMAKE_SOURCE_DIR}/framework/CMakeLists.txt ${CMAKE_SOURCE_DIR}/framework/core/random.cpp ${CMAKE_SOURCE_DIR}/framework/core/random.h)
   attnlab_sources_of(cuda framework/cuda)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/framework_digest)
   set(header ${folder}/attnlab_framework_digest.h)
@@ -39,7 +39,7 @@ function(attnlab_build_info target)
   string(TOUPPER "${CMAKE_BUILD_TYPE}" config)
   # What all targets share; what one has for itself stands in its CMakeLists.txt, which is a source.
   get_property(options DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTY COMPILE_OPTIONS)
-  list(FILTER options EXCLUDE REGEX ":-W|:-fPIC|:-fpch-preprocess|^-fno-omit-frame-pointer$")
+  list(FILTER options EXCLUDE REGEX ":-W|:-fPIC|:-fpch-preprocess|:--param=ggc|^-fno-omit-frame-pointer$")
   set(flags "${CMAKE_BUILD_TYPE} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${config}} ${options}")
   string(REGEX REPLACE "[ ;]+" " " flags "${flags}")
   string(STRIP "${flags}" flags)
@@ -47,5 +47,5 @@ function(attnlab_build_info target)
   set_target_properties(${target} PROPERTIES ATTNLAB_DIGESTS ${folder})  # of the header, for others
   set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/build_info.cpp PROPERTIES
     INCLUDE_DIRECTORIES ${folder}
-    COMPILE_DEFINITIONS "ATTNLAB_VERSION=\"${PROJECT_VERSION}\";ATTNLAB_FLAGS=\"${flags}\";ATTNLAB_COMPILER=\"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\";ATTNLAB_BUILT_WITH_TORCH=\"${torch}\";ATTNLAB_NVCC=\"$<$<TARGET_EXISTS:attnlab_cuda>:$<TARGET_PROPERTY:attnlab_cuda,ATTNLAB_NVCC>>\"")
+    COMPILE_DEFINITIONS "ATTNLAB_VERSION=\"${PROJECT_VERSION}\";ATTNLAB_HAS_INSTRUMENTS=$<BOOL:${ATTNLAB_INSTRUMENTS}>;ATTNLAB_FLAGS=\"${flags}\";ATTNLAB_COMPILER=\"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\";ATTNLAB_BUILT_WITH_TORCH=\"${torch}\";ATTNLAB_NVCC=\"$<$<TARGET_EXISTS:attnlab_cuda>:$<TARGET_PROPERTY:attnlab_cuda,ATTNLAB_NVCC>>\"")
 endfunction()

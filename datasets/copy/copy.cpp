@@ -18,7 +18,7 @@ struct CopyConfig {
   }
 };
 
-constexpr std::uint64_t kSeed = 7;
+constexpr std::uint64_t kCopySeed = 7;
 constexpr std::int64_t kTrainSize = 1 << 20;
 constexpr std::int64_t kScoredSize = 512;
 constexpr std::int64_t kLongest = 1 << 20;
@@ -53,7 +53,7 @@ class CopyDataset : public Dataset {
 
   [[nodiscard]] Example get(Split split, std::int64_t index) const override {
     const RandomStream stream(
-        kSeed, "copy", {static_cast<std::uint64_t>(split), static_cast<std::uint64_t>(index)});
+        kCopySeed, "copy", {static_cast<std::uint64_t>(split), static_cast<std::uint64_t>(index)});
     const std::int64_t half = length_ / 2;
     Example example{std::vector<std::int32_t>(static_cast<std::size_t>(length_)),
                     std::vector<std::int32_t>(static_cast<std::size_t>(length_), -1)};
@@ -89,15 +89,15 @@ class CopyDataset : public Dataset {
   std::int64_t symbols_;
 };
 
-std::unique_ptr<Dataset> open(const config::Node& section, const std::string&) {
+std::unique_ptr<Dataset> open_copy(const config::Node& section, const std::string&) {
   const auto settings = read_settings<CopyConfig>(section);
   require_no_path(settings.common);
   require_no_stride(settings.common);
   return std::make_unique<CopyDataset>(settings.common.length, settings.own.symbols);
 }
 
-DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
-  return open(section, data_dir)->info();
+DatasetInfo inspect_copy(const config::Node& section, const std::string& data_dir) {
+  return open_copy(section, data_dir)->info();
 }
 
 }  // namespace
@@ -106,8 +106,8 @@ DatasetEntry copy_entry() {
   return {"copy",
           "random symbols to be repeated: cannot be solved without attention",
           parameters_with<CopyConfig>,
-          open,
-          inspect,
+          open_copy,
+          inspect_copy,
           nullptr,
           {}};
 }

@@ -9,8 +9,8 @@
 namespace attnlab::data {
 namespace {
 
-constexpr std::uint64_t kSeed = 28;
-constexpr std::array<std::int64_t, 3> kCounts{4000, 500, 500};  // train, valid, test
+constexpr std::uint64_t kDigitsSeed = 28;
+constexpr std::array<std::int64_t, 3> kDigitsCounts{4000, 500, 500};  // train, valid, test
 
 struct Drawn {
   Bytes images;  // [5000, 28 * 28]
@@ -19,12 +19,12 @@ struct Drawn {
 
 Drawn draw_all() {
   Drawn drawn;
-  const std::int64_t count = kCounts[0] + kCounts[1] + kCounts[2];
+  const std::int64_t count = kDigitsCounts[0] + kDigitsCounts[1] + kDigitsCounts[2];
   drawn.images.resize(static_cast<std::size_t>(count * kImagePixels));
   for (std::int64_t i = 0; i < count; ++i) {
     const auto image = static_cast<std::uint64_t>(i);
-    const auto digit = RandomStream(kSeed, "digit").below(10, image);
-    digits::draw(static_cast<int>(digit), RandomStream(kSeed, "strokes", {image}),
+    const auto digit = RandomStream(kDigitsSeed, "digit").below(10, image);
+    digits::draw(static_cast<int>(digit), RandomStream(kDigitsSeed, "strokes", {image}),
                  drawn.images.data() + i * kImagePixels);
   }
   drawn.digest = sha256_hex(as_text(drawn.images));
@@ -47,13 +47,13 @@ DatasetInfo info_of(const config::DatasetConfig& config) {
   return info;
 }
 
-DatasetInfo inspect(const config::Node& section, const std::string&) {
+DatasetInfo inspect_digits(const config::Node& section, const std::string&) {
   return info_of(read_settings<NoOwnConfig>(section).common);
 }
 
-std::unique_ptr<Dataset> open(const config::Node& section, const std::string&) {
+std::unique_ptr<Dataset> open_digits(const config::Node& section, const std::string&) {
   const auto config = read_settings<NoOwnConfig>(section).common;
-  return std::make_unique<ImageDataset>(info_of(config), config.length, drawn().images, kCounts);
+  return std::make_unique<ImageDataset>(info_of(config), config.length, drawn().images, kDigitsCounts);
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ DatasetEntry digits_entry() {
   return {"digits",
           "generated digits in MNIST's form: 784 pixels, bits per dimension",
           parameters_with<NoOwnConfig>,
-          open,
-          inspect,
+          open_digits,
+          inspect_digits,
           nullptr,
           {}};
 }

@@ -98,7 +98,7 @@ class Enwik8 : public Dataset {
   Bounds bounds_;
 };
 
-std::unique_ptr<Dataset> open(const config::Node& section, const std::string& data_dir) {
+std::unique_ptr<Dataset> open_enwik8(const config::Node& section, const std::string& data_dir) {
   const auto config = read_settings<NoOwnConfig>(section).common;
   const auto file = enwik8::locate(config, data_dir);
   Bytes content = enwik8::unpack(file);
@@ -108,14 +108,14 @@ std::unique_ptr<Dataset> open(const config::Node& section, const std::string& da
   return std::make_unique<Enwik8>(std::move(info), config, std::move(content));
 }
 
-DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
+DatasetInfo inspect_enwik8(const config::Node& section, const std::string& data_dir) {
   const auto config = read_settings<NoOwnConfig>(section).common;
   const auto file = enwik8::locate(config, data_dir);
   if (const auto known = remembered(file)) {
     enwik8::require_allowed(known->bytes, file, config.prefix);
     return info_of({known->sha256, known->bytes, enwik8::verifiable(known->bytes)}, config, file.string());
   }
-  return open(section, data_dir)->info();
+  return open_enwik8(section, data_dir)->info();
 }
 
 }  // namespace
@@ -124,8 +124,8 @@ DatasetEntry enwik8_entry() {
   return {"enwik8",
           "100 MB of Wikipedia: bytes, bits per character",
           parameters_with<NoOwnConfig>,
-          open,
-          inspect,
+          open_enwik8,
+          inspect_enwik8,
           nullptr,
           {{"enwik8.zip",
             36'445'475,

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The training file's last 10,000 images are the validation split, in file order.
-constexpr std::array<std::int64_t, 3> kCounts{50'000, 10'000, 10'000};
+constexpr std::array<std::int64_t, 3> kMnistCounts{50'000, 10'000, 10'000};
 
 struct Official {
   std::string name;  // unpacked; the published file has .gz behind it
@@ -79,7 +79,7 @@ DatasetInfo info_of(const config::DatasetConfig& config, const Files& files) {
   return info;
 }
 
-std::unique_ptr<Dataset> open(const config::Node& section, const std::string& data_dir) {
+std::unique_ptr<Dataset> open_mnist(const config::Node& section, const std::string& data_dir) {
   const auto config = read_settings<NoOwnConfig>(section).common;
   const Files files = locate(config, data_dir);
   DatasetInfo info = info_of(config, files);
@@ -87,10 +87,10 @@ std::unique_ptr<Dataset> open(const config::Node& section, const std::string& da
   images.reserve(static_cast<std::size_t>((kTrain.count + kTest.count) * kImagePixels));
   append_images(files.train, kTrain, images);
   append_images(files.test, kTest, images);
-  return std::make_unique<ImageDataset>(std::move(info), config.length, std::move(images), kCounts);
+  return std::make_unique<ImageDataset>(std::move(info), config.length, std::move(images), kMnistCounts);
 }
 
-DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
+DatasetInfo inspect_mnist(const config::Node& section, const std::string& data_dir) {
   const auto config = read_settings<NoOwnConfig>(section).common;
   const Files files = locate(config, data_dir);
   const auto known = [](const fs::path& path, const Official& file) {
@@ -98,7 +98,7 @@ DatasetInfo inspect(const config::Node& section, const std::string& data_dir) {
     return content && content->sha256 == file.sha256;
   };
   if (known(files.train, kTrain) && known(files.test, kTest)) return info_of(config, files);
-  return open(section, data_dir)->info();
+  return open_mnist(section, data_dir)->info();
 }
 
 /// The labels, which training does not need.
@@ -133,8 +133,8 @@ DatasetEntry mnist_entry() {
   return {"mnist",
           "handwritten digits: 784 pixels, bits per dimension",
           parameters_with<NoOwnConfig>,
-          open,
-          inspect,
+          open_mnist,
+          inspect_mnist,
           check_labels,
           {remote("train-images-idx3-ubyte.gz", 9'912'422,
                   "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", true),

@@ -8,14 +8,14 @@
 namespace attnlab::data {
 namespace {
 
-constexpr char kName[] = "openwebtext2";
+constexpr char kOpenwebtext2Name[] = "openwebtext2";
 constexpr const char* kArchive = "openwebtext2.jsonl.zst.tar";
 constexpr std::int64_t kArchiveBytes = 29'344'276'480;
 constexpr const char* kArchiveSha256 =
     "9043d1b93c35ff1a38a17e16c73c009d4617dcaab6da15adc0faf4779739a027";
 
-void describe(const CorpusManifest& manifest, DatasetInfo& info) {
-  if (manifest.name != kName) {
+void describe_openwebtext2(const CorpusManifest& manifest, DatasetInfo& info) {
+  if (manifest.name != kOpenwebtext2Name) {
     throw Error("'" + info.source + "' was prepared as " + manifest.name +
                 ", not as openwebtext2. Say dataset=text dataset.path=" + info.source + ".");
   }
@@ -29,7 +29,7 @@ void describe(const CorpusManifest& manifest, DatasetInfo& info) {
 
 DatasetEntry openwebtext2_entry() {
   const std::string place = "public/AI/pile_preliminary_components/" + std::string(kArchive);
-  return corpus_entry<kName, describe>(
+  return corpus_entry<kOpenwebtext2Name, describe_openwebtext2>(
       "17 million web pages, GPT-2's tokens: perplexity; needs `data prepare`",
       {{kArchive, kArchiveBytes, kArchiveSha256, {"https://mystic.the-eye.eu/" + place, "https://the-eye.eu/" + place}, true}});
 }

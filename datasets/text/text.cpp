@@ -7,9 +7,9 @@
 namespace attnlab::data {
 namespace {
 
-constexpr char kName[] = "text";
+constexpr char kTextName[] = "text";
 
-void describe(const CorpusManifest& manifest, DatasetInfo& info) {
+void describe_text(const CorpusManifest& manifest, DatasetInfo& info) {
   const auto& sources = manifest.sources;
   const std::string from = sources.empty() ? "nothing" : sources[0].name;
   const std::string more =
@@ -21,7 +21,7 @@ void describe(const CorpusManifest& manifest, DatasetInfo& info) {
 }  // namespace
 
 DatasetEntry text_entry() {
-  return corpus_entry<kName, describe>("any text that `attnlab data prepare text` made tokens of: perplexity", {});
+  return corpus_entry<kTextName, describe_text>("any text that `attnlab data prepare text` made tokens of: perplexity", {});
 }
 
 }  // namespace attnlab::data

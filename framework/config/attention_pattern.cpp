@@ -10,12 +10,7 @@ namespace attnlab::config {
 namespace {
 
 constexpr std::int64_t kMostLayers = 1000;  // as model.layers
-
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
+constexpr std::string_view kBlanks = " \t";
 
 [[noreturn]] void refuse(const std::string& term, const std::string& text) {
   throw Error("'" + term + "' in '" + text + "' is no term of a pattern; expected NAME or NAME*LAYERS "
@@ -35,13 +30,13 @@ bool is_name(const std::string& word) {
 
 AttentionPattern::AttentionPattern(const std::string& text) {
   for (const auto& part : split(text, ',')) {
-    const auto term = trimmed(part);
+    const auto term = trimmed(part, kBlanks);
     const auto star = term.find('*');
-    const auto name = trimmed(term.substr(0, star));
+    const auto name = trimmed(term.substr(0, star), kBlanks);
     if (!is_name(name)) refuse(term, text);
     std::int64_t count = 1;
     if (star != std::string::npos) {
-      const auto digits = trimmed(term.substr(star + 1));
+      const auto digits = trimmed(term.substr(star + 1), kBlanks);
       const auto* const end = digits.data() + digits.size();
       const auto [stop, failed] = std::from_chars(digits.data(), end, count);
       if (failed != std::errc{} || stop != end || count < 1 || count > kMostLayers) refuse(term, text);

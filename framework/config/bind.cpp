@@ -91,9 +91,7 @@ void check_number(const Node& node, double value, const std::string& path,
 }
 
 std::string trimmed_lower(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\n");
-  if (begin == text.npos) return "";
-  std::string word(text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1));
+  std::string word = trimmed(text, " \t\n");
   for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return word;
 }

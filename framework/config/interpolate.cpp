@@ -39,12 +39,6 @@ std::string without_brackets(const std::string& path) {
   return plain;
 }
 
-std::string trimmed(std::string text) {
-  text.erase(0, text.find_first_not_of(' '));
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
-}
-
 constexpr auto kNowhere = std::string::npos;
 
 // Where the first of `marks` stands outside of quotes, brackets and nested references, from
@@ -217,9 +211,9 @@ class Interpolation {
 
   Node call(const std::string& name, const std::string& text) {
     const std::string shown = "${" + name + ":" + text + "}: ";
-    if (name == "now") return now(expanded(trimmed(text)));
+    if (name == "now") return now(expanded(trimmed(text, " ")));
     if (name == "eval") {
-      const std::string formula = expanded(unquoted(trimmed(text)));
+      const std::string formula = expanded(unquoted(trimmed(text, " ")));
       return told(shown, [&] { return evaluate_expression(formula, {}).value(); });
     }
     const auto given = arguments(text, shown);

@@ -14,8 +14,12 @@ struct BuildInfo {
   // numbers, their CMakeLists.txt with them; never a build id, so that a relink changes nothing.
   std::string source_digest;  // attention, sparse, model, train, data, datasets, worker, core/random
   std::string cuda_digest;    // kernels for GPUs, without their emulator
+  bool instruments;           // `bench` and `plugin check` are in the worker: ATTNLAB_INSTRUMENTS
   std::string nvcc;           // "nvcc 13.0.48 80,90a-real", with flags; empty in a build without
 };
+
+/// What a build without instruments says to who asks for one: "`bench`".
+[[nodiscard]] std::string not_in_this_build(const std::string& instrument);
 
 /// The same object for every thread; throws nothing.
 [[nodiscard]] const BuildInfo& build_info();

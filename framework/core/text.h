@@ -12,6 +12,9 @@ namespace attnlab {
 [[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
+/// Without `blanks` at its ends.
+[[nodiscard]] std::string trimmed(std::string_view text, std::string_view blanks = " \t\n\v\f\r");
+
 /// The candidates within a third of the name's length in edits (at least 2), nearest first, 3 at most.
 [[nodiscard]] std::vector<std::string> nearest(std::string_view name,
                                                std::span<const std::string> candidates);

@@ -17,13 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kDiffBytes = 256 << 10;
 
-std::string trimmed(std::string text) {
-  const auto blank = [](unsigned char c) { return std::isspace(c) != 0; };
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), blank).base(), text.end());
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), blank));
-  return text;
-}
-
 // The text behind "key   : " in the first such line, or "".
 std::string value_of(const fs::path& file, const std::string& key) {
   std::ifstream in(file);

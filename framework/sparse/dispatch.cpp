@@ -37,7 +37,7 @@ const KernelTable& kernel_table_of(const std::string& name) {
   if (table == nullptr) {
     throw Error("the kernels for " + name + " cannot be loaded: " + dlerror() + ". Expected " +
                 file.string() +
-                ", which the build makes; build anew, or set ATTNLAB_CPU=baseline.");
+                ", which ./dev build makes (./dev demo that of its own processor alone); or set ATTNLAB_CPU=baseline.");
   }
   return table();
 }

@@ -9,6 +9,7 @@
 #include "framework/cli/dispatch.h"
 #include "framework/cli/launch/room.h"
 #include "framework/cli/results/output.h"
+#include "framework/core/build_info.h"
 #include "framework/core/error.h"
 #include "framework/core/limits.h"
 #include "framework/core/output.h"
@@ -70,6 +71,7 @@ int time_what(BenchKind kind, Arguments arguments) {
   std::vector<std::string> all{kind == BenchKind::train ? "train" : "attention"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   const auto request = read_bench_request(kind, *parsed, all);
+  if (!build_info().instruments) throw Error(not_in_this_build("`bench`"));
   auto [cells, runs] = bench_cells(request);  // before the database: what is wrong leaves nothing
   store::Store results(request.launch.database.string());
   const auto shared = cells::common_environment(request.launch);
@@ -111,12 +113,12 @@ int time_what(BenchKind kind, Arguments arguments) {
 int time_attention(Arguments arguments) { return time_what(BenchKind::attention, arguments); }
 int time_training(Arguments arguments) { return time_what(BenchKind::train, arguments); }
 
-constexpr Action kActions[]{
+constexpr Action kBenchActions[]{
     {"attention", time_attention, "forward and backward of attention variants against LibTorch's"},
     {"train", time_training, "training steps of a model under two attentions"}};
 
 }  // namespace
 
-int bench(Arguments arguments) { return dispatch({"attnlab bench", "KIND", kActions}, arguments); }
+int bench(Arguments arguments) { return dispatch({"attnlab bench", "KIND", kBenchActions}, arguments); }
 
 }  // namespace attnlab::cli

@@ -8,7 +8,7 @@
 namespace attnlab::cli {
 namespace {
 
-constexpr std::array kActions{
+constexpr std::array kDataActions{
     Action{"list", data_list,
            "every data set: found where, or missing, and whether it is verified"},
     Action{"check", data_check, "reads a data set in full: checksums and form"},
@@ -22,7 +22,7 @@ constexpr std::array kActions{
 }  // namespace
 
 int data(Arguments arguments) {
-  return dispatch({"attnlab data", "ACTION", kActions}, arguments);
+  return dispatch({"attnlab data", "ACTION", kDataActions}, arguments);
 }
 
 }  // namespace attnlab::cli

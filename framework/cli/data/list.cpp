@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kAnyLength = 2;  // short and even: every data set can serve it
 
-struct Row {
+struct DataRow {
   const data::DatasetEntry* entry;
   std::string state;  // "verified", "generated", "prefix only", "unofficial", "missing", "refused"
   std::string text;   // where it was found, or why not
@@ -31,7 +31,7 @@ std::string how_to_get(const data::DatasetEntry& entry) {
   return "attnlab data fetch " + entry.name + (entry.prepared ? "; " + prepare : "");
 }
 
-Row row_of(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) try {
+DataRow row_of(const data::DatasetEntry& entry, const std::string& data_dir, bool prefix) try {
   auto info = entry.inspect(dataset_section(entry.name, prefix, kAnyLength), data_dir);
   const char* part = entry.prepared ? "unofficial" : "prefix only";
   const char* state = info.synthetic ? "generated" : info.partial ? part : "verified";
@@ -49,7 +49,7 @@ std::int64_t download_bytes(const data::DatasetEntry& entry) {
   return bytes;
 }
 
-std::string as_json(const std::vector<Row>& rows) {
+std::string as_json(const std::vector<DataRow>& rows) {
   auto list = nlohmann::ordered_json::array();
   for (const auto& [entry, state, text, info] : rows) {
     const bool found = !info.name.empty();
@@ -63,7 +63,7 @@ std::string as_json(const std::vector<Row>& rows) {
   return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-void print_list(const std::vector<Row>& rows) {
+void print_list(const std::vector<DataRow>& rows) {
   static constexpr char kLine[] = "{:<12} {:<12} {:<10} {}\n";
   print(fmt::format(kLine, "NAME", "STATE", "DOWNLOAD", "WHAT"));
   for (const auto& row : rows) {
@@ -117,7 +117,7 @@ int data_list(Arguments arguments) {
   options.value("data", "DIR", "folder to look in first").flag("json", "as JSON").no_words("; it takes no names");
   const auto parsed = options.parse(arguments);
   if (!parsed) return kExitOk;
-  std::vector<Row> rows;
+  std::vector<DataRow> rows;
   for (const auto* entry : data::entries_with_files()) {
     rows.push_back(row_of(*entry, parsed->text("data", ""), false));
   }

@@ -13,20 +13,20 @@
 namespace attnlab::cli {
 namespace {
 
-struct Row {
+struct OwnedRow {
   launch::OwnedTensor tensor;  // of the first layer that has it
   std::vector<std::int64_t> layers;
 };
 
-std::vector<Row> rows_of(const std::vector<launch::OwnedTensor>& tensors) {
-  std::vector<Row> rows;
+std::vector<OwnedRow> rows_of(const std::vector<launch::OwnedTensor>& tensors) {
+  std::vector<OwnedRow> rows;
   for (const auto& tensor : tensors) {
-    const auto same = [&](const Row& row) {
+    const auto same = [&](const OwnedRow& row) {
       return row.tensor.name == tensor.name && row.tensor.sizes == tensor.sizes &&
              row.tensor.kind == tensor.kind;
     };
     auto row = std::ranges::find_if(rows, same);
-    if (row == rows.end()) row = rows.insert(rows.end(), Row{tensor, {}});
+    if (row == rows.end()) row = rows.insert(rows.end(), OwnedRow{tensor, {}});
     row->layers.push_back(tensor.layer);
   }
   return rows;

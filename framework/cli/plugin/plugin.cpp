@@ -7,7 +7,7 @@
 namespace attnlab::cli {
 namespace {
 
-constexpr std::array kActions{
+constexpr std::array kPluginActions{
     Action{"check", plugin_check, "checks that a plugin keeps the contract, with cases of its own"},
     Action{"new", plugin_new, "writes a folder that builds into a plugin, ready to be edited"},
 };
@@ -15,7 +15,7 @@ constexpr std::array kActions{
 }  // namespace
 
 int plugin(Arguments arguments) {
-  return dispatch({"attnlab plugin", "ACTION", kActions, {},
+  return dispatch({"attnlab plugin", "ACTION", kPluginActions, {},
                    "\n`attnlab plugins` lists the plugins that are found.\n"},
                   arguments);
 }
