@@ -32,7 +32,7 @@ LAYERS = {
     "attention": {"core", "config", "plugin"},
     "sparse": {"core", "config", "cuda"},
     "python": {"core", "config", "sparse"},
-    "model": {"core", "config", "attention"},
+    "model": {"core", "config", "cuda", "attention", "sparse"},
     "train": {"core", "config", "checkpoint", "attention", "data", "model"},
     "bench": {"core", "config", "data", "plugin", "attention", "sparse", "model", "train"},
     "xray": {"core", "config", "data", "attention", "sparse", "model", "train"},

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "framework/sparse/cuda_library.h"
+
 namespace attnlab::model {
 namespace {
 
@@ -32,6 +34,39 @@ void to_gradient(at::Tensor& log_softmax, const at::Tensor& target) {
   log_softmax.scatter_add_(1, target.unsqueeze(1), at::full({target.size(0), 1}, -1, log_softmax.options()));
 }
 
+// Of some rows of logits.
+struct RowsLoss {
+  at::Tensor nats;      // [] float64, the sum
+  at::Tensor gradient;  // [n, W] in the dtype of the products; of rows that are not scored it is not looked at
+};
+
+RowsLoss by_operators(const at::Tensor& product, at::ScalarType type, const at::Tensor& target,
+                      bool with_gradient) {
+  const auto index = target.clamp_min(0);
+  auto logits = at::log_softmax(product.to(type), 1);  // [n, W]
+  const auto nats = logits.gather(1, index.unsqueeze(1)).squeeze(1).masked_fill_(target.lt(0), 0).sum(at::kDouble).neg();
+  if (!with_gradient) return {nats, {}};
+  to_gradient(logits, index);
+  return {nats, logits.to(product.scalar_type())};
+}
+
+// In place: a pass over the logits that reads, and one that reads and writes.
+RowsLoss by_kernel(const at::Tensor& logits, const at::Tensor& target, bool with_gradient) {
+  const auto nats = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
+  const auto wanted = target.contiguous();
+  cuda::RowLossParams params;
+  params.logits = logits.mutable_data_ptr();
+  params.target = wanted.const_data_ptr<std::int64_t>();
+  params.nats = nats.mutable_data_ptr<float>();
+  params.rows = logits.size(0);
+  params.classes = logits.size(1);
+  params.gradient = with_gradient;
+  sparse::launch(logits, "loss", [&](void* stream) {
+    return sparse::cuda_library().row_loss(&params, sparse::element_of(logits.scalar_type()), stream);
+  });
+  return {nats.sum(at::kDouble), logits};
+}
+
 Sum sum_over_slices(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& target,
                     const Settings& settings) {
   const auto type = settings.product_type;
@@ -45,16 +80,14 @@ Sum sum_over_slices(const at::Tensor& hidden, const at::Tensor& weight, const at
     const auto rows = std::min(settings.slice_rows, hidden.size(0) - begin);
     const auto part = hidden.narrow(0, begin, rows).to(type);  // [n, C]
     const auto wanted = target.narrow(0, begin, rows);         // [n]
-    const auto scored = wanted.ge(0);
-    const auto index = wanted.clamp_min(0);
     // Every pass over [n, W] moves W numbers a row; over [n, C] it costs next to nothing.
-    auto logits = at::log_softmax(at::mm(part, head.t()).to(hidden.scalar_type()), 1);  // [n, W]
-    const auto missed = scored.logical_not();
-    sum.nats -= logits.gather(1, index.unsqueeze(1)).squeeze(1).masked_fill_(missed, 0).sum(at::kDouble);
+    const auto logits = at::mm(part, head.t());  // [n, W]
+    const auto [nats, grad] = sparse::may_use_cuda_kernels(logits)
+                                  ? by_kernel(logits, wanted, settings.with_gradient)
+                                  : by_operators(logits, hidden.scalar_type(), wanted, settings.with_gradient);
+    sum.nats += nats;
     if (!settings.with_gradient) continue;
-    to_gradient(logits, index);
-    const auto grad = logits.to(type);
-    const auto row = missed.unsqueeze(1);  // whose gradient is 0, and that of the weights for it
+    const auto row = wanted.lt(0).unsqueeze(1);  // whose gradient is 0, and that of the weights for it
     sum.grad_hidden.narrow(0, begin, rows).copy_(at::mm(grad, head).masked_fill_(row, 0));
     const auto seen = part.masked_fill(row, 0);
     if (type == weight.scalar_type()) {

@@ -9,6 +9,7 @@
 #include "framework/attention/undeclared_leaf.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/model/residual_norm.h"
 #include "framework/model/step_part.h"
 #include "framework/model/sliced_loss.h"
 
@@ -191,18 +192,20 @@ ModelOutput Transformer::forward(const at::Tensor& tokens, const AttentionContex
   TORCH_CHECK(length <= length_, "a sequence of ", length, " tokens; the model has positions for ",
               length_);
   ModelOutput result;
-  auto x = embed(tokens);
+  const auto x = embed(tokens);
+  ResidualNorm stream{x, at::layer_norm(x, {config_.width}, blocks_.front().attention_norm, {}, config_.norm_eps)};
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     auto& block = blocks_[layer];
     auto here = context;
     here.layer = static_cast<std::int64_t>(layer);
-    x = attend(block, x, documents, here, result);
+    const auto attended = attend(block, stream.normal, documents, here, result);
     const StepPart part("mlp");
-    const auto inner = at::gelu(at::linear(normalise(x, block.mlp_norm), block.mlp_in));
-    x = x + at::linear(inner, block.mlp_out);
+    stream = residual_norm(stream.sum, attended, block.mlp_norm, config_.norm_eps);
+    const auto inner = at::gelu(at::linear(stream.normal, block.mlp_in));
+    const auto& next = layer + 1 < blocks_.size() ? blocks_[layer + 1].attention_norm : final_norm_;
+    stream = residual_norm(stream.sum, at::linear(inner, block.mlp_out), next, config_.norm_eps);
   }
-  const StepPart part("loss");
-  result.hidden = normalise(x, final_norm_);
+  result.hidden = stream.normal.to(x.scalar_type());
   return result;
 }
 
@@ -213,9 +216,9 @@ at::Tensor Transformer::embed(const at::Tensor& tokens) const {
   return x + position_embedding_.narrow(0, 0, tokens.size(1));
 }
 
-at::Tensor Transformer::attend(Block& block, const at::Tensor& x, const at::Tensor& documents,
+at::Tensor Transformer::attend(Block& block, const at::Tensor& normal, const at::Tensor& documents,
                                const AttentionContext& context, ModelOutput& result) const {
-  auto input = project(block, x);
+  auto input = project(block, normal);
   if (isolates_documents()) input.documents = documents;
   auto output = [&] {
     const StepPart part("attention");
@@ -226,14 +229,13 @@ at::Tensor Transformer::attend(Block& block, const at::Tensor& x, const at::Tens
     expect_declared(output, input, context.layer);
   }
   const StepPart part("projections");
-  const auto merged = output.output.transpose(1, 2).reshape(x.sizes());  // [B, T, C]
+  const auto merged = output.output.transpose(1, 2).reshape(normal.sizes());  // [B, T, C]
   collect(std::move(output), context.layer, result);
-  return x + at::linear(merged, block.attention_out);
+  return at::linear(merged, block.attention_out);
 }
 
-AttentionInput Transformer::project(const Block& block, const at::Tensor& x) const {
+AttentionInput Transformer::project(const Block& block, const at::Tensor& normalised) const {
   const StepPart part("projections");
-  const auto normalised = normalise(x, block.attention_norm);
   const auto heads = [&](const at::Tensor& y) {  // [B, T, C] -> [B, H, T, D]
     return y.view({y.size(0), y.size(1), config_.heads, config_.head_dim()}).transpose(1, 2);
   };
@@ -260,10 +262,6 @@ AttentionInput Transformer::project(const Block& block, const at::Tensor& x) con
       break;
   }
   return input;
-}
-
-at::Tensor Transformer::normalise(const at::Tensor& x, const at::Tensor& weight) const {
-  return at::layer_norm(x, {config_.width}, weight, {}, config_.norm_eps);
 }
 
 at::Tensor Transformer::logits(const at::Tensor& hidden) const {

@@ -125,12 +125,12 @@ class Transformer {
   void note_versions();
   void add_block(std::int64_t layer, const AttentionFactory& attention);
   [[nodiscard]] at::Tensor embed(const at::Tensor& tokens) const;
-  at::Tensor attend(Block& block, const at::Tensor& x, const at::Tensor& documents,
+  /// What is added to the residual stream, of its norm [B, T, C].
+  at::Tensor attend(Block& block, const at::Tensor& normal, const at::Tensor& documents,
                     const AttentionContext& context, ModelOutput& result) const;
   void expect_declared(const AttentionOutput& output, const AttentionInput& input,
                        std::int64_t layer) const;
-  [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& x) const;
-  [[nodiscard]] at::Tensor normalise(const at::Tensor& x, const at::Tensor& weight) const;
+  [[nodiscard]] AttentionInput project(const Block& block, const at::Tensor& normalised) const;
 
   config::ModelConfig config_;
   ParameterList parameters_;

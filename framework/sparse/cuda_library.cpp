@@ -46,6 +46,9 @@ CudaLibrary load() {
   find(library, "attnlab_cuda_list_tiles", found.list_tiles);
   find(library, "attnlab_cuda_attention_forward", found.attention_forward);
   find(library, "attnlab_cuda_attention_backward", found.attention_backward);
+  find(library, "attnlab_cuda_row_loss", found.row_loss);
+  find(library, "attnlab_cuda_residual_norm", found.residual_norm);
+  find(library, "attnlab_cuda_residual_norm_backward", found.residual_norm_backward);
   return found;
 }
 
@@ -77,8 +80,26 @@ bool uses_cuda_kernels(const at::Tensor& tensor) {
   return tensor.is_cuda() || (is_emulated() && tensor.scalar_type() != at::kDouble);
 }
 
+bool may_use_cuda_kernels(const at::Tensor& tensor) {
+  if (!uses_cuda_kernels(tensor)) return false;
+  static const bool loaded = [] {
+    try {
+      (void)cuda_library();
+      return true;
+    } catch (const c10::Error&) {
+      return false;
+    }
+  }();
+  return loaded;
+}
+
 const Passes& passes_for(const at::Tensor& tensor) {
   return uses_cuda_kernels(tensor) ? cuda_passes : cpu_passes;
+}
+
+AttnlabElement element_of(at::ScalarType dtype) {
+  if (dtype == at::kBFloat16) return kAttnlabBfloat16;
+  return dtype == at::kHalf ? kAttnlabFloat16 : kAttnlabFloat32;
 }
 
 void launch(const at::Tensor& on, const char* what, const std::function<int(void*)>& launcher) {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "framework/cuda/attention_launch.h"
+#include "framework/cuda/model_launch.h"
 #include "framework/cuda/plan_launch.h"
 
 namespace attnlab::sparse {
@@ -21,6 +22,9 @@ struct CudaLibrary {
   decltype(&attnlab_cuda_list_tiles) list_tiles;
   decltype(&attnlab_cuda_attention_forward) attention_forward;
   decltype(&attnlab_cuda_attention_backward) attention_backward;
+  decltype(&attnlab_cuda_row_loss) row_loss;
+  decltype(&attnlab_cuda_residual_norm) residual_norm;
+  decltype(&attnlab_cuda_residual_norm_backward) residual_norm_backward;
 };
 
 /// From beside this library; ATTNLAB_CUDA_LIBRARY names another file. Throws c10::Error where there
@@ -33,6 +37,12 @@ struct CudaLibrary {
 /// Whether our CUDA kernels compute with this tensor: it is on a GPU, or the emulated library
 /// stands in for one; that takes float32 and 16 bits, as a GPU does.
 [[nodiscard]] bool uses_cuda_kernels(const at::Tensor& tensor);
+
+/// The same of kernels that LibTorch's operators can stand in for: also false where there is no library.
+[[nodiscard]] bool may_use_cuda_kernels(const at::Tensor& tensor);
+
+/// float32 for every dtype but the two of 16 bits.
+[[nodiscard]] AttnlabElement element_of(at::ScalarType dtype);
 
 /// Calls launcher(stream) while the tensor's device is the current one, with its current stream
 /// (null on the CPU). Throws c10::Error unless it returns 0: "[hash_buckets] CUDA error 700: an

@@ -16,11 +16,6 @@ namespace {
 
 namespace gpu = attnlab::cuda;
 
-AttnlabElement element_of(at::ScalarType dtype) {
-  if (dtype == at::kBFloat16) return kAttnlabBfloat16;
-  return dtype == at::kHalf ? kAttnlabFloat16 : kAttnlabFloat32;
-}
-
 gpu::Rows rows_of(const at::Tensor& tensor) {
   return {const_cast<void*>(tensor.const_data_ptr()), tensor.stride(0), tensor.stride(1),
           tensor.stride(2)};

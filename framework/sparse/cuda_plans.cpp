@@ -9,11 +9,6 @@ namespace {
 
 namespace gpu = attnlab::cuda;
 
-AttnlabElement element_of(const at::Tensor& rows) {
-  if (rows.scalar_type() == at::kBFloat16) return kAttnlabBfloat16;
-  return rows.scalar_type() == at::kHalf ? kAttnlabFloat16 : kAttnlabFloat32;
-}
-
 AttnlabKey key_of(const at::Tensor& keys) {
   switch (keys.scalar_type()) {
     case at::kByte:
@@ -99,7 +94,7 @@ at::Tensor cuda::hash(const at::Tensor& rows, const at::Tensor& projections,
   params.matrix_rows = static_cast<std::int32_t>(matrices.size(2));
   params.half = static_cast<std::int32_t>(half);
   launch(x, "hash_buckets", [&](void* stream) {
-    return cuda_library().hash(&params, element_of(x), key_of(buckets), stream);
+    return cuda_library().hash(&params, element_of(x.scalar_type()), key_of(buckets), stream);
   });
   return buckets;
 }

@@ -72,6 +72,12 @@ class Failures(Gpu):
                          [("none", "done"), ("sliding_window", "failed"), ("dense", "done")])
         self.assertIn("[segment_attention] CUDA error 700", self.rows()[1][2])
 
+    def test_a_build_without_kernels_of_ours_trains_what_needs_none(self):
+        self.on_gpu("grid", "attention=none,hash_sparse,dense", "device=cuda", "train.precision=bfloat16", *lab.TINY,
+                    code=lab.FAILED, launchers=library("late"))
+        self.assertEqual([row[:2] for row in self.rows()], [("none", "done"), ("hash_sparse", "failed"), ("dense", "done")])
+        self.assertIn("has no 'attnlab_cuda_error': it is of another build", self.rows()[1][2])
+
     def test_a_device_that_is_lost_in_the_middle_keeps_what_was_written(self):
         self.assert_failed(["attention=none", "train.steps=1000000", "train.precision=float32"],
                            "CUDA error: an illegal memory access was encountered", ATTNLAB_PRETENDED_OPERATORS="5000")
