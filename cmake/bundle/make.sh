@@ -1,5 +1,7 @@
 #!/bin/sh
 # make.sh BUILD OUT.tar.xz: packs an installation of BUILD into a relocatable archive.
+#   ATTNLAB_BUNDLE_TEXT  documents (as for `attnlab data prepare text --source`) whose tokens go along, for
+#                        timings of training steps; GPT-2's BPE files are looked for in ATTNLAB_DATA
 # It holds programs, plugins, configs, the tests that need a GPU, and every shared library that is
 # neither LibTorch, CUDA nor the C library; it runs beside any LibTorch of the same version.
 set -eu
@@ -20,6 +22,11 @@ sed -n 's/^set(ATTNLAB_TORCH_VERSION \(.*\))/\1/p' "$here/../attnlab_torch.cmake
 for test in "$build"/bin/test_gpu "$build"/bin/test_gpu_graph.so "$build"/bin/test_cuda_gpu; do
   [ ! -e "$test" ] || install -s -m 755 "$test" "$root/tests/"
 done
+
+if [ -n "${ATTNLAB_BUNDLE_TEXT:-}" ]; then
+  "$build/bin/attnlab" data prepare text --source "$ATTNLAB_BUNDLE_TEXT" --out "$root/share/attnlab/text.tokens" \
+    ${ATTNLAB_DATA:+--data "$ATTNLAB_DATA"} >/dev/null
+fi
 
 # What the programs load, by the loader's own account; the host has its C library and LibTorch.
 mkdir -p "$root/lib/cxx"

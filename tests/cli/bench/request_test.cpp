@@ -108,7 +108,7 @@ TEST(BenchRequestTest, the_shipped_goals_are_those_of_the_project) {
   EXPECT_EQ(cpu.rows.size(), 7U);
   const auto train = request(BenchKind::train, {"--preset", "goals_train"});
   EXPECT_EQ(train.rows.at(0).goals,
-            (std::map<std::int64_t, double>{{8192, 1.3}, {16384, 1.7}, {32768, 2.4}}));
+            (std::map<std::int64_t, double>{{8192, 1.3}, {16384, 1.8}, {32768, 2.6}}));
 }
 
 TEST(BenchRequestTest, rows_without_a_preset_are_refused) {
