@@ -89,7 +89,7 @@ struct RowLoss {
     const bool scored = target >= 0;
     // Before anybody writes: the sum below is a barrier.
     const float wanted = first && scored && target < p.classes ? gpu::to_float(gpu::load(logits.at + target))
-                                                               : -__builtin_nanf("");
+                                                               : __builtin_nanf("");
     const SoftmaxSum sum = sum_of(logits);
     if (valid && first) {
       gpu::store(p.nats + row, scored ? gpu::log_exact(sum.sum) + (sum.high - wanted) : 0.0F);
