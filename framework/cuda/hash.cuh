@@ -1,6 +1,7 @@
 /// hash.cuh: rows to buckets, one thread a row; nothing of size T x N is stored.
 #pragma once
 
+#include "framework/cuda/elements.cuh"
 #include "framework/cuda/gpu.h"
 #include "framework/cuda/plan_params.h"
 
@@ -15,12 +16,7 @@ GPU_FUNCTION void load_eight(const float* from, float (&to)[8]) {
 }
 template <class Half>
 GPU_FUNCTION void load_eight(const Half* from, float (&to)[8]) {
-  const Vector16 packed = gpu::load(reinterpret_cast<const Vector16*>(from));
-  GPU_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    to[2 * i] = gpu::to_float(Half{static_cast<std::uint16_t>(packed.word[i])});
-    to[2 * i + 1] = gpu::to_float(Half{static_cast<std::uint16_t>(packed.word[i] >> 16)});
-  }
+  Elements<Half, 8>::load(from, to);
 }
 
 template <class Element, class Bucket>

@@ -5,43 +5,11 @@
 
 #include <cmath>
 
+#include "framework/cuda/elements.cuh"
 #include "framework/cuda/gpu.h"
 #include "framework/cuda/model_launch.h"
 
 namespace attnlab::cuda {
-
-/// Four elements, as float and back: 16 bytes of float32, 8 of the others.
-template <class Element>
-struct Four {
-  struct alignas(8) Words {
-    std::uint32_t word[2];
-  };
-  static GPU_FUNCTION void load(const Element* from, float (&x)[4]) {
-    const Words packed = gpu::load(reinterpret_cast<const Words*>(from));
-    GPU_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      x[i] = gpu::to_float(Element{static_cast<std::uint16_t>(packed.word[i / 2] >> i % 2 * 16)});
-    }
-  }
-  static GPU_FUNCTION void store(Element* to, const float (&x)[4]) {
-    const Words packed{{gpu::pack<Element>(x[0], x[1]), gpu::pack<Element>(x[2], x[3])}};
-    gpu::store(reinterpret_cast<Words*>(to), packed);
-  }
-};
-template <>
-struct Four<float> {
-  struct alignas(16) Words {
-    float word[4];
-  };
-  static GPU_FUNCTION void load(const float* from, float (&x)[4]) {
-    const Words packed = gpu::load(reinterpret_cast<const Words*>(from));
-    GPU_UNROLL
-    for (int i = 0; i < 4; ++i) x[i] = packed.word[i];
-  }
-  static GPU_FUNCTION void store(float* to, const float (&x)[4]) {
-    gpu::store(reinterpret_cast<Words*>(to), Words{{x[0], x[1], x[2], x[3]}});
-  }
-};
 
 /// The sum over the warp, the same bits in every lane.
 GPU_FUNCTION float warp_sum(float x) {
@@ -50,19 +18,18 @@ GPU_FUNCTION float warp_sum(float x) {
   return x;
 }
 
-/// What forward and backward share: where the fours of a row are that a lane holds, kFours at most.
-template <int kFours>
-struct RowFours {
-  /// Calls with(slot, channel) for those that there are.
-  template <class With>
-  static GPU_FUNCTION void each(std::int32_t channels, With&& with) {
-    GPU_UNROLL
-    for (int slot = 0; slot < kFours; ++slot) {
-      const std::int32_t channel = (gpu::lane() + slot * kWarp) * 4;
-      if (channel < channels) with(slot, channel);
-    }
+template <class Element>
+using Four = Elements<Element, 4>;
+
+/// Calls with(slot, channel) for the fours of a row that this lane holds, kFours at most.
+template <int kFours, class With>
+GPU_FUNCTION void each_four(std::int32_t channels, With&& with) {
+  GPU_UNROLL
+  for (int slot = 0; slot < kFours; ++slot) {
+    const std::int32_t channel = (gpu::lane() + slot * kWarp) * 4;
+    if (channel < channels) with(slot, channel);
   }
-};
+}
 
 template <class Element, int kFours>
 struct ResidualNorm {
@@ -76,9 +43,8 @@ struct ResidualNorm {
     const std::int64_t row = gpu::block() * kRows + gpu::warp();
     if (row >= p.rows) return;  // a warp as a whole
     const std::int64_t begin = row * p.channels;
-    using Fours = RowFours<kFours>;
     float sum[kFours][4], total = 0;
-    Fours::each(p.channels, [&](int slot, std::int32_t channel) {
+    each_four<kFours>(p.channels, [&](int slot, std::int32_t channel) {
       float y[4];
       Four<float>::load(p.x + begin + channel, sum[slot]);
       Four<Element>::load(static_cast<const Element*>(p.y) + begin + channel, y);
@@ -89,12 +55,12 @@ struct ResidualNorm {
     const auto channels = static_cast<float>(p.channels);
     const float mean = warp_sum(total) / channels;
     float squares = 0;
-    Fours::each(p.channels, [&](int slot, std::int32_t) {
+    each_four<kFours>(p.channels, [&](int slot, std::int32_t) {
       GPU_UNROLL
       for (int i = 0; i < 4; ++i) squares += (sum[slot][i] - mean) * (sum[slot][i] - mean);
     });
     const float scale = 1 / std::sqrt(warp_sum(squares) / channels + p.eps);
-    Fours::each(p.channels, [&](int slot, std::int32_t channel) {
+    each_four<kFours>(p.channels, [&](int slot, std::int32_t channel) {
       float weight[4], normal[4];
       Four<float>::load(p.weight + channel, weight);
       GPU_UNROLL
@@ -116,7 +82,6 @@ struct ResidualNormBackward {
   static constexpr int kWarps = kThreads / kWarp;
   static constexpr std::uint32_t kSharedBytes = kWarps * kFours * kWarp * 16;
   static constexpr std::int64_t blocks(const Params& p) { return norm_blocks(p.rows); }
-  using Fours = RowFours<kFours>;
 
   static GPU_FUNCTION void run(const Params& p) {
     float weight_sum[kFours][4] = {};
@@ -133,7 +98,7 @@ struct ResidualNormBackward {
     const float mean = gpu::load(p.mean + row), scale = gpu::load(p.scale + row);
     float unit[kFours][4], grad[kFours][4];  // (sum - mean) * scale; of it
     float along_one = 0, along_unit = 0;
-    Fours::each(p.channels, [&](int slot, std::int32_t channel) {
+    each_four<kFours>(p.channels, [&](int slot, std::int32_t channel) {
       float weight[4];
       Four<float>::load(p.sum + begin + channel, unit[slot]);
       Four<Element>::load(static_cast<const Element*>(p.grad_normal) + begin + channel, grad[slot]);
@@ -150,7 +115,7 @@ struct ResidualNormBackward {
     const auto channels = static_cast<float>(p.channels);
     along_one = warp_sum(along_one) / channels;
     along_unit = warp_sum(along_unit) / channels;
-    Fours::each(p.channels, [&](int slot, std::int32_t channel) {
+    each_four<kFours>(p.channels, [&](int slot, std::int32_t channel) {
       float out[4] = {};
       if (p.grad_sum != nullptr) Four<float>::load(p.grad_sum + begin + channel, out);
       GPU_UNROLL
@@ -164,23 +129,21 @@ struct ResidualNormBackward {
 
   /// The warps' sums, in their order.
   static GPU_FUNCTION void write_weight(const Params& p, const float (&weight_sum)[kFours][4]) {
-    using Words = Four<float>::Words;
-    const auto place = [](int warp, int slot) {
-      return static_cast<std::uint32_t>((warp * kFours + slot) * kWarp + gpu::lane()) * 16;
+    const auto place = [](int warp, int slot, int i) {
+      return static_cast<std::uint32_t>(((warp * kFours + slot) * 4 + i) * kWarp + gpu::lane()) * 4;
     };
     GPU_UNROLL
     for (int slot = 0; slot < kFours; ++slot) {
-      const auto& x = weight_sum[slot];
-      gpu::shared_store(place(gpu::warp(), slot), Words{{x[0], x[1], x[2], x[3]}});
+      GPU_UNROLL
+      for (int i = 0; i < 4; ++i) gpu::shared_store(place(gpu::warp(), slot, i), weight_sum[slot][i]);
     }
     gpu::sync_threads();
     if (gpu::warp() != 0) return;
-    Fours::each(p.channels, [&](int slot, std::int32_t channel) {
+    each_four<kFours>(p.channels, [&](int slot, std::int32_t channel) {
       float all[4] = {};
       for (int warp = 0; warp < kWarps; ++warp) {
-        const auto part = gpu::shared_load<Words>(place(warp, slot));
         GPU_UNROLL
-        for (int i = 0; i < 4; ++i) all[i] += part.word[i];
+        for (int i = 0; i < 4; ++i) all[i] += gpu::shared_load<float>(place(warp, slot, i));
       }
       Four<float>::store(p.grad_weight + gpu::block() * p.channels + channel, all);
     });

@@ -3,46 +3,11 @@
 ///   write five times as much. Sums are float32, always in the same order.
 #pragma once
 
+#include "framework/cuda/elements.cuh"
 #include "framework/cuda/gpu.h"
 #include "framework/cuda/model_launch.h"
 
 namespace attnlab::cuda {
-
-/// 16 bytes of elements, as float and back.
-template <class Element>
-struct Pack {
-  static constexpr int kCount = 8;
-  static GPU_FUNCTION void load(const Element* from, float (&x)[kCount]) {
-    const Vector16 packed = gpu::load(reinterpret_cast<const Vector16*>(from));
-    GPU_UNROLL
-    for (int i = 0; i < kCount; ++i) {
-      x[i] = gpu::to_float(Element{static_cast<std::uint16_t>(packed.word[i / 2] >> i % 2 * 16)});
-    }
-  }
-  static GPU_FUNCTION void store(Element* to, const float (&x)[kCount]) {
-    Vector16 packed;
-    GPU_UNROLL
-    for (int i = 0; i < 4; ++i) packed.word[i] = gpu::pack<Element>(x[2 * i], x[2 * i + 1]);
-    gpu::store(reinterpret_cast<Vector16*>(to), packed);
-  }
-  static GPU_FUNCTION Element one(float x) {
-    return {static_cast<std::uint16_t>(gpu::pack<Element>(x, 0))};
-  }
-};
-template <>
-struct Pack<float> {
-  static constexpr int kCount = 4;
-  static GPU_FUNCTION void load(const float* from, float (&x)[kCount]) {
-    const Vector16 packed = gpu::load(reinterpret_cast<const Vector16*>(from));
-    GPU_UNROLL
-    for (int i = 0; i < kCount; ++i) x[i] = gpu::as_float(packed.word[i]);
-  }
-  static GPU_FUNCTION void store(float* to, const float (&x)[kCount]) {
-    GPU_UNROLL
-    for (int i = 0; i < kCount; ++i) gpu::store(to + i, x[i]);
-  }
-  static GPU_FUNCTION float one(float x) { return x; }
-};
 
 /// sum = sum of exp(x - high); -inf and 0 of nothing.
 struct SoftmaxSum {
@@ -77,7 +42,8 @@ struct RowLoss {
   static constexpr int kThreads = 256, kBlocks = 4;
   static constexpr int kLanes = kWarps * kWarp, kRows = kThreads / kLanes;
   static constexpr std::uint32_t kSharedBytes = kThreads / kWarp * sizeof(SoftmaxSum);
-  static constexpr int kCount = Pack<Element>::kCount;
+  static constexpr int kCount = 16 / sizeof(Element);
+  using Vector = Elements<Element, kCount>;
   static constexpr std::int64_t blocks(const Params& p) { return (p.rows + kRows - 1) / kRows; }
 
   static GPU_FUNCTION void run(const Params& p) {
@@ -122,7 +88,7 @@ struct RowLoss {
     SoftmaxSum own;
     for (std::int64_t i = part; i < row.vectors; i += kLanes) {
       float x[kCount];
-      Pack<Element>::load(row.at + row.vector(i), x);
+      Vector::load(row.at + row.vector(i), x);
       own.add_all(x);
     }
     for (std::int64_t i = part; i < row.singles(); i += kLanes) {
@@ -153,15 +119,23 @@ struct RowLoss {
     for (std::int64_t i = part; i < row.vectors; i += kLanes) {
       float x[kCount];
       Element* const to = row.at + row.vector(i);
-      Pack<Element>::load(to, x);
+      Vector::load(to, x);
       GPU_UNROLL
       for (int k = 0; k < kCount; ++k) x[k] = of(x[k]) - (row.vector(i) + k == target ? 1.0F : 0.0F);
-      Pack<Element>::store(to, x);
+      Vector::store(to, x);
     }
     for (std::int64_t i = part; i < row.singles(); i += kLanes) {
       const std::int64_t column = row.single(i);
       const float x = of(gpu::to_float(gpu::load(row.at + column)));
-      gpu::store(row.at + column, Pack<Element>::one(x - (column == target ? 1.0F : 0.0F)));
+      gpu::store(row.at + column, rounded(x - (column == target ? 1.0F : 0.0F)));
+    }
+  }
+
+  static GPU_FUNCTION Element rounded(float x) {
+    if constexpr (std::is_same_v<Element, float>) {
+      return x;
+    } else {
+      return {static_cast<std::uint16_t>(gpu::pack<Element>(x, 0))};
     }
   }
 

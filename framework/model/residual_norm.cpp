@@ -14,10 +14,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-float* floats(const at::Tensor& tensor) { return tensor.mutable_data_ptr<float>(); }
-const float* read_floats(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
 
 /// Kernels load 16 bytes at a time.
 at::Tensor aligned(const at::Tensor& tensor) {
@@ -32,13 +28,13 @@ struct OneKernel : torch::autograd::Function<OneKernel> {
     const auto rows = x.numel() / x.size(-1);
     const auto sum = at::empty_like(x), normal = at::empty_like(y);
     const auto mean = at::empty({rows}, x.options()), scale = at::empty({rows}, x.options());
-    const cuda::ResidualNormParams params{read_floats(x),
+    const cuda::ResidualNormParams params{sparse::read_floats(x),
                                           y.const_data_ptr(),
-                                          read_floats(weight),
-                                          floats(sum),
+                                          sparse::read_floats(weight),
+                                          sparse::floats(sum),
                                           normal.mutable_data_ptr(),
-                                          floats(mean),
-                                          floats(scale),
+                                          sparse::floats(mean),
+                                          sparse::floats(scale),
                                           rows,
                                           static_cast<std::int32_t>(x.size(-1)),
                                           static_cast<float>(eps)};
@@ -65,15 +61,15 @@ struct OneKernel : torch::autograd::Function<OneKernel> {
     const auto grad_x = at::empty_like(sum);
     const auto grad_y = dtype == at::kFloat ? grad_x : at::empty_like(grad_normal);
     const auto grad_weight = at::empty({cuda::norm_blocks(rows), channels}, sum.options());
-    const cuda::ResidualNormBackwardParams params{read_floats(sum),
-                                                  read_floats(mean),
-                                                  read_floats(scale),
-                                                  read_floats(weight),
+    const cuda::ResidualNormBackwardParams params{sparse::read_floats(sum),
+                                                  sparse::read_floats(mean),
+                                                  sparse::read_floats(scale),
+                                                  sparse::read_floats(weight),
                                                   grad_normal.const_data_ptr(),
-                                                  read_floats(grad_sum),
-                                                  floats(grad_x),
+                                                  sparse::read_floats(grad_sum),
+                                                  sparse::floats(grad_x),
                                                   dtype == at::kFloat ? nullptr : grad_y.mutable_data_ptr(),
-                                                  floats(grad_weight),
+                                                  sparse::floats(grad_weight),
                                                   rows,
                                                   static_cast<std::int32_t>(channels)};
     sparse::launch(sum, "residual_norm_backward", [&](void* stream) {

@@ -102,6 +102,14 @@ AttnlabElement element_of(at::ScalarType dtype) {
   return dtype == at::kHalf ? kAttnlabFloat16 : kAttnlabFloat32;
 }
 
+float* floats(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.mutable_data_ptr<float>() : nullptr;
+}
+
+const float* read_floats(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+}
+
 void launch(const at::Tensor& on, const char* what, const std::function<int(void*)>& launcher) {
   void* stream = nullptr;
   std::optional<c10::DeviceGuard> guard;

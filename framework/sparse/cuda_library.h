@@ -44,6 +44,10 @@ struct CudaLibrary {
 /// float32 for every dtype but the two of 16 bits.
 [[nodiscard]] AttnlabElement element_of(at::ScalarType dtype);
 
+/// What kernels take of a float32 tensor; null of an undefined one.
+[[nodiscard]] float* floats(const at::Tensor& tensor);
+[[nodiscard]] const float* read_floats(const at::Tensor& tensor);
+
 /// Calls launcher(stream) while the tensor's device is the current one, with its current stream
 /// (null on the CPU). Throws c10::Error unless it returns 0: "[hash_buckets] CUDA error 700: an
 /// illegal memory access".

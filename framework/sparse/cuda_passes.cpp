@@ -20,12 +20,6 @@ gpu::Rows rows_of(const at::Tensor& tensor) {
   return {const_cast<void*>(tensor.const_data_ptr()), tensor.stride(0), tensor.stride(1),
           tensor.stride(2)};
 }
-float* floats(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.mutable_data_ptr<float>() : nullptr;
-}
-const float* read_floats(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
 std::int32_t* numbers(const at::Tensor& tensor) { return tensor.mutable_data_ptr<std::int32_t>(); }
 
 /// What the kernels write in full where every row has a tile; else `value` where no tile is. A

@@ -15,12 +15,12 @@ using Json = nlohmann::ordered_json;
 using store::Reader;
 using store::Row;
 
-struct MetricSection {
+struct ShownSection {
   const char* title;
   const char* sql;  // ?1 is the run's id
 };
 
-constexpr MetricSection kSections[]{
+constexpr ShownSection kSections[]{
     {"metrics",
      "SELECT name AS key, last, last_step, minimum, maximum, count, unit FROM run_last JOIN "
      "metric_keys ON metric_keys.id = key_id WHERE run_id = ?1 "
