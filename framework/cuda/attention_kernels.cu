@@ -54,8 +54,8 @@ Status backward(const BackwardParams& params, void* stream) {
     return both<Queries, Keys>(Keys::blocks(params), params, stream);
   }
   const std::int64_t rows = params.plan.groups * params.plan.length;
-  const std::int64_t lanes = RowKernel::blocks(rows * RowSum<T>::kLanes);
-  if (const auto status = start<FillShift<T>>(lanes, params, stream)) return status;
+  const std::int64_t lanes = RowKernel::blocks(rows * RowSum<T, D>::kLanes);
+  if (const auto status = start<FillShift<T, D>>(lanes, params, stream)) return status;
   if (const auto status = start<AtomicKeys>(AtomicKeys::blocks(params), params, stream)) {
     return status;
   }

@@ -1,7 +1,7 @@
 /// backward_key.cuh: grad_value[s] = sum_t p[t,s] grad_out[t],
 ///   grad_key[s] = scale sum_t dS[t,s] q[t], with p and dS of backward_query.cuh.
 ///   A block owns one tile of packed keys and walks over the queries of every segment that sees
-///   them, in order; scores are held as [keys, queries], so that weights never leave registers.
+///   them, from the last segment to the first; scores are held as [keys, queries], so that weights never leave registers.
 ///   Atomic: dS goes through shared memory to a product with the keys as well, which is added to
 ///   float32 sums of grad_query in whatever order blocks run. That saves backward_query.cuh's pass,
 ///   two of seven products, and the bits of grad_query are no longer the same every time.
@@ -52,8 +52,8 @@ class BackwardKey {
 
   static constexpr std::int64_t blocks(const Params& p) { return p.key_tiles.most * kParts; }
   static GPU_FUNCTION void run(const Params& p) {
+    const TileItem tile = tile_at(p);  // beside the number of tiles
     if (gpu::block() / kParts >= gpu::load(p.key_tiles.count)) return;
-    const TileItem tile = tile_at(p);
     if (tile.begin < tile.end) BackwardKey(p).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
@@ -61,7 +61,7 @@ class BackwardKey {
 
  private:
   static GPU_FUNCTION TileItem tile_at(const Params& p) {
-    TileItem tile = attnlab::cuda::tile_at(p.key_tiles, gpu::block() / kParts);
+    TileItem tile = gpu::load(p.key_tiles.items + gpu::block() / kParts);
     tile.begin += static_cast<std::int32_t>(gpu::block() % kParts) * kKeys;
     if (kParts > 1 && tile.end > tile.begin + kKeys) tile.end = tile.begin + kKeys;
     return tile;
@@ -74,6 +74,8 @@ class BackwardKey {
   /// Bits of the queries whose rows stand at `others` and that see this lane's key.
   GPU_FUNCTION std::uint32_t sight(std::uint32_t others) const {
     const Rule rule = this->rule();
+    const int row = first + gpu::lane() % (16 * RowTiles);
+    const std::int32_t own = row < seen() ? keys.get(row) : kNoRow;
     const std::uint32_t word = near<true>(rule, own, others);
     if (!rule.more) return word;
     return exclude_marked<true>(GroupMarks(p.plan, tile().group), own, others, word);
@@ -94,14 +96,16 @@ class BackwardKey {
   GPU_FUNCTION void walk_segments() {
     const TileItem tile = this->tile();
     const GroupPlan group(p.plan, tile.group);
-    for (int i = gpu::thread(); i < kKeys; i += kThreads) {
-      const std::int32_t at = tile.begin + i;
-      keys.set(i, at < tile.end ? gpu::load(group.key_rows + at) : kNoRow);
-    }
+    static_assert(kKeys <= kThreads);
+    const std::int32_t at = tile.begin + gpu::thread();
+    const std::int32_t row = at < tile.end ? gpu::load(group.key_rows + at) : kNoRow;
+    start_segment(tile, {tile.other_begin, tile.other_end}, tile.end - tile.begin, tile.earlier);
+    if (gpu::thread() < kKeys) keys.set(gpu::thread(), row);
     if (gpu::thread() == 0) gpu::shared_store(kRuleAt, Rule(p.plan));
     gpu::sync_threads();
     const GroupPlace place(p.plan.heads, tile.group);
     gather<kThreads>(RowPair<T>(p.key, p.value, place), keys, pieces(), key_tile, value_tile);
+    walk.fetch(0, pieces());
     gpu::copy_commit();
     positions = extent(keys.at(first), 16 * RowTiles);
     GPU_UNROLL
@@ -113,30 +117,41 @@ class BackwardKey {
     gpu::sync_threads();
     own_keys.load(key_tile, first);
     own_values.load(value_tile, first);
-    std::int32_t back = 0;
-    while (back < tile.segment && gpu::load(group.key_end + tile.segment - back - 1) > tile.begin) {
-      ++back;
-    }
-    if (tile.segment == p.plan.segments) back = -1;  // no segment sees these keys
     GPU_NO_UNROLL
-    for (; back >= 0; back = walk.segment().back - 1) walk_segment(back);
+    while (true) {
+      walk_segment();
+      if (walk.segment().earlier == 0) return;
+      fetch_earlier_segment();
+    }
   }
 
-  /// The queries of the segment that lies `back` segments before the tile's.
-  GPU_FUNCTION void walk_segment(std::int32_t back) {
-    const TileItem tile = this->tile();
-    const std::int32_t segment = tile.segment - back;
-    const GroupPlan group(p.plan, tile.group);
-    const Range range = query_range(p.plan, group, rule(), tile, segment);
-    const std::int32_t end = gpu::load(group.key_end + segment);
-    seen = (end < tile.end ? end : tile.end) - tile.begin;
-    const int row = first + gpu::lane() % (16 * RowTiles);
-    own = row < seen ? keys.get(row) : kNoRow;
+  /// A segment's queries, which see the first `seen` of the tile's keys; `earlier` segments before
+  /// it see some of them too.
+  GPU_FUNCTION void start_segment(const TileItem& tile, const Range& queries, std::int32_t seen,
+                                  std::int32_t earlier) const {
     const std::int64_t first_row = tile.group * p.plan.length;
     const RowPair<T> from(p.query, p.grad_out, GroupPlace(p.plan.heads, tile.group));
-    walk.start({group.query_rows + range.begin, p.lse + first_row, p.shift + first_row, from,
-                range.end - range.begin, back},
-               pieces());
+    walk.start({GroupPlan(p.plan, tile.group).query_rows + queries.begin, p.lse + first_row,
+                p.shift + first_row, from, queries.end - queries.begin, seen, earlier});
+  }
+  GPU_FUNCTION void fetch_earlier_segment() {
+    const TileItem tile = this->tile();
+    const GroupPlan group(p.plan, tile.group);
+    const std::int32_t earlier = walk.segment().earlier - 1;
+    const std::int32_t segment = tile.segment - tile.earlier + earlier;
+    const Range range = query_range(p.plan, group, rule(), tile, segment);
+    const std::int32_t end = gpu::load(group.key_end + segment);
+    gpu::sync_threads();  // all have finished with the segment before
+    start_segment(tile, range, (end < tile.end ? end : tile.end) - tile.begin, earlier);
+    gpu::sync_threads();
+    walk.fetch(0, pieces());
+    gpu::copy_commit();
+    gpu::copy_wait<0>();
+    gpu::sync_threads();
+  }
+
+  GPU_FUNCTION int seen() const { return walk.segment().seen; }
+  GPU_FUNCTION void walk_segment() {
     GPU_NO_UNROLL
     for (int i = 0; walk.has_tile(i); ++i) {
       const QueryFact ahead = walk.look(i + 2);
@@ -187,11 +202,11 @@ class BackwardKey {
     const std::uint32_t others = walk.facts(i).rows().at(c);
     Coverage covered = coverage(rule(), extent(others, kUnit), positions);
     if (covered == Coverage::none) return false;
-    if (first + 16 * RowTiles > seen) covered = Coverage::some;
+    if (first + 16 * RowTiles > seen()) covered = Coverage::some;
     const std::uint32_t word = covered == Coverage::all ? ~0U : sight(others);
     if (covered == Coverage::some && gpu::ballot(word != 0) == 0) return false;
     if constexpr (kSmall) {
-      if (seen <= first + 16) {
+      if (seen() <= first + 16) {
         add_unit<1>(i, c, word, true);
         return true;
       }
@@ -288,10 +303,8 @@ class BackwardKey {
   const KeyList keys{kKeyListAt};
   const Walk walk{kWalkAt};
   const Params& p;
-  const int first;    // of this warp's rows in the tile
-  std::int32_t own;   // this lane's key, when lanes stand for keys
-  std::int32_t seen;  // how many of the tile's keys the segment at hand sees
-  Extent positions;   // of this warp's keys
+  const int first;   // of this warp's rows in the tile
+  Extent positions;  // of this warp's keys
   OwnRows<KeyTile, RowTiles, D / 16, kHeld> own_keys, own_values;
   float sum_key[RowTiles][D / 8][4], sum_value[RowTiles][D / 8][4];
 };

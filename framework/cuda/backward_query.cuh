@@ -38,43 +38,51 @@ class BackwardQuery {
   static constexpr std::uint32_t kSharedBytes = kShiftAt + QueryNumbers::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() < gpu::load(p.query_tiles.count)) BackwardQuery(p).work();
+    const TileItem tile = gpu::load(p.query_tiles.items + gpu::block());  // beside their number
+    if (gpu::block() < gpu::load(p.query_tiles.count)) BackwardQuery(p, tile).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
-  static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardQuery(p).work(); }
+  static GPU_NO_INLINE void run_carefully(const Params& p) {
+    BackwardQuery(p, gpu::load(p.query_tiles.items + gpu::block())).work();
+  }
 
  private:
-  explicit GPU_FUNCTION BackwardQuery(const Params& params)
+  GPU_FUNCTION BackwardQuery(const Params& params, const TileItem& tile)
       : p(params),
-        walk(params, tile_at(params.query_tiles, gpu::block())),
+        walk(params, tile),
         first(gpu::warp() * 16 * RowTiles) {}
 
   /// A row that sees no key is not read: its gradient, which may be anything, counts as 0.
   GPU_FUNCTION void list_queries() const {
-    for (int i = gpu::thread(); i < kQueries; i += kThreads) {
-      const std::int32_t at = walk.tile.begin + i;
-      const std::int32_t row = at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow;
-      const float lse = row == kNoRow ? -kInfinity : gpu::load(p.lse + place_of(row));
-      const bool sees = lse != -kInfinity;
-      queries.set(i, row);
-      seeing.set(i, sees ? row : kNoRow);
-      log_sums.set(i, sees ? lse * kLog2E : kInfinity);  // weights of exp2(-inf) = 0
-    }
+    static_assert(kQueries <= kThreads);
+    const int i = gpu::thread();
+    const auto keys = walk.first_numbers();
+    const std::int32_t at = walk.tile.begin + i;
+    const bool exists = i < kQueries && at < walk.tile.end;
+    const std::int32_t row = exists ? gpu::load(walk.group.query_rows + at) : kNoRow;
+    const float lse = row == kNoRow ? -kInfinity : gpu::load(p.lse + place_of(row));
+    walk.list_first(keys);
+    if (i >= kQueries) return;
+    const bool sees = lse != -kInfinity;
+    queries.set(i, row);
+    seeing.set(i, sees ? row : kNoRow);
+    log_sums.set(i, sees ? lse * kLog2E : kInfinity);  // weights of exp2(-inf) = 0
   }
   GPU_FUNCTION std::int64_t place_of(std::int32_t row) const {
     return walk.tile.group * p.plan.length + row;
   }
   /// Of this warp's rows; backward_key.cuh needs them too.
   GPU_FUNCTION void fill_shifts() const {
+    using Sum = RowSum<T, D>;
     const GroupRows<T> grad_out(p.grad_out, walk.place), out(p.out, walk.place);
-    GPU_NO_UNROLL
+    GPU_UNROLL
     for (int i = 0; i < 16 * RowTiles; i += 8) {
       const int at = first + i + gpu::lane() / 4;
       const std::int32_t row = seeing.get(at);
       const bool sees = row != kNoRow;
-      float sum = RowSum<T>::of(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr,
-                                p.head_dim);
-      if (!RowSum<T>::holds_sum() || queries.get(at) == kNoRow) continue;
+      float sum = Sum::of(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr,
+                          p.head_dim);
+      if (!Sum::holds_sum() || queries.get(at) == kNoRow) continue;
       if (sees && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + place_of(row));
       gpu::store(p.shift + place_of(queries.get(at)), sum);
       shifts.set(at, sum);
@@ -83,7 +91,6 @@ class BackwardQuery {
 
   GPU_FUNCTION void work() {
     list_queries();
-    walk.list_first();
     gpu::sync_threads();
     gather<kThreads>(RowPair<T>(p.query, p.grad_out, walk.place), seeing, walk.pieces, query_tile,
                      grad_tile);

@@ -34,23 +34,27 @@ class Forward {
   static constexpr std::uint32_t kSharedBytes = kQueryListAt + QueryList::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() < gpu::load(p.tiles.count)) Forward(p).work();
+    const TileItem tile = gpu::load(p.tiles.items + gpu::block());  // beside the number of tiles
+    if (gpu::block() < gpu::load(p.tiles.count)) Forward(p, tile).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
-  static GPU_NO_INLINE void run_carefully(const Params& p) { Forward(p).work(); }
+  static GPU_NO_INLINE void run_carefully(const Params& p) {
+    Forward(p, gpu::load(p.tiles.items + gpu::block())).work();
+  }
 
  private:
-  explicit GPU_FUNCTION Forward(const Params& params)
+  GPU_FUNCTION Forward(const Params& params, const TileItem& tile)
       : p(params),
-        walk(params, tile_at(params.tiles, gpu::block())),
+        walk(params, tile),
         first(gpu::warp() * 16 * RowTiles) {}
 
   GPU_FUNCTION void work() {
-    for (int i = gpu::thread(); i < kQueries; i += kThreads) {
-      const std::int32_t at = walk.tile.begin + i;
-      queries.set(i, at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow);
-    }
-    walk.list_first();
+    static_assert(kQueries <= kThreads);
+    const auto keys = walk.first_numbers();
+    const std::int32_t at = walk.tile.begin + gpu::thread();
+    const std::int32_t row = at < walk.tile.end ? gpu::load(walk.group.query_rows + at) : kNoRow;
+    walk.list_first(keys);
+    if (gpu::thread() < kQueries) queries.set(gpu::thread(), row);
     gpu::sync_threads();
     gather<kThreads>(GroupRows<T>(p.query, walk.place), queries, walk.pieces, query_tile);
     walk.run([&] { start(); }, [&] { query.load(query_tile, first); },

@@ -123,9 +123,9 @@ struct KeySupply {
     const std::int32_t count = gpu::load(list.count);
     GPU_NO_UNROLL
     for (std::int64_t i = gpu::block(); i < count; i += gpu::blocks()) {
-      const TileItem item = tile_at(list, i);
+      const TileItem item = gpu::load(list.items + i);
       const GroupPlan group(p.plan, item.group);
-      const Range range = key_range(p.plan, group, Rule(p.plan), item);
+      const Range range{item.other_begin, item.other_end};
       give_own(p, item, group, range, own_rows, own_at);
       own_at.advance();
       give_keys(p, item, group, range, at);

@@ -20,7 +20,7 @@ struct KeyWalk {
         rule(p.plan),
         group(p.plan, item.group),
         marks(p.plan, item.group),
-        range(key_range(p.plan, group, rule, item)),
+        range{item.other_begin, item.other_end},
         place(p.plan.heads, item.group),
         rows(p.key, p.value, place),
         pieces(p.head_dim / 8) {}
@@ -42,11 +42,19 @@ struct KeyWalk {
     return visible<false>(rule, marks, own, list(i).at(c));
   }
 
-  /// Lists the first keys. A barrier must follow, then run().
-  GPU_FUNCTION void list_first() const {
+  /// This thread's of the first two tiles: loads that overlap with others before list_first().
+  struct Numbers {
+    std::int32_t first, second;
+  };
+  GPU_FUNCTION Numbers first_numbers() const {
+    if (gpu::thread() >= Count) return {kNoRow, kNoRow};
+    return {number(0), number(1)};
+  }
+  /// A barrier must follow, then run().
+  GPU_FUNCTION void list_first(const Numbers& numbers) const {
     if (gpu::thread() >= Count) return;
-    list(0).set(gpu::thread(), number(0));
-    list(1).set(gpu::thread(), number(1));
+    list(0).set(gpu::thread(), numbers.first);
+    list(1).set(gpu::thread(), numbers.second);
   }
   /// begin() while the first rows are on their way, with copies of its own perhaps, which are there
   /// when start() is called; then add(i) for every tile.

@@ -154,11 +154,6 @@ struct Range {
   std::int32_t begin, end;
 };
 
-/// The tile of block `index`.
-GPU_FUNCTION TileItem tile_at(const TileList& list, std::int64_t index) {
-  return gpu::load(list.items + gpu::load(list.order + index));
-}
-
 /// One group's part of the plan.
 struct GroupPlan {
   GPU_FUNCTION GroupPlan(const Plan& plan, std::int64_t group)
@@ -174,20 +169,7 @@ struct GroupPlan {
   const std::int32_t* key_end;
 };
 
-/// The packed keys that some of a tile's queries can see, by position where that can be told.
-GPU_FUNCTION Range key_range(const Plan& plan, const GroupPlan& group, const Rule& rule,
-                             const TileItem& tile) {
-  if (tile.segment == plan.segments) return {0, 0};
-  const Range whole{gpu::load(group.key_begin + tile.segment),
-                    gpu::load(group.key_end + tile.segment)};
-  if (!plan.ascending) return whole;
-  const std::int64_t lowest = gpu::load(group.query_rows + tile.begin);
-  const std::int64_t highest = gpu::load(group.query_rows + tile.end - 1);
-  return {first_at_least(group.key_rows, whole.begin, whole.end, lowest - rule.farthest + 1),
-          first_at_least(group.key_rows, whole.begin, whole.end, highest - rule.nearest + 1)};
-}
-
-/// The packed queries of `segment` that can see some of a tile's keys.
+/// The packed queries of `segment`, one before the tile's own, that can see some of its keys.
 GPU_FUNCTION Range query_range(const Plan& plan, const GroupPlan& group, const Rule& rule,
                                const TileItem& tile, std::int32_t segment) {
   const Range whole{gpu::load(group.query_start + segment),

@@ -36,7 +36,7 @@ class PlainBackward : Plain<D> {
   static GPU_FUNCTION void run(const Params& p) {
     const TileList& list = OfKeys ? p.key_tiles : p.query_tiles;
     if (gpu::block() >= gpu::load(list.count)) return;
-    const TileItem tile = tile_at(list, gpu::block());
+    const TileItem tile = gpu::load(list.items + gpu::block());
     bool careful = false;
     GPU_NO_UNROLL
     while (!PlainBackward(p, tile).work(careful)) careful = true;
@@ -65,7 +65,7 @@ class PlainBackward : Plain<D> {
     if constexpr (OfKeys) {
       walk_segments(careful);
     } else {
-      walk(key_range(p.plan, group, rule, tile), Base::kOwn, careful);
+      walk({tile.other_begin, tile.other_end}, Base::kOwn, careful);
     }
     const bool finite = Base::all_finite(sum_one) && (!OfKeys || Base::all_finite(sum_two));
     if (!careful && gpu::any_thread(!finite)) return false;
@@ -76,15 +76,13 @@ class PlainBackward : Plain<D> {
 
   /// The segments that see the tile's keys, in order.
   GPU_FUNCTION void walk_segments(bool careful) {
-    if (tile.segment == p.plan.segments) return;  // none does
-    std::int32_t segment = tile.segment;
-    while (segment > 0 && gpu::load(group.key_end + segment - 1) > tile.begin) --segment;
     GPU_NO_UNROLL
-    for (; segment <= tile.segment; ++segment) {
+    for (std::int32_t segment = tile.segment - tile.earlier; segment < tile.segment; ++segment) {
       const std::int32_t end = gpu::load(group.key_end + segment);
       walk(query_range(p.plan, group, rule, tile, segment),
            (end < tile.end ? end : tile.end) - tile.begin, careful);
     }
+    walk({tile.other_begin, tile.other_end}, tile.end - tile.begin, careful);
   }
   /// The other side's packed rows, seen by the first `seen` of the tile's.
   GPU_FUNCTION void walk(const Range& range, int seen, bool careful) {

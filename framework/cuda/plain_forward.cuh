@@ -23,7 +23,7 @@ class PlainForward : Plain<D> {
 
   static GPU_FUNCTION void run(const Params& p) {
     if (gpu::block() >= gpu::load(p.tiles.count)) return;
-    const TileItem tile = tile_at(p.tiles, gpu::block());
+    const TileItem tile = gpu::load(p.tiles.items + gpu::block());
     bool careful = false;
     GPU_NO_UNROLL
     while (!PlainForward(p, tile).work(careful)) careful = true;
@@ -40,7 +40,7 @@ class PlainForward : Plain<D> {
   /// Whether it is done; else the tile needs care.
   GPU_FUNCTION bool work(bool careful) {
     const GroupPlace place(p.plan.heads, tile.group);
-    const Range range = key_range(p.plan, group, rule, tile);
+    const Range range{tile.other_begin, tile.other_end};
     Base::clear_sums(sums);
     GPU_UNROLL
     for (int i = 0; i < Base::kRows; ++i) largest[i] = -kInfinity, total[i] = {};

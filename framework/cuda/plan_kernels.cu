@@ -83,7 +83,8 @@ int attnlab_cuda_list_tiles(const TileListParams* params, void* stream) {
   SortParams order;
   order.keys = params->memory + memory.classes;
   order.counts = params->memory + memory.counts;
-  order.rows = params->memory + memory.order;
+  order.items = reinterpret_cast<const TileItem*>(params->memory);
+  order.sorted = reinterpret_cast<TileItem*>(params->memory + memory.sorted);
   order.start = params->memory + memory.start;
   order.groups = 1;
   order.length = memory.count;

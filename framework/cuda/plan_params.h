@@ -29,6 +29,31 @@ struct HashParams {
   std::int32_t half = 0;              // N / 2
 };
 
+/// Rows [begin, end) of one segment's packed queries, or packed keys, and all that a block must know
+/// to begin with them. Segment S: those behind the last segment, which see nothing and are seen by
+/// none.
+struct alignas(16) TileItem {
+  std::int32_t group = 0;
+  std::int32_t segment = 0;
+  std::int32_t begin = 0;
+  std::int32_t end = 0;
+  /// Packed rows of the other side, of this segment, that some of these may see or be seen by: by
+  /// position where that can be told.
+  std::int32_t other_begin = 0;
+  std::int32_t other_end = 0;
+  std::int32_t earlier = 0;  // of keys: how many segments before this one see some of them too
+  std::int32_t unused = 0;
+};
+inline constexpr std::int32_t kTileClasses = 128;
+inline constexpr std::uint8_t kNoTile = 255;
+
+/// Tiles of a plan, longest first: *count of them.
+struct TileList {
+  const TileItem* items = nullptr;
+  const std::int32_t* count = nullptr;
+  std::int64_t most = 0;  // upper bound of *count: as many blocks are started
+};
+
 /// Stable counting sort of one group's rows. Three kernels: count, scan, place. Rows whose key is
 /// no bucket come last, in order, so that `rows` always holds every row once.
 struct SortParams {
@@ -37,6 +62,10 @@ struct SortParams {
   std::int32_t* rows = nullptr;    // [G, T]
   std::int32_t* start = nullptr;   // [G, N + 1]
   std::int32_t* parts = nullptr;   // [G, T] place of each row / part, or null (Reformer's chunks)
+  /// Or, of one group, in place of `rows`: items [T], of which those with a bucket are copied to
+  /// their places in `sorted`.
+  const TileItem* items = nullptr;
+  TileItem* sorted = nullptr;
   std::int32_t part = 1;
   std::int64_t groups = 0;
   std::int64_t length = 0;
@@ -95,27 +124,8 @@ struct CheckParams {
   PlanFault* fault = nullptr;       // memory that the host reads too: written where one is broken
 };
 
-/// Rows [begin, end) of one segment's packed queries, or packed keys. Segment S: those behind the
-/// last segment, which see nothing and are seen by none.
-struct alignas(16) TileItem {
-  std::int32_t group = 0;
-  std::int32_t segment = 0;
-  std::int32_t begin = 0;
-  std::int32_t end = 0;
-};
-inline constexpr std::int32_t kTileClasses = 128;
-inline constexpr std::uint8_t kNoTile = 255;
-
-/// Tiles of a plan, longest first: items[order[i]] for i < *count.
-struct TileList {
-  const TileItem* items = nullptr;
-  const std::int32_t* order = nullptr;
-  const std::int32_t* count = nullptr;
-  std::int64_t most = 0;  // upper bound of *count: as many blocks are started
-};
-
 /// Every tile into a slot of its own, with its class of length, 0 for the longest; kNoTile in the
-/// other slots. A counting sort of the classes over all slots then lists the tiles.
+/// other slots. A counting sort by class over all slots then lists the tiles.
 struct TileListParams {
   Plan plan;
   const std::int32_t* refused = nullptr;  // [G] or null: groups of which nothing is listed
@@ -130,16 +140,17 @@ struct TileMemory {
   constexpr TileMemory(const Plan& plan, std::int32_t tile_rows, bool of_keys)
       : slots((of_keys ? plan.keys : plan.queries) / tile_rows + plan.segments + 1),
         count(plan.groups * slots),
-        order(4 * count),
-        start(order + count),
+        sorted(kItem * count),
+        start(2 * kItem * count),
         counts(start + kTileClasses + 1),
         classes(counts + sort_scratch(1, count, kTileClasses)),
         size(classes + (count + 3) / 4) {}
+  static constexpr std::int64_t kItem = sizeof(TileItem) / sizeof(std::int32_t);
   std::int64_t slots, count;
-  std::int64_t order, start, counts, classes, size;  // items stand at 0
+  std::int64_t sorted, start, counts, classes, size;  // items by slot stand at 0
   [[nodiscard]] TileList list(const std::int32_t* memory) const {
-    return {reinterpret_cast<const TileItem*>(memory), memory + order,
-            memory + start + kTileClasses, count};
+    return {reinterpret_cast<const TileItem*>(memory + sorted), memory + start + kTileClasses,
+            count};
   }
 };
 

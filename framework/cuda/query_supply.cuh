@@ -84,16 +84,17 @@ struct QuerySupply {
     const std::int32_t count = gpu::load(p.key_tiles.count);
     GPU_NO_UNROLL
     for (std::int64_t i = gpu::block(); i < count; i += gpu::blocks()) {
-      const TileItem item = tile_at(p.key_tiles, i);
+      const TileItem item = gpu::load(p.key_tiles.items + i);
       give_own(p, item, own_at);
       own_at.advance();
       const GroupPlan group(p.plan, item.group);
-      // From the last segment that sees them to the first; segment S sees none.
+      // From the last segment that sees them to the first.
+      give_queries(p, item, group, {item.other_begin, item.other_end}, item.end - item.begin, at);
       GPU_NO_UNROLL
-      for (std::int32_t s = item.segment == p.plan.segments ? -1 : item.segment; s >= 0; --s) {
-        const std::int32_t end = gpu::load(group.key_end + s);
-        if (end <= item.begin) break;
-        const Range range = query_range(p.plan, group, Rule(p.plan), item, s);
+      for (std::int32_t back = 1; back <= item.earlier; ++back) {
+        const std::int32_t segment = item.segment - back;
+        const std::int32_t end = gpu::load(group.key_end + segment);
+        const Range range = query_range(p.plan, group, Rule(p.plan), item, segment);
         give_queries(p, item, group, range, (end < item.end ? end : item.end) - item.begin, at);
       }
       ring().wait_empty(at);

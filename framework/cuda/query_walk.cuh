@@ -69,7 +69,8 @@ struct QueryWalk {
     const float *lse, *shift;  // of the group's rows
     RowPair<T> from;           // queries and grad_out
     std::int32_t count;
-    std::int32_t back;  // how far the segment lies before that of the keys
+    std::int32_t seen;     // how many of the tile's keys these see
+    std::int32_t earlier;  // how many segments come yet
   };
   static constexpr std::uint32_t kGradAt = 2 * Tile::kBytes;
   static constexpr std::uint32_t kFactsAt = kGradAt + 2 * Tile::kBytes;
@@ -93,11 +94,15 @@ struct QueryWalk {
   /// Of query thread() % Count of tile i; its shift in the second half of the threads.
   GPU_FUNCTION QueryFact look(int i) const {
     const Segment now = segment();
-    const int thread = gpu::opaque(gpu::thread());
-    const bool shift = thread >= Count;
-    const std::int32_t at = i * Count + thread % Count;
-    if (at >= now.count) return {kNoRow, shift ? 0 : kInfinity};
-    const std::int32_t row = gpu::load(now.rows + at);
+    return fact_of(now, row_of(now, i));
+  }
+  static GPU_FUNCTION std::int32_t row_of(const Segment& now, int i) {
+    const std::int32_t at = i * Count + gpu::opaque(gpu::thread()) % Count;
+    return at < now.count ? gpu::load(now.rows + at) : kNoRow;
+  }
+  static GPU_FUNCTION QueryFact fact_of(const Segment& now, std::int32_t row) {
+    const bool shift = gpu::opaque(gpu::thread()) >= Count;
+    if (row == kNoRow) return {kNoRow, shift ? 0 : kInfinity};
     const float number = gpu::load((shift ? now.shift : now.lse) + row);
     if (shift) return {row, number};
     return number == -kInfinity ? QueryFact{kNoRow, kInfinity} : QueryFact{row, number * kLog2E};
@@ -108,18 +113,14 @@ struct QueryWalk {
   GPU_FUNCTION void fetch(int i, int pieces) const {
     gather<Threads>(segment().from, facts(i).rows(), pieces, query_tile(i), grad_tile(i));
   }
-  /// Between barriers: all have finished with the segment before.
-  GPU_FUNCTION void start(const Segment& now, int pieces) const {
-    gpu::sync_threads();
+  /// Lists the first queries, where all have finished with the segment before. A barrier must
+  /// follow, then fetch(0).
+  GPU_FUNCTION void start(const Segment& now) const {
     if (gpu::thread() == 0) gpu::shared_store(base + kSegmentAt, now);
-    gpu::sync_threads();
-    note(0, look(0));
-    note(1, look(1));
-    gpu::sync_threads();
-    fetch(0, pieces);
-    gpu::copy_commit();
-    gpu::copy_wait<0>();
-    gpu::sync_threads();
+    const std::int32_t first = row_of(now, 0), second = row_of(now, 1);
+    const QueryFact one = fact_of(now, first), two = fact_of(now, second);  // loads overlap
+    note(0, one);
+    note(1, two);
   }
 };
 

@@ -6,24 +6,31 @@
 
 namespace attnlab::cuda {
 
-/// sum_d a[d] b[d] of this lane's row, 16-bit elements; null: of a row of zeros. Four lanes stand
-/// for a row; of these the one that holds_sum() has it. It is the diagonal of a warp's 8 rows times
-/// 8 rows by the tiles' own products, so that a query with a single key gets a gradient of exactly
-/// 0.
-template <class T>
+/// sum_d a[d] b[d] of this lane's row, 16-bit elements, at most D; null: of a row of zeros. Four
+/// lanes stand for a row; of these the one that holds_sum() has it. It is the diagonal of a warp's 8
+/// rows times 8 rows by the tiles' own products, so that a query with a single key gets a gradient
+/// of exactly 0. All loads are under way before the first product: a block waits for one, not for
+/// D / 16.
+template <class T, int D>
 struct RowSum {
   static constexpr int kLanes = 4;
   static GPU_FUNCTION bool holds_sum() { return gpu::lane() % 4 == gpu::lane() / 8; }
   static GPU_FUNCTION float of(const T* a, const T* b, int head_dim) {
-    float sums[4] = {0, 0, 0, 0};
     const auto words = [&](const T* row, int d) {
       const bool exists = row != nullptr && d < head_dim;
       return exists ? gpu::load(reinterpret_cast<const std::uint32_t*>(row + d)) : 0U;
     };
-    for (int d = gpu::lane() % 4 * 2; d < head_dim; d += 16) {
-      const std::uint32_t left[4] = {words(a, d), 0, words(a, d + 8), 0};
-      gpu::multiply<T>(sums, left, words(b, d), words(b, d + 8));
+    std::uint32_t left[D / 16][4], right[D / 16][2];
+    GPU_UNROLL
+    for (int k = 0; k < D / 16; ++k) {
+      const int d = 16 * k + gpu::lane() % 4 * 2;
+      left[k][0] = words(a, d), left[k][2] = words(a, d + 8);
+      left[k][1] = left[k][3] = 0;
+      right[k][0] = words(b, d), right[k][1] = words(b, d + 8);
     }
+    float sums[4] = {0, 0, 0, 0};
+    GPU_UNROLL
+    for (int k = 0; k < D / 16; ++k) gpu::multiply<T>(sums, left[k], right[k][0], right[k][1]);
     return gpu::lane() / 4 % 2 == 0 ? sums[0] : sums[1];
   }
 };
@@ -40,11 +47,11 @@ struct RowKernel {
 
 /// shift of every row, where no query pass fills it: sum_d grad_out[t,d] out[t,d] - grad_lse[t]; 0
 /// where a row sees no key, whatever gradient arrives there.
-template <class T>
+template <class T, int D>
 struct FillShift : RowKernel {
   using Params = BackwardParams;
   static GPU_FUNCTION void run(const Params& p) {
-    using Sum = RowSum<T>;
+    using Sum = RowSum<T, D>;
     const std::int64_t row = index() / Sum::kLanes;
     const bool exists = row < p.plan.groups * p.plan.length;
     const bool seen = exists && gpu::load(p.lse + row) != -kInfinity;

@@ -59,7 +59,7 @@ class SortChunk {
       gpu::store(global_ + n, get(n));
     }
   }
-  /// The numbers are places by now: rows[place] = row.
+  /// The numbers are places by now: rows[place] = row, or sorted[place] = items[row].
   GPU_FUNCTION void place() const {
     for (std::int32_t n = gpu::lane(); shared_ && n < size_; n += kWarp) {
       set(n, gpu::load(global_ + n));
@@ -67,6 +67,10 @@ class SortChunk {
     gpu::sync_warp();
     walk([&](const Row& row, std::int32_t number) { set(row.bucket, number + row.peers); },
          [&](const Row& row, std::int32_t own) {
+           if (p_.items != nullptr) {
+             if (row.bucket < p_.buckets) gpu::store(p_.sorted + own, gpu::load(p_.items + row.row));
+             return;
+           }
            gpu::store(p_.rows + group_ * p_.length + own, static_cast<std::int32_t>(row.row));
            if (p_.parts == nullptr) return;
            gpu::store(p_.parts + group_ * p_.length + row.row, own / p_.part);

@@ -1,8 +1,7 @@
 /// tile_list.cuh: the tiles of a plan, made on the device, one warp a segment.
 #pragma once
 
-#include "framework/cuda/gpu.h"
-#include "framework/cuda/plan_params.h"
+#include "framework/cuda/pattern.cuh"
 
 namespace attnlab::cuda {
 
@@ -13,6 +12,24 @@ GPU_FUNCTION std::uint8_t tile_class(std::int64_t length) {
   const auto quarter =
       static_cast<int>((octave < 2 ? length << (2 - octave) : length >> (octave - 2)) & 3);
   return static_cast<std::uint8_t>(kTileClasses - 1 - (4 * octave + quarter));
+}
+
+/// The part of `range` with from <= rows[i] < to; rows ascend. Every lane has its own; the loads of
+/// both ends overlap.
+GPU_FUNCTION Range part_between(const std::int32_t* rows, const Range& range, std::int64_t from,
+                                std::int64_t to) {
+  Range ends[2] = {range, range};
+  while (ends[0].begin < ends[0].end || ends[1].begin < ends[1].end) {
+    GPU_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      Range& left = ends[i];
+      if (left.begin >= left.end) continue;
+      const std::int32_t middle = left.begin + (left.end - left.begin) / 2;
+      const bool below = gpu::load(rows + middle) < (i == 0 ? from : to);
+      (below ? left.begin : left.end) = below ? middle + 1 : middle;
+    }
+  }
+  return {ends[0].begin, ends[1].begin};
 }
 
 /// Tiles of queries, those of segments that see no key among them. Or of packed keys: every key
@@ -38,9 +55,10 @@ struct ListTiles {
       : p(params),
         group(group),
         segment(segment),
-        start(p.plan.query_start + group * (p.plan.segments + 1)),
-        key_begin(p.plan.key_begin + group * p.plan.segments),
-        key_end(p.plan.key_end + group * p.plan.segments) {}
+        of_group(p.plan, group),
+        start(of_group.query_start),
+        key_begin(of_group.key_begin),
+        key_end(of_group.key_end) {}
 
   /// First packed row of segment s; of S: behind the last.
   GPU_FUNCTION std::int64_t first(std::int64_t s) const {
@@ -66,6 +84,25 @@ struct ListTiles {
     if (p.plan.causal && p.plan.ascending) all = all * (p.of_keys ? n - i : i + 1) / n;
     return all > 0 ? all : 1;
   }
+  /// What the tile's rows [begin, end) may see or be seen by, and by how many earlier segments.
+  GPU_FUNCTION void look(TileItem& item) const {
+    if (segment == p.plan.segments) return;
+    item.other_begin = gpu::load(p.of_keys ? start + segment : key_begin + segment);
+    item.other_end = gpu::load(p.of_keys ? start + segment + 1 : key_end + segment);
+    for (std::int64_t s = segment; p.of_keys && s > 0; --s, ++item.earlier) {
+      if (gpu::load(key_end + s - 1) <= item.begin) break;
+    }
+    if (!p.plan.ascending) return;
+    const Rule rule(p.plan);
+    const std::int32_t* const own = p.of_keys ? of_group.key_rows : of_group.query_rows;
+    const std::int32_t* const other = p.of_keys ? of_group.query_rows : of_group.key_rows;
+    const std::int64_t lowest = gpu::load(own + item.begin), highest = gpu::load(own + item.end - 1);
+    const std::int64_t from = lowest + (p.of_keys ? rule.nearest : 1 - rule.farthest);
+    const std::int64_t to = highest + (p.of_keys ? rule.farthest : 1 - rule.nearest);
+    const Range part = part_between(other, {item.other_begin, item.other_end}, from, to);
+    item.other_begin = part.begin;
+    item.other_end = part.end;
+  }
 
   GPU_FUNCTION void write() const {
     const TileMemory memory(p.plan, p.tile_rows, p.of_keys);
@@ -87,17 +124,18 @@ struct ListTiles {
         continue;
       }
       const std::int64_t from = begin + i * p.tile_rows, left = begin + rows - from;
-      gpu::store(
-          items + at,
-          TileItem{static_cast<std::int32_t>(group), static_cast<std::int32_t>(segment),
-                   static_cast<std::int32_t>(from),
-                   static_cast<std::int32_t>(from + (left < p.tile_rows ? left : p.tile_rows))});
+      TileItem item{static_cast<std::int32_t>(group), static_cast<std::int32_t>(segment),
+                    static_cast<std::int32_t>(from),
+                    static_cast<std::int32_t>(from + (left < p.tile_rows ? left : p.tile_rows))};
+      look(item);
+      gpu::store(items + at, item);
       gpu::store(classes + at, tile_class(seen(i, count)));
     }
   }
 
   const Params& p;
   const std::int64_t group, segment;
+  const GroupPlan of_group;
   const std::int32_t *start, *key_begin, *key_end;
 };
 

@@ -11,12 +11,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const AttentionShape kShape{.heads = 2, .head_dim = 4, .max_length = 8};
+const AttentionShape kCheckedShape{.heads = 2, .head_dim = 4, .max_length = 8};
 
 std::unique_ptr<Attention> bad(const std::string& name, const config::Node& section) {
   const auto file = built_plugin(name).parent_path().parent_path() / "bad_plugins" /
                     ("attention_" + name + ".so");
-  return load_plugin(file).create(kShape, section, 1);
+  return load_plugin(file).create(kCheckedShape, section, 1);
 }
 
 std::unique_ptr<Attention> bad_output(const std::string& kind, std::int64_t after = 0) {

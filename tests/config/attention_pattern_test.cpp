@@ -49,7 +49,7 @@ TEST(LayerWords, are_as_people_write_them) {
   EXPECT_EQ(layer_words({1, 2, 3, 7}), "layers 1-3, 7");
 }
 
-Schemas fake_schemas() {
+Schemas pattern_schemas() {
   Schemas schemas;
   schemas.attention = [](const std::string& name) -> std::vector<Parameter> {
     if (name == "dense" || name == "window") return {};
@@ -63,7 +63,7 @@ Schemas fake_schemas() {
 class Patterns : public Compose {
  protected:
   Resolved resolved(const std::vector<std::string>& words) {
-    Resolver resolver(fake_schemas());
+    Resolver resolver(pattern_schemas());
     return resolver.resolve(compose(words, [&](Node& node) { resolver.fill(node); }).config);
   }
   std::string refusal(const std::vector<std::string>& words) {

@@ -41,7 +41,7 @@ Sample read_sample(std::string_view yaml) {
   return read<Sample>(parse_yaml(yaml, "x.yaml").content, "attention");
 }
 
-std::string refusal(std::string_view yaml) {
+std::string bind_refusal(std::string_view yaml) {
   return message_of([&] { return read_sample(yaml); });
 }
 
@@ -62,7 +62,7 @@ TEST(Bind, writes_all_fields_in_order_and_reads_them_back) {
 }
 
 TEST(Bind, an_unknown_key_is_refused_with_the_nearest_and_its_place) {
-  EXPECT_EQ(refusal("rate: 0.5\nbukets: 8\n"),
+  EXPECT_EQ(bind_refusal("rate: 0.5\nbukets: 8\n"),
             "x.yaml:2: unknown key 'bukets' in 'attention'. Did you mean 'buckets'?");
 }
 
@@ -82,32 +82,32 @@ TEST(Bind, a_key_from_the_command_line_is_refused_with_its_override) {
 
 TEST(Bind, a_wrong_type_is_refused) {
   EXPECT_EQ(
-      refusal("buckets: 8.0\n"),
+      bind_refusal("buckets: 8.0\n"),
       "x.yaml:1: attention.buckets: 8.0 is a real; expected 1 or an even integer from 1 to 65536.");
   EXPECT_EQ(
-      refusal("buckets:\n"),
+      bind_refusal("buckets:\n"),
       "x.yaml:1: attention.buckets: null has no value here; expected 1 or an even integer from 1 "
       "to 65536.");
-  EXPECT_EQ(refusal("rate: [1]\n"),
+  EXPECT_EQ(bind_refusal("rate: [1]\n"),
             "x.yaml:1: attention.rate: [1] is a list; expected a number from 0 to below 1.");
-  EXPECT_EQ(refusal("fixed: 2\n"),
+  EXPECT_EQ(bind_refusal("fixed: 2\n"),
             "x.yaml:1: attention.fixed: 2 is an integer; expected true or false.");
-  EXPECT_EQ(refusal("label: {a: 1}\n"),
+  EXPECT_EQ(bind_refusal("label: {a: 1}\n"),
             "x.yaml:1: attention.label: {a:1} is a map; expected a string.");
-  EXPECT_EQ(refusal("keys: 1\n"),
+  EXPECT_EQ(bind_refusal("keys: 1\n"),
             "x.yaml:1: attention.keys: 1 is an integer; expected one of shared, separate.");
 }
 
 TEST(Bind, a_value_out_of_range_is_refused) {
   EXPECT_EQ(
-      refusal("\nbuckets: 0\n"),
+      bind_refusal("\nbuckets: 0\n"),
       "x.yaml:2: attention.buckets: 0 is out of range; expected 1 or an even integer from 1 to "
       "65536.");
-  EXPECT_EQ(refusal("rate: 1\n"),
+  EXPECT_EQ(bind_refusal("rate: 1\n"),
             "x.yaml:1: attention.rate: 1 is out of range; expected a number from 0 to below 1.");
-  EXPECT_EQ(refusal("scale: 0\n"),
+  EXPECT_EQ(bind_refusal("scale: 0\n"),
             "x.yaml:1: attention.scale: 0 is out of range; expected a number above 0.");
-  EXPECT_EQ(refusal("scale: nan\n"),
+  EXPECT_EQ(bind_refusal("scale: nan\n"),
             "x.yaml:1: attention.scale: nan is not finite; expected a number above 0.");
 }
 
@@ -167,11 +167,11 @@ TEST(Bind, values_are_converted_to_the_type_of_their_key_as_in_omegaconf) {
     }
     EXPECT_EQ(found, expected) << key << ": " << typed;
   }
-  EXPECT_EQ(refusal("label: ???\n"),
+  EXPECT_EQ(bind_refusal("label: ???\n"),
             "x.yaml:1: attention.label: the value is still missing; set it with "
             "attention.label=VALUE, expected a string.");
   EXPECT_EQ(
-      refusal("pairs: 2,4\n"),
+      bind_refusal("pairs: 2,4\n"),
       "x.yaml:1: attention.pairs: \"2,4\" is a string; expected an even integer of at most 8. "
       "To sweep it, write 'attention.pairs: 2,4' in the mapping `sweep:` of an experiment "
       "file.");
@@ -179,19 +179,19 @@ TEST(Bind, values_are_converted_to_the_type_of_their_key_as_in_omegaconf) {
 
 TEST(Bind, a_broken_rule_is_refused) {
   EXPECT_EQ(
-      refusal("buckets: 15\n"),
+      bind_refusal("buckets: 15\n"),
       "x.yaml:1: attention.buckets: 15 is odd; expected 1 or an even integer from 1 to 65536.");
   EXPECT_EQ(
-      refusal("chunk: 48\n"),
+      bind_refusal("chunk: 48\n"),
       "x.yaml:1: attention.chunk: 48 is no power of two; expected a power of two of at least 1.");
-  EXPECT_EQ(refusal("pairs: 3\n"),
+  EXPECT_EQ(bind_refusal("pairs: 3\n"),
             "x.yaml:1: attention.pairs: 3 is odd; expected an even integer of at most 8.");
-  EXPECT_EQ(refusal("buckets: 1\nchunk: 1\n"), "attention: chunk is below pairs.");
+  EXPECT_EQ(bind_refusal("buckets: 1\nchunk: 1\n"), "attention: chunk is below pairs.");
 }
 
 TEST(Bind, an_unknown_choice_is_refused_with_the_nearest) {
   EXPECT_EQ(
-      refusal("keys: seperate\n"),
+      bind_refusal("keys: seperate\n"),
       "x.yaml:1: attention.keys: 'seperate' is not known; expected one of shared, separate. Did "
       "you mean 'separate'?");
 }

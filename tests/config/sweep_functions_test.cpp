@@ -28,12 +28,12 @@ std::string single(const std::string& value) {
   return override.values.at(0).text();
 }
 
-std::string refusal(const std::string& value) {
+std::string sweep_refusal(const std::string& value) {
   const auto message = message_of([&] { return parse_override("k=" + value); });
   return message.substr(0, message.find('\n'));
 }
 
-#define EXPECT_REFUSED(value, text) EXPECT_THAT(refusal(value), HasSubstr(text))
+#define EXPECT_REFUSED(value, text) EXPECT_THAT(sweep_refusal(value), HasSubstr(text))
 
 TEST(Choice, sweeps_over_its_arguments) {
   EXPECT_THAT(values("choice(a,1,[x,y],{b:2})"), ElementsAre("a", "1", "[x,y]", "{b:2}"));

@@ -19,7 +19,7 @@ using testing::StartsWith;
 
 std::string text_of(std::string_view yaml) { return parse_yaml(yaml, "x.yaml").content.text(); }
 
-std::string refusal(std::string_view yaml) {
+std::string yaml_refusal(std::string_view yaml) {
   return message_of([&] { return parse_yaml(yaml, "x.yaml"); });
 }
 
@@ -60,39 +60,39 @@ TEST(Yaml, a_package_header_is_read) {
 }
 
 TEST(Yaml, a_duplicate_key_is_refused_with_both_lines) {
-  EXPECT_EQ(refusal("a: 1\nb: 2\na: 3\n"),
+  EXPECT_EQ(yaml_refusal("a: 1\nb: 2\na: 3\n"),
             "x.yaml:3: duplicate key 'a'; it is first set in line 1. Keep one of the two.");
-  EXPECT_EQ(refusal("m:\n  k: 1\n  k: 1\n"),
+  EXPECT_EQ(yaml_refusal("m:\n  k: 1\n  k: 1\n"),
             "x.yaml:3: duplicate key 'k'; it is first set in line 2. Keep one of the two.");
 }
 
 TEST(Yaml, broken_syntax_is_refused_with_line_and_column) {
-  EXPECT_EQ(refusal("a: 1\nb: c: d\n"), "x.yaml:2: not valid YAML: illegal map value (column 5).");
-  EXPECT_EQ(refusal("a: 1\nb: [1, 2\n"),
+  EXPECT_EQ(yaml_refusal("a: 1\nb: c: d\n"), "x.yaml:2: not valid YAML: illegal map value (column 5).");
+  EXPECT_EQ(yaml_refusal("a: 1\nb: [1, 2\n"),
             "x.yaml:2: not valid YAML: end of sequence flow not found (end of file).");
-  EXPECT_EQ(refusal("a: 'x\nb: 2\n"),
+  EXPECT_EQ(yaml_refusal("a: 'x\nb: 2\n"),
             "x.yaml:2: not valid YAML: illegal EOF in scalar (end of file).");
-  EXPECT_EQ(refusal("a: \"x"), "x.yaml:1: not valid YAML: illegal EOF in scalar (end of file).");
-  EXPECT_THAT(refusal("a: *nowhere\n"), StartsWith("x.yaml:1: not valid YAML: "));
+  EXPECT_EQ(yaml_refusal("a: \"x"), "x.yaml:1: not valid YAML: illegal EOF in scalar (end of file).");
+  EXPECT_THAT(yaml_refusal("a: *nowhere\n"), StartsWith("x.yaml:1: not valid YAML: "));
 }
 
 TEST(Yaml, content_that_is_no_map_is_refused) {
-  EXPECT_EQ(refusal("- a\n- b\n"), "x.yaml:1: expected 'key: value' lines, found a list.");
-  EXPECT_EQ(refusal("word\n"), "x.yaml:1: expected 'key: value' lines, found a string.");
-  EXPECT_EQ(refusal("? [a, b]\n: 1\n"), "x.yaml:1: a key must be a word; found a list or map.");
-  EXPECT_EQ(refusal("a: 1\n---\nb: 2\n"),
+  EXPECT_EQ(yaml_refusal("- a\n- b\n"), "x.yaml:1: expected 'key: value' lines, found a list.");
+  EXPECT_EQ(yaml_refusal("word\n"), "x.yaml:1: expected 'key: value' lines, found a string.");
+  EXPECT_EQ(yaml_refusal("? [a, b]\n: 1\n"), "x.yaml:1: a key must be a word; found a list or map.");
+  EXPECT_EQ(yaml_refusal("a: 1\n---\nb: 2\n"),
             "x.yaml: more than one YAML document; expected one. Remove the second '---'.");
-  EXPECT_EQ(refusal("a:\n  <<: 5\n"), "x.yaml:2: '<<' merges a map, nothing else.");
+  EXPECT_EQ(yaml_refusal("a:\n  <<: 5\n"), "x.yaml:2: '<<' merges a map, nothing else.");
 }
 
 TEST(Yaml, an_integer_beyond_64_bits_is_refused_with_its_line) {
-  EXPECT_THAT(refusal("a: 1\nb: 99999999999999999999\n"),
+  EXPECT_THAT(yaml_refusal("a: 1\nb: 99999999999999999999\n"),
               StartsWith("x.yaml:2: integer 99999999999999999999 does not fit in 64 bits"));
 }
 
 TEST(Yaml, bombs_of_depth_and_aliases_are_refused) {
   const std::string message = "nested too deeply, or aliases that expand without end.";
-  EXPECT_THAT(refusal("a: " + std::string(80, '[') + std::string(80, ']')),
+  EXPECT_THAT(yaml_refusal("a: " + std::string(80, '[') + std::string(80, ']')),
               testing::EndsWith(message));
   std::string bomb = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n";
   for (int i = 1; i < 9; ++i) {
@@ -100,7 +100,7 @@ TEST(Yaml, bombs_of_depth_and_aliases_are_refused) {
     for (int j = 0; j < 10; ++j) bomb += (j ? ",*a" : "*a") + std::to_string(i - 1);
     bomb += "]\n";
   }
-  EXPECT_THAT(refusal(bomb), testing::EndsWith(message));
+  EXPECT_THAT(yaml_refusal(bomb), testing::EndsWith(message));
 }
 
 TEST(Yaml, time_grows_with_the_number_of_keys_and_not_with_its_square) {

@@ -40,9 +40,17 @@ struct Layout {
   }
 };
 void write_matrix(std::uint32_t base, const Layout& layout, int rows, int shift) {
-  for (int i = gpu::thread(); i < rows * kDepth; i += kWarpgroup) {
-    const int row = i / kDepth, k = i % kDepth;
-    gpu::shared_store(base + layout.at(row, k), gpu::round_to<F16>(element_of(row + shift, k)));
+  const auto element = [&](int row, int k) { return element_of(row + shift, k); };
+  for (int i = gpu::thread(); i < rows * kDepth / 2; i += kWarpgroup) {  // two that are neighbours
+    if (layout.turned) {
+      const int row = i / kDepth * 2, k = i % kDepth;
+      gpu::shared_store(base + layout.at(row, k),
+                        gpu::pack<F16>(element(row, k), element(row + 1, k)));
+    } else {
+      const int row = i / (kDepth / 2), k = i % (kDepth / 2) * 2;
+      gpu::shared_store(base + layout.at(row, k),
+                        gpu::pack<F16>(element(row, k), element(row, k + 1)));
+    }
   }
 }
 

@@ -194,9 +194,53 @@ TEST(Emulator, catches_an_index_past_an_array) {
   EXPECT_THAT(caught({1, 32, 0}, [&] { store(-1); }), HasSubstr("before every known array"));
 }
 
+TEST(Emulator, catches_a_global_access_that_is_not_aligned) {
+  alignas(16) char array[64] = {};
+  const auto load = [&](int at) {
+    (void)gpu::load(reinterpret_cast<const Vector16*>(array + at));
+  };
+  EXPECT_EQ(caught({1, 32, 0}, [&] { load(16); }), "");
+  EXPECT_THAT(caught({1, 32, 0}, [&] { load(8); }), HasSubstr("16 bytes is not aligned to 16"));
+  const auto copy = [&](int at) {
+    gpu::copy_async(static_cast<std::uint32_t>(gpu::lane()) * 16, array + at, true);
+  };
+  EXPECT_THAT(caught({1, 32, 512}, [&] { copy(8); }), HasSubstr("16 bytes is not aligned to 16"));
+}
+
+TEST(Emulator, takes_shared_values_of_more_than_one_access_where_each_is_aligned) {
+  struct alignas(16) Wide {
+    int words[20];
+  };
+  const auto store = [](std::uint32_t at) { gpu::shared_store(at, Wide{}); };
+  EXPECT_EQ(caught({1, 32, 128}, [&] {
+              if (gpu::lane() == 0) store(16);
+            }),
+            "");
+  EXPECT_THAT(caught({1, 32, 128}, [&] { store(8); }), HasSubstr("multiple of the 16 bytes"));
+  EXPECT_THAT(caught({1, 32, 128}, [] { gpu::shared_store(0, std::uint16_t{1}); }),
+              HasSubstr("fewer than 4 bytes"));
+}
+
 TEST(Emulator, catches_reads_of_shared_memory_that_nobody_wrote) {
   EXPECT_THAT(caught({1, 32, 128}, [] { (void)gpu::shared_load<int>(0); }),
               HasSubstr("which nobody wrote"));
+}
+
+TEST(Emulator, forgets_shared_memory_from_block_to_block) {
+  const auto write_first = [] {
+    if (gpu::lane() == 0) gpu::shared_store(0, 1);
+    gpu::sync_warp();
+    (void)gpu::shared_load<int>(0);
+  };
+  EXPECT_EQ(caught({5, 32, 128}, write_first), "");
+  const auto once = [] {
+    if (gpu::block() == 0) {
+      gpu::shared_store(static_cast<std::uint32_t>(gpu::lane()) * 4, 1);
+    } else if (gpu::lane() == 0) {
+      (void)gpu::shared_load<int>(0);
+    }
+  };
+  EXPECT_THAT(caught({40, 32, 128}, once), HasSubstr("which nobody wrote"));
 }
 
 TEST(Emulator, catches_threads_that_wait_for_ever) {

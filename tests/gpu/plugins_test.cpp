@@ -10,7 +10,7 @@
 namespace attnlab::test {
 namespace {
 
-struct Case {
+struct PluginCase {
   PluginUnderTest plugin;
   at::ScalarType dtype;
 };
@@ -37,14 +37,14 @@ std::vector<PluginUnderTest> plugins() {
   };
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> all;
+std::vector<PluginCase> plugin_cases() {
+  std::vector<PluginCase> all;
   for (const auto& plugin : plugins()) {
     for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf}) all.push_back({plugin, dtype});
   }
   return all;
 }
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const PluginCase& c, std::ostream* out) {
   *out << c.plugin.name << " " << c.plugin.values.size() << " " << c.dtype;
 }
 
@@ -64,7 +64,7 @@ at::Tensor pairs_of(const PluginUnderTest& plugin, const AttentionContext& conte
   return at::cat(parts, 3);
 }
 
-class EveryPlugin : public OnGpu, public testing::WithParamInterface<Case> {
+class EveryPlugin : public OnGpu, public testing::WithParamInterface<PluginCase> {
  protected:
   void SetUp() override {
     OnGpu::SetUp();
@@ -116,7 +116,7 @@ TEST_P(EveryPlugin, can_be_captured_in_a_graph) {
       result);
 }
 
-INSTANTIATE_TEST_SUITE_P(dtypes, EveryPlugin, testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(dtypes, EveryPlugin, testing::ValuesIn(plugin_cases()));
 
 TEST(Remembered, draws_anew_only_when_its_key_changes) {
   sparse::Remembered<std::pair<int, int>> draws;

@@ -21,21 +21,21 @@ void expect_exact(const SegmentPlan& plan, const at::Tensor& mask, const RandomI
                            to(in.grad_out), to(mask));
 }
 
-struct Case {
+struct SegmentCase {
   PlanKind kind;
   std::int64_t D;
   at::ScalarType dtype;
 };
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const SegmentCase& c, std::ostream* out) {
   PrintTo(c.kind, out);
   *out << " D " << c.D << " " << c.dtype;
 }
 /// All on a GPU; where kernels are emulated, every two values of different parameters meet once.
-std::vector<Case> cases() {
+std::vector<SegmentCase> segment_cases() {
   constexpr std::array kKinds{PlanKind::buckets, PlanKind::windows, PlanKind::look_back};
   constexpr std::array<std::int64_t, 5> kDims{16, 32, 64, 96, 128};
   constexpr std::array kDtypes{at::kBFloat16, at::kHalf, at::kFloat};
-  std::vector<Case> all;
+  std::vector<SegmentCase> all;
   for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
     for (std::size_t dim = 0; dim < kDims.size(); ++dim) {
       for (std::size_t dtype = 0; dtype < kDtypes.size(); ++dtype) {
@@ -47,7 +47,7 @@ std::vector<Case> cases() {
   return all;
 }
 
-class Segments : public OnGpu, public testing::WithParamInterface<Case> {};
+class Segments : public OnGpu, public testing::WithParamInterface<SegmentCase> {};
 
 TEST_P(Segments, are_exact_under_random_plans) {
   const auto [kind, D, dtype] = GetParam();
@@ -56,7 +56,7 @@ TEST_P(Segments, are_exact_under_random_plans) {
   expect_exact(plan, mask_of(plan, shape), RandomInput({shape.B, shape.H, shape.T, D}, dtype));
 }
 
-INSTANTIATE_TEST_SUITE_P(kinds, Segments, testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(kinds, Segments, testing::ValuesIn(segment_cases()));
 
 using Lse = OnGpu;
 TEST_F(Lse, may_be_very_negative) {

@@ -20,13 +20,13 @@ namespace {
 
 using config::Precision;
 
-struct Case {
+struct TrainingCase {
   PluginUnderTest plugin;
   Precision precision;
   config::Positions positions = config::Positions::learned;
   config::Documents documents = config::Documents::joined;
 };
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const TrainingCase& c, std::ostream* out) {
   *out << c.plugin.name << " " << c.plugin.values.size() << (c.precision == Precision::bfloat16 ? " bfloat16" : " float32")
        << (c.positions == config::Positions::rope ? " rope" : "")
        << (c.documents == config::Documents::isolated ? " documents" : "");
@@ -35,7 +35,7 @@ void PrintTo(const Case& c, std::ostream* out) {
 /// A model and its optimiser on the GPU, at the same batch of random tokens again and again.
 class Steps {
  public:
-  explicit Steps(const Case& c) : precision_(c.precision), plugin_(c.plugin) {
+  explicit Steps(const TrainingCase& c) : precision_(c.precision), plugin_(c.plugin) {
     config_.layers = 2;
     config_.heads = 2;
     config_.positions = c.positions;
@@ -117,7 +117,7 @@ class Steps {
   std::optional<train::AdamW> optimizer_;
 };
 
-class Training : public OnGpu, public testing::WithParamInterface<Case> {};
+class Training : public OnGpu, public testing::WithParamInterface<TrainingCase> {};
 
 TEST_P(Training, repeats_its_losses_bit_for_bit) {
   Steps one(GetParam()), two(GetParam());
@@ -189,7 +189,7 @@ TEST_F(OnGpu, pairs_are_tallied_as_a_walk_on_the_host_counts_them) {
   }
 }
 
-std::vector<Case> cases() {
+std::vector<TrainingCase> training_cases() {
   const auto number = [](std::int64_t value) { return config::Node::Value(value); };
   const PluginUnderTest plugins[]{
       {"hash_sparse", {{"buckets", number(4)}}},
@@ -197,7 +197,7 @@ std::vector<Case> cases() {
       {"qk_drop", {}},
       {"reformer", {{"buckets", number(4)}, {"chunk", number(16)}, {"rounds", number(2)}}},
       {"sliding_window", {{"window", number(9)}}}};
-  std::vector<Case> all;
+  std::vector<TrainingCase> all;
   for (const auto& plugin : plugins) {
     for (const auto precision : {Precision::float32, Precision::bfloat16}) {
       all.push_back({plugin, precision});
@@ -210,7 +210,7 @@ std::vector<Case> cases() {
   }
   return all;
 }
-INSTANTIATE_TEST_SUITE_P(plugins, Training, testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(plugins, Training, testing::ValuesIn(training_cases()));
 
 }  // namespace
 }  // namespace attnlab::test

@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-constexpr TokenShape kShape{.vocabulary = 11, .length = 8};
+constexpr TokenShape kOwnersShape{.vocabulary = 11, .length = 8};
 
 enum class Fault { none, moves_in_evaluation, moves_in_training, undeclared_leaf, undeclared_loss };
 
@@ -48,7 +48,7 @@ class Gated final : public Attention {
   std::int64_t collected_ = 0;
 };
 
-config::ModelConfig small() {
+config::ModelConfig owners_model() {
   config::ModelConfig config;
   config.layers = 2;
   config.width = 12;
@@ -57,7 +57,7 @@ config::ModelConfig small() {
 }
 
 Transformer make(Fault fault = Fault::none) {
-  return {small(), kShape, 1, at::kCPU, [=](std::int64_t, Owner& owner) {
+  return {owners_model(), kOwnersShape, 1, at::kCPU, [=](std::int64_t, Owner& owner) {
             return std::make_unique<Gated>(3, owner, fault);
           }};
 }
@@ -74,7 +74,7 @@ at::Tensor rows_of(const Transformer& model, std::size_t layer = 0) {
 
 TEST(Owned, stands_in_the_models_list_and_leaves_its_own_weights_alone) {
   const auto gated = make();
-  const Transformer plain(small(), kShape, 1, at::kCPU, [](std::int64_t) {
+  const Transformer plain(owners_model(), kOwnersShape, 1, at::kCPU, [](std::int64_t) {
     struct Value final : Attention {
       AttentionOutput forward(const AttentionInput& in, const AttentionContext&) override {
         return {in.value, {}, {}};
@@ -119,7 +119,7 @@ TEST(Owned, buffers_whose_sums_are_not_given_are_named) {
     std::vector<at::Tensor> collected() override { return {sum}; }
     std::string kernel() const override { return "gives"; }
   };
-  Transformer gives(small(), kShape, 1, at::kCPU,
+  Transformer gives(owners_model(), kOwnersShape, 1, at::kCPU,
                     [](std::int64_t, Owner& owner) { return std::make_unique<Gives>(owner); });
   EXPECT_TRUE(gives.uncollected_buffers().empty());
   EXPECT_EQ(gives.collected().size(), 2U);
@@ -150,7 +150,7 @@ TEST(Owned, a_leaf_that_was_not_declared_ends_the_first_training_pass) {
 
 TEST(Owned, names_and_sizes_that_cannot_be_are_refused) {
   const auto declare = [](const std::function<void(Owner&)>& ask) {
-    const Transformer model(small(), kShape, 1, at::kCPU, [&](std::int64_t, Owner& owner) {
+    const Transformer model(owners_model(), kOwnersShape, 1, at::kCPU, [&](std::int64_t, Owner& owner) {
       ask(owner);
       return std::make_unique<Gated>(3, owner, Fault::none);
     });

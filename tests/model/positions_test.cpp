@@ -16,7 +16,7 @@ namespace {
 using config::KeyNorm;
 using config::Positions;
 
-constexpr TokenShape kShape{.vocabulary = 11, .length = 13};
+constexpr TokenShape kPositionsShape{.vocabulary = 11, .length = 13};
 
 config::ModelConfig small(Positions positions) {
   config::ModelConfig config;
@@ -29,11 +29,11 @@ config::ModelConfig small(Positions positions) {
 }
 
 Transformer make(const config::ModelConfig& config) {
-  return {config, kShape, 1, at::kCPU,
+  return {config, kPositionsShape, 1, at::kCPU,
           [&](std::int64_t) { return std::make_unique<MaskedSoftmax>(config.causality); }};
 }
 
-at::Tensor hidden(Transformer& model, const at::Tensor& tokens) {
+at::Tensor last_hidden(Transformer& model, const at::Tensor& tokens) {
   const at::NoGradGuard no_grad;
   const std::vector<std::int64_t> ids(static_cast<std::size_t>(tokens.size(0)), 0);
   return model.forward(tokens, {0, 0, 0, ids, false}).hidden;
@@ -126,14 +126,14 @@ TEST(Positions, all_other_weights_start_with_the_same_bits) {
 }
 
 TEST(Positions, tell_an_order_of_earlier_tokens_or_do_not) {
-  const auto tokens = at::arange(kShape.length, at::kLong).remainder(kShape.vocabulary).view({1, -1});
+  const auto tokens = at::arange(kPositionsShape.length, at::kLong).remainder(kPositionsShape.vocabulary).view({1, -1});
   auto swapped = tokens.clone();
   swapped[0][1] = tokens[0][4];
   swapped[0][4] = tokens[0][1];
   const auto change = [&](Positions positions) {
     auto model = make(small(positions));
-    const auto last = kShape.length - 1;
-    return (hidden(model, tokens)[0][last] - hidden(model, swapped)[0][last]).abs().max().item<float>();
+    const auto last = kPositionsShape.length - 1;
+    return (last_hidden(model, tokens)[0][last] - last_hidden(model, swapped)[0][last]).abs().max().item<float>();
   };
   EXPECT_GT(change(Positions::learned), 1e-2F);
   EXPECT_GT(change(Positions::rope), 1e-2F);
@@ -152,9 +152,9 @@ AttentionInput input_of(const config::ModelConfig& config) {
     std::string kernel() const override { return "spy"; }
   };
   AttentionInput seen;
-  Transformer model(config, kShape, 1, at::kCPU,
+  Transformer model(config, kPositionsShape, 1, at::kCPU,
                     [&](std::int64_t) { return std::make_unique<Spy>(&seen); });
-  static_cast<void>(hidden(model, at::ones({2, kShape.length}, at::kLong)));
+  static_cast<void>(last_hidden(model, at::ones({2, kPositionsShape.length}, at::kLong)));
   return seen;
 }
 
@@ -182,7 +182,7 @@ TEST(Positions, keys_of_their_own_are_turned_too) {
   const auto turned = input_of(config);
   config.positions = Positions::none;
   const auto plain = input_of(config);
-  const Rotary rotary(kShape.length, 3, 4, config.rope_base, at::kCPU);
+  const Rotary rotary(kPositionsShape.length, 3, 4, config.rope_base, at::kCPU);
   const auto expected = [&](const at::Tensor& rows) {
     return rotary.turn(rows.transpose(1, 2).contiguous()).transpose(1, 2);
   };

@@ -9,7 +9,7 @@
 namespace attnlab::report {
 namespace {
 
-constexpr int kStudies = 200, kSeeds = 5;
+constexpr int kSimulated = 200, kSeeds = 5;
 
 class Simulated : public store::InStore {
  protected:
@@ -31,7 +31,7 @@ class Simulated : public store::InStore {
   [[nodiscard]] int verdicts(const std::string& prefix) const {
     const store::Reader reader(path_);
     int count = 0;
-    for (int i = 0; i < kStudies; ++i) {
+    for (int i = 0; i < kSimulated; ++i) {
       const auto table = versus(reader, prefix + std::to_string(i), {.against = "dense"}).at(0).questions.at(0).table;
       bool any = false;
       for (const auto& row : table.rows) {
@@ -59,7 +59,7 @@ class Simulated : public store::InStore {
 // Equal variants: 5 % of the verdicts are false, 10 of 200; of a true 5 % outside of 2 to 22 once in
 // 1,700. The draws are fixed, so the count is too.
 TEST_F(Simulated, equal_variants_are_called_different_as_often_as_promised) {
-  for (int i = 0; i < kStudies; ++i) add_study("one" + std::to_string(i), 1, 0);
+  for (int i = 0; i < kSimulated; ++i) add_study("one" + std::to_string(i), 1, 0);
   const int wrong = verdicts("one");
   EXPECT_GE(wrong, 2);
   EXPECT_LE(wrong, 22);
@@ -68,7 +68,7 @@ TEST_F(Simulated, equal_variants_are_called_different_as_often_as_promised) {
 
 // With three variants the promise is for all three together; it would be 14 % uncorrected.
 TEST_F(Simulated, several_variants_are_together_wrong_as_often_as_promised) {
-  for (int i = 0; i < kStudies; ++i) add_study("three" + std::to_string(i), 3, 0);
+  for (int i = 0; i < kSimulated; ++i) add_study("three" + std::to_string(i), 3, 0);
   const int wrong = verdicts("three");
   EXPECT_LE(wrong, 22);
   RecordProperty("false_verdicts_of_200", wrong);
@@ -77,9 +77,9 @@ TEST_F(Simulated, several_variants_are_together_wrong_as_often_as_promised) {
 // The noncentral t says how often (scipy, statistics_reference.json): 0.909 of five pairs that differ by
 // twice the deviation of a difference.
 TEST_F(Simulated, a_planted_difference_is_found_as_often_as_it_can_be) {
-  for (int i = 0; i < kStudies; ++i) add_study("planted" + std::to_string(i), 1, 2);
+  for (int i = 0; i < kSimulated; ++i) add_study("planted" + std::to_string(i), 1, 2);
   const int found = verdicts("planted");
-  EXPECT_NEAR(found, 0.909 * kStudies, 3.3 * std::sqrt(kStudies * 0.909 * 0.091));
+  EXPECT_NEAR(found, 0.909 * kSimulated, 3.3 * std::sqrt(kSimulated * 0.909 * 0.091));
   RecordProperty("found_of_200", found);
 }
 

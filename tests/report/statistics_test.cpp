@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 /// Made by make_statistics_reference.py.
-const Json& reference() {
+const Json& scipy_reference() {
   static const Json json = [] {
     std::ifstream file(std::string(std::getenv("ATTNLAB_SOURCE")) +
                        "/tests/report/statistics_reference.json");
@@ -28,8 +28,8 @@ void expect_close(double found, double expected, const std::string& what) {
 }
 
 TEST(Statistics, tails_of_students_t_are_scipys) {
-  ASSERT_GT(reference()["student"].size(), 200U);
-  for (const auto& [t, freedom, p] : reference()["student"].get<std::vector<std::array<double, 3>>>()) {
+  ASSERT_GT(scipy_reference()["student"].size(), 200U);
+  for (const auto& [t, freedom, p] : scipy_reference()["student"].get<std::vector<std::array<double, 3>>>()) {
     const auto what = "t = " + std::to_string(t) + ", " + std::to_string(freedom) + " degrees";
     expect_close(student_two_sided(t, freedom), p, what);
     EXPECT_EQ(student_two_sided(t, freedom), student_two_sided(-t, freedom)) << what;
@@ -39,14 +39,14 @@ TEST(Statistics, tails_of_students_t_are_scipys) {
 }
 
 TEST(Statistics, critical_values_are_scipys) {
-  for (const auto& [alpha, freedom, t] : reference()["critical"].get<std::vector<std::array<double, 3>>>()) {
+  for (const auto& [alpha, freedom, t] : scipy_reference()["critical"].get<std::vector<std::array<double, 3>>>()) {
     expect_close(student_critical(alpha, freedom), t,
                  std::to_string(alpha) + ", " + std::to_string(freedom));
   }
 }
 
 TEST(Statistics, paired_tests_are_scipys) {
-  for (const auto& each : reference()["pairs"]) {
+  for (const auto& each : scipy_reference()["pairs"]) {
     std::vector<double> differences;
     for (std::size_t i = 0; i < each["first"].size(); ++i) {
       differences.push_back(each["second"][i].get<double>() - each["first"][i].get<double>());
@@ -59,7 +59,7 @@ TEST(Statistics, paired_tests_are_scipys) {
 }
 
 TEST(Statistics, holms_correction_is_statsmodels) {
-  for (const auto& each : reference()["holm"]) {
+  for (const auto& each : scipy_reference()["holm"]) {
     const auto adjusted = holm(each["p"].get<std::vector<double>>());
     for (std::size_t i = 0; i < adjusted.size(); ++i) {
       expect_close(adjusted[i], each["adjusted"][i], each.dump());

@@ -15,8 +15,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr char kDense[] = R"({"name":"dense"})";
-constexpr char kNone[] = R"({"name":"none"})";
+constexpr char kDensePlugin[] = R"({"name":"dense"})";
+constexpr char kNonePlugin[] = R"({"name":"none"})";
 constexpr char kHash[] = R"({"name":"hash_sparse","buckets":8})";
 
 store::Facts digests(const std::string& weights, const std::string& batches) {
@@ -62,7 +62,7 @@ class Against : public store::InStore {
 
 // Seeds differ much more than variants do: only pairs can show it.
 TEST_F(Against, pairs_show_what_the_spread_of_seeds_hides) {
-  add(kDense, {1.0, 1.5, 2.0, 1.2});
+  add(kDensePlugin, {1.0, 1.5, 2.0, 1.2});
   add(kHash, {1.11, 1.59, 2.1, 1.3});
   const auto table = asked().table;
   ASSERT_EQ(table.rows.size(), 2U);
@@ -81,7 +81,7 @@ TEST_F(Against, pairs_show_what_the_spread_of_seeds_hides) {
 }
 
 TEST_F(Against, two_pairs_have_a_difference_and_no_interval) {
-  add(kDense, {1.0, 1.5});
+  add(kDensePlugin, {1.0, 1.5});
   add(kHash, {1.1, 1.6});
   const auto table = asked().table;
   EXPECT_NEAR(number(table, 1, "difference"), 0.1, 1e-12);
@@ -90,10 +90,10 @@ TEST_F(Against, two_pairs_have_a_difference_and_no_interval) {
 }
 
 TEST_F(Against, p_is_corrected_for_the_number_of_variants) {
-  add(kDense, {1.0, 1.5, 2.0});
+  add(kDensePlugin, {1.0, 1.5, 2.0});
   add(kHash, {1.2, 1.6, 2.3});
   add(R"({"name":"hash_sparse","buckets":16})", {1.1, 1.8, 2.2});
-  add(kNone, {3, 3.1, 3.2});
+  add(kNonePlugin, {3, 3.1, 3.2});
   const auto table = asked().table;
   EXPECT_EQ(word(table, 3, "attention"), "none") << "the floor last";
   const auto corrected = holm(std::vector{number(table, 1, "p_alone"), number(table, 2, "p_alone"),
@@ -103,7 +103,7 @@ TEST_F(Against, p_is_corrected_for_the_number_of_variants) {
 }
 
 TEST_F(Against, pairs_that_share_less_are_named) {
-  add(kDense, {1.0, 1.5, 2.0});
+  add(kDensePlugin, {1.0, 1.5, 2.0});
   for (int seed = 0; seed < 3; ++seed) {
     const auto number = std::to_string(seed);
     auto facts = digests(seed == 1 ? "other" : "w" + number, seed == 2 ? "other" : "b" + number);
@@ -121,7 +121,7 @@ TEST_F(Against, pairs_that_share_less_are_named) {
 TEST_F(Against, each_meets_the_one_that_differs_in_the_attention_alone) {
   for (const double rate : {0.001, 0.01}) {
     for (int seed = 0; seed < 3; ++seed) {
-      add_run(store_, {.attention = kDense, .seed = seed, .score = rate, .rate = rate});
+      add_run(store_, {.attention = kDensePlugin, .seed = seed, .score = rate, .rate = rate});
       add_run(store_, {.attention = kHash, .seed = seed, .score = 2 * rate, .rate = rate});
     }
   }
@@ -137,7 +137,7 @@ TEST_F(Against, each_meets_the_one_that_differs_in_the_attention_alone) {
 }
 
 TEST_F(Against, an_unknown_variant_is_refused_with_the_nearest) {
-  add(kDense, {1.0});
+  add(kDensePlugin, {1.0});
   EXPECT_EQ(message_of([&] { (void)all({.against = "dens"}); }),
             "the study 'demo' has no variant 'dens'. Did you mean 'dense'? attnlab compare --study "
             "lists them.");
@@ -145,7 +145,7 @@ TEST_F(Against, an_unknown_variant_is_refused_with_the_nearest) {
 
 // Scores fall by 4 in 100 steps, from score + 4 at step 0: 0.04 a step.
 TEST_F(Against, at_equal_seconds_the_slower_one_has_done_fewer_steps) {
-  add(kDense, {1.0, 1.1, 1.3}, 0.1);
+  add(kDensePlugin, {1.0, 1.1, 1.3}, 0.1);
   add(kHash, {1.0, 1.1, 1.3}, 0.05);
   const auto shared = asked({.against = "dense", .budget = Budget::seconds});
   EXPECT_THAT(shared.words, HasSubstr("bits/dim (val) at 5 training seconds, each variant minus dense"));
@@ -161,8 +161,8 @@ TEST_F(Against, at_equal_seconds_the_slower_one_has_done_fewer_steps) {
 }
 
 TEST_F(Against, at_equal_operations_cheaper_attention_sees_more_tokens) {
-  add(kDense, {1.0, 1.1, 1.3});
-  add(kNone, {1.0, 1.1, 1.3});
+  add(kDensePlugin, {1.0, 1.1, 1.3});
+  add(kNonePlugin, {1.0, 1.1, 1.3});
   const MetricKey pairs{"attention/pairs_per_query", "keys", Goal::none};
   for (std::int64_t run = 1; run <= 6; ++run) {
     store_.add_events(run, {{102, 0, 11, {{pairs, run <= 3 ? 391.5 : 0}}}});
@@ -177,7 +177,7 @@ TEST_F(Against, at_equal_operations_cheaper_attention_sees_more_tokens) {
 }
 
 TEST_F(Against, runs_without_a_score_there_are_named) {
-  add(kDense, {1.0, 1.1, 1.3}, 0.1);
+  add(kDensePlugin, {1.0, 1.1, 1.3}, 0.1);
   add(kHash, {1.0, 1.1, 1.3}, 0.05);
   const auto later = asked({.against = "dense", .budget = Budget::seconds, .amount = 7});
   EXPECT_THAT(later.notes, ElementsAre("run 4, 5, 6: ended before that much was spent"));
@@ -187,7 +187,7 @@ TEST_F(Against, runs_without_a_score_there_are_named) {
 }
 
 TEST_F(Against, seconds_and_steps_to_a_target) {
-  add(kDense, {1.0, 1.1, 1.3}, 0.1);
+  add(kDensePlugin, {1.0, 1.1, 1.3}, 0.1);
   add(kHash, {1.0, 1.1, 1.9}, 0.05);
   const auto versus = all({.against = "dense", .target = 2.0});
   ASSERT_EQ(versus[0].questions.size(), 2U);
@@ -213,10 +213,10 @@ TEST_F(Against, the_fairness_card_flags_what_differs) {
       auto all = digests("w", "b");
       all.insert(all.end(), facts.begin(), facts.end());
       const auto id = add_run(store_, {.attention = attention, .seed = seed, .facts = all, .parts = parts, .rate = rate});
-      store_.started(id, store::Owner::of_this_process(), {{"host", attention == kDense ? "one" : "two"}, {"cpu", "fast"}}, {});
+      store_.started(id, store::Owner::of_this_process(), {{"host", attention == kDensePlugin ? "one" : "two"}, {"cpu", "fast"}}, {});
     }
   };
-  add_with(kDense, {{"validated", "200 of 200 sequences"}}, 0.001, R"({"engine":"1","plugin":"1"})");
+  add_with(kDensePlugin, {{"validated", "200 of 200 sequences"}}, 0.001, R"({"engine":"1","plugin":"1"})");
   add_with(kHash, {{"validated", "100 of 200 sequences"}, {"shared", "1"}}, 0.01, R"({"engine":"2","plugin":"2"})");
   EXPECT_EQ(finding("parameters"), "= 123,456");
   EXPECT_EQ(finding("initial weights"), "= equal bits in every pair");
@@ -232,7 +232,7 @@ TEST_F(Against, the_fairness_card_flags_what_differs) {
 }
 
 TEST_F(Against, a_papers_table_is_bold_where_it_is_significantly_better) {
-  add(kDense, {1.0, 1.5, 2.0, 1.2});
+  add(kDensePlugin, {1.0, 1.5, 2.0, 1.2});
   add(kHash, {0.9, 1.41, 1.9, 1.1});
   add(R"({"name":"q_k","drop":0.5})", {0.9, 1.6, 1.7, 1.2});  // lower on average, but not surely
   const auto markdown = to_markdown(all()[0]);

@@ -12,7 +12,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const SmallVocabulary kSmall{{{"t", "h"}, {"th", "e"}}};
+const SmallVocabulary kSmallFiles{{{"t", "h"}, {"th", "e"}}};
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
@@ -24,11 +24,11 @@ std::string refusal(const std::string& merges, const std::string& ids) {
   return message_of([&] { static_cast<void>(Tokenizer::from_contents(merges, ids)); });
 }
 std::string refused_merges(const std::string& merges) {
-  return refusal(merges, kSmall.encoder_json());
+  return refusal(merges, kSmallFiles.encoder_json());
 }
-std::string refused_ids(const std::string& ids) { return refusal(kSmall.vocab_bpe(), ids); }
+std::string refused_ids(const std::string& ids) { return refusal(kSmallFiles.vocab_bpe(), ids); }
 std::string refused_ids(const std::string& from, const std::string& to) {
-  return refused_ids(replaced(kSmall.encoder_json(), from, to));
+  return refused_ids(replaced(kSmallFiles.encoder_json(), from, to));
 }
 
 TEST(Vocabulary, the_version_line_and_the_last_line_end_may_be_missing) {
@@ -113,7 +113,7 @@ TEST(Vocabulary, lost_lines_of_vocab_bpe_are_noticed) {
 }
 
 TEST(Vocabulary, other_tokens_without_a_merge_are_special) {
-  SmallVocabulary files = kSmall;
+  SmallVocabulary files = kSmallFiles;
   files.specials = {"<s>", "[MASK]", "madeupword0001", "\u6771"};
   EXPECT_EQ(refusal(files.vocab_bpe(), files.encoder_json()), "(no error)");
   files.specials = {""};

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 // Keeps every number, and asks to stop at the first of a step.
-struct Recorder final : MetricSink {
+struct CurveRecorder final : MetricSink {
   std::int64_t stop_at = -1;
   std::string stop_after;  // not at the first number of that step, but behind this one
   std::map<std::pair<std::string, std::int64_t>, double> values;
@@ -91,7 +91,7 @@ struct Attempt {
     stop_requested = false;
   }
   Ending ending;
-  Recorder record;
+  CurveRecorder record;
 };
 
 std::string bytes(const fs::path& file) { return sha256_file(file); }

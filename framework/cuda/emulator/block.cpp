@@ -18,7 +18,7 @@ Block::Block(const Grid& grid, std::mt19937& random, Counts& counts)
       blocks_(grid.blocks),
       random_(random),
       counts_(counts),
-      memory_(grid.shared_bytes),
+      memory_(grid.shared_bytes, grid.threads / kLanes),
       products_(static_cast<std::size_t>(grid.threads / kLanes)),
       threads_(new Thread[static_cast<std::size_t>(grid.threads)]),
       warps_(static_cast<std::size_t>(grid.threads / kLanes)) {}
@@ -27,7 +27,6 @@ void Block::run(std::int64_t index, const std::function<void()>& kernel) {
   index_ = index;
   kernel_ = &kernel;
   error_ = nullptr;
-  memory_.restart();
   order_.restart(threads_count_ / kLanes);
   barriers_.restart();
   for (auto& products : products_) products.restart();
@@ -188,10 +187,7 @@ bool Block::any_thread(bool vote) {
 }
 
 void Block::copy_async(std::uint32_t offset, const void* from, bool valid) {
-  if (valid && reinterpret_cast<std::uintptr_t>(from) % 16 != 0) {
-    fail("an asynchronous copy reads from an address that is not a multiple of 16");
-  }
-  if (valid) check_global(from, 16);
+  if (valid) check_global(from, 16, 16);
   memory_.begin_copy(order_, current_, offset);
   threads_[current_].open.push_back({offset, valid ? from : nullptr});
 }

@@ -87,7 +87,8 @@ class Block {
   bool vote_ = false;
 };
 
-/// The block whose kernel runs.
-[[nodiscard]] Block& running();
+/// The block whose kernel runs; null: none.
+extern Block* block_that_runs;
+[[nodiscard]] inline Block& running() { return *block_that_runs; }
 
 }  // namespace attnlab::cuda::emulator

@@ -13,8 +13,6 @@ extern "C" __attribute__((weak)) int attnlab_pretended_current_device();
 namespace attnlab::cuda::emulator {
 namespace {
 
-Block* block_that_runs = nullptr;
-
 std::mt19937& random_source() {
   static std::mt19937 source(1);
   return source;
@@ -30,6 +28,9 @@ Counts& counter() {
   return all;
 }
 
+/// The array of the last access that was checked.
+const char *last_begin = nullptr, *last_end = nullptr;
+
 /// begin -> end of the arrays that kernels may touch.
 std::map<const char*, const char*>& arrays() {
   static std::map<const char*, const char*> known;
@@ -38,7 +39,7 @@ std::map<const char*, const char*>& arrays() {
 
 }  // namespace
 
-Block& running() { return *block_that_runs; }
+Block* block_that_runs = nullptr;
 
 void fail(const std::string& what) {
   if (block_that_runs == nullptr) throw EmulatorError(what);
@@ -79,16 +80,27 @@ KnownArray::KnownArray(const void* begin, std::size_t bytes)
     : begin_(static_cast<const char*>(begin)) {
   arrays()[begin_] = begin_ + bytes;
 }
-KnownArray::~KnownArray() { arrays().erase(begin_); }
+KnownArray::~KnownArray() {
+  arrays().erase(begin_);
+  last_begin = last_end = nullptr;
+}
 
-void check_global(const void* at, std::size_t bytes) {
+void check_global(const void* at, std::size_t bytes, std::size_t alignment) {
+  if (reinterpret_cast<std::uintptr_t>(at) % alignment != 0) {
+    fail("a global access of " + std::to_string(bytes) + " bytes is not aligned to " +
+         std::to_string(alignment));
+  }
+  const auto* const from = static_cast<const char*>(at);
+  if (from >= last_begin && from + bytes <= last_end) return;
   const auto& known = arrays();
   if (known.empty()) return;
-  const auto* const from = static_cast<const char*>(at);
   auto next = known.upper_bound(from);
   if (next != known.begin()) {
     const auto& [begin, end] = *--next;
-    if (from + bytes <= end) return;
+    if (from + bytes <= end) {
+      last_begin = begin, last_end = end;
+      return;
+    }
     fail("a global access ends " + std::to_string(from + bytes - end) +
          " bytes past the end of the array before it, which has " + std::to_string(end - begin));
   }

@@ -4,7 +4,7 @@
 ///   random order. A copy to shared memory arrives at its wait, not before. Throws EmulatorError at
 ///   the first access of shared memory that is out of range, unwritten, still being copied, or not
 ///   ordered by a barrier after another thread's access; at global accesses outside of every known
-///   array; where threads wait for each other for ever; and at wgmma whose operands are not fenced,
+///   array, or not aligned; where threads wait for each other for ever; and at wgmma whose operands are not fenced,
 ///   not waited for, or changed meanwhile (products.h).
 ///   One launch at a time in a process. Not a model of speed.
 #pragma once
@@ -65,7 +65,7 @@ class KnownArray {
  private:
   const char* begin_;
 };
-void check_global(const void* at, std::size_t bytes);
+void check_global(const void* at, std::size_t bytes, std::size_t alignment);
 
 enum class Collective {
   sync,

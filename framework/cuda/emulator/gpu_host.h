@@ -92,16 +92,16 @@ std::uint32_t pack(float low, float high) {
 
 template <class T>
 T load(const T* from) {
-  emulator::check_global(from, sizeof(T));
+  emulator::check_global(from, sizeof(T), alignof(T));
   return *from;
 }
 template <class T>
 void store(T* to, T value) {
-  emulator::check_global(to, sizeof(T));
+  emulator::check_global(to, sizeof(T), alignof(T));
   *to = value;
 }
 inline float atomic_add(float* to, float value) {
-  emulator::check_global(to, sizeof value);
+  emulator::check_global(to, sizeof value, alignof(float));
   return std::exchange(*to, *to + value);
 }
 

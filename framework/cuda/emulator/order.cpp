@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "framework/cuda/emulator/emulator.h"
+
 namespace attnlab::cuda::emulator {
 namespace {
 
@@ -13,7 +15,9 @@ void join(Clock& to, const Clock& from) {
 
 void Order::restart(int warps) {
   warps_ = warps;
-  epoch_.fill(1);
+  began_at_ = *std::max_element(epoch_.begin(), epoch_.end());
+  if (began_at_ > 1U << 25) fail("more barriers in one launch than the emulator counts");
+  epoch_.fill(began_at_ + 1);
   known_.fill({});
 }
 

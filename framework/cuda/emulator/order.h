@@ -17,7 +17,10 @@ class Order {
     Clock seen{}, fenced{};
   };
 
+  /// A new block, whose epochs go on from the last one's, so that nobody need forget those.
   void restart(int warps);
+  /// Events up to this epoch are another block's.
+  [[nodiscard]] std::uint32_t began_at() const { return began_at_; }
   [[nodiscard]] int warps() const { return warps_; }
   [[nodiscard]] std::uint32_t epoch(int warp) const { return epoch_[warp]; }
   /// Whether an event of `other` at `epoch` comes before whatever `warp` does now.
@@ -38,6 +41,7 @@ class Order {
 
  private:
   int warps_ = 0;
+  std::uint32_t began_at_ = 0;
   Clock epoch_{};
   std::array<Signal, kMostWarps> known_{};
 };

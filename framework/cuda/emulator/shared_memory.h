@@ -2,12 +2,11 @@
 ///   Order between threads is what barriers made of it (vector clocks, one component a warp): an
 ///   access that is not ordered after another warp's write, or a write not ordered after another
 ///   warp's read, is a race, whatever order the threads happened to run in. So is one between lanes
-///   of a warp without sync_warp. Remembered per two bytes.
+///   of a warp without sync_warp. Remembered per four bytes, which is the least that may be written.
 ///   What wgmma reads it reads through the asynchronous proxy, from its start to its wait: only
 ///   what a fence.proxy.async has made visible there, and nobody may write it meanwhile.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,9 +19,7 @@ enum class Access { read, write };
 
 class SharedMemory {
  public:
-  explicit SharedMemory(std::uint32_t bytes);
-  /// Forgets everything: a new block's shared memory holds NaN patterns that nobody may read.
-  void restart();
+  SharedMemory(std::uint32_t bytes, int warps);
 
   std::uint8_t* access(const Order& order, int thread, Access access, std::uint32_t offset,
                        std::uint32_t bytes);
@@ -36,23 +33,21 @@ class SharedMemory {
   const std::uint8_t* end_async_read(const Order& order, int warp, std::uint32_t offset);
 
  private:
-  static constexpr std::uint32_t kCell = 2;
-  struct Cell {
-    bool written = false, copying = false;
-    std::uint16_t writer = 0;  // thread
-    std::uint16_t async_readers = 0;
-    std::uint32_t write_epoch = 0;
-    std::array<std::uint32_t, kMostWarps> reads{};  // epoch * 64 + lane of the last, 0: none
+  static constexpr std::uint32_t kCell = 4;
+  /// The last write of a cell. One of an earlier block (Order::began_at) is none.
+  struct Write {
+    std::uint32_t epoch = 0;
+    std::uint16_t thread = 0;
+    bool copying = false;
+    std::uint8_t async_readers = 0;
   };
   void check_range(std::uint32_t offset, std::uint32_t bytes) const;
-  void read(const Order& order, int thread, Cell& cell, std::uint32_t offset);
-  void write(const Order& order, int thread, Cell& cell, std::uint32_t offset);
-  void expect_after_write(const Order& order, int thread, const Cell& cell, const char* verb,
-                          std::uint32_t offset) const;
+  void read(const Order& order, int thread, std::size_t cell);
+  void write(const Order& order, int thread, std::size_t cell);
 
-  bool touched_ = false;  // since restart(), which most blocks of a ragged grid leave as it was
   std::vector<std::uint8_t> bytes_;
-  std::vector<Cell> cells_;
+  std::vector<Write> writes_;                      // by cell
+  std::vector<std::vector<std::uint32_t>> reads_;  // by warp and cell: epoch * 64 + lane of the last
 };
 
 }  // namespace attnlab::cuda::emulator

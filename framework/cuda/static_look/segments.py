@@ -80,7 +80,7 @@ def ramp_and_step(kernel):
     return ramp, step, (b0 * ramp + s0 * step) / (HERTZ * MULTIPROCESSORS * 2)
 
 
-def table():
+def table(ramp_share):
     yield "| rows a segment | useful: large | small | groups | large, ms | small | bound: large, ms | small | groups |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for rows in (32, 64, 128, 256, 384, 512, 1024):
@@ -95,18 +95,20 @@ def table():
             for tiles in BLOCK:
                 blocks, steps = blocks_and_steps(LENGTH, round(LENGTH / rows), tiles, kernel)
                 part = INSTRUCTIONS[kernel][tiles] / INSTRUCTIONS[kernel]["large"]
-                seconds[tiles] += (blocks * ramp + steps * step * part) / (HERTZ * MULTIPROCESSORS * RESIDENT[tiles])
+                seconds[tiles] += (blocks * ramp * ramp_share + steps * step * part) / (HERTZ * MULTIPROCESSORS * RESIDENT[tiles])
         cells = [f"{useful[t]:.2f}" for t in WARP] + [f"{1e3 * seconds[t]:.2f}" for t in BLOCK]
         yield "| " + " | ".join([str(rows)] + cells + [f"{1e3 * bound[t]:.2f}" for t in WARP]) + " |"
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ramp", type=float, default=1, metavar="SHARE", help="of the measured ramp, for the table: 0 to 1")
+    ramp_share = parser.parse_args().ramp
     for kernel in PRODUCTS:
         ramp, step, third = ramp_and_step(kernel)
         print(f"{kernel}: ramp {ramp:.0f} cycles, step {step:.0f}; T = 2048 in {1e3 * third:.3f} ms, measured "
               f"{1e3 * MEASURED[kernel][2048]:.3f}")
-    print("\n".join(table()))
+    print("\n".join(table(ramp_share)))
 
 
 if __name__ == "__main__":
