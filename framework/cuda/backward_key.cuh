@@ -1,10 +1,10 @@
 /// backward_key.cuh: grad_value[s] = sum_t p[t,s] grad_out[t],
 ///   grad_key[s] = scale sum_t dS[t,s] q[t], with p and dS of backward_query.cuh.
 ///   A block owns one tile of packed keys and walks over the queries of every segment that sees
-///   them, from the last segment to the first; scores are held as [keys, queries], so that weights never leave registers.
-///   Atomic: dS goes through shared memory to a product with the keys as well, which is added to
-///   float32 sums of grad_query in whatever order blocks run. That saves backward_query.cuh's pass,
-///   two of seven products, and the bits of grad_query are no longer the same every time.
+///   them, the last segment first; scores are held as [keys, queries], so that weights never leave
+///   registers. Atomic: dS goes through shared memory to a product with the keys as well, which is
+///   added to float32 sums of grad_query in whatever order blocks run: two of seven products less,
+///   and the bits of grad_query are no longer the same every time.
 #pragma once
 
 #include <type_traits>
@@ -56,7 +56,6 @@ class BackwardKey {
     if (gpu::block() / kParts >= gpu::load(p.key_tiles.count)) return;
     if (tile.begin < tile.end) BackwardKey(p).work();
   }
-  /// A function of its own, so that registers are shared out as if it were not there.
   static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardKey(p).work(); }
 
  private:
@@ -94,11 +93,11 @@ class BackwardKey {
   }
 
   GPU_FUNCTION void walk_segments() {
-    const TileItem tile = this->tile();
-    const GroupPlan group(p.plan, tile.group);
     static_assert(kKeys <= kThreads);
+    const TileItem tile = this->tile();
     const std::int32_t at = tile.begin + gpu::thread();
-    const std::int32_t row = at < tile.end ? gpu::load(group.key_rows + at) : kNoRow;
+    const auto* const key_rows = GroupPlan(p.plan, tile.group).key_rows;
+    const std::int32_t row = at < tile.end ? gpu::load(key_rows + at) : kNoRow;
     start_segment(tile, {tile.other_begin, tile.other_end}, tile.end - tile.begin, tile.earlier);
     if (gpu::thread() < kKeys) keys.set(gpu::thread(), row);
     if (gpu::thread() == 0) gpu::shared_store(kRuleAt, Rule(p.plan));
@@ -108,11 +107,7 @@ class BackwardKey {
     walk.fetch(0, pieces());
     gpu::copy_commit();
     positions = extent(keys.at(first), 16 * RowTiles);
-    GPU_UNROLL
-    for (int r = 0; r < RowTiles; ++r) {
-      clear(sum_key[r]);
-      clear(sum_value[r]);
-    }
+    clear(sum_key), clear(sum_value);
     gpu::copy_wait<0>();
     gpu::sync_threads();
     own_keys.load(key_tile, first);
@@ -138,18 +133,16 @@ class BackwardKey {
     const TileItem tile = this->tile();
     const GroupPlan group(p.plan, tile.group);
     const std::int32_t earlier = walk.segment().earlier - 1;
-    const std::int32_t segment = tile.segment - tile.earlier + earlier;
-    const Range range = query_range(p.plan, group, rule(), tile, segment);
-    const std::int32_t end = gpu::load(group.key_end + segment);
+    const auto [queries, seen] =
+        earlier_segment(p.plan, group, rule(), tile, tile.segment - tile.earlier + earlier);
     gpu::sync_threads();  // all have finished with the segment before
-    start_segment(tile, range, (end < tile.end ? end : tile.end) - tile.begin, earlier);
+    start_segment(tile, queries, seen, earlier);
     gpu::sync_threads();
     walk.fetch(0, pieces());
     gpu::copy_commit();
     gpu::copy_wait<0>();
     gpu::sync_threads();
   }
-
   GPU_FUNCTION int seen() const { return walk.segment().seen; }
   GPU_FUNCTION void walk_segment() {
     GPU_NO_UNROLL
@@ -284,18 +277,13 @@ class BackwardKey {
     const TileItem tile = this->tile();
     if (packed == nullptr) {
       gpu::sync_warp();  // all lanes have read the rows that now become the stage
-      scatter<T>(sums, factor, stage, row, keys, pieces(),
-                 GroupRows<T>(to, GroupPlace(p.plan.heads, tile.group)));
-      return;
+      const GroupRows<T> rows(to, GroupPlace(p.plan.heads, tile.group));
+      return scatter<T>(sums, factor, stage, row, keys, pieces(), rows);
     }
-    GPU_UNROLL
-    for (int e = 0; e < D / 2; ++e) {
-      const std::int64_t key = tile.begin + row + e % 4 / 2 * 8 + gpu::lane() / 4;
-      const int column = e / 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
-      if (key >= tile.end || column >= p.head_dim) continue;
-      gpu::store(packed + (tile.group * p.plan.keys + key) * p.head_dim + column,
-                 sums[e / 4][e % 4] * scale);
-    }
+    const std::int32_t low = tile.begin + row + gpu::lane() / 4;
+    const std::int32_t places[2] = {low < tile.end ? low : kNoRow,
+                                    low + 8 < tile.end ? low + 8 : kNoRow};
+    write_packed(sums, scale, places, p.head_dim, packed + tile.group * p.plan.keys * p.head_dim);
   }
 
   const KeyTile key_tile{0}, value_tile{kValueAt};

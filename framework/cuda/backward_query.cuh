@@ -48,9 +48,7 @@ class BackwardQuery {
 
  private:
   GPU_FUNCTION BackwardQuery(const Params& params, const TileItem& tile)
-      : p(params),
-        walk(params, tile),
-        first(gpu::warp() * 16 * RowTiles) {}
+      : p(params), walk(params, tile), first(gpu::warp() * 16 * RowTiles) {}
 
   /// A row that sees no key is not read: its gradient, which may be anything, counts as 0.
   GPU_FUNCTION void list_queries() const {
@@ -80,8 +78,8 @@ class BackwardQuery {
       const int at = first + i + gpu::lane() / 4;
       const std::int32_t row = seeing.get(at);
       const bool sees = row != kNoRow;
-      float sum = Sum::of(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr,
-                          p.head_dim);
+      float sum =
+          Sum::of(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr, p.head_dim);
       if (!Sum::holds_sum() || queries.get(at) == kNoRow) continue;
       if (sees && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + place_of(row));
       gpu::store(p.shift + place_of(queries.get(at)), sum);

@@ -44,9 +44,7 @@ class Forward {
 
  private:
   GPU_FUNCTION Forward(const Params& params, const TileItem& tile)
-      : p(params),
-        walk(params, tile),
-        first(gpu::warp() * 16 * RowTiles) {}
+      : p(params), walk(params, tile), first(gpu::warp() * 16 * RowTiles) {}
 
   GPU_FUNCTION void work() {
     static_assert(kQueries <= kThreads);

@@ -197,9 +197,9 @@ class GroupBackwardKey {
       rows[half] = places[half] == kNoRow ? kNoRow : Supply::own_list(place).get(row_of(half));
     }
     if (p.packed_grad_key != nullptr) {
-      const std::int64_t first = item.group * p.plan.keys;
-      write_packed(sum_key, places, p.scale, p.packed_grad_key + first * p.head_dim);
-      write_packed(sum_value, places, 1, p.packed_grad_value + first * p.head_dim);
+      const std::int64_t first = item.group * p.plan.keys * p.head_dim;
+      write_packed(sum_key, p.scale, places, p.head_dim, p.packed_grad_key + first);
+      write_packed(sum_value, 1, places, p.head_dim, p.packed_grad_value + first);
       return;
     }
     const GroupPlace group(p.plan.heads, item.group);
@@ -207,16 +207,6 @@ class GroupBackwardKey {
     const int pieces = p.head_dim / 8;
     write_rows<T, D>(sum_key, scale, rows, pieces, GroupRows<T>(p.grad_key, group));
     write_rows<T, D>(sum_value, one, rows, pieces, GroupRows<T>(p.grad_value, group));
-  }
-  GPU_FUNCTION void write_packed(const float (&sum)[D / 8][4], const std::int32_t (&places)[2],
-                                 float factor, float* packed) const {
-    GPU_UNROLL
-    for (int e = 0; e < D / 2; ++e) {
-      const std::int32_t at = places[e % 4 / 2];
-      const int column = e / 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
-      if (at == kNoRow || column >= p.head_dim) continue;
-      gpu::store(packed + std::int64_t{at} * p.head_dim + column, sum[e / 4][e % 4] * factor);
-    }
   }
 
   const Params& p;

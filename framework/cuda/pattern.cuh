@@ -169,16 +169,24 @@ struct GroupPlan {
   const std::int32_t* key_end;
 };
 
-/// The packed queries of `segment`, one before the tile's own, that can see some of its keys.
-GPU_FUNCTION Range query_range(const Plan& plan, const GroupPlan& group, const Rule& rule,
-                               const TileItem& tile, std::int32_t segment) {
+/// A segment before a tile of keys' own.
+struct EarlierSegment {
+  Range queries;      // packed queries that can see some of the tile's keys
+  std::int32_t keys;  // so many of the tile's, the first ones, it sees at all
+};
+GPU_FUNCTION EarlierSegment earlier_segment(const Plan& plan, const GroupPlan& group,
+                                            const Rule& rule, const TileItem& tile,
+                                            std::int32_t segment) {
   const Range whole{gpu::load(group.query_start + segment),
                     gpu::load(group.query_start + segment + 1)};
-  if (!plan.ascending) return whole;
+  const std::int32_t end = gpu::load(group.key_end + segment);
+  const std::int32_t keys = (end < tile.end ? end : tile.end) - tile.begin;
+  if (!plan.ascending) return {whole, keys};
   const std::int64_t lowest = gpu::load(group.key_rows + tile.begin);
   const std::int64_t highest = gpu::load(group.key_rows + tile.end - 1);
-  return {first_at_least(group.query_rows, whole.begin, whole.end, lowest + rule.nearest),
-          first_at_least(group.query_rows, whole.begin, whole.end, highest + rule.farthest)};
+  return {{first_at_least(group.query_rows, whole.begin, whole.end, lowest + rule.nearest),
+           first_at_least(group.query_rows, whole.begin, whole.end, highest + rule.farthest)},
+          keys};
 }
 
 }  // namespace attnlab::cuda

@@ -78,9 +78,8 @@ class PlainBackward : Plain<D> {
   GPU_FUNCTION void walk_segments(bool careful) {
     GPU_NO_UNROLL
     for (std::int32_t segment = tile.segment - tile.earlier; segment < tile.segment; ++segment) {
-      const std::int32_t end = gpu::load(group.key_end + segment);
-      walk(query_range(p.plan, group, rule, tile, segment),
-           (end < tile.end ? end : tile.end) - tile.begin, careful);
+      const auto earlier = earlier_segment(p.plan, group, rule, tile, segment);
+      walk(earlier.queries, earlier.keys, careful);
     }
     walk({tile.other_begin, tile.other_end}, tile.end - tile.begin, careful);
   }

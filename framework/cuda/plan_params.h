@@ -29,9 +29,9 @@ struct HashParams {
   std::int32_t half = 0;              // N / 2
 };
 
-/// Rows [begin, end) of one segment's packed queries, or packed keys, and all that a block must know
-/// to begin with them. Segment S: those behind the last segment, which see nothing and are seen by
-/// none.
+/// Rows [begin, end) of one segment's packed queries, or packed keys, and all that a block must
+/// know to begin with them. Segment S: those behind the last segment, which see nothing and are
+/// seen by none.
 struct alignas(16) TileItem {
   std::int32_t group = 0;
   std::int32_t segment = 0;

@@ -92,10 +92,9 @@ struct QuerySupply {
       give_queries(p, item, group, {item.other_begin, item.other_end}, item.end - item.begin, at);
       GPU_NO_UNROLL
       for (std::int32_t back = 1; back <= item.earlier; ++back) {
-        const std::int32_t segment = item.segment - back;
-        const std::int32_t end = gpu::load(group.key_end + segment);
-        const Range range = query_range(p.plan, group, Rule(p.plan), item, segment);
-        give_queries(p, item, group, range, (end < item.end ? end : item.end) - item.begin, at);
+        const auto earlier =
+            earlier_segment(p.plan, group, Rule(p.plan), item, item.segment - back);
+        give_queries(p, item, group, earlier.queries, earlier.keys, at);
       }
       ring().wait_empty(at);
       if (gpu::thread() % kWarpgroup == 0) seen().set(at.stage, 0);

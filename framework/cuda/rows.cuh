@@ -7,10 +7,10 @@
 namespace attnlab::cuda {
 
 /// sum_d a[d] b[d] of this lane's row, 16-bit elements, at most D; null: of a row of zeros. Four
-/// lanes stand for a row; of these the one that holds_sum() has it. It is the diagonal of a warp's 8
-/// rows times 8 rows by the tiles' own products, so that a query with a single key gets a gradient
-/// of exactly 0. All loads are under way before the first product: a block waits for one, not for
-/// D / 16.
+/// lanes stand for a row; of these the one that holds_sum() has it. It is the diagonal of a warp's
+/// 8 rows times 8 rows by the tiles' own products, so that a query with a single key gets a
+/// gradient of exactly 0. All loads are under way before the first product: a block waits for one,
+/// not for D / 16.
 template <class T, int D>
 struct RowSum {
   static constexpr int kLanes = 4;

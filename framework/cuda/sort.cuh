@@ -68,7 +68,8 @@ class SortChunk {
     walk([&](const Row& row, std::int32_t number) { set(row.bucket, number + row.peers); },
          [&](const Row& row, std::int32_t own) {
            if (p_.items != nullptr) {
-             if (row.bucket < p_.buckets) gpu::store(p_.sorted + own, gpu::load(p_.items + row.row));
+             if (row.bucket < p_.buckets)
+               gpu::store(p_.sorted + own, gpu::load(p_.items + row.row));
              return;
            }
            gpu::store(p_.rows + group_ * p_.length + own, static_cast<std::int32_t>(row.row));

@@ -161,6 +161,20 @@ GPU_FUNCTION void scatter(float (&sums)[D / 8][4], const float (&factor)[2],
   });
 }
 
+/// Writes a warp's 16 rows x D sums as float32 rows of head_dim elements. places: of this lane's
+/// two halves among those rows, or kNoRow.
+template <int N>
+GPU_FUNCTION void write_packed(const float (&sums)[N][4], float factor,
+                               const std::int32_t (&places)[2], std::int32_t head_dim, float* to) {
+  GPU_UNROLL
+  for (int e = 0; e < 4 * N; ++e) {
+    const std::int32_t at = places[e % 4 / 2];
+    const int column = e / 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
+    if (at == kNoRow || column >= head_dim) continue;
+    gpu::store(to + std::int64_t{at} * head_dim + column, sums[e / 4][e % 4] * factor);
+  }
+}
+
 /// Two tiles of 8 columns of float32 sums as the left operand of the next product.
 template <class T>
 GPU_FUNCTION void as_left(const float (&a)[4], const float (&b)[4], std::uint32_t (&to)[4]) {
@@ -208,6 +222,12 @@ GPU_FUNCTION void clear(float (&sums)[N][4]) {
   }
 }
 
+template <int RowTiles, int N>
+GPU_FUNCTION void clear(float (&sums)[RowTiles][N][4]) {
+  GPU_UNROLL
+  for (int r = 0; r < RowTiles; ++r) clear(sums[r]);
+}
+
 /// Left operands of a warp's rows, 16 RowTiles rows of 16 Steps columns: the first `Held` steps in
 /// registers, the others fetched from shared memory at every use.
 template <class Tile, int RowTiles, int Steps, int Held>
@@ -234,8 +254,7 @@ struct OwnRows {
 template <class T, int Steps, int RowTiles, int Columns, class LeftRows, class Tile>
 GPU_FUNCTION void multiply_rows(const LeftRows& rows, const Tile& columns, int c,
                                 float (&to)[RowTiles][Columns][4]) {
-  GPU_UNROLL
-  for (int r = 0; r < RowTiles; ++r) clear(to[r]);
+  clear(to);
   GPU_UNROLL
   for (int k = 0; k < Steps; ++k) {
     std::uint32_t left[RowTiles][4];

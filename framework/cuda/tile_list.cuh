@@ -96,7 +96,8 @@ struct ListTiles {
     const Rule rule(p.plan);
     const std::int32_t* const own = p.of_keys ? of_group.key_rows : of_group.query_rows;
     const std::int32_t* const other = p.of_keys ? of_group.query_rows : of_group.key_rows;
-    const std::int64_t lowest = gpu::load(own + item.begin), highest = gpu::load(own + item.end - 1);
+    const std::int64_t lowest = gpu::load(own + item.begin),
+                       highest = gpu::load(own + item.end - 1);
     const std::int64_t from = lowest + (p.of_keys ? rule.nearest : 1 - rule.farthest);
     const std::int64_t to = highest + (p.of_keys ? rule.farthest : 1 - rule.nearest);
     const Range part = part_between(other, {item.other_begin, item.other_end}, from, to);

@@ -27,7 +27,7 @@ std::unique_ptr<Attention> bad_ends(const std::string& kind) {
   return bad("bad_ends", section("bad_ends", {{"kind", kind}}));
 }
 
-std::string message_of(Attention& attention, bool training = true) {
+std::string forward_message(Attention& attention, bool training = true) {
   ContextCase context(1);
   context.context.training = training;
   return attnlab::message_of([&] {
@@ -36,7 +36,7 @@ std::string message_of(Attention& attention, bool training = true) {
 }
 
 TEST(CheckedAttention, a_wrong_shape_is_shown_beside_the_right_one) {
-  const auto message = message_of(*bad_output("wrong_shape"));
+  const auto message = forward_message(*bad_output("wrong_shape"));
   EXPECT_THAT(message, HasSubstr("attention plugin 'bad_output' ("));
   EXPECT_THAT(
       message,
@@ -45,24 +45,24 @@ TEST(CheckedAttention, a_wrong_shape_is_shown_beside_the_right_one) {
 }
 
 TEST(CheckedAttention, a_wrong_dtype_is_shown_beside_the_right_one) {
-  EXPECT_THAT(message_of(*bad_output("wrong_dtype")),
+  EXPECT_THAT(forward_message(*bad_output("wrong_dtype")),
               HasSubstr("layer 1 returned an output of dtype Double; expected Float"));
 }
 
 TEST(CheckedAttention, a_missing_output_is_named) {
-  EXPECT_THAT(message_of(*bad_output("no_output")),
+  EXPECT_THAT(forward_message(*bad_output("no_output")),
               HasSubstr("layer 1 returned no output tensor."));
 }
 
 TEST(CheckedAttention, nan_in_the_first_forward_is_named) {
-  EXPECT_THAT(message_of(*bad_output("not_finite")),
+  EXPECT_THAT(forward_message(*bad_output("not_finite")),
               HasSubstr("layer 1 returned NaN or infinity for finite query, key and value."));
 }
 
 TEST(CheckedAttention, a_later_nan_is_found_in_evaluation) {
   const auto attention = bad_output("not_finite", 1);
-  EXPECT_EQ(message_of(*attention), "(no error)");
-  EXPECT_THAT(message_of(*attention, /*training=*/false), HasSubstr("returned NaN or infinity"));
+  EXPECT_EQ(forward_message(*attention), "(no error)");
+  EXPECT_THAT(forward_message(*attention, /*training=*/false), HasSubstr("returned NaN or infinity"));
 }
 
 TEST(CheckedAttention, nan_from_the_model_is_not_blamed_on_the_plugin) {
@@ -73,12 +73,12 @@ TEST(CheckedAttention, nan_from_the_model_is_not_blamed_on_the_plugin) {
 }
 
 TEST(CheckedAttention, an_exception_of_libtorch_names_the_plugin) {
-  EXPECT_THAT(message_of(*bad_ends("throws_in_forward")),
+  EXPECT_THAT(forward_message(*bad_ends("throws_in_forward")),
               HasSubstr("layer 1 failed in forward:\n  this plugin cannot add up"));
 }
 
 TEST(CheckedAttention, an_exception_that_is_an_int_names_the_plugin) {
-  EXPECT_THAT(message_of(*bad_ends("throws_an_int")),
+  EXPECT_THAT(forward_message(*bad_ends("throws_an_int")),
               HasSubstr("layer 1 failed in forward:\n  an exception that is not a std::exception"));
 }
 

@@ -196,9 +196,7 @@ TEST(Emulator, catches_an_index_past_an_array) {
 
 TEST(Emulator, catches_a_global_access_that_is_not_aligned) {
   alignas(16) char array[64] = {};
-  const auto load = [&](int at) {
-    (void)gpu::load(reinterpret_cast<const Vector16*>(array + at));
-  };
+  const auto load = [&](int at) { (void)gpu::load(reinterpret_cast<const Vector16*>(array + at)); };
   EXPECT_EQ(caught({1, 32, 0}, [&] { load(16); }), "");
   EXPECT_THAT(caught({1, 32, 0}, [&] { load(8); }), HasSubstr("16 bytes is not aligned to 16"));
   const auto copy = [&](int at) {
@@ -212,9 +210,10 @@ TEST(Emulator, takes_shared_values_of_more_than_one_access_where_each_is_aligned
     int words[20];
   };
   const auto store = [](std::uint32_t at) { gpu::shared_store(at, Wide{}); };
-  EXPECT_EQ(caught({1, 32, 128}, [&] {
-              if (gpu::lane() == 0) store(16);
-            }),
+  EXPECT_EQ(caught({1, 32, 128},
+                   [&] {
+                     if (gpu::lane() == 0) store(16);
+                   }),
             "");
   EXPECT_THAT(caught({1, 32, 128}, [&] { store(8); }), HasSubstr("multiple of the 16 bytes"));
   EXPECT_THAT(caught({1, 32, 128}, [] { gpu::shared_store(0, std::uint16_t{1}); }),

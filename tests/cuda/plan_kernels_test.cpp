@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "framework/cuda/plan_launch.h"
 #include "framework/cuda/pattern.cuh"
+#include "framework/cuda/plan_launch.h"
 #include "framework/cuda/sort.cuh"
 #include "tests/cuda/device_arrays.h"
 
@@ -334,8 +334,8 @@ TEST(TileList, a_tile_knows_what_it_meets_by_position) {
         const auto s = static_cast<std::size_t>(tile.segment);
         const Range whole = of_keys ? Range{segments.start[s], segments.start[s + 1]}
                                     : Range{segments.begin[s], segments.end[s]};
-        const Range expected = part_to_see(of_keys ? keys : queries, tile, of_keys ? queries : keys,
-                                           whole, listing);
+        const Range expected =
+            part_to_see(of_keys ? keys : queries, tile, of_keys ? queries : keys, whole, listing);
         EXPECT_EQ(tile.other_begin, expected.begin) << distance << ' ' << tile.begin;
         EXPECT_EQ(tile.other_end, expected.end) << distance << ' ' << tile.begin;
         EXPECT_EQ(tile.earlier, of_keys && s == 1 && tile.begin < 270 ? 1 : 0);

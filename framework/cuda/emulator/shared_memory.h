@@ -2,9 +2,9 @@
 ///   Order between threads is what barriers made of it (vector clocks, one component a warp): an
 ///   access that is not ordered after another warp's write, or a write not ordered after another
 ///   warp's read, is a race, whatever order the threads happened to run in. So is one between lanes
-///   of a warp without sync_warp. Remembered per four bytes, which is the least that may be written.
-///   What wgmma reads it reads through the asynchronous proxy, from its start to its wait: only
-///   what a fence.proxy.async has made visible there, and nobody may write it meanwhile.
+///   of a warp without sync_warp. Remembered per four bytes, which is the least that may be
+///   written. What wgmma reads it reads through the asynchronous proxy, from its start to its wait:
+///   only what a fence.proxy.async has made visible there, and nobody may write it meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +46,9 @@ class SharedMemory {
   void write(const Order& order, int thread, std::size_t cell);
 
   std::vector<std::uint8_t> bytes_;
-  std::vector<Write> writes_;                      // by cell
-  std::vector<std::vector<std::uint32_t>> reads_;  // by warp and cell: epoch * 64 + lane of the last
+  std::vector<Write> writes_;  // by cell
+  std::vector<std::vector<std::uint32_t>>
+      reads_;  // by warp and cell: epoch * 64 + lane of the last
 };
 
 }  // namespace attnlab::cuda::emulator
