@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -23,6 +24,20 @@ constexpr std::size_t kLastFrames = 8 * 1024;  // above what a fiber uses to end
 // The fiber that is being entered and the one that was left: set at every switch.
 thread_local Fiber* entered = nullptr;
 thread_local Fiber* left = nullptr;
+
+/// Stacks of fibers that have ended: a launch makes hundreds, and new memory costs more than small
+/// kernels do.
+std::vector<std::byte*>& spare_stacks() {
+  static auto* const stacks = new std::vector<std::byte*>;  // outlives whatever still launches
+  return *stacks;
+}
+
+std::byte* new_stack() {
+  void* const memory =
+      mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return static_cast<std::byte*>(memory);
+}
 
 /// Frames that never returned have left their marks on the stack's upper `bytes`.
 void unpoison([[maybe_unused]] std::byte* stack, [[maybe_unused]] std::size_t bytes) {
@@ -93,16 +108,19 @@ void exchange(void** saved, void* next) {
 
 Fiber::~Fiber() {
   if (stack_ == nullptr) return;
+  if (finished_) {
+    spare_stacks().push_back(stack_);
+    return;
+  }
   unpoison(stack_, kStack);
   munmap(stack_, kStack);
 }
 
 void Fiber::prepare(void (*entry)(void*), void* argument) {
   if (stack_ == nullptr) {
-    void* const memory =
-        mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    stack_ = static_cast<std::byte*>(memory);
+    finished_ = !spare_stacks().empty();
+    stack_ = finished_ ? spare_stacks().back() : new_stack();
+    if (finished_) spare_stacks().pop_back();
     bottom_ = stack_;
     size_ = kStack;
   }
