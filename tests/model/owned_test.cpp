@@ -56,7 +56,7 @@ config::ModelConfig owners_model() {
   return config;
 }
 
-Transformer make(Fault fault = Fault::none) {
+Transformer make_owning(Fault fault = Fault::none) {
   return {owners_model(), kOwnersShape, 1, at::kCPU, [=](std::int64_t, Owner& owner) {
             return std::make_unique<Gated>(3, owner, fault);
           }};
@@ -73,7 +73,7 @@ at::Tensor rows_of(const Transformer& model, std::size_t layer = 0) {
 }
 
 TEST(Owned, stands_in_the_models_list_and_leaves_its_own_weights_alone) {
-  const auto gated = make();
+  const auto gated = make_owning();
   const Transformer plain(owners_model(), kOwnersShape, 1, at::kCPU, [](std::int64_t) {
     struct Value final : Attention {
       AttentionOutput forward(const AttentionInput& in, const AttentionContext&) override {
@@ -96,7 +96,7 @@ TEST(Owned, stands_in_the_models_list_and_leaves_its_own_weights_alone) {
 }
 
 TEST(Owned, buffers_move_in_finish_step_alone_whatever_the_micro_batches) {
-  auto whole = make(), parts = make();
+  auto whole = make_owning(), parts = make_owning();
   pass(whole, true, 4);
   EXPECT_EQ(rows_of(whole).item<float>(), 5);  // what a step uses is what the one before left
   for (int i = 0; i < 4; ++i) pass(parts, true, 1);
@@ -108,7 +108,7 @@ TEST(Owned, buffers_move_in_finish_step_alone_whatever_the_micro_batches) {
 }
 
 TEST(Owned, buffers_whose_sums_are_not_given_are_named) {
-  auto keeps = make();
+  auto keeps = make_owning();
   EXPECT_EQ(keeps.uncollected_buffers(),
             (std::vector<std::string>{"blocks.0.attention.rows", "blocks.1.attention.rows"}));
   EXPECT_TRUE(keeps.collected().empty());
@@ -126,7 +126,7 @@ TEST(Owned, buffers_whose_sums_are_not_given_are_named) {
 }
 
 TEST(Owned, a_buffer_that_moves_at_another_time_is_named) {
-  auto evaluated = make(Fault::moves_in_evaluation), trained = make(Fault::moves_in_training);
+  auto evaluated = make_owning(Fault::moves_in_evaluation), trained = make_owning(Fault::moves_in_training);
   pass(evaluated, true);
   evaluated.finish_step();
   pass(evaluated, false);
@@ -139,7 +139,7 @@ TEST(Owned, a_buffer_that_moves_at_another_time_is_named) {
 
 TEST(Owned, a_leaf_that_was_not_declared_ends_the_first_training_pass) {
   for (const auto fault : {Fault::undeclared_leaf, Fault::undeclared_loss}) {
-    auto model = make(fault);
+    auto model = make_owning(fault);
     pass(model, false);  // evaluation says nothing of training
     EXPECT_THAT([&] { pass(model, true); },
                 ThrowsMessage<Error>(HasSubstr(

@@ -28,7 +28,7 @@ config::ModelConfig small(Positions positions) {
   return config;
 }
 
-Transformer make(const config::ModelConfig& config) {
+Transformer make_positioned(const config::ModelConfig& config) {
   return {config, kPositionsShape, 1, at::kCPU,
           [&](std::int64_t) { return std::make_unique<MaskedSoftmax>(config.causality); }};
 }
@@ -114,9 +114,9 @@ TEST(Rotary, has_the_gradient_of_finite_differences) {
 }
 
 TEST(Positions, all_other_weights_start_with_the_same_bits) {
-  const auto learned = make(small(Positions::learned));
+  const auto learned = make_positioned(small(Positions::learned));
   for (const auto positions : {Positions::rope, Positions::none}) {
-    const auto other = make(small(positions));
+    const auto other = make_positioned(small(positions));
     EXPECT_FALSE(other.parameters().has("position_embedding"));
     EXPECT_EQ(other.parameters().all().size() + 1, learned.parameters().all().size());
     for (const auto& [name, role, value] : other.parameters().all()) {
@@ -131,7 +131,7 @@ TEST(Positions, tell_an_order_of_earlier_tokens_or_do_not) {
   swapped[0][1] = tokens[0][4];
   swapped[0][4] = tokens[0][1];
   const auto change = [&](Positions positions) {
-    auto model = make(small(positions));
+    auto model = make_positioned(small(positions));
     const auto last = kPositionsShape.length - 1;
     return (last_hidden(model, tokens)[0][last] - last_hidden(model, swapped)[0][last]).abs().max().item<float>();
   };

@@ -14,7 +14,7 @@ struct Case {
   at::Tensor hidden, weight, target;
 };
 
-Case make(at::ScalarType type) {
+Case make_case(at::ScalarType type) {
   at::manual_seed(1);
   Case c{at::randn({kRows, kWidth}, type), at::randn({kVocabulary, kWidth}, type),
          at::randint(0, kVocabulary, {kRows}, at::kLong)};
@@ -34,9 +34,9 @@ class SlicedLoss : public testing::TestWithParam<std::tuple<at::ScalarType, int>
 TEST_P(SlicedLoss, equals_cross_entropy_forward_and_backward) {
   const auto [type, slice] = GetParam();
   const double tolerance = type == at::kDouble ? 1e-12 : 2e-5;
-  const auto expected = make(type);
+  const auto expected = make_case(type);
   (whole(expected) * 0.5).backward();
-  const auto got = make(type);
+  const auto got = make_case(type);
   const auto nats = sliced_cross_entropy(got.hidden, got.weight, got.target, slice);
   (nats * 0.5).backward();
   EXPECT_NEAR(nats.item<double>(), whole(expected).item<double>(), 100 * tolerance);
@@ -49,14 +49,14 @@ INSTANTIATE_TEST_SUITE_P(Slices, SlicedLoss,
                                           testing::Values(1, 7, 23, 1000)));
 
 TEST(SlicedLossBits, do_not_depend_on_whether_a_gradient_is_asked_for) {
-  const auto c = make(at::kFloat);
+  const auto c = make_case(at::kFloat);
   const auto with = sliced_cross_entropy(c.hidden, c.weight, c.target, 7).item<double>();
   const at::NoGradGuard no_grad;
   EXPECT_EQ(with, sliced_cross_entropy(c.hidden, c.weight, c.target, 7).item<double>());
 }
 
 TEST(SlicedLossRows, that_are_not_scored_cost_nothing_and_get_no_gradient) {
-  const auto c = make(at::kDouble);
+  const auto c = make_case(at::kDouble);
   const auto none = at::full({kRows}, -1, at::kLong);
   const auto nats = sliced_cross_entropy(c.hidden, c.weight, none, 5);
   nats.backward();
@@ -65,7 +65,7 @@ TEST(SlicedLossRows, that_are_not_scored_cost_nothing_and_get_no_gradient) {
 }
 
 TEST(SlicedLossAutocast, stays_within_bfloat16_rounding) {
-  const auto c = make(at::kFloat);
+  const auto c = make_case(at::kFloat);
   const double exact = whole(c).item<double>();
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
   at::autocast::set_autocast_enabled(at::kCPU, true);
