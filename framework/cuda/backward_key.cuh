@@ -52,9 +52,8 @@ class BackwardKey {
 
   static constexpr std::int64_t blocks(const Params& p) { return p.key_tiles.most * kParts; }
   static GPU_FUNCTION void run(const Params& p) {
-    const TileItem tile = tile_at(p);  // beside the number of tiles
-    if (gpu::block() / kParts >= gpu::load(p.key_tiles.count)) return;
-    if (tile.begin < tile.end) BackwardKey(p).work();
+    const TileItem tile = tile_at(p);
+    if (tile.group >= 0 && (kParts == 1 || tile.begin < tile.end)) BackwardKey(p).work();
   }
   static GPU_NO_INLINE void run_carefully(const Params& p) { BackwardKey(p).work(); }
 

@@ -38,8 +38,8 @@ class BackwardQuery {
   static constexpr std::uint32_t kSharedBytes = kShiftAt + QueryNumbers::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    const TileItem tile = gpu::load(p.query_tiles.items + gpu::block());  // beside their number
-    if (gpu::block() < gpu::load(p.query_tiles.count)) BackwardQuery(p, tile).work();
+    const TileItem tile = gpu::load(p.query_tiles.items + gpu::block());
+    if (tile.group >= 0) BackwardQuery(p, tile).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
   static GPU_NO_INLINE void run_carefully(const Params& p) {
@@ -69,21 +69,28 @@ class BackwardQuery {
   GPU_FUNCTION std::int64_t place_of(std::int32_t row) const {
     return walk.tile.group * p.plan.length + row;
   }
-  /// Of this warp's rows; backward_key.cuh needs them too.
+  /// Of this warp's rows; backward_key.cuh needs them too. All rows are on their way before the
+  /// first is needed.
   GPU_FUNCTION void fill_shifts() const {
-    using Sum = RowSum<T, D>;
+    constexpr int kEights = 2 * RowTiles;
     const GroupRows<T> grad_out(p.grad_out, walk.place), out(p.out, walk.place);
+    const auto row_at = [&](int i) { return first + 8 * i + gpu::lane() / 4; };
+    RowSum<T, D> sums[kEights];
     GPU_UNROLL
-    for (int i = 0; i < 16 * RowTiles; i += 8) {
-      const int at = first + i + gpu::lane() / 4;
-      const std::int32_t row = seeing.get(at);
+    for (int i = 0; i < kEights; ++i) {
+      const std::int32_t row = seeing.get(row_at(i));
       const bool sees = row != kNoRow;
-      float sum =
-          Sum::of(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr, p.head_dim);
-      if (!Sum::holds_sum() || queries.get(at) == kNoRow) continue;
+      sums[i].load(sees ? grad_out.row(row) : nullptr, sees ? out.row(row) : nullptr, p.head_dim);
+    }
+    GPU_UNROLL
+    for (int i = 0; i < kEights; ++i) {
+      float sum = sums[i].value();
+      const std::int32_t row = queries.get(row_at(i));
+      if (!sums[i].holds_sum() || row == kNoRow) continue;
+      const bool sees = seeing.get(row_at(i)) != kNoRow;
       if (sees && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + place_of(row));
-      gpu::store(p.shift + place_of(queries.get(at)), sum);
-      shifts.set(at, sum);
+      gpu::store(p.shift + place_of(row), sum);
+      shifts.set(row_at(i), sum);
     }
   }
 

@@ -34,8 +34,8 @@ class Forward {
   static constexpr std::uint32_t kSharedBytes = kQueryListAt + QueryList::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    const TileItem tile = gpu::load(p.tiles.items + gpu::block());  // beside the number of tiles
-    if (gpu::block() < gpu::load(p.tiles.count)) Forward(p, tile).work();
+    const TileItem tile = gpu::load(p.tiles.items + gpu::block());
+    if (tile.group >= 0) Forward(p, tile).work();
   }
   /// A function of its own, so that registers are shared out as if it were not there.
   static GPU_NO_INLINE void run_carefully(const Params& p) {

@@ -35,8 +35,8 @@ class PlainBackward : Plain<D> {
 
   static GPU_FUNCTION void run(const Params& p) {
     const TileList& list = OfKeys ? p.key_tiles : p.query_tiles;
-    if (gpu::block() >= gpu::load(list.count)) return;
     const TileItem tile = gpu::load(list.items + gpu::block());
+    if (tile.group < 0) return;
     bool careful = false;
     GPU_NO_UNROLL
     while (!PlainBackward(p, tile).work(careful)) careful = true;

@@ -22,8 +22,8 @@ class PlainForward : Plain<D> {
   static constexpr std::uint32_t kSharedBytes = kBitsAt + Base::Bits::kBytes;
 
   static GPU_FUNCTION void run(const Params& p) {
-    if (gpu::block() >= gpu::load(p.tiles.count)) return;
     const TileItem tile = gpu::load(p.tiles.items + gpu::block());
+    if (tile.group < 0) return;
     bool careful = false;
     GPU_NO_UNROLL
     while (!PlainForward(p, tile).work(careful)) careful = true;

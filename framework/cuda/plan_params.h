@@ -33,7 +33,7 @@ struct HashParams {
 /// know to begin with them. Segment S: those behind the last segment, which see nothing and are
 /// seen by none.
 struct alignas(16) TileItem {
-  std::int32_t group = 0;
+  std::int32_t group = -1;  // -1: there is no such tile
   std::int32_t segment = 0;
   std::int32_t begin = 0;
   std::int32_t end = 0;
@@ -47,7 +47,8 @@ struct alignas(16) TileItem {
 inline constexpr std::int32_t kTileClasses = 128;
 inline constexpr std::uint8_t kNoTile = 255;
 
-/// Tiles of a plan, longest first: *count of them.
+/// Tiles of a plan, longest first: *count of them, and behind them items without a group, so that a
+/// block need not wait for *count.
 struct TileList {
   const TileItem* items = nullptr;
   const std::int32_t* count = nullptr;
@@ -62,8 +63,8 @@ struct SortParams {
   std::int32_t* rows = nullptr;    // [G, T]
   std::int32_t* start = nullptr;   // [G, N + 1]
   std::int32_t* parts = nullptr;   // [G, T] place of each row / part, or null (Reformer's chunks)
-  /// Or, of one group, in place of `rows`: items [T], of which those with a bucket are copied to
-  /// their places in `sorted`.
+  /// Or, of one group, in place of `rows`: items [T], which are copied to their places in `sorted`;
+  /// behind them, in place of those without a bucket, items without a group.
   const TileItem* items = nullptr;
   TileItem* sorted = nullptr;
   std::int32_t part = 1;

@@ -94,17 +94,20 @@ struct QueryWalk {
   /// Of query thread() % Count of tile i; its shift in the second half of the threads.
   GPU_FUNCTION QueryFact look(int i) const {
     const Segment now = segment();
-    return fact_of(now, row_of(now, i));
+    const std::int32_t row = row_of(now, i);
+    return fact_of(row, number_of(now, row));
   }
   static GPU_FUNCTION std::int32_t row_of(const Segment& now, int i) {
     const std::int32_t at = i * Count + gpu::opaque(gpu::thread()) % Count;
     return at < now.count ? gpu::load(now.rows + at) : kNoRow;
   }
-  static GPU_FUNCTION QueryFact fact_of(const Segment& now, std::int32_t row) {
-    const bool shift = gpu::opaque(gpu::thread()) >= Count;
-    if (row == kNoRow) return {kNoRow, shift ? 0 : kInfinity};
-    const float number = gpu::load((shift ? now.shift : now.lse) + row);
-    if (shift) return {row, number};
+  static GPU_FUNCTION bool is_of_shifts() { return gpu::opaque(gpu::thread()) >= Count; }
+  static GPU_FUNCTION float number_of(const Segment& now, std::int32_t row) {
+    if (row == kNoRow) return is_of_shifts() ? 0 : -kInfinity;
+    return gpu::load((is_of_shifts() ? now.shift : now.lse) + row);
+  }
+  static GPU_FUNCTION QueryFact fact_of(std::int32_t row, float number) {
+    if (is_of_shifts()) return {row, number};
     return number == -kInfinity ? QueryFact{kNoRow, kInfinity} : QueryFact{row, number * kLog2E};
   }
   GPU_FUNCTION void note(int i, const QueryFact& fact) const {
@@ -118,9 +121,9 @@ struct QueryWalk {
   GPU_FUNCTION void start(const Segment& now) const {
     if (gpu::thread() == 0) gpu::shared_store(base + kSegmentAt, now);
     const std::int32_t first = row_of(now, 0), second = row_of(now, 1);
-    const QueryFact one = fact_of(now, first), two = fact_of(now, second);  // loads overlap
-    note(0, one);
-    note(1, two);
+    const float one = number_of(now, first), two = number_of(now, second);  // loads overlap
+    note(0, fact_of(first, one));
+    note(1, fact_of(second, two));
   }
 };
 

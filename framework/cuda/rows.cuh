@@ -9,30 +9,33 @@ namespace attnlab::cuda {
 /// sum_d a[d] b[d] of this lane's row, 16-bit elements, at most D; null: of a row of zeros. Four
 /// lanes stand for a row; of these the one that holds_sum() has it. It is the diagonal of a warp's
 /// 8 rows times 8 rows by the tiles' own products, so that a query with a single key gets a
-/// gradient of exactly 0. All loads are under way before the first product: a block waits for one,
-/// not for D / 16.
+/// gradient of exactly 0. load() waits for nothing.
 template <class T, int D>
 struct RowSum {
   static constexpr int kLanes = 4;
   static GPU_FUNCTION bool holds_sum() { return gpu::lane() % 4 == gpu::lane() / 8; }
-  static GPU_FUNCTION float of(const T* a, const T* b, int head_dim) {
+  GPU_FUNCTION void load(const T* a, const T* b, int head_dim) {
     const auto words = [&](const T* row, int d) {
       const bool exists = row != nullptr && d < head_dim;
       return exists ? gpu::load(reinterpret_cast<const std::uint32_t*>(row + d)) : 0U;
     };
-    std::uint32_t left[D / 16][4], right[D / 16][2];
     GPU_UNROLL
     for (int k = 0; k < D / 16; ++k) {
       const int d = 16 * k + gpu::lane() % 4 * 2;
-      left[k][0] = words(a, d), left[k][2] = words(a, d + 8);
-      left[k][1] = left[k][3] = 0;
+      left[k][0] = words(a, d), left[k][1] = words(a, d + 8);
       right[k][0] = words(b, d), right[k][1] = words(b, d + 8);
     }
+  }
+  GPU_FUNCTION float value() const {
     float sums[4] = {0, 0, 0, 0};
     GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) gpu::multiply<T>(sums, left[k], right[k][0], right[k][1]);
+    for (int k = 0; k < D / 16; ++k) {
+      const std::uint32_t rows[4] = {left[k][0], 0, left[k][1], 0};
+      gpu::multiply<T>(sums, rows, right[k][0], right[k][1]);
+    }
     return gpu::lane() / 4 % 2 == 0 ? sums[0] : sums[1];
   }
+  std::uint32_t left[D / 16][2], right[D / 16][2];
 };
 
 /// One thread an element, or RowSum's lanes a row.
@@ -62,7 +65,9 @@ struct FillShift : RowKernel {
       grad_out = GroupRows<T>(p.grad_out, place).row(t);
       out = GroupRows<T>(p.out, place).row(t);
     }
-    float sum = Sum::of(grad_out, out, p.head_dim);
+    Sum product;
+    product.load(grad_out, out, p.head_dim);
+    float sum = product.value();
     if (!exists || !Sum::holds_sum()) return;
     if (seen && p.grad_lse != nullptr) sum -= gpu::load(p.grad_lse + row);
     gpu::store(p.shift + row, sum);

@@ -68,9 +68,9 @@ class SortChunk {
     walk([&](const Row& row, std::int32_t number) { set(row.bucket, number + row.peers); },
          [&](const Row& row, std::int32_t own) {
            if (p_.items != nullptr) {
-             if (row.bucket < p_.buckets)
-               gpu::store(p_.sorted + own, gpu::load(p_.items + row.row));
-             return;
+             const bool exists = row.bucket < p_.buckets;
+             return gpu::store(p_.sorted + own,
+                               exists ? gpu::load(p_.items + row.row) : TileItem{});
            }
            gpu::store(p_.rows + group_ * p_.length + own, static_cast<std::int32_t>(row.row));
            if (p_.parts == nullptr) return;

@@ -57,6 +57,7 @@ std::vector<TileItem> list(const Segments& segments, const Listing& listing,
   p.memory = memory.data();
   EXPECT_EQ(attnlab_cuda_list_tiles(&p, nullptr), 0);
   const TileList found = places.list(memory.data());
+  for (std::int64_t i = *found.count; i < found.most; ++i) EXPECT_EQ(found.items[i].group, -1);
   return {found.items, found.items + *found.count};
 }
 
