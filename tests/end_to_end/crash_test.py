@@ -40,11 +40,11 @@ class Crash(Lab):
     def test_after_kill_9_of_the_grid_the_same_command_completes(self):
         grid = self.start("grid", *CELLS)
         self.wait_in_the_middle()
-        workers = self.workers()
-        self.assertTrue(workers)
+        grid.send_signal(signal.SIGSTOP)  # so that no cell ends and no other begins while we look
+        self.assertTrue(self.workers())
         grid.send_signal(signal.SIGKILL)
         grid.wait()
-        self.wait_until("the orphans have ended", lambda: not any(map(is_worker, workers)), 2)
+        self.wait_until("the orphans have ended", lambda: not self.workers(), 2)
         metrics, finished = self.metrics(), self.finished()
         self.assert_sound()
         self.attnlab("grid", *CELLS)
@@ -67,12 +67,12 @@ class Crash(Lab):
     def test_after_kill_9_of_grid_and_worker_at_once_the_same_command_completes(self):
         grid = self.start("grid", *CELLS)
         self.wait_in_the_middle()
-        workers = self.workers()
-        for worker in workers:
+        grid.send_signal(signal.SIGSTOP)  # it would begin the next cell when it sees the worker's end
+        for worker in self.workers():
             os.kill(worker, signal.SIGKILL)
         grid.send_signal(signal.SIGKILL)
         grid.wait()
-        self.wait_until("the workers are gone", lambda: not any(map(is_worker, workers)), 10)
+        self.wait_until("the workers are gone", lambda: not self.workers(), 10)
         self.assert_readers_see_no_running_run()
         metrics, finished = self.metrics(), self.finished()
         self.attnlab("grid", *CELLS)
