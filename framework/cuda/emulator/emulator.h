@@ -4,8 +4,8 @@
 ///   random order. A copy to shared memory arrives at its wait, not before. Throws EmulatorError at
 ///   the first access of shared memory that is out of range, unwritten, still being copied, or not
 ///   ordered by a barrier after another thread's access; at global accesses outside of every known
-///   array, or not aligned; where threads wait for each other for ever; and at wgmma whose operands are not fenced,
-///   not waited for, or changed meanwhile (products.h).
+///   array, or not aligned; where threads wait for each other for ever; and at wgmma whose operands
+///   are not fenced, not waited for, or changed meanwhile (products.h).
 ///   One launch at a time in a process. Not a model of speed.
 #pragma once
 
