@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "framework/conformance/property.h"
+#include "framework/conformance/threads.h"
 #include "framework/core/error.h"
 #include "framework/core/random.h"
 #include "framework/plugin/parameters.h"
@@ -143,6 +144,7 @@ CheckCase random_case(const Subject& subject, const CaseRequest& request, std::u
 
 // Does a row leave out a key that causality allows? Looks at D keys, the earliest and others.
 bool leaves_out(const Subject& subject, const CheckCase& check) {
+  const Threads threads(threads_for(check.length));
   const Trial trial(subject, check);
   std::vector<std::int64_t> keys(static_cast<std::size_t>(std::min(check.head_dim, check.length)));
   Draw draw(check.seed, 0);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "framework/conformance/owned.h"
+#include "framework/conformance/threads.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -90,6 +91,7 @@ class Examination {
  private:
   // Empty, or what was broken. Whatever a plugin throws on a case that it did not refuse counts.
   std::string violation(const CheckCase& check) {
+    const Threads threads(threads_for(check.length));
     try {
       const Trial trial(subject_, check);
       if (const auto refusal = trial.refusal(); !refusal.empty()) throw Skipped(refusal);

@@ -68,7 +68,8 @@ template <class Change>
 
 /// What was computed of a case before, so that no property does it again.
 struct Known {
-  at::Tensor weights, out;
+  std::map<std::uint64_t, AttentionInput> inputs;
+  at::Tensor grad_out, weights, out;
   std::optional<Attended> attended;
   at::Tensor mask;           // [B, H, T, T], of ...
   Attended exact, libtorch;  // ... reference() and by_libtorch() (judge.h)
@@ -119,8 +120,8 @@ class Trial {
   /// The plugin itself, without the checks that a run puts around it.
   [[nodiscard]] std::unique_ptr<Attention> build() const;
 
-  /// Pure functions of the case's seed and `which`. query, value ~ N(0, 1); the key as the case
-  /// says.
+  /// Pure functions of the case's seed and `which`, the caller's to change. query, value ~ N(0, 1); the
+  /// key as the case says.
   [[nodiscard]] AttentionInput input(std::uint64_t which = 0) const;
   [[nodiscard]] at::Tensor grad_out() const;
   [[nodiscard]] Call call() const;  // sequence ids 100, 101, ...
@@ -147,6 +148,8 @@ class Trial {
   void expect_room(double matrices) const;
 
  private:
+  [[nodiscard]] AttentionInput drawn(std::uint64_t which) const;
+
   const Subject* subject_;
   plugin::CheckCase check_;
   Layout layout_ = Layout::joined;

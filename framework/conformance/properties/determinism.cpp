@@ -1,24 +1,13 @@
 // determinism.cpp: a result is a function of input and context, whatever was computed before it.
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 
 #include "framework/attention/guarded.h"
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
+#include "framework/conformance/threads.h"
 
 namespace attnlab::conformance {
 namespace {
-
-class Threads {
- public:
-  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
-  ~Threads() { at::set_num_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
 
 // A module that is made with random weights, or a draw without RandomStream, moves its state.
 void check_generator(const Trial& trial) {
