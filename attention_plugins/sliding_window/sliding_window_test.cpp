@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "tests/sparse/plugin_checks.h"
 
@@ -107,31 +106,9 @@ TEST(SlidingWindowStatistics, count_what_the_mask_says_and_only_in_evaluation) {
   }
 }
 
-/// Shortest of a few forward and backward passes, in seconds.
-double seconds(const PluginUnderTest& plugin, std::int64_t T) {
-  const RandomInput in({1, 1, T, 16}, at::kFloat);
-  const ContextCase batch(1);
-  double best = 1e9;
-  for (int i = 0; i < 4; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    (void)test::attend(plugin.function(batch.context), in.query, in.key, in.value, in.grad_out);
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    best = std::min(best, taken.count());
-  }
-  return best;
-}
-
 TEST(SlidingWindowDocuments, are_kept_apart_and_counted) {
   test::expect_pairs_told_within_documents(sliding_window(7));
   test::expect_pairs_told_within_documents(sliding_window(5, 3, Causality::inclusive));
-}
-
-TEST(SlidingWindowCost, grows_linearly_with_the_length) {
-  // Eight times the rows: 8 when linear, 64 when every pair of tiles is looked at.
-  for (const std::int64_t dilation : {1, 4}) {
-    const auto plugin = sliding_window(64, dilation);
-    EXPECT_LT(seconds(plugin, 65536) / seconds(plugin, 8192), 24) << "dilation " << dilation;
-  }
 }
 
 TEST(SlidingWindowRefuses, windows_and_dilations_below_one) {

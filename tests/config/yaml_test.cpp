@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include <chrono>
+#include <ctime>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -107,10 +107,10 @@ TEST(Yaml, time_grows_with_the_number_of_keys_and_not_with_its_square) {
   std::string text = "defaults: []\n";
   for (int i = 0; i < 20000; ++i)
     text += "key_" + std::to_string(i) + ": " + std::to_string(i) + "\n";
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = std::clock();  // processor time
   const Node root = parse_yaml(text, "x.yaml").content;
   EXPECT_EQ(root.find("key_19999")->text(), "19999");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));  // was 18
+  EXPECT_LT(std::clock() - begin, 4 * CLOCKS_PER_SEC);  // was 18 s
 }
 
 TEST(Yaml, a_file_that_cannot_be_read_is_refused_and_an_empty_one_is_not) {

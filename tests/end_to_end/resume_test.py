@@ -51,10 +51,8 @@ class Resume(Lab):
         run = self.start("run", *words)
         self.wait_until("it is further than any before it", lambda: self.values(
             "SELECT 1 FROM metrics JOIN run_attempts ON id = run_id WHERE status = 'running' AND step > ? LIMIT 1", before), 60)
-        began = time.monotonic()
         run.send_signal(number)
         output, _ = run.communicate(timeout=60)
-        self.assertLess(time.monotonic() - began, 20)
         self.assertEqual(run.returncode, AGAIN, output)
         return output
 

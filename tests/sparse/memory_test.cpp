@@ -2,6 +2,7 @@
 // plans with gaps, padding and garbage in what nobody may see. Without LibTorch, which is not
 // instrumented; the plain instruction set stands for all, whose sources are the same.
 #include <gtest/gtest.h>
+#include <sanitizer/asan_interface.h>
 
 #include <functional>
 #include <string>
@@ -152,6 +153,47 @@ TEST(KernelMemory, holds_whatever_a_check_lets_through) {
   }
   EXPECT_GT(accepted, 300);
   EXPECT_GT(refused, 300);
+}
+
+/// All rows in one segment, of which each sees the `window` rows before it.
+sparse::PlanView windows(const KernelCase& c, std::int64_t window) {
+  auto plan = c.plan();
+  plan.max_distance = window + 1;
+  return plan;
+}
+
+// A window costs the same wherever it stands: a search that halves the keys never meets their first half.
+TEST(KernelMemory, keys_far_before_a_window_are_not_looked_at) {
+  constexpr std::int64_t kLength = 4096, kWindow = 64;
+  KernelCase c = kernel_case(kLength, 4, 1, /*ascending=*/true, 7);
+  c.G = 1;
+  const auto plan = windows(c, kWindow);
+  std::vector<float> rows(static_cast<std::size_t>(kLength * 4), 1), out(rows), lse(kLength), largest(kLength),
+      total(kLength);
+  std::vector<char> memory(static_cast<std::size_t>(sparse::scratch_bytes(4) + sparse::kScratchAlignment));
+  void* scratch = memory.data();
+  std::size_t space = memory.size();
+  ASSERT_NE(std::align(sparse::kScratchAlignment, static_cast<std::size_t>(sparse::scratch_bytes(4)), scratch, space),
+            nullptr);
+  const sparse::ForwardParams<float> params{plan,       rows.data(), rows.data(),    rows.data(), 1,
+                                            out.data(), lse.data(),  largest.data(), total.data()};
+  __asan_poison_memory_region(c.key_rows.data(), kLength / 2 * sizeof(std::int32_t));
+  for (const auto& tile : sparse::query_tiles(plan)) {
+    if (tile.begin >= kLength / 2 + kWindow) kernel_table().float32.forward(params, tile, scratch);
+  }
+  __asan_unpoison_memory_region(c.key_rows.data(), kLength / 2 * sizeof(std::int32_t));
+  EXPECT_NEAR(lse.back(), 4 + std::log(kWindow), 1e-5);
+}
+
+TEST(KernelMemory, keys_are_visited_by_the_tiles_that_a_window_reaches) {
+  constexpr std::int64_t kWindow = 64, kNear = kWindow / sparse::kTile + 2;
+  for (const std::int64_t length : {1024, 8192}) {
+    KernelCase c = kernel_case(length, 1, 1, /*ascending=*/true, 7);
+    c.G = 1;
+    const auto work = sparse::backward_work(windows(c, kWindow));
+    EXPECT_EQ(std::ssize(work.tasks), length / sparse::kTile);
+    for (const auto& visit : work.visits) EXPECT_LE(visit.last - visit.first, kNear);
+  }
 }
 
 TEST(SortMemory, holds_buckets_of_any_number_and_bytes_that_are_no_bools) {
