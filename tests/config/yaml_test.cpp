@@ -4,8 +4,8 @@
 
 #include <sys/stat.h>
 
-#include <ctime>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
