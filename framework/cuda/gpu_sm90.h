@@ -112,6 +112,11 @@ GPU_FUNCTION void products_wait(Arrays&... done) {
   (keep(done), ...);
 }
 
+#define ATTNLAB_SUMS_32 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+#define ATTNLAB_REGISTERS_32(how)                                                                 \
+  how(sum[0][0]), how(sum[0][1]), how(sum[0][2]), how(sum[0][3]), how(sum[1][0]), how(sum[1][1]), \
+      how(sum[1][2]), how(sum[1][3]), how(sum[2][0]), how(sum[2][1]), how(sum[2][2]),             \
+      how(sum[2][3]), how(sum[3][0]), how(sum[3][1]), how(sum[3][2]), how(sum[3][3])
 #define ATTNLAB_SUMS_64                                                    \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
@@ -170,6 +175,12 @@ GPU_FUNCTION void products_wait(Arrays&... done) {
                  : "l"(left), "l"(right), "n"(static_cast<int>(Turned))                        \
                  : "memory");                                                                  \
   }
+ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 32, 4, "16", "17", "18", "19", "20",
+              "21")
+ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 32, 4, "16", "17", "18", "19", "20",
+              "21")
+ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 32, 4, "16", "17", "18", "19", "20", "21")
+ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 32, 4, "16", "17", "18", "19", "20", "21")
 ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36",
               "37")
 ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36",
@@ -188,6 +199,8 @@ ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 128, 16, "64", "65", "
 #undef ATTNLAB_WGMMA
 #undef ATTNLAB_NEW
 #undef ATTNLAB_ADD
+#undef ATTNLAB_SUMS_32
+#undef ATTNLAB_REGISTERS_32
 #undef ATTNLAB_SUMS_64
 #undef ATTNLAB_REGISTERS_64
 #undef ATTNLAB_SUMS_128

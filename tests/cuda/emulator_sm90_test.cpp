@@ -54,8 +54,8 @@ void write_matrix(std::uint32_t base, const Layout& layout, int rows, int shift)
   }
 }
 
-template <bool Turned, class Left>
-void start_product(float (&sum)[8][4], const Left& left, std::uint64_t right, bool add) {
+template <bool Turned, int N, class Left>
+void start_product(float (&sum)[N][4], const Left& left, std::uint64_t right, bool add) {
   add ? gpu::multiply_group_add<F16, Turned>(sum, left, right)
       : gpu::multiply_group<F16, Turned>(sum, left, right);
 }
@@ -68,16 +68,18 @@ struct Multiplication {
   std::uint32_t leading = ~0U, stride = ~0U;  // of the right descriptor, else as the layout has it
   Swizzle swizzle = Swizzle::bytes_128;
   bool wrong_major = false;
-  float sum[64][64] = {};
+  int columns = 64;  // or 32, or 128
+  float sum[64][128] = {};
 };
 
-/// sum = left [64, 16] right [16, 64], twice: the second time added.
-void multiply(Multiplication& m) {
+/// sum = left [64, 16] right [16, 8 N], twice: the second time added.
+template <int N>
+void multiply_by(Multiplication& m) {
   write_matrix(0, m.left, 64, 0);
-  write_matrix(8192, m.right, 64, 7);
+  write_matrix(8192, m.right, 8 * N, 7);
   if (m.without != Without::proxy_fence) gpu::fence_proxy();
   if (m.without != Without::barrier) gpu::sync_threads();
-  float sum[8][4];
+  float sum[N][4];
   std::uint32_t words[4];
   const int lane = gpu::lane(), row = gpu::warp() * 16 + lane / 4;
   for (int i = 0; i < 4; ++i) {
@@ -97,11 +99,14 @@ void multiply(Multiplication& m) {
     if (m.without != Without::commit) gpu::products_commit();
     if (m.without != Without::wait) gpu::products_wait<0>(sum);
   }
-  for (int n = 0; n < 8; ++n) {
+  for (int n = 0; n < N; ++n) {
     for (int i = 0; i < 4; ++i) {
       m.sum[row + i / 2 * 8][8 * n + lane % 4 * 2 + i % 2] = sum[n][i];
     }
   }
+}
+void multiply(Multiplication& m) {
+  m.columns == 32 ? multiply_by<4>(m) : m.columns == 64 ? multiply_by<8>(m) : multiply_by<16>(m);
 }
 constexpr emulator::Grid kGrid{1, 128, 32 * 1024};
 
@@ -111,7 +116,7 @@ std::string caught_in(Multiplication& m) {
 int wrong_elements(const Multiplication& m) {
   int wrong = 0;
   for (int row = 0; row < 64; ++row) {
-    for (int column = 0; column < 64; ++column) {
+    for (int column = 0; column < m.columns; ++column) {
       float expected = 0;
       for (int k = 0; k < kDepth; ++k) {
         expected += 2 * element_of(row, k) * element_of(column + 7, k);
@@ -150,6 +155,21 @@ TEST(EmulatedWgmma, multiplies_in_every_layout) {
         EXPECT_EQ(caught_in(m), "");
         EXPECT_EQ(wrong_elements(m), 0)
             << "swizzle " << static_cast<int>(swizzle) << (turned ? ", turned" : "");
+      }
+    }
+  }
+}
+
+TEST(EmulatedWgmma, multiplies_32_and_128_columns_too) {
+  for (const int columns : {32, 128}) {
+    for (const bool turned : {false, true}) {
+      for (const bool registers : {false, true}) {
+        // Rows of one pattern of 64 elements, or of two.
+        Multiplication m = sound(Swizzle::bytes_128, turned);
+        m.columns = columns;
+        m.left_in_registers = registers;
+        EXPECT_EQ(caught_in(m), "");
+        EXPECT_EQ(wrong_elements(m), 0) << columns << " columns" << (turned ? ", turned" : "");
       }
     }
   }
