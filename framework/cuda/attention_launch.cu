@@ -68,11 +68,12 @@ int attnlab_cuda_attention_backward(const BackwardParams* params, AttnlabElement
   constexpr Status (*kOf[])(const BackwardParams&, AttnlabElement, void*) = {
       launch_backward<32>, launch_backward<64>, launch_backward<96>, launch_backward<128>};
   const bool groups = p.shape == TileShape::groups;
-  const bool can = groups ? has_group_backward(element, p.head_dim) && p.plan.max_distance >= 1
+  const bool can = groups ? has_group_kernels(element, p.head_dim) && p.plan.max_distance >= 1
                           : has_small_tiles(element, p.head_dim);
   if (p.shape != TileShape::large && (!can || p.grad_query_sums != nullptr)) return kInvalidValue;
-  const auto status =
-      groups ? launch_group_backward<64>(p, element, stream) : launch_for(kOf, p, element, stream);
+  const auto status = !groups           ? launch_for(kOf, p, element, stream)
+                      : p.head_dim > 64 ? launch_group_backward<128>(p, element, stream)
+                                        : launch_group_backward<64>(p, element, stream);
   if (status != 0) return status;
   return p.packed_grad_key == nullptr ? 0 : add_up(p, element, stream);
 }

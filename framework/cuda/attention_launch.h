@@ -18,9 +18,6 @@ constexpr bool has_group_kernels(AttnlabElement element, int head_dim) {
   const int made_for = kernel_head_dim(head_dim);
   return element != kAttnlabFloat32 && (made_for == 64 || made_for == 128);
 }
-constexpr bool has_group_backward(AttnlabElement element, int head_dim) {
-  return has_group_kernels(element, head_dim) && head_dim <= 64;
-}
 /// Whether there are kernels with small tiles; deterministic ones only.
 constexpr bool has_small_tiles(AttnlabElement element, int head_dim) {
   const int made_for = kernel_head_dim(head_dim);

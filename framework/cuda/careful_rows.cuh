@@ -158,20 +158,26 @@ GPU_NO_INLINE void key_carefully(const BackwardParams& p, TileItem tile, std::in
   sum_value.write(p.packed_grad_value + first, p.head_dim, 1);
 }
 
-/// do_row(row) by the whole warp for each of its 16 rows whose sums are not finite; its number
-/// becomes kNoRow, because it is written. rows: of this lane's two halves.
-template <int N, class DoRow>
-GPU_FUNCTION void for_spoiled_rows(const float (&sum)[N][4], std::int32_t (&rows)[2],
+/// Other than 0 where some sum of this lane's half (0: the lower, 1: the upper) of a warp's 16 rows
+/// is not finite.
+template <int N>
+GPU_FUNCTION float poison_of(const float (&sum)[N][4], int half) {
+  float poison = 0;
+  GPU_UNROLL
+  for (int n = 0; n < N; ++n) {
+    poison = gpu::multiply_add(sum[n][2 * half], 0.0F, poison);
+    poison = gpu::multiply_add(sum[n][2 * half + 1], 0.0F, poison);
+  }
+  return poison;
+}
+/// do_row(row) by the whole warp for each of its 16 rows that are poisoned; its number becomes
+/// kNoRow, because it is written. rows: of this lane's two halves.
+template <class DoRow>
+GPU_FUNCTION void for_spoiled_rows(const float (&poison)[2], std::int32_t (&rows)[2],
                                    const DoRow& do_row) {
   GPU_UNROLL
   for (int half = 0; half < 2; ++half) {
-    float poison = 0;
-    GPU_UNROLL
-    for (int n = 0; n < N; ++n) {
-      poison = gpu::multiply_add(sum[n][2 * half], 0.0F, poison);
-      poison = gpu::multiply_add(sum[n][2 * half + 1], 0.0F, poison);
-    }
-    std::uint32_t spoiled = gpu::ballot(poison != 0 && rows[half] != kNoRow);
+    std::uint32_t spoiled = gpu::ballot(poison[half] != 0 && rows[half] != kNoRow);
     GPU_NO_UNROLL
     for (int row = 0; row < 8; ++row, spoiled >>= 4) {
       if ((spoiled & 15) == 0) continue;

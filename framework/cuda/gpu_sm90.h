@@ -238,5 +238,9 @@ GPU_FUNCTION std::uint64_t descriptor(std::uint32_t offset, std::uint32_t leadin
          std::uint64_t{leading >> 4} << 16 | std::uint64_t{stride >> 4} << 32 |
          static_cast<std::uint64_t>(swizzle) << 62;
 }
+/// That of what is `bytes` further on: one addition; a new one is masked and shifted too.
+GPU_FUNCTION std::uint64_t moved(std::uint64_t descriptor, std::uint32_t bytes) {
+  return descriptor >> 32 << 32 | (static_cast<std::uint32_t>(descriptor) + bytes / 16);
+}
 
 }  // namespace attnlab::cuda::gpu

@@ -4,7 +4,8 @@
 ///   gathers queries (query_supply.cuh). Scores are held as [keys, queries], so that weights and dS
 ///   are left operands. Weights are made under the slopes' product, dS under that of weights and
 ///   grad_out; the scores of the next tile are multiplied together with dS and the queries of this
-///   one.
+///   one. At D = 128 the sums alone take 128 registers, so that queries come 32 at a time and most
+///   of the keys stay in shared memory.
 #pragma once
 
 #include "framework/cuda/careful_rows.cuh"
@@ -19,11 +20,13 @@ class GroupBackwardKey {
   static constexpr int kConsumers = 2;
   static constexpr int kThreads = (kConsumers + 1) * kWarpgroup, kBlocks = 1;
   static constexpr int kKeys = kConsumers * 64;
-  static constexpr int kQueries = 64;
+  static constexpr int kQueries = D <= 64 ? 64 : 32;
   static constexpr int kSteps = 1;  // of the innermost loop, a tile
 
  private:
   using Supply = QuerySupply<T, D, kKeys, kQueries, 4, kConsumers>;
+  // Steps of the keys' depth whose left operands registers have room for.
+  static constexpr int kHeld = D <= 64 ? D / 16 : 3;
 
  public:
   static constexpr std::uint32_t kSharedBytes = Supply::kEnd;
@@ -45,13 +48,9 @@ class GroupBackwardKey {
   explicit GPU_FUNCTION GroupBackwardKey(const Params& params) : p(params) {}
 
   GPU_FUNCTION void consume() {
-    typename Supply::OwnPlaces::Place own_at;
     GPU_NO_UNROLL
-    for (auto i = static_cast<std::int32_t>(gpu::block()); i < gpu::load(p.key_tiles.count);
-         i += static_cast<std::int32_t>(gpu::blocks())) {
-      Supply::own_ring().wait_full(own_at);
-      place = own_at.stage;
-      own_at.advance();
+    for (; gpu::block() + turn * gpu::blocks() < gpu::load(p.key_tiles.count); ++turn) {
+      Supply::own_ring().wait_full({place(), turn / 2 % 2});
       start();
       if (find()) {
         first_scores();
@@ -66,19 +65,23 @@ class GroupBackwardKey {
         last_queries(before);
       }
       finish();
-      Supply::own_ring().release(place);
+      Supply::own_ring().release(place());
     }
   }
 
+  /// Of the tile of keys: it has one of two by turns. The turn is all that registers hold of it.
+  [[nodiscard]] GPU_FUNCTION int place() const { return turn % 2; }
   GPU_FUNCTION void start() {
     GPU_UNROLL
-    for (int k = 0; k < D / 16; ++k) {
-      Supply::own_keys(place).left(gpu::opaque(gpu::warp() * 16), k, key[k]);
+    for (int k = 0; k < kHeld; ++k) {
+      Supply::own_keys(place()).left(gpu::opaque(gpu::warp() * 16), k, key[k]);
     }
     clear(sum_key);
     clear(sum_value);
   }
-  // Registers are short: values stay in shared memory, and what only some tiles need too.
+  // Registers are short: values stay in shared memory, and what only some tiles need too. Opaque,
+  // so that what is made of it is not kept.
+  static GPU_FUNCTION int first_row() { return gpu::opaque(gpu::warpgroup() * 64); }
   static GPU_FUNCTION int row_of(int half) {
     return gpu::opaque(gpu::thread()) / 4 % 8 + gpu::opaque(gpu::thread()) / kWarp * 16 + 8 * half;
   }
@@ -95,7 +98,7 @@ class GroupBackwardKey {
       const std::int32_t seen = Supply::seen().get(stage);
       if (seen > first) {
         covered = coverage(Rule(p.plan), Supply::extents(stage).get(0, SharedExtents::kParts),
-                           Supply::own_extents(place).get(gpu::warpgroup() * 2, 2));
+                           Supply::own_extents(place()).get(gpu::warpgroup() * 2, 2));
         if (covered != Coverage::none) {
           if (seen < first + 64) covered = Coverage::some;
           gpu::fence_proxy();
@@ -112,16 +115,18 @@ class GroupBackwardKey {
   // that (at first none), slopes.
   GPU_FUNCTION void first_scores() {
     gpu::products_fence(key, sum_key, sum_value);  // sums: zeros, now
-    multiply_rows_of<T>(key, Supply::queries(stage), 0, score);
+    multiply_scores();
     gpu::products_commit();
     gpu::products_commit();
+  }
+  GPU_FUNCTION void multiply_scores() {
+    multiply_held<T>(key, Supply::own_keys(place()), first_row(), Supply::queries(stage), score);
   }
   // One function with a test for tiles with and without masks: where two that leave a product under
   // way meet, ptxas 13.0 runs products one by one (C7515).
   GPU_FUNCTION void weights_and_slopes(int before) {
     gpu::products_fence();
-    multiply_tiles<T>(Supply::own_values(place), gpu::warpgroup() * 64, Supply::grads(stage),
-                      slope);
+    multiply_tiles<T>(Supply::own_values(place()), first_row(), Supply::grads(stage), slope);
     gpu::products_commit();
     gpu::products_wait<2>(score, weights);
     if (covered == Coverage::some) mask_scores();
@@ -157,7 +162,7 @@ class GroupBackwardKey {
   }
   GPU_FUNCTION void queries_and_next_scores(int before) {
     gpu::products_fence(key, ds, sum_key);
-    multiply_rows_of<T>(key, Supply::queries(stage), 0, score);
+    multiply_scores();
     gpu::products_commit();
     multiply_columns_of<T>(ds, Supply::queries(before), sum_key);
     gpu::products_commit();
@@ -172,35 +177,39 @@ class GroupBackwardKey {
 
   GPU_FUNCTION void mask_scores() {
     const std::int32_t seen = Supply::seen().get(stage);
-    std::int32_t own[2];
+    std::int32_t keys[2];
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {
-      own[half] = row_of(half) < seen ? Supply::own_list(place).get(row_of(half)) : kNoRow;
+      keys[half] = row_of(half) < seen ? Supply::own_list(place()).get(row_of(half)) : kNoRow;
     }
-    const std::int32_t group = Supply::item(place).group;
-    mask_pairs<kQueries, true>(Rule(p.plan), p.plan, group, Supply::facts(stage).rows(), own,
+    const std::int32_t group = Supply::item(place()).group;
+    mask_pairs<kQueries, true>(Rule(p.plan), p.plan, group, Supply::facts(stage).rows(), keys,
                                score);
   }
 
   GPU_FUNCTION void finish() {
-    const TileItem item = Supply::item(place);
-    std::int32_t places[2], rows[2];  // this lane's two: among the packed keys, and their numbers
+    const TileItem item = Supply::item(place());
+    std::int32_t places[2];  // of this lane's two among the packed keys
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {
       places[half] = item.begin + row_of(half) < item.end ? item.begin + row_of(half) : kNoRow;
     }
-    const auto again = [&](std::int32_t at) { key_carefully<T, D>(p, item, at); };
-    for_spoiled_rows(sum_key, places, again);
-    for_spoiled_rows(sum_value, places, again);
+    const float poison[2] = {poison_of(sum_key, 0) + poison_of(sum_value, 0),
+                             poison_of(sum_key, 1) + poison_of(sum_value, 1)};
+    p.packed_grad_key != nullptr ? write_sums_packed(item, places) : write_sums(item, places);
+    gpu::sync_warp();  // rows that are written twice: the careful sums last
+    for_spoiled_rows(poison, places, [&](std::int32_t at) { key_carefully<T, D>(p, item, at); });
+  }
+  GPU_FUNCTION void write_sums_packed(const TileItem& item, const std::int32_t (&places)[2]) {
+    const std::int64_t first = item.group * p.plan.keys * p.head_dim;
+    write_packed(sum_key, p.scale, places, p.head_dim, p.packed_grad_key + first);
+    write_packed(sum_value, 1, places, p.head_dim, p.packed_grad_value + first);
+  }
+  GPU_FUNCTION void write_sums(const TileItem& item, const std::int32_t (&places)[2]) {
+    std::int32_t rows[2];
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {
-      rows[half] = places[half] == kNoRow ? kNoRow : Supply::own_list(place).get(row_of(half));
-    }
-    if (p.packed_grad_key != nullptr) {
-      const std::int64_t first = item.group * p.plan.keys * p.head_dim;
-      write_packed(sum_key, p.scale, places, p.head_dim, p.packed_grad_key + first);
-      write_packed(sum_value, 1, places, p.head_dim, p.packed_grad_value + first);
-      return;
+      rows[half] = places[half] == kNoRow ? kNoRow : Supply::own_list(place()).get(row_of(half));
     }
     const GroupPlace group(p.plan.heads, item.group);
     const float scale[2] = {p.scale, p.scale}, one[2] = {1, 1};
@@ -210,11 +219,11 @@ class GroupBackwardKey {
   }
 
   const Params& p;
-  int place = 0;                      // of the tile of keys
+  int turn = 0;                       // how many tiles of keys came before this one
   typename Supply::Places::Place at;  // of the next tile of queries
   int stage = 0;                      // of the tile that was found, and
   Coverage covered{};                 // which of its pairs attend
-  std::uint32_t key[D / 16][4], weights[kQueries / 16][4], ds[kQueries / 16][4];
+  std::uint32_t key[kHeld][4], weights[kQueries / 16][4], ds[kQueries / 16][4];
   float score[kQueries / 8][4], slope[kQueries / 8][4], sum_key[D / 8][4], sum_value[D / 8][4];
 };
 

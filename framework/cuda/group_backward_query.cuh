@@ -3,7 +3,7 @@
 ///   only; blocks and tiles as in group_forward.cuh. A tile of keys takes three products: scores,
 ///   slopes grad_out v, and what both make of the keys. Weights are made of scores under the slopes
 ///   of the same tile; the scores of the next tile are multiplied together with the keys of this
-///   one.
+///   one. At D = 128 a tile has 32 keys, so that queries and grad_out stay in registers.
 #pragma once
 
 #include "framework/cuda/careful_rows.cuh"
@@ -18,7 +18,7 @@ class GroupBackwardQuery {
   static constexpr int kConsumers = 2;
   static constexpr int kThreads = (kConsumers + 1) * kWarpgroup, kBlocks = 1;
   static constexpr int kQueries = kConsumers * 64;
-  static constexpr int kKeys = 64;
+  static constexpr int kKeys = D <= 64 ? 64 : 32;
   static constexpr int kSteps = 1;  // of the innermost loop, a tile
 
  private:
@@ -47,7 +47,8 @@ class GroupBackwardQuery {
     typename Supply::OwnPlaces::Place own_at;
     const std::int32_t count = gpu::load(p.query_tiles.count);
     GPU_NO_UNROLL
-    for (std::int64_t i = gpu::block(); i < count; i += gpu::blocks()) {
+    for (auto i = static_cast<std::int32_t>(gpu::block()); i < count;
+         i += static_cast<std::int32_t>(gpu::blocks())) {
       start(own_at);
       own_at.advance();
       if (seeker.find(rule)) {
@@ -73,7 +74,7 @@ class GroupBackwardQuery {
   GPU_FUNCTION void start(const typename Supply::OwnPlaces::Place& own_at) {
     Supply::own_ring().wait_full(own_at);
     seeker.start();
-    const int first = gpu::warp() * 16;
+    const int first = gpu::opaque(gpu::warp() * 16);
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {
       rows[half] = Supply::own_list().get(first + 8 * half + gpu::lane() / 4);
@@ -93,17 +94,18 @@ class GroupBackwardQuery {
   /// grad_out . out is the diagonal of a product of 64 rows with 64 rows, so that a query with a
   /// single key gets a gradient of exactly 0. The pass over keys needs the shifts too.
   GPU_FUNCTION void fill_shifts() {
-    gpu::products_fence(grad, slope);
-    multiply_rows_of<T>(grad, Supply::own(2), gpu::warpgroup() * 64, slope);
+    float product[8][4];
+    gpu::products_fence(grad);
+    multiply_rows_of<T>(grad, Supply::own(2), gpu::warpgroup() * 64, product);
     gpu::products_commit();
-    gpu::products_wait<0>(slope);
+    gpu::products_wait<0>(product);
     const int row = gpu::lane() / 4;  // of 8: its column is with lane row / 2 of its four
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {
       float mine = 0;
       GPU_UNROLL
       for (int n = half; n < 8; n += 2) {
-        const float value = row % 2 == 0 ? slope[n][2 * half] : slope[n][2 * half + 1];
+        const float value = row % 2 == 0 ? product[n][2 * half] : product[n][2 * half + 1];
         mine = n == 2 * (gpu::warp() % 4) + half ? value : mine;
       }
       shift[half] = gpu::shuffle(mine, row * 4 + row / 2);
@@ -167,7 +169,7 @@ class GroupBackwardQuery {
     const auto again = [&](std::int32_t row) {
       query_carefully<T, D>(p, {record.key_begin, record.key_end}, record.group, row);
     };
-    for_spoiled_rows(sum, rows, again);
+    for_spoiled_rows({poison_of(sum, 0), poison_of(sum, 1)}, rows, again);
     const float factor[2] = {p.scale, p.scale};
     const GroupRows<T> to(p.grad_query, GroupPlace(p.plan.heads, record.group));
     write_rows<T, D>(sum, factor, rows, p.head_dim / 8, to);

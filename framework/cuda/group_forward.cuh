@@ -48,7 +48,8 @@ class GroupForward {
     typename Supply::OwnPlaces::Place own_at;
     const std::int32_t count = gpu::load(p.tiles.count);
     GPU_NO_UNROLL
-    for (std::int64_t i = gpu::block(); i < count; i += gpu::blocks()) {
+    for (auto i = static_cast<std::int32_t>(gpu::block()); i < count;
+         i += static_cast<std::int32_t>(gpu::blocks())) {
       start(own_at);
       own_at.advance();
       if (seeker.find(rule)) {
@@ -163,7 +164,7 @@ class GroupForward {
     const auto again = [&](std::int32_t row) {
       attend_carefully<T, D>(p, {record.key_begin, record.key_end}, record.group, row);
     };
-    for_spoiled_rows(sum, rows, again);
+    for_spoiled_rows({poison_of(sum, 0), poison_of(sum, 1)}, rows, again);
     float factor[2];
     GPU_UNROLL
     for (int half = 0; half < 2; ++half) {

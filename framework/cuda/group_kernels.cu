@@ -20,8 +20,8 @@ template <class T, int D>
 Status backward(const BackwardParams& params, void* stream) {
   using Queries = GroupBackwardQuery<T, D>;
   using Keys = GroupBackwardKey<T, D>;
-  static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D));
-  static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D));
+  static_assert(Queries::kQueries == query_tile_rows(kAttnlabBfloat16, D, TileShape::groups));
+  static_assert(Keys::kKeys == key_tile_rows(kAttnlabBfloat16, D, TileShape::groups));
   if (const auto status = start_groups<Queries>(params.query_tiles.most, params, stream)) {
     return status;
   }
@@ -36,14 +36,14 @@ Status launch_group_forward(const ForwardParams& params, AttnlabElement element,
                                      : forward<F16, D>(params, stream);
 }
 
-template Status launch_group_forward<ATTNLAB_HEAD_DIM>(const ForwardParams&, AttnlabElement, void*);
-#if ATTNLAB_HEAD_DIM == 64
 template <int D>
 Status launch_group_backward(const BackwardParams& params, AttnlabElement element, void* stream) {
   return element == kAttnlabBfloat16 ? backward<Bf16, D>(params, stream)
                                      : backward<F16, D>(params, stream);
 }
-template Status launch_group_backward<64>(const BackwardParams&, AttnlabElement, void*);
-#endif
+
+template Status launch_group_forward<ATTNLAB_HEAD_DIM>(const ForwardParams&, AttnlabElement, void*);
+template Status launch_group_backward<ATTNLAB_HEAD_DIM>(const BackwardParams&, AttnlabElement,
+                                                        void*);
 
 }  // namespace attnlab::cuda

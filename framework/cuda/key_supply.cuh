@@ -44,10 +44,11 @@ template <class T, int D, int Count, int Tiles>
 GPU_FUNCTION void gather_panels(const GroupRows<T> (&from)[Tiles], std::int32_t number, int pieces,
                                 const PanelTile<D, Count> (&to)[Tiles]) {
   constexpr int kShare = Count / SharedExtents::kParts, kPieces = D / 8, kAtOnce = kWarp / kPieces;
-  const int warp = gpu::warp() % 4, piece = gpu::lane() % kPieces;
+  // Opaque: 56 registers have no room for addresses that are kept from one tile to the next.
+  const int warp = gpu::warp() % 4, lane = gpu::opaque(gpu::lane()), piece = lane % kPieces;
   GPU_UNROLL
   for (int i = 0; i < kShare; i += kAtOnce) {
-    const int row = i + gpu::lane() / kPieces;
+    const int row = i + lane / kPieces;
     const std::int32_t index = gpu::shuffle(number, row);
     const bool valid = index != kNoRow && piece < pieces;
     GPU_UNROLL
@@ -62,7 +63,7 @@ GPU_FUNCTION void gather_panels(const GroupRows<T> (&from)[Tiles], std::int32_t 
 /// shared memory's start on.
 template <class T, int D, int Own, int Queries, int Keys, int Stages, int Consumers>
 struct KeySupply {
-  static_assert(Queries == kWarpgroup && Keys % 64 == 0 && Keys <= kWarpgroup);
+  static_assert(Queries == kWarpgroup && Keys % 32 == 0 && Keys <= kWarpgroup);
   using OwnTile = PanelTile<D, Queries>;
   using Tile = PanelTile<D, Keys>;
   using OwnList = SharedList<std::int32_t, Queries>;

@@ -20,26 +20,25 @@ struct PanelTile {
 
   GPU_FUNCTION std::uint32_t at(int row, int piece) const {
     GPU_CHECK(row >= 0 && row < Count && piece >= 0 && piece < kPieces, "an index past the tile");
-    return base + static_cast<std::uint32_t>(piece / 8) * kPanel +
-           static_cast<std::uint32_t>(row) * 128 +
-           static_cast<std::uint32_t>((piece ^ row) % 8) * 16;
+    const auto r = static_cast<std::uint32_t>(row), p = static_cast<std::uint32_t>(piece);
+    return base + p / 8 * kPanel + r * 128 + (p ^ r) % 8 * 16;
   }
   /// Left operand of a warp: rows [row, row + 16), depth [16 step, 16 step + 16).
   GPU_FUNCTION void left(int row, int step, std::uint32_t (&to)[4]) const {
-    gpu::load_matrices(to, at(row + gpu::lane() % 16, 2 * step + gpu::lane() / 16));
+    const int lane = gpu::opaque(gpu::lane());  // an address is not kept for the next use
+    gpu::load_matrices(to, at(row + lane % 16, 2 * step + lane / 16));
   }
   /// Operand of wgmma whose rows or columns are this tile's from `row` on: depth [16 step, 16 step
   /// + 16).
   GPU_FUNCTION std::uint64_t rows_from(int row, int step) const {
-    const std::uint32_t start = base + static_cast<std::uint32_t>(row) * 128 +
-                                static_cast<std::uint32_t>(step / 4) * kPanel +
-                                static_cast<std::uint32_t>(step % 4) * 32;
-    return gpu::descriptor(start, 0, kEights, Swizzle::bytes_128);
+    const auto r = static_cast<std::uint32_t>(row), k = static_cast<std::uint32_t>(step);
+    const auto start = gpu::descriptor(base + r * 128, 0, kEights, Swizzle::bytes_128);
+    return gpu::moved(start, k / 4 * kPanel + k % 4 * 32);
   }
   /// Right operand, Turned, whose depth is this tile's rows [row, row + 16): all columns.
   GPU_FUNCTION std::uint64_t depth_from(int row) const {
-    return gpu::descriptor(base + static_cast<std::uint32_t>(row) * 128, kPanel, kEights,
-                           Swizzle::bytes_128);
+    return gpu::moved(gpu::descriptor(base, kPanel, kEights, Swizzle::bytes_128),
+                      static_cast<std::uint32_t>(row) * 128);
   }
 };
 
@@ -61,6 +60,16 @@ GPU_FUNCTION void multiply_tiles(const Left& rows, int row, const Tile& columns,
   gpu::multiply_group<T, false>(to, rows.rows_from(row, 0), columns.rows_from(0, 0));
   GPU_UNROLL
   for (int k = 1; k < Left::kPieces / 2; ++k) {
+    gpu::multiply_group_add<T, false>(to, rows.rows_from(row, k), columns.rows_from(0, k));
+  }
+}
+/// The same where registers hold what the tile's first 16 Held columns of depth make.
+template <class T, int N, int Held, class Left, class Tile>
+GPU_FUNCTION void multiply_held(const std::uint32_t (&held)[Held][4], const Left& rows, int row,
+                                const Tile& columns, float (&to)[N][4]) {
+  multiply_rows_of<T>(held, columns, 0, to);
+  GPU_UNROLL
+  for (int k = Held; k < Left::kPieces / 2; ++k) {
     gpu::multiply_group_add<T, false>(to, rows.rows_from(row, k), columns.rows_from(0, k));
   }
 }
@@ -119,8 +128,9 @@ template <int Count, bool KeyRows, class List>
 GPU_FUNCTION void mask_pairs(const Rule& rule, const Plan& plan, std::int32_t group,
                              const List& list, const std::int32_t (&rows)[2],
                              float (&score)[Count / 8][4]) {
+  const int lane = gpu::opaque(gpu::lane());  // what is made of it is not kept for the next tile
   if (rule.more) {
-    const int lane = gpu::lane() % 16;  // stands for this row of the warp's 16
+    // Lane l and l + 16 stand for row l of the warp's 16.
     const std::int32_t low = gpu::shuffle(rows[0], lane % 8 * 4);
     const std::int32_t high = gpu::shuffle(rows[1], lane % 8 * 4);
     const GroupMarks marks(plan, group);
@@ -128,21 +138,21 @@ GPU_FUNCTION void mask_pairs(const Rule& rule, const Plan& plan, std::int32_t gr
     GPU_NO_UNROLL
     for (int c = 0; c < Count / 32; ++c) {
       const std::uint32_t word =
-          visible<KeyRows>(rule, marks, lane < 8 ? low : high, list.at(32 * c));
+          visible<KeyRows>(rule, marks, lane % 16 < 8 ? low : high, list.at(32 * c));
       GPU_UNROLL
       for (int j = 0; j < Count / 32; ++j) words[j] = j == c ? word : words[j];
     }
     GPU_UNROLL
     for (int e = 0; e < Count / 2; ++e) {
-      const int bit = e / 4 % 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
-      const std::uint32_t word = gpu::shuffle(words[e / 16], 8 * (e % 4 / 2) + gpu::lane() / 4);
+      const int bit = e / 4 % 4 * 8 + lane % 4 * 2 + e % 2;
+      const std::uint32_t word = gpu::shuffle(words[e / 16], 8 * (e % 4 / 2) + lane / 4);
       if ((word >> bit & 1) == 0) score[e / 4][e % 4] = -kInfinity;
     }
     return;
   }
   GPU_UNROLL
   for (int n = 0; n < Count / 8; ++n) {
-    const auto pair = gpu::shared_load<RowPairNumbers>(list.at(8 * n + gpu::lane() % 4 * 2));
+    const auto pair = gpu::shared_load<RowPairNumbers>(list.at(8 * n + lane % 4 * 2));
     GPU_UNROLL
     for (int i = 0; i < 4; ++i) {
       const std::int32_t column = i % 2 == 0 ? pair.one : pair.two, row = rows[i / 2];

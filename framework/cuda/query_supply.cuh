@@ -12,7 +12,7 @@ namespace attnlab::cuda {
 
 template <class T, int D, int Keys, int Queries, int Stages, int Consumers>
 struct QuerySupply {
-  static_assert(Keys == kWarpgroup && Queries == 64);
+  static_assert(Keys == kWarpgroup && (Queries == 32 || Queries == 64));
   using OwnTile = PanelTile<D, Keys>;
   using Tile = PanelTile<D, Queries>;
   using OwnList = SharedList<std::int32_t, Keys>;
@@ -121,7 +121,7 @@ struct QuerySupply {
     own_ring().filled(at);
   }
 
-  /// The lower half of a warp has a query each, and the upper half their shifts.
+  /// A warp's first lanes have a query of its share each, all others these queries' shifts.
   static GPU_FUNCTION QueryFact look(const BackwardParams& p, const TileItem& item,
                                      const GroupPlan& group, std::int32_t at, std::int32_t end) {
     const bool upper = gpu::lane() >= kShare;
@@ -150,7 +150,7 @@ struct QuerySupply {
       if (gpu::lane() < kShare) {
         facts.rows().set(row, now.row);
         facts.log_sums().set(row, now.number);
-      } else {
+      } else if (gpu::lane() < 2 * kShare) {
         facts.shifts().set(row, now.number);
       }
       extents(at.stage).note(warp, now.row);

@@ -167,11 +167,15 @@ template <int N>
 GPU_FUNCTION void write_packed(const float (&sums)[N][4], float factor,
                                const std::int32_t (&places)[2], std::int32_t head_dim, float* to) {
   GPU_UNROLL
-  for (int e = 0; e < 4 * N; ++e) {
-    const std::int32_t at = places[e % 4 / 2];
-    const int column = e / 4 * 8 + gpu::lane() % 4 * 2 + e % 2;
-    if (at == kNoRow || column >= head_dim) continue;
-    gpu::store(to + std::int64_t{at} * head_dim + column, sums[e / 4][e % 4] * factor);
+  for (int half = 0; half < 2; ++half) {
+    if (places[half] == kNoRow) continue;
+    float* const row = to + std::int64_t{places[half]} * head_dim + gpu::lane() % 4 * 2;
+    GPU_UNROLL
+    for (int n = 0; n < N; ++n) {
+      if (8 * n >= head_dim) break;
+      gpu::store(row + 8 * n, sums[n][2 * half] * factor);
+      gpu::store(row + 8 * n + 1, sums[n][2 * half + 1] * factor);
+    }
   }
 }
 

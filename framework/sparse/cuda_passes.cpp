@@ -106,7 +106,7 @@ struct TileShapes {
     const bool groups = wants_groups() && gpu::has_group_kernels(element, padded);
     const bool small = wants_small_tiles(plan, groups) && gpu::has_small_tiles(element, padded);
     if (small || groups) forward = small ? gpu::TileShape::small : gpu::TileShape::groups;
-    if (!wants_atomics() && (small || gpu::has_group_backward(element, padded))) backward = forward;
+    if (!wants_atomics()) backward = forward;
   }
   gpu::TileShape forward = gpu::TileShape::large, backward = gpu::TileShape::large;
 };
@@ -256,7 +256,7 @@ TileSizes cuda_tile_sizes(const at::Tensor& query, const SegmentPlan& plan) {
     return shape == gpu::TileShape::groups ? TileSize{64, of_groups, 64, block}
                                            : TileSize{rows, columns, rows, block};
   };
-  const auto queries = size(shapes.backward, 32, 64);
+  const auto queries = size(shapes.backward, 32, dim <= 64 ? 64 : 32);
   return {size(shapes.forward, 64, dim <= 64 ? 128 : 64), queries,
           wants_atomics() ? TileSize{16, 32, 16, 64} : queries};
 }

@@ -131,14 +131,8 @@ class DeviceAttention {
         largest_(lse_.size()),
         total_(lse_.size()),
         shift_(lse_.size()),
-        dim_(static_cast<int>(in.dim)),
-        forward_(manner.shape),
-        backward_(forward_ == TileShape::groups && !has_group_backward(kElement<T>, dim_)
-                      ? TileShape::large
-                      : forward_),
-        forward_tiles_(plan_, query_tile_rows(kElement<T>, dim_, forward_), false, manner.all),
-        query_tiles_(plan_, query_tile_rows(kElement<T>, dim_, backward_), false, manner.all),
-        key_tiles_(plan_, key_tile_rows(kElement<T>, dim_, backward_), true, manner.all),
+        query_tiles_(plan_, query_tile_rows(kElement<T>, dim(in), manner.shape), false, manner.all),
+        key_tiles_(plan_, key_tile_rows(kElement<T>, dim(in), manner.shape), true, manner.all),
         packed_(plan_, in.dim),
         sums_(lse_.size() * static_cast<std::size_t>(in.dim)),
         manner_(manner),
@@ -156,7 +150,6 @@ class DeviceAttention {
   /// Both passes.
   void launch(void* stream) { ASSERT_EQ(try_launch(stream), 0); }
   int try_launch(void* stream) {
-    forward_tiles_.launch(stream);
     query_tiles_.launch(stream);
     key_tiles_.launch(stream);
     const ForwardParams forward = forward_params();
@@ -174,6 +167,7 @@ class DeviceAttention {
   }
 
  private:
+  static int dim(const AttentionInput& in) { return static_cast<int>(in.dim); }
   template <class Params>
   void fill_common(Params& params) const {
     params.plan = plan_;
@@ -190,8 +184,8 @@ class DeviceAttention {
   [[nodiscard]] ForwardParams forward_params() const {
     ForwardParams params;
     fill_common(params);
-    params.tiles = forward_tiles_.list();
-    params.shape = forward_;
+    params.tiles = query_tiles_.list();
+    params.shape = manner_.shape;
     return params;
   }
   [[nodiscard]] BackwardParams backward_params() const {
@@ -206,7 +200,7 @@ class DeviceAttention {
     params.grad_lse = grad_lse_.data();
     params.shift = shift_.data();
     if (manner_.packed) packed_.add_to(params);
-    params.shape = backward_;
+    params.shape = manner_.shape;
     if (manner_.atomic) params.grad_query_sums = sums_.data();
     return params;
   }
@@ -215,9 +209,7 @@ class DeviceAttention {
   const Plan& plan_ = device_.plan;
   StridedRows<T> query_, key_, value_, grad_out_, out_, grad_query_, grad_key_, grad_value_;
   Device<float> grad_lse_, lse_, largest_, total_, shift_;
-  int dim_;
-  TileShape forward_, backward_;
-  DeviceTiles forward_tiles_, query_tiles_, key_tiles_;
+  DeviceTiles query_tiles_, key_tiles_;
   PackedGrads packed_;
   Device<float> sums_;
   Manner manner_;

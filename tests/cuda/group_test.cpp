@@ -33,12 +33,12 @@ void expect_exact(const Case& c, const HostPlan& plan, std::uint32_t seed) {
 }
 
 TEST_F(GroupKernels, equal_the_float64_reference) {
-  for (const Case& c :
-       {Case{PlanKind::buckets, 333, 64}, Case{PlanKind::buckets, 1, 64},
-        Case{PlanKind::buckets, 129, 56, true}, Case{PlanKind::windows, 150, 64},
-        Case{PlanKind::look_back, 130, 40}, Case{PlanKind::kept, 200, 64, true},
-        Case{PlanKind::chunks, 140, 64}, Case{PlanKind::buckets, 180, 128},
-        Case{PlanKind::windows, 100, 104, true}, Case{PlanKind::look_back, 90, 128}}) {
+  for (const Case& c : {Case{PlanKind::buckets, 333, 64}, Case{PlanKind::buckets, 1, 64},
+                        Case{PlanKind::buckets, 129, 56, true}, Case{PlanKind::windows, 150, 64},
+                        Case{PlanKind::look_back, 130, 40}, Case{PlanKind::kept, 200, 64, true},
+                        Case{PlanKind::chunks, 140, 64}, Case{PlanKind::buckets, 180, 128},
+                        Case{PlanKind::windows, 100, 104, true}, Case{PlanKind::look_back, 90, 128},
+                        Case{PlanKind::look_back, 80, 104}, Case{PlanKind::kept, 150, 128, true}}) {
     SCOPED_TRACE(testing::PrintToString(static_cast<int>(c.kind)) + ", T " +
                  std::to_string(c.length) + ", D " + std::to_string(c.dim));
     const auto seed = static_cast<std::uint32_t>(c.length * 1000 + c.dim);
@@ -49,8 +49,7 @@ TEST_F(GroupKernels, equal_the_float64_reference) {
   EXPECT_EQ(careful(), 0) << "everything was finite";
 }
 
-TEST_F(GroupKernels, respect_every_mask) {
-  const Case c{PlanKind::buckets, 140, 64};
+void expect_masks_respected(const Case& c) {
   const auto plan = random_plan(c.kind, {1, 1, c.length, 1}, 5);
   std::mt19937 random(11);
   const auto labels = [&](unsigned count, std::int64_t layers = 1) {
@@ -73,22 +72,28 @@ TEST_F(GroupKernels, respect_every_mask) {
     p.round_labels = labels(2, 3);
     p.plan.round = 2;
   });
+}
+TEST_F(GroupKernels, respect_every_mask) {
+  expect_masks_respected({PlanKind::buckets, 140, 64});
+  expect_masks_respected({PlanKind::buckets, 80, 128});
   EXPECT_EQ(careful(), 0);
 }
 
 TEST_F(GroupKernels, are_the_same_bit_for_bit_in_whatever_order_warps_run) {
   const auto plan = random_plan(PlanKind::windows, {1, 2, 150}, 3);
-  const auto in = random_input<Bf16>(plan.plan, 64, 2);
-  Attended first;
-  for (std::uint32_t seed = 0; seed < 2; ++seed) {
-    emulator::set_seed(seed);
-    const Attended again =
-        attend_on_device<Bf16>(in, plan, {.packed = true, .shape = TileShape::groups});
-    if (seed == 0) first = again;
-    EXPECT_EQ(again.out, first.out);
-    EXPECT_EQ(again.grad_query, first.grad_query);
-    EXPECT_EQ(again.grad_key, first.grad_key);
-    EXPECT_EQ(again.grad_value, first.grad_value);
+  for (const int dim : {64, 128}) {
+    const auto in = random_input<Bf16>(plan.plan, dim, 2);
+    Attended first;
+    for (std::uint32_t seed = 0; seed < 2; ++seed) {
+      emulator::set_seed(seed);
+      const Attended again =
+          attend_on_device<Bf16>(in, plan, {.packed = true, .shape = TileShape::groups});
+      if (seed == 0) first = again;
+      EXPECT_EQ(again.out, first.out);
+      EXPECT_EQ(again.grad_query, first.grad_query);
+      EXPECT_EQ(again.grad_key, first.grad_key);
+      EXPECT_EQ(again.grad_value, first.grad_value);
+    }
   }
 }
 

@@ -55,7 +55,8 @@ TEST(SharedMemory, of_small_tiles_fits_compute_capability_8_0_four_times) {
 TEST(SharedMemory, of_kernels_by_warpgroups_fits_compute_capability_9_0) {
   for (const auto bytes :
        {GroupForward<Bf16, 64>::kSharedBytes, GroupForward<Bf16, 128>::kSharedBytes,
-        GroupBackwardQuery<Bf16, 64>::kSharedBytes, GroupBackwardKey<Bf16, 64>::kSharedBytes}) {
+        GroupBackwardQuery<Bf16, 64>::kSharedBytes, GroupBackwardQuery<Bf16, 128>::kSharedBytes,
+        GroupBackwardKey<Bf16, 64>::kSharedBytes, GroupBackwardKey<Bf16, 128>::kSharedBytes}) {
     EXPECT_LE(bytes, 227U * 1024);
     EXPECT_GE(bytes, 99U * 1024) << "else it could be one of the others";
   }

@@ -120,6 +120,7 @@ INSTANTIATE_TEST_SUITE_P(plans, NotFinite,
                              {PlanKind::look_back, 128, true},
                              {PlanKind::windows, 64, false, TileShape::groups},
                              {PlanKind::look_back, 128, false, TileShape::groups},
+                             {PlanKind::windows, 104, false, TileShape::groups},
                              {PlanKind::buckets, 64, false, TileShape::small},
                              {PlanKind::look_back, 24, false, TileShape::small},
                          }));
