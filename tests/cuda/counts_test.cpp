@@ -117,5 +117,27 @@ TEST(AttentionCounts, of_products_are_those_of_the_tiles_that_the_benchmark_coun
   EXPECT_GT(9 * buckets.useful() / static_cast<double>(small), 0.65);
 }
 
+/// One of wgmma's instructions multiplies 64 rows with the columns of a tile, 16 deep; each of four
+/// warps counts it.
+TEST(AttentionCounts, of_products_by_warpgroups_are_those_of_the_tiles_that_the_benchmark_counts) {
+  const Buckets buckets(4);
+  for (const std::int64_t dim : {64, 128}) {
+    SCOPED_TRACE(dim);
+    emulator::reset_counts();
+    (void)attend_on_device<Bf16>(random_input<Bf16>(buckets.plan.plan, dim, 2), buckets.plan,
+                                 {.all = true, .shape = TileShape::groups});
+    const std::int64_t keys = dim == 64 ? 128 : 64, others = dim == 64 ? 64 : 32;
+    const std::int64_t deep = dim / 16;
+    std::int64_t blocks = 0;  // two shifts each
+    for (const auto size : buckets.sizes) blocks += (size + 127) / 128;
+    const std::int64_t forward = buckets.pairs(64, keys, 64) / (64 * keys);
+    const std::int64_t of_queries = buckets.pairs(64, others, 64) / (64 * others);
+    const std::int64_t of_keys = buckets.pairs(64, others, 64, 128) / (64 * others);
+    EXPECT_EQ(emulator::counts().products,
+              4 * (forward * (deep + keys / 16) + of_queries * (2 * deep + others / 16) +
+                   of_keys * 2 * (deep + others / 16) + blocks * 2 * deep));
+  }
+}
+
 }  // namespace
 }  // namespace attnlab::cuda::test
