@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 
@@ -22,6 +23,13 @@ namespace attnlab::launch {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Threads that sleep while they wait: a case is short, and elsewhere on the machine there is work.
+std::vector<std::pair<std::string, std::string>> environment_of_check() {
+  constexpr char kWaiting[] = "OMP_WAIT_POLICY";
+  if (std::getenv(kWaiting) != nullptr) return {};
+  return {{kWaiting, "passive"}};
+}
 
 // Pages of the process that are in memory.
 std::int64_t resident_bytes(pid_t pid) {
@@ -43,7 +51,7 @@ class Child {
     const auto path = scratch_.file("request.json");
     std::ofstream(path) << to_json(request);
     process_.emplace(std::vector{paths::worker().string(), std::string("check"), path.string()},
-                     scratch_.file("log"));
+                     scratch_.file("log"), environment_of_check());
   }
 
   /// What it was at when it was killed or died by itself; empty where it came to its end.
