@@ -13,10 +13,10 @@ constexpr int kernel_head_dim(int head_dim) {
   if (head_dim < 8 || head_dim > 128 || head_dim % 8 != 0) return 0;
   return (head_dim + 31) / 32 * 32;
 }
-/// Whether there are kernels that multiply by warpgroups (wgmma): compute capability 9.0 only.
+/// Whether there are kernels that multiply by warpgroups (wgmma): compute capability 9.0 only. Made
+/// for 64 and 128; up to 32 the others are expected to be faster than rows padded to 64.
 constexpr bool has_group_kernels(AttnlabElement element, int head_dim) {
-  const int made_for = kernel_head_dim(head_dim);
-  return element != kAttnlabFloat32 && (made_for == 64 || made_for == 128);
+  return element != kAttnlabFloat32 && kernel_head_dim(head_dim) >= 64;
 }
 /// Whether there are kernels with small tiles; deterministic ones only.
 constexpr bool has_small_tiles(AttnlabElement element, int head_dim) {

@@ -38,7 +38,8 @@ TEST_F(GroupKernels, equal_the_float64_reference) {
                         Case{PlanKind::look_back, 130, 40}, Case{PlanKind::kept, 200, 64, true},
                         Case{PlanKind::chunks, 140, 64}, Case{PlanKind::buckets, 180, 128},
                         Case{PlanKind::windows, 100, 104, true}, Case{PlanKind::look_back, 90, 128},
-                        Case{PlanKind::look_back, 80, 104}, Case{PlanKind::kept, 150, 128, true}}) {
+                        Case{PlanKind::look_back, 80, 104}, Case{PlanKind::buckets, 90, 72},
+                        Case{PlanKind::kept, 150, 128, true}}) {
     SCOPED_TRACE(testing::PrintToString(static_cast<int>(c.kind)) + ", T " +
                  std::to_string(c.length) + ", D " + std::to_string(c.dim));
     const auto seed = static_cast<std::uint32_t>(c.length * 1000 + c.dim);
@@ -102,7 +103,7 @@ TEST(GroupLaunch, refuses_what_it_has_no_kernels_for) {
   BackwardParams backward;
   forward.shape = backward.shape = TileShape::groups;
   forward.plan.max_distance = backward.plan.max_distance = 1;
-  for (const int dim : {8, 32, 72, 96}) {
+  for (const int dim : {8, 32, 136}) {
     forward.head_dim = backward.head_dim = dim;
     EXPECT_NE(attnlab_cuda_attention_forward(&forward, kAttnlabBfloat16, nullptr), 0) << dim;
     EXPECT_NE(attnlab_cuda_attention_backward(&backward, kAttnlabBfloat16, nullptr), 0) << dim;
