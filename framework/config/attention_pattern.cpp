@@ -1,9 +1,9 @@
 #include "framework/config/attention_pattern.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 
 namespace attnlab::config {
@@ -36,10 +36,8 @@ AttentionPattern::AttentionPattern(const std::string& text) {
     if (!is_name(name)) refuse(term, text);
     std::int64_t count = 1;
     if (star != std::string::npos) {
-      const auto digits = trimmed(term.substr(star + 1), kBlanks);
-      const auto* const end = digits.data() + digits.size();
-      const auto [stop, failed] = std::from_chars(digits.data(), end, count);
-      if (failed != std::errc{} || stop != end || count < 1 || count > kMostLayers) refuse(term, text);
+      count = number_in<std::int64_t>(trimmed(term.substr(star + 1), kBlanks)).value_or(0);
+      if (count < 1 || count > kMostLayers) refuse(term, text);
     }
     layers_.insert(layers_.end(), static_cast<std::size_t>(count), name);
     if (static_cast<std::int64_t>(layers_.size()) > kMostLayers) refuse(term, text);

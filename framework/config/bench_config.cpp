@@ -1,8 +1,8 @@
 #include "framework/config/bench_config.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 
 namespace attnlab::config {
@@ -12,10 +12,8 @@ constexpr std::int64_t kLongest = std::int64_t{1} << 40;
 
 // 0: no length.
 std::int64_t length_of(const std::string& word) {
-  std::int64_t length = 0;
-  const auto* end = word.data() + word.size();
-  const auto [stop, failed] = std::from_chars(word.data(), end, length);
-  return failed == std::errc{} && stop == end && length <= kLongest ? std::max<std::int64_t>(0, length) : 0;
+  const auto length = number_in<std::int64_t>(word).value_or(0);
+  return length <= kLongest ? std::max<std::int64_t>(0, length) : 0;
 }
 
 }  // namespace

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <unordered_map>
+
+#include "framework/core/number_in.h"
 
 namespace attnlab::config {
 namespace {
@@ -15,9 +16,7 @@ const Map kNoEntries;
 
 // Position of a list index, or the list's size when `word` is none.
 std::size_t list_index(const List& list, std::string_view word) {
-  std::size_t index = list.size();
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), index);
-  return error == std::errc() && end == word.data() + word.size() ? index : list.size();
+  return number_in<std::size_t>(word).value_or(list.size());
 }
 
 }  // namespace

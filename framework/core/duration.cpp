@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "framework/core/number_in.h"
+
 namespace attnlab {
 namespace {
 
@@ -44,11 +46,9 @@ std::optional<double> duration_from(std::string_view text) {
 }
 
 std::optional<Interval> interval_from(std::string_view text) {
-  std::int64_t steps = 0;
-  const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), steps);
-  if (problem == std::errc() && rest == text.data() + text.size()) {
-    if (steps < 0) return std::nullopt;
-    return Interval{.steps = steps};
+  if (const auto steps = number_in<std::int64_t>(text)) {
+    if (*steps < 0) return std::nullopt;
+    return Interval{.steps = *steps};
   }
   const auto seconds = duration_from(text);
   if (!seconds || *seconds <= 0) return std::nullopt;

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 
 namespace attnlab::machine {
@@ -72,9 +72,8 @@ std::vector<Gpu> ask_driver() {
 }
 
 std::size_t number_from(const std::string& word, const std::string& list) {
-  std::size_t number = 0;
-  const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (problem == std::errc() && end == word.data() + word.size() && number < 1024) return number;
+  const auto number = number_in<std::size_t>(word);
+  if (number && *number < 1024) return *number;
   throw Error("--gpus " + list + ": '" + word + "' is no GPU's number; expected numbers with commas (0,1) or all. "
               "attnlab doctor lists the GPUs.", kExitUsage);
 }

@@ -1,9 +1,9 @@
 // other_workers.cpp: who else computes here? Asks /proc, which also knows runs of other databases.
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 
+#include "framework/core/number_in.h"
 #include "framework/launch/cell.h"
 
 namespace attnlab::launch {
@@ -25,11 +25,8 @@ bool other_workers_running(const std::vector<pid_t>& ours) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
     const std::string name = entry.path().filename().string();
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr !=
-        name.data() + name.size())
-      continue;
-    if (std::ranges::find(ours, pid) != ours.end()) continue;
+    const auto pid = number_in<pid_t>(name);
+    if (!pid || std::ranges::find(ours, *pid) != ours.end()) continue;
     std::string command;
     std::ifstream(entry.path() / "comm") >> command;
     if (command == "attnlab-worker" && std::ranges::find(ours, parent_of(entry.path())) == ours.end()) return true;

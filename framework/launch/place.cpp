@@ -1,10 +1,10 @@
 #include "framework/launch/place.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 
 namespace attnlab::launch {
@@ -16,10 +16,8 @@ std::string named(const Variables& variables, const char* name) {
 }
 
 int count_in(const std::string& text, const std::string& name, int most = 1 << 20) {
-  int number = -1;
-  const auto* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || rest != end || number < 0 || number > most) {
+  const int number = number_in<int>(text).value_or(-1);
+  if (number < 0 || number > most) {
     throw Error(name + "='" + text + "': expected a number from 0 to " + std::to_string(most) +
                 ", as torchrun and srun set it.");
   }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 
 namespace attnlab::plugin {
@@ -19,13 +19,9 @@ constexpr std::array kDtypes{"float32", "bfloat16", "float16", "float64"};
 
 template <class Integer>
 Integer number(const std::string& word, const std::string& value, Integer low) {
-  Integer result{};
-  const auto* end = value.data() + value.size();
-  const auto [stop, failed] = std::from_chars(value.data(), end, result);
-  if (failed != std::errc{} || stop != end || result < low) {
-    refuse(word, "an integer of at least " + std::to_string(low));
-  }
-  return result;
+  const auto result = number_in<Integer>(value);
+  if (!result || *result < low) refuse(word, "an integer of at least " + std::to_string(low));
+  return *result;
 }
 
 const std::string& one_of(const std::string& word, const std::string& value,

@@ -3,11 +3,11 @@
 //   attnlab complete words WORD...             words behind "attnlab", the last one begun; whole words
 // First a line of marks (nospace, files), then a candidate a line. Nothing is ever an error: a shell would print it.
 #include <algorithm>
-#include <charconv>
 
 #include "framework/cli/complete/candidates.h"
 #include "framework/cli/complete/line.h"
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 
@@ -18,9 +18,7 @@ std::string answer_text(Candidates found, const Line& line, bool for_bash) {
   std::vector<std::string> parts;
   bool open_end = false;
   std::ranges::sort(found.words, {}, [](const std::string& word) {
-    std::int64_t number = 0;  // the newest run first
-    const auto end = std::from_chars(word.data(), word.data() + word.size(), number).ptr;
-    return std::pair(end == word.data() + word.size() ? -number : 0, word);
+    return std::pair(-number_in<std::int64_t>(word).value_or(0), word);  // the newest run first
   });
   found.words.erase(std::unique(found.words.begin(), found.words.end()), found.words.end());
   for (const auto& word : found.words) {
@@ -38,8 +36,7 @@ std::string answer_text(Candidates found, const Line& line, bool for_bash) {
 
 int complete(Arguments arguments, int (*probe)(Arguments)) {
   if (arguments.size() == 4 && arguments[0] == "bash") {
-    std::size_t point = 0;
-    std::from_chars(arguments[1].data(), arguments[1].data() + arguments[1].size(), point);
+    const auto point = number_in<std::size_t>(arguments[1]).value_or(0);
     auto line = line_from(std::string_view(arguments[2]).substr(0, point), arguments[3]);
     if (line.words.empty()) return kExitOk;
     line.words.erase(line.words.begin());  // the program

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +9,7 @@
 #include "framework/cli/commands.h"
 #include "framework/cli/options.h"
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/vocabulary.h"
@@ -109,13 +109,12 @@ std::vector<std::uint32_t> ids_in(std::string_view text) {
   std::vector<std::uint32_t> ids;
   while ((text = text.substr(std::min(text.find_first_not_of(kBlanks), text.size()))) != "") {
     const auto word = text.substr(0, text.find_first_of(kBlanks));
-    std::uint32_t id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || end != word.data() + word.size()) {
+    const auto id = number_in<std::uint32_t>(word);
+    if (!id) {
       throw Error("'" + std::string(word.substr(0, 40)) +
                   "' is no token's number; expected whole numbers with white space between.");
     }
-    ids.push_back(id);
+    ids.push_back(*id);
     text.remove_prefix(word.size());
   }
   return ids;

@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <exception>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 #include "framework/report/html.h"
 
@@ -42,10 +42,9 @@ report::LiveRequest live_request(const Request& request) {
   const auto runs = request.parameter("runs");
   for (const auto& word : split(runs, ',')) {
     if (runs.empty()) break;
-    std::int64_t run = 0;
-    const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), run);
-    if (problem != std::errc{} || end != word.data() + word.size()) throw Error("runs=" + runs + ": expected numbers with commas");
-    live.choice.runs.push_back(run);
+    const auto run = number_in<std::int64_t>(word);
+    if (!run) throw Error("runs=" + runs + ": expected numbers with commas");
+    live.choice.runs.push_back(*run);
   }
   return live;
 }
@@ -84,9 +83,7 @@ std::string Site::refreshed(const Request& request, bool page) {
   const std::lock_guard lock(view->mutex);
   view->live.refresh(store::Reader(database_, kLockPatience));
   if (page) return view->live.html();
-  const auto since = request.parameter("since");
-  std::uint64_t generation = 0;
-  std::from_chars(since.data(), since.data() + since.size(), generation);
+  const auto generation = number_in<std::uint64_t>(request.parameter("since")).value_or(0);
   return view->live.changes(request.parameter("instance"), generation);
 }
 

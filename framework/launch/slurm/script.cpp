@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <fstream>
 
 #include "framework/core/error.h"
+#include "framework/core/number_in.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/core/text_file.h"
@@ -161,9 +161,7 @@ std::vector<NewTask> tasks_of_array(const fs::path& array) {
   const auto folders = lines_of(array / "tasks"), runs = lines_of(array / "runs");
   std::vector<NewTask> tasks;
   for (std::size_t i = 0; i < std::min(folders.size(), runs.size()); ++i) {
-    NewTask task{0, folders[i]};
-    std::from_chars(runs[i].data(), runs[i].data() + runs[i].size(), task.run_id);
-    tasks.push_back(std::move(task));
+    tasks.push_back({number_in<std::int64_t>(runs[i]).value_or(0), folders[i]});
   }
   return tasks;
 }

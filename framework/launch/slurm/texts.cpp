@@ -4,19 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "framework/core/number_in.h"
 #include "framework/core/text.h"
 
 namespace attnlab::launch::slurm {
 namespace {
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 std::string_view stripped(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t\r\n");
@@ -29,7 +22,7 @@ bool one_of(std::string_view word, std::initializer_list<std::string_view> words
 }
 
 std::optional<TaskId> task_from(std::string_view job, std::string_view task) {
-  const auto first = whole_number(job), second = whole_number(task);
+  const auto first = number_in<std::int64_t>(job), second = number_in<std::int64_t>(task);
   if (!first || !second) return std::nullopt;
   return TaskId{*first, *second};
 }
@@ -85,7 +78,7 @@ std::vector<TaskState> tasks_of_squeue(std::string_view text) {
     for (int i = 0; i < 5; ++i) before += fields[static_cast<std::size_t>(i)].size();
     const auto reason = fields[4] == "None" ? "" : fields[4];
     for (const auto task : tasks_of_range(fields[1])) {
-      const auto job = whole_number(stripped(fields[0]));
+      const auto job = number_in<std::int64_t>(stripped(fields[0]));
       if (job) tasks.push_back({{*job, task}, fields[2], fields[3], reason, line.substr(before)});
     }
   }
@@ -117,9 +110,9 @@ std::vector<std::int64_t> tasks_of_range(std::string_view text) {
     const auto colon = view.find(':');
     const auto range = view.substr(0, colon);
     const auto minus = range.find('-');
-    const auto first = whole_number(range.substr(0, minus));
-    const auto last = minus == range.npos ? first : whole_number(range.substr(minus + 1));
-    const auto step = colon == view.npos ? 1 : whole_number(view.substr(colon + 1)).value_or(0);
+    const auto first = number_in<std::int64_t>(range.substr(0, minus));
+    const auto last = minus == range.npos ? first : number_in<std::int64_t>(range.substr(minus + 1));
+    const auto step = colon == view.npos ? 1 : number_in<std::int64_t>(view.substr(colon + 1)).value_or(0);
     if (!first || !last || step < 1 || *last < *first || *last >= kMost) return {};
     for (auto task = *first; task <= *last; task += step) tasks.push_back(task);
   }
@@ -128,7 +121,7 @@ std::vector<std::int64_t> tasks_of_range(std::string_view text) {
 
 std::optional<std::int64_t> job_of(std::string_view text) {
   for (const auto& line : split(text, '\n')) {
-    if (const auto job = whole_number(stripped(std::string_view(line).substr(0, line.find(';'))))) return job;
+    if (const auto job = number_in<std::int64_t>(stripped(std::string_view(line).substr(0, line.find(';'))))) return job;
   }
   return std::nullopt;
 }
@@ -141,12 +134,12 @@ Limits limits_of(std::string_view text) {
     const auto key = stripped(std::string_view(line).substr(0, equals));
     const auto value = stripped(std::string_view(line).substr(equals + 1));
     if (key == "ClusterName" && !value.empty()) limits.cluster = value;
-    if (key == "MaxArraySize") limits.array = whole_number(value).value_or(limits.array);
+    if (key == "MaxArraySize") limits.array = number_in<std::int64_t>(value).value_or(limits.array);
     if (key == "KillWait") {  // "30 sec"
-      const auto seconds = whole_number(value.substr(0, value.find(' ')));
+      const auto seconds = number_in<std::int64_t>(value.substr(0, value.find(' ')));
       if (seconds) limits.kill_wait = static_cast<double>(*seconds);
     }
-    if (key == "MaxJobCount") limits.jobs = whole_number(value).value_or(limits.jobs);
+    if (key == "MaxJobCount") limits.jobs = number_in<std::int64_t>(value).value_or(limits.jobs);
   }
   return limits;
 }
