@@ -55,9 +55,9 @@ launch::RunSpec spec_of(const fs::path& library, const Changes& changes) {
   launch::RunSpec spec{.plugin_path = library.string(), .fingerprint = "f00d"};
   spec.config = config::write(config::RunConfig{});
   spec.config.set("model", config::write(config::ModelConfig{.layers = 2, .width = 32, .heads = 2}));
-  spec.config.set("train", config::write(config::TrainConfig{.steps = kSteps, .batch_size = 2,
-                                                             .log_every = 1, .eval_every = 3,
-                                                             .eval_sequences = 4}));
+  config::TrainConfig train;
+  train.steps = kSteps, train.batch_size = 2, train.log_every = 1, train.eval_every = 3, train.eval_sequences = 4;
+  spec.config.set("train", config::write(train));
   auto dataset = config::Node::map(), attention = config::Node::map();
   dataset.set("name", config::Node(std::string("copy")));
   dataset.set("length", config::Node(std::int64_t{48}));
@@ -108,15 +108,21 @@ void expect_same(const std::string& what, const launch::RunSpec& spec) {
     const std::int64_t stop_at = i == 0 ? 3 : i == 1 ? 5 : -1;
     const Attempt attempt(spec, folders[i], {folders.begin(), folders.begin() + static_cast<std::ptrdiff_t>(i)}, stop_at);
     EXPECT_EQ(attempt.ending.status, i == 2 ? Status::done : Status::interrupted) << attempt.ending.reason;
-    if (i == 1) EXPECT_EQ(attempt.record.facts.at("continues"), "continues attempt 1 at step 3");
-    if (i == 2) EXPECT_EQ(attempt.record.facts.at("loss_chain"), undisturbed.record.facts.at("loss_chain"));
-    if (i == 2) EXPECT_EQ(attempt.record.facts.at("training_batches"), undisturbed.record.facts.at("training_batches"));
+    if (i == 1) {
+      EXPECT_EQ(attempt.record.facts.at("continues"), "continues attempt 1 at step 3");
+    }
+    if (i == 2) {
+      EXPECT_EQ(attempt.record.facts.at("loss_chain"), undisturbed.record.facts.at("loss_chain"));
+      EXPECT_EQ(attempt.record.facts.at("training_batches"), undisturbed.record.facts.at("training_batches"));
+    }
     for (const auto& number : attempt.record.values) EXPECT_TRUE(curve.insert(number).second) << number.first.first;
   }
   for (const auto& [key, value] : undisturbed.record.values) {
     ASSERT_TRUE(curve.contains(key)) << key.first << " at " << key.second;
     const bool of_time = key.first.find("second") != key.first.npos || key.first.find("peak") != key.first.npos;
-    if (!of_time) EXPECT_EQ(curve.at(key), value) << key.first << " at " << key.second;
+    if (!of_time) {
+      EXPECT_EQ(curve.at(key), value) << key.first << " at " << key.second;
+    }
   }
   EXPECT_EQ(curve.size(), undisturbed.record.values.size());
   const auto one = checkpoint::list(whole.path / checkpoint::kFolder), other = checkpoint::list(folders[2] / checkpoint::kFolder);

@@ -43,9 +43,9 @@ launch::RunSpec training() {
   launch::RunSpec spec{.plugin_path = library("worker_plugins", "picky")};
   spec.config = config::write(config::RunConfig{});
   spec.config.set("model", config::write(config::ModelConfig{.layers = 1, .width = 16, .heads = 2}));
-  spec.config.set("train", config::write(config::TrainConfig{.steps = 2, .batch_size = 2,
-                                                             .log_every = 1, .eval_every = 0,
-                                                             .eval_sequences = 2}));
+  config::TrainConfig train;
+  train.steps = 2, train.batch_size = 2, train.log_every = 1, train.eval_every = 0, train.eval_sequences = 2;
+  spec.config.set("train", config::write(train));
   auto dataset = named("copy");
   dataset.set("length", config::Node(std::int64_t{32}));
   spec.config.set("dataset", dataset);

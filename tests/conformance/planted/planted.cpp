@@ -196,12 +196,11 @@ class Planted final : public Attention {
   bool strict_, all_;
 };
 
-constexpr std::uint32_t kTraits = plugin::kRunsOnCpu | plugin::kFloat32 |
-                                  (kKind == "narrow" ? 0 : plugin::kFloat64) | plugin::kStrict |
-                                  plugin::kInclusive | plugin::kQuadraticMemory |
-                                  (kGated ? plugin::kNeedsHidden : plugin::kExactSoftmax) |
-                                  (kKind == "random" ? plugin::kDrawsAtRandom : 0) |
-                                  (kKind == "exact" ? plugin::kIsolatesDocuments : 0);
+constexpr std::uint32_t declared_if(bool holds, std::uint32_t trait) { return holds ? trait : 0; }
+constexpr std::uint32_t kTraits =
+    plugin::kRunsOnCpu | plugin::kFloat32 | plugin::kStrict | plugin::kInclusive | plugin::kQuadraticMemory |
+    declared_if(kKind != "narrow", plugin::kFloat64) | (kGated ? plugin::kNeedsHidden : plugin::kExactSoftmax) |
+    declared_if(kKind == "random", plugin::kDrawsAtRandom) | declared_if(kKind == "exact", plugin::kIsolatesDocuments);
 
 }  // namespace
 
