@@ -124,7 +124,7 @@ class Collection {
     try {
       const auto held = held_open(path);
       // What a running run writes may grow or go.
-      sources.push_back({name, path, running ? held : nullptr, running ? size_of(*held) : -1});
+      sources.push_back({name, path, running ? held : nullptr, running ? file_bytes(held->number()) : -1});
       if (name.ends_with("/log.txt")) ++told.logs;
       return true;
     } catch (const Error&) {

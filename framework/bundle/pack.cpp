@@ -52,7 +52,7 @@ PackedFile read_source(const Source& source, Piecewise& progress, const std::fun
   std::string room(kPieceBytes, '\0');
   while (source.at_most < 0 || packed.bytes < source.at_most) {
     const auto most = source.at_most < 0 ? room.size() : std::min<std::size_t>(room.size(), static_cast<std::size_t>(source.at_most - packed.bytes));
-    const auto count = ::pread(*descriptor, room.data(), most, packed.bytes);
+    const auto count = ::pread(descriptor->number(), room.data(), most, packed.bytes);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw Error("cannot read '" + source.path.string() + "': " + std::strerror(errno));
     if (count == 0) break;
@@ -84,27 +84,18 @@ void pack_one(const Source& source, const PackedFile& expected, ArchiveWriter& w
 
 }  // namespace
 
-std::int64_t size_of(int descriptor) {
-  struct stat facts {};
-  return ::fstat(descriptor, &facts) == 0 ? facts.st_size : 0;
-}
-
-std::shared_ptr<const int> held_open(const fs::path& path) {
+std::shared_ptr<const Descriptor> held_open(const fs::path& path) {
   // No link: a foreign store must not make the bundle hold another file.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
-  std::shared_ptr<const int> held(new int(descriptor), [](const int* number) {
-    ::close(*number);
-    delete number;
-  });
+  auto held = std::make_shared<const Descriptor>(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!*held) throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
   struct stat facts {};
-  if (::fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) throw Error("'" + path.string() + "' is no file");
+  if (::fstat(held->number(), &facts) != 0 || !S_ISREG(facts.st_mode)) throw Error("'" + path.string() + "' is no file");
   return held;
 }
 
 void pack(const fs::path& file, Manifest& manifest, const std::vector<Source>& sources) {
   std::int64_t total = 0;
-  for (const auto& source : sources) total += size_of(source.descriptor ? *source.descriptor : *held_open(source.path));
+  for (const auto& source : sources) total += file_bytes((source.descriptor ? source.descriptor : held_open(source.path))->number());
   manifest.files.clear();
   {
     Piecewise progress("reading", total);

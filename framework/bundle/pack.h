@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "framework/bundle/manifest.h"
+#include "framework/core/descriptor.h"
 
 namespace attnlab::bundle {
 
@@ -15,13 +16,12 @@ struct Source {
   std::string name;  // in the bundle
   std::filesystem::path path;
   /// An open descriptor, for what may be removed while it is packed; else the path is opened.
-  std::shared_ptr<const int> descriptor = nullptr;
+  std::shared_ptr<const Descriptor> descriptor = nullptr;
   /// No more than its first so many bytes: a log may grow meanwhile. -1: all.
   std::int64_t at_most = -1;
 };
 /// Opens a file that may be removed meanwhile. Throws Error.
-[[nodiscard]] std::shared_ptr<const int> held_open(const std::filesystem::path& path);
-[[nodiscard]] std::int64_t size_of(int descriptor);
+[[nodiscard]] std::shared_ptr<const Descriptor> held_open(const std::filesystem::path& path);
 
 /// Writes the bundle under another name and renames it when it is on the disk; fills in manifest.files. Says
 /// on stderr how far it is. Throws Error: a full disk, a file that changed meanwhile. Then there is no file.

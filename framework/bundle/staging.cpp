@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -17,8 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr char kStagingPrefix[] = ".attnlab-bundle-";
 
-int open_folder(const fs::path& folder, int more = 0) {
-  return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | more);
+Descriptor open_folder(const fs::path& folder, int more = 0) {
+  return Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | more));
 }
 
 /// A living process holds the lock on its own.
@@ -26,10 +25,8 @@ void remove_abandoned(const fs::path& parent) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
     if (!entry.path().filename().string().starts_with(kStagingPrefix)) continue;
-    const int descriptor = open_folder(entry.path(), O_NOFOLLOW);
-    if (descriptor < 0) continue;
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), ignored);
-    ::close(descriptor);
+    const auto opened = open_folder(entry.path(), O_NOFOLLOW);
+    if (opened && ::flock(opened.number(), LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), ignored);
   }
 }
 
@@ -43,21 +40,18 @@ Staging::Staging(const fs::path& parent) {
   }
   path_ = name;
   lock_ = open_folder(path_);
-  if (lock_ >= 0) ::flock(lock_, LOCK_EX | LOCK_NB);
+  if (lock_) ::flock(lock_.number(), LOCK_EX | LOCK_NB);
 }
 
 Staging::~Staging() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
-  if (lock_ >= 0) ::close(lock_);
 }
 
 FolderLock::FolderLock(const fs::path& folder) : descriptor_(open_folder(folder)) {
-  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0) {
+  if (!descriptor_ || ::flock(descriptor_.number(), LOCK_EX) != 0) {
     throw Error("cannot lock the folder '" + folder.string() + "': " + std::strerror(errno));
   }
 }
-
-FolderLock::~FolderLock() { ::close(descriptor_); }
 
 }  // namespace attnlab::bundle

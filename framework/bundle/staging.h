@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "framework/core/descriptor.h"
+
 namespace attnlab::bundle {
 
 /// Made in `parent`, gone with the object. What killed processes have left there is removed first. Throws
@@ -17,19 +19,16 @@ class Staging {
 
  private:
   std::filesystem::path path_;
-  int lock_ = -1;
+  Descriptor lock_;
 };
 
 /// While it lives no other process has one on that folder. Throws Error.
 class FolderLock {
  public:
   explicit FolderLock(const std::filesystem::path& folder);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
 
  private:
-  int descriptor_;
+  Descriptor descriptor_;
 };
 
 }  // namespace attnlab::bundle

@@ -31,7 +31,7 @@ class PackedBytes {
   explicit PackedBytes(const fs::path& file) : path_(file), descriptor_(held_open(behind_links(file))) {}
   std::string_view next() {
     while (true) {
-      const auto count = ::pread(*descriptor_, room_.data(), room_.size(), at_);
+      const auto count = ::pread(descriptor_->number(), room_.data(), room_.size(), at_);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) throw Error("cannot read '" + path_.string() + "': " + std::strerror(errno));
       at_ += count;
@@ -41,7 +41,7 @@ class PackedBytes {
 
  private:
   fs::path path_;
-  std::shared_ptr<const int> descriptor_;
+  std::shared_ptr<const Descriptor> descriptor_;
   std::string room_ = std::string(kPieceBytes, '\0');
   off_t at_ = 0;
 };
@@ -52,33 +52,23 @@ class NewFile {
   explicit NewFile(const fs::path& path) : path_(path) {
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
-    descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) fail();
+    descriptor_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!descriptor_) fail();
   }
-  ~NewFile() { ::close(descriptor_); }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
   void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail();
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+    if (!write_all(descriptor_.number(), bytes)) fail();
   }
 
  private:
   [[noreturn]] void fail() const { throw Error("cannot write '" + path_.string() + "': " + std::strerror(errno)); }
   fs::path path_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 void bring_to_disk(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool failed = descriptor < 0 || ::syncfs(descriptor) != 0;
-  const int reason = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (failed) throw Error("cannot write '" + folder.string() + "': " + std::strerror(reason));
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened && ::syncfs(opened.number()) == 0) return;
+  throw Error("cannot write '" + folder.string() + "': " + std::strerror(errno));
 }
 
 std::string first_file(ArchiveReader& archive) {

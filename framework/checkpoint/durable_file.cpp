@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -17,42 +16,28 @@ void DurableFile::fail(const char* doing) const {
               std::strerror(reason) + (reason == ENOSPC || reason == EDQUOT ? ". Free some space" : ""));
 }
 
-DurableFile::DurableFile(const std::filesystem::path& path) : path_(path) {
-  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("make");
-}
-
-DurableFile::~DurableFile() {
-  if (fd_ >= 0) ::close(fd_);
+DurableFile::DurableFile(const std::filesystem::path& path)
+    : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  if (!file_) fail("make");
 }
 
 void DurableFile::write(std::string_view bytes) {
-  constexpr std::size_t kMost = 64 << 20;  // write() takes 2 GiB at most
-  while (!bytes.empty()) {
-    const auto written = ::write(fd_, bytes.data(), std::min(bytes.size(), kMost));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write");
-    const auto part = bytes.substr(0, static_cast<std::size_t>(written));
-    digest_.add(part);
-    size_ += part.size();
-    bytes.remove_prefix(part.size());
-  }
+  if (!write_all(file_.number(), bytes)) fail("write");
+  digest_.add(bytes);
+  size_ += bytes.size();
 }
 
 std::string DurableFile::finish() {
-  if (::fsync(fd_) != 0) fail("write");
-  if (::close(std::exchange(fd_, -1)) != 0) fail("write");
+  if (::fsync(file_.number()) != 0 || !file_.close()) fail("write");
   return digest_.hex();
 }
 
 void sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw Error("cannot open '" + folder.string() + "': " + std::strerror(errno));
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) throw Error("cannot open '" + folder.string() + "': " + std::strerror(errno));
   // Some file systems cannot sync a folder, and say so; they have their own order.
-  const bool failed = ::fsync(fd) != 0 && errno != EINVAL;
-  const int reason = errno;
-  ::close(fd);
-  if (failed) throw Error("cannot write '" + folder.string() + "': " + std::strerror(reason));
+  if (::fsync(opened.number()) == 0 || errno == EINVAL) return;
+  throw Error("cannot write '" + folder.string() + "': " + std::strerror(errno));
 }
 
 }  // namespace attnlab::checkpoint

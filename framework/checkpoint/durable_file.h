@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/digest.h"
 
 namespace attnlab::checkpoint {
@@ -15,9 +16,6 @@ namespace attnlab::checkpoint {
 class DurableFile {
  public:
   explicit DurableFile(const std::filesystem::path& path);
-  ~DurableFile();
-  DurableFile(const DurableFile&) = delete;
-  DurableFile& operator=(const DurableFile&) = delete;
 
   void write(std::string_view bytes);
   /// Waits until the bytes are on the disk and closes. Returns their SHA-256.
@@ -27,7 +25,7 @@ class DurableFile {
  private:
   [[noreturn]] void fail(const char* doing) const;
   std::filesystem::path path_;
-  int fd_ = -1;
+  Descriptor file_;
   std::uint64_t size_ = 0;
   Sha256 digest_;
 };

@@ -135,24 +135,19 @@ WrittenFile write_safetensors(const std::filesystem::path& path, std::vector<Ten
   return {file.size(), std::move(sha256)};
 }
 
-Safetensors::Safetensors(const std::filesystem::path& path) : path_(path) {
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+Safetensors::Safetensors(const std::filesystem::path& path)
+    : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
   struct stat facts {};
-  if (fd_ < 0 || ::fstat(fd_, &facts) != 0) {
-    const int reason = errno;
-    if (fd_ >= 0) ::close(fd_);
-    throw Error("cannot read '" + path.string() + "': " + std::strerror(reason));
+  if (!file_ || ::fstat(file_.number(), &facts) != 0) {
+    throw Error("cannot read '" + path.string() + "': " + std::strerror(errno));
   }
   size_ = static_cast<std::uint64_t>(facts.st_size);
   try {
     read_header();
   } catch (const Error& error) {
-    ::close(fd_);
     throw Error("'" + path.string() + "' is no whole safetensors file: " + error.what());
   }
 }
-
-Safetensors::~Safetensors() { ::close(fd_); }
 
 void Safetensors::read_header() {
   std::uint64_t length = 0;
@@ -219,7 +214,7 @@ void Safetensors::read(const TensorEntry& entry, void* to) const {
 void Safetensors::read_at(std::uint64_t offset, void* to, std::uint64_t bytes) const {
   auto* at = static_cast<char*>(to);
   while (bytes > 0) {
-    const auto part = ::pread(fd_, at, std::min<std::uint64_t>(bytes, 1 << 30), static_cast<off_t>(offset));
+    const auto part = ::pread(file_.number(), at, std::min<std::uint64_t>(bytes, 1 << 30), static_cast<off_t>(offset));
     if (part < 0 && errno == EINTR) continue;
     if (part <= 0) {
       throw Error("cannot read '" + path_.string() + "': " + (part < 0 ? std::strerror(errno) : "it ends early"));

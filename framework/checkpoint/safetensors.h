@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/core/descriptor.h"
+
 namespace attnlab::checkpoint {
 
 struct TensorEntry {
@@ -44,9 +46,6 @@ WrittenFile write_safetensors(const std::filesystem::path& path, std::vector<Ten
 class Safetensors {
  public:
   explicit Safetensors(const std::filesystem::path& path);
-  ~Safetensors();
-  Safetensors(const Safetensors&) = delete;
-  Safetensors& operator=(const Safetensors&) = delete;
 
   [[nodiscard]] const std::vector<TensorEntry>& entries() const { return entries_; }
   [[nodiscard]] const TensorEntry* find(std::string_view name) const;  // null where there is none
@@ -61,7 +60,7 @@ class Safetensors {
   void read_at(std::uint64_t offset, void* to, std::uint64_t bytes) const;
 
   std::filesystem::path path_;
-  int fd_ = -1;
+  Descriptor file_;
   std::uint64_t size_ = 0, data_begin_ = 0;
   std::vector<TensorEntry> entries_;  // by offset
   Metadata metadata_;

@@ -17,29 +17,25 @@ namespace {
 constexpr std::size_t kSourcePiece = std::size_t{1} << 18;
 constexpr std::size_t kSourceAhead = 8 * kSourcePiece;
 
-int open_for_reading(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    throw Error("cannot open '" + file.string() + "': " + std::strerror(errno));
-  }
-  ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
+Descriptor open_for_reading(const std::filesystem::path& file) {
+  Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!descriptor) throw Error("cannot open '" + file.string() + "': " + std::strerror(errno));
+  ::posix_fadvise(descriptor.number(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return descriptor;
 }
 
 }  // namespace
 
-RawFile::Descriptor::~Descriptor() { ::close(number); }
-
 RawFile::RawFile(const std::filesystem::path& file)
     : name_("'" + file.string() + "'"),
-      descriptor_{open_for_reading(file)},
+      descriptor_(open_for_reading(file)),
       pieces_([this] { return read_piece(); }, [](const Piece& piece) { return piece.size(); },
               kSourceAhead) {}
 
 std::optional<RawFile::Piece> RawFile::read_piece() {
   Piece piece(kSourcePiece);
   while (true) {
-    const auto count = ::read(descriptor_.number, piece.data(), piece.size());
+    const auto count = ::read(descriptor_.number(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       throw Error("cannot read " + place_at(read_position_) + ": " + std::strerror(errno));

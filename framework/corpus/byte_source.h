@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/digest.h"
 #include "framework/corpus/ahead.h"
 
@@ -28,8 +29,6 @@ class RawFile : public ByteSource {
  public:
   /// Throws Error when it cannot be opened. `name` is what messages call it.
   explicit RawFile(const std::filesystem::path& file);
-  RawFile(const RawFile&) = delete;
-  RawFile& operator=(const RawFile&) = delete;
 
   [[nodiscard]] std::size_t read(std::span<std::uint8_t> room) override;
   [[nodiscard]] std::string place() const override;
@@ -47,10 +46,7 @@ class RawFile : public ByteSource {
   [[nodiscard]] std::string place_at(std::int64_t position) const;
 
   std::string name_;
-  struct Descriptor {
-    int number;
-    ~Descriptor();
-  } descriptor_;
+  Descriptor descriptor_;
   std::int64_t position_ = 0;       // of who takes
   std::int64_t read_position_ = 0;  // these two are the reading thread's until the end
   Sha256 sum_;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/error.h"
 #include "framework/corpus/part_writer.h"
 #include "framework/data/bytes.h"
@@ -115,10 +116,8 @@ Journal journal_of(const JsonFields& fields) {
 fs::path beside(const fs::path& file) { return file.string() + ".new"; }
 
 void sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;  // the names are there; only a power cut could lose them
-  ::fsync(descriptor);
-  ::close(descriptor);
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened) ::fsync(opened.number());  // else the names are there all the same, but for a power cut
 }
 
 }  // namespace

@@ -22,22 +22,18 @@ PartWriter::PartWriter(std::filesystem::path file, const data::CorpusFile& state
       descriptor_(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)),
       bytes_(state.bytes),
       pieces_(state.pieces) {
-  if (descriptor_.number < 0) fail("write");
+  if (!descriptor_) fail("write");
   struct stat status {};
-  if (::fstat(descriptor_.number, &status) != 0) fail("write");
+  if (::fstat(descriptor_.number(), &status) != 0) fail("write");
   if (status.st_size < bytes_) {
     throw Error("'" + file_.string() + "' is shorter than the journal says: expected " +
                 grouped(bytes_) + " bytes, found " + grouped(status.st_size) +
                 ". Begin anew with --restart.");
   }
-  if (::ftruncate(descriptor_.number, bytes_) != 0) fail("shorten");
+  if (::ftruncate(descriptor_.number(), bytes_) != 0) fail("shorten");
   digest_tail();
-  if (::lseek(descriptor_.number, bytes_, SEEK_SET) < 0) fail("write");
+  if (::lseek(descriptor_.number(), bytes_, SEEK_SET) < 0) fail("write");
   buffer_.reserve(kBuffer);
-}
-
-PartWriter::Descriptor::~Descriptor() {
-  if (number >= 0) ::close(number);
 }
 
 void PartWriter::fail(const char* verb) const {
@@ -54,7 +50,7 @@ void PartWriter::digest_tail() {
   std::vector<std::uint8_t> room(kBuffer);
   for (auto at = bytes_ / data::kDigestPiece * data::kDigestPiece; at < bytes_;) {
     const auto wanted = std::min<std::int64_t>(bytes_ - at, kBuffer);
-    const auto got = ::pread(descriptor_.number, room.data(), static_cast<std::size_t>(wanted), at);
+    const auto got = ::pread(descriptor_.number(), room.data(), static_cast<std::size_t>(wanted), at);
     if (got <= 0) fail("read");
     digest(std::span(room).first(static_cast<std::size_t>(got)));
     at += got;
@@ -89,18 +85,13 @@ void PartWriter::digest(std::span<const std::uint8_t> bytes) {
 }
 
 void PartWriter::flush() {
-  for (std::size_t done = 0; done < buffer_.size();) {
-    const auto count = ::write(descriptor_.number, buffer_.data() + done, buffer_.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("write");
-    done += static_cast<std::size_t>(count);
-  }
+  if (!write_all(descriptor_.number(), data::as_text(buffer_))) fail("write");
   buffer_.clear();
 }
 
 void PartWriter::sync() {
   flush();
-  if (::fdatasync(descriptor_.number) != 0) fail("write");
+  if (::fdatasync(descriptor_.number()) != 0) fail("write");
 }
 
 data::CorpusFile PartWriter::finished() const {

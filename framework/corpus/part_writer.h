@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/digest.h"
 #include "framework/data/corpus_manifest.h"
 
@@ -17,8 +18,6 @@ class PartWriter {
   /// Opens or creates `file` and cuts it to what `state` says. Throws Error when it cannot be
   /// written or is shorter than that.
   PartWriter(std::filesystem::path file, const data::CorpusFile& state);
-  PartWriter(const PartWriter&) = delete;
-  PartWriter& operator=(const PartWriter&) = delete;
 
   /// Throws Error: the disk is full, or another reason. What was synced stays usable.
   void add(std::span<const std::uint8_t> bytes);
@@ -34,15 +33,6 @@ class PartWriter {
   void digest(std::span<const std::uint8_t> bytes);
   [[noreturn]] void fail(const char* verb) const;
   void digest_tail();
-
-  /// Closed also when the constructor throws.
-  struct Descriptor {
-    int number;
-    explicit Descriptor(int opened) : number(opened) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor();
-  };
 
   std::filesystem::path file_;
   Descriptor descriptor_;

@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -31,13 +29,6 @@ bool is_working_name(const std::string& name) {
   return whole == kJournalName || whole == data::kManifestName;
 }
 
-bool is_still_at(const fs::path& path, int descriptor) {
-  struct stat here {
-  }, there{};
-  return ::fstat(descriptor, &here) == 0 && ::stat(path.c_str(), &there) == 0 &&
-         here.st_ino == there.st_ino && here.st_dev == there.st_dev;
-}
-
 }  // namespace
 
 std::string settings_of(const data::CorpusManifest& m) {
@@ -51,9 +42,8 @@ PrepareFolder::PrepareFolder(const fs::path& out)
       working_(out_.string() + ".part") {}
 
 PrepareFolder::~PrepareFolder() {
-  if (lock_ < 0) return;
-  if (is_still_at(working_, lock_)) ::rmdir(working_.c_str());  // where nothing was begun
-  ::close(lock_);
+  // Where nothing was begun it is empty.
+  if (lock_ && is_still_at(working_, lock_.number())) ::rmdir(working_.c_str());
 }
 
 std::optional<data::CorpusManifest> PrepareFolder::finished() const {
@@ -99,7 +89,7 @@ void PrepareFolder::clear() {
 }
 
 void PrepareFolder::begin() {
-  if (lock_ >= 0) return;
+  if (lock_) return;
   hold();
   fs::remove_all(working_ / kReplaced);
   // Complete but for its name: the process before ended just then.
@@ -114,14 +104,13 @@ void PrepareFolder::hold() {
     if (error) {
       throw Error("cannot make the folder '" + working_.string() + "': " + error.message());
     }
-    lock_ = ::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock_ < 0 && errno == ENOENT) continue;
-    if (lock_ < 0) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
-    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) break;
-    if (is_still_at(working_, lock_)) return require_nothing_else(working_);
-    ::close(std::exchange(lock_, -1));
+    lock_ = Descriptor(::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock_ && errno == ENOENT) continue;
+    if (!lock_) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
+    if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0) break;
+    if (is_still_at(working_, lock_.number())) return require_nothing_else(working_);
   }
-  if (lock_ >= 0) ::close(std::exchange(lock_, -1));
+  lock_.close();
   throw Error("'" + working_.string() +
               "' is being written by another process. Wait for it, then try again.");
 }

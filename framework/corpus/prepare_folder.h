@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "framework/core/descriptor.h"
 #include "framework/corpus/prepare.h"
 
 namespace attnlab::corpus {
@@ -40,7 +41,7 @@ class PrepareFolder {
   void require_nothing_else(const std::filesystem::path& folder) const;
   void publish();
   std::filesystem::path out_, working_;
-  int lock_ = -1;
+  Descriptor lock_;
 };
 
 }  // namespace attnlab::corpus

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/error.h"
 
 namespace attnlab::data {
@@ -17,20 +18,15 @@ namespace {
   throw Error("cannot " + std::string(verb) + " '" + file.string() + "': " + std::strerror(errno));
 }
 
-struct File {
-  int descriptor;
-  ~File() { ::close(descriptor); }
-};
-
 }  // namespace
 
 Bytes read_file(const std::filesystem::path& file) {
-  const File open{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  const Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
-  if (open.descriptor < 0 || ::fstat(open.descriptor, &status) != 0) fail("open", file);
+  if (!opened || ::fstat(opened.number(), &status) != 0) fail("open", file);
   Bytes bytes(static_cast<std::size_t>(status.st_size));
   for (std::size_t done = 0; done < bytes.size();) {
-    const auto count = ::read(open.descriptor, bytes.data() + done, bytes.size() - done);
+    const auto count = ::read(opened.number(), bytes.data() + done, bytes.size() - done);
     if (count < 0 && errno != EINTR) fail("read", file);
     if (count == 0) throw Error("'" + file.string() + "' became shorter while it was read");
     if (count > 0) done += static_cast<std::size_t>(count);

@@ -1,6 +1,5 @@
 // on_demand_transfer.cpp: one HTTP download with libcurl; see on_demand.h.
 #include <curl/curl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <memory>
 #include <new>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/text.h"
 #include "framework/data/on_demand.h"
 
@@ -28,14 +28,9 @@ std::size_t append(char* bytes, std::size_t, std::size_t count, void* user) {
     state.failure = "it is longer than the " + grouped(request.bytes) + " bytes expected";
     return 0;
   }
-  for (std::size_t done = 0; done < count;) {
-    const auto written = ::write(request.descriptor, bytes + done, count - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      state.failure = std::string("cannot write it: ") + std::strerror(errno);
-      return 0;
-    }
-    done += static_cast<std::size_t>(written);
+  if (!write_all(request.descriptor, {bytes, count})) {
+    state.failure = std::string("cannot write it: ") + std::strerror(errno);
+    return 0;
   }
   state.received += static_cast<std::int64_t>(count);
   return count;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "framework/core/descriptor.h"
+
 namespace attnlab::data {
 
 /// Opens or creates `path`, and locks it. An empty one is removed at the end.
@@ -16,15 +18,15 @@ class PartFile {
   ~PartFile();
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] int descriptor() const { return descriptor_; }  // appends
-  [[nodiscard]] std::int64_t size() const;
+  [[nodiscard]] int descriptor() const { return descriptor_.number(); }  // appends
+  [[nodiscard]] std::int64_t size() const { return file_bytes(descriptor()); }
   void clear();
   /// Makes the bytes durable and gives the file its final name, in one step. Throws Error.
   void publish(const std::filesystem::path& target);
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor descriptor_;
 };
 
 }  // namespace attnlab::data

@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <vector>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/data/bytes.h"
@@ -21,15 +21,14 @@ TokenFile::TokenFile(const std::filesystem::path& file, std::int64_t token_bytes
   const auto fail = [&file] {
     throw Error("cannot open '" + file.string() + "': " + std::strerror(errno));
   };
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail();
+  const Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));  // the mapping stays when it is closed
+  if (!opened) fail();
   struct stat status {};
   void* mapped = MAP_FAILED;
-  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {
+  if (::fstat(opened.number(), &status) == 0 && status.st_size > 0) {
     mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED,
-                    descriptor, 0);
+                    opened.number(), 0);
   }
-  ::close(descriptor);  // the mapping stays
   if (status.st_size == 0) return;
   if (mapped == MAP_FAILED) fail();
   at_ = static_cast<const std::uint8_t*>(mapped);

@@ -20,23 +20,6 @@ namespace {
 
 constexpr std::size_t kLongestLine = 1 << 20;
 
-// A descriptor that no other child inherits.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { close_now(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-  void close_now() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
 struct Pipe {
   Descriptor read, write;
   static Pipe make() {
@@ -80,10 +63,8 @@ struct Launchpad {
  private:
   // When memory runs out, one run should go, not the grid or the user's session.
   static void offer_to_oom_killer() {
-    const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    [[maybe_unused]] const auto written = ::write(fd, "500", 3);
-    ::close(fd);
+    const Descriptor score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    [[maybe_unused]] const auto written = ::write(score.number(), "500", 3);
   }
 
   // dup2 onto itself would leave the close-on-exec flag set.
@@ -112,16 +93,16 @@ std::vector<std::string> merged(const std::vector<std::pair<std::string, std::st
 }
 
 // Descriptors 0 to 3 are overwritten in the child one after the other, so ours must lie above.
-Descriptor lifted(Descriptor low) {
-  const int fd = ::fcntl(low.get(), F_DUPFD_CLOEXEC, kReportFd + 1);
-  if (fd < 0) throw Error(std::string("no file descriptor for a worker: ") + std::strerror(errno));
-  return Descriptor(fd);
+Descriptor out_of_the_way(Descriptor low) {
+  auto high = lifted(std::move(low), kReportFd + 1);
+  if (!high) throw Error(std::string("no file descriptor for a worker: ") + std::strerror(errno));
+  return high;
 }
 
 Descriptor open_log(const std::filesystem::path& log) {
-  const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) throw Error("cannot write the log '" + log.string() + "': " + std::strerror(errno));
-  return Descriptor(fd);
+  Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file) throw Error("cannot write the log '" + log.string() + "': " + std::strerror(errno));
+  return file;
 }
 
 double seconds(const timeval& time) {
@@ -143,28 +124,28 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
 
   Pipe reports = Pipe::make();
   Pipe failure = Pipe::make();
-  const Descriptor log_file = lifted(open_log(log));
-  const Descriptor nothing = lifted(Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
-  const Descriptor report = lifted(Descriptor(reports.write.release()));
-  Descriptor trouble = lifted(Descriptor(failure.write.release()));
+  const auto log_file = out_of_the_way(open_log(log));
+  const auto nothing = out_of_the_way(Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+  const auto report = out_of_the_way(std::move(reports.write));
+  auto trouble = out_of_the_way(std::move(failure.write));
 
   started_ = clock_seconds();
-  const Launchpad pad{arguments.data(), surroundings.data(), inherited,     log_file.get(),
-                      nothing.get(),    report.get(),        trouble.get(), ::getpid()};
+  const Launchpad pad{arguments.data(), surroundings.data(), inherited,        log_file.number(),
+                      nothing.number(), report.number(),     trouble.number(), ::getpid()};
   pid_ = ::fork();
   if (pid_ == 0) pad.go();
   if (pid_ < 0) throw Error(std::string("cannot start a worker: ") + std::strerror(errno));
   ::setpgid(pid_, pid_);  // both sides do it: whoever comes first
 
-  trouble.close_now();
+  trouble.close();
   int error = 0;
-  if (::read(failure.read.get(), &error, sizeof(error)) == sizeof(error)) {
+  if (::read(failure.read.number(), &error, sizeof(error)) == sizeof(error)) {
     ::waitpid(pid_, nullptr, 0);
     throw Error("cannot run '" + command[0] + "': " + std::strerror(error) +
                 ". Is it built and executable?");
   }
-  report_fd_ = reports.read.release();
-  ::fcntl(report_fd_, F_SETFL, O_NONBLOCK);
+  report_ = std::move(reports.read);
+  ::fcntl(report_fd(), F_SETFL, O_NONBLOCK);
 }
 
 ChildProcess::~ChildProcess() {
@@ -172,19 +153,18 @@ ChildProcess::~ChildProcess() {
     signal(SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  if (report_fd_ >= 0) ::close(report_fd_);
 }
 
 std::vector<std::string> ChildProcess::read_lines() {
   std::array<char, 16384> buffer;
-  while (report_fd_ >= 0) {
-    const ssize_t size = ::read(report_fd_, buffer.data(), buffer.size());
+  while (report_) {
+    const ssize_t size = ::read(report_fd(), buffer.data(), buffer.size());
     if (size > 0) {
       partial_.append(buffer.data(), static_cast<std::size_t>(size));
     } else if (size < 0 && errno == EINTR) {
       continue;
     } else {
-      if (size == 0) ::close(std::exchange(report_fd_, -1));
+      if (size == 0) report_.close();
       break;
     }
   }

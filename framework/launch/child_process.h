@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "framework/core/descriptor.h"
+
 namespace attnlab::launch {
 
 /// How a child process ended and what it cost.
@@ -38,7 +40,7 @@ class ChildProcess {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// For poll(); -1 once the child has closed its end.
-  [[nodiscard]] int report_fd() const { return report_fd_; }
+  [[nodiscard]] int report_fd() const { return report_.number(); }
   /// Complete lines that have arrived since the last call; never waits. What is longer than 1 MiB
   /// without an end of line is dropped: it is no report of ours.
   [[nodiscard]] std::vector<std::string> read_lines();
@@ -49,7 +51,7 @@ class ChildProcess {
 
  private:
   pid_t pid_ = -1;
-  int report_fd_ = -1;
+  Descriptor report_;
   std::string partial_;  // a line that has not ended yet
   double started_ = 0;
   std::optional<Outcome> end_;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/error.h"
 #include "framework/core/status_lines.h"
 
@@ -21,25 +22,22 @@ namespace {
 // What a child prints: a file in memory, so that nobody waits for a reader.
 class Printed {
  public:
-  Printed() : fd_(::memfd_create("output", MFD_CLOEXEC)) {
-    if (fd_ < 0) throw Error(std::string("no room for what a tool prints: ") + std::strerror(errno));
+  Printed() : file_(::memfd_create("output", MFD_CLOEXEC)) {
+    if (!file_) throw Error(std::string("no room for what a tool prints: ") + std::strerror(errno));
   }
-  ~Printed() { ::close(fd_); }
-  Printed(const Printed&) = delete;
-  Printed& operator=(const Printed&) = delete;
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return file_.number(); }
   [[nodiscard]] std::string text() const {
     std::string text;
     std::array<char, 65536> buffer;
     off_t at = 0;
-    for (ssize_t size; (size = ::pread(fd_, buffer.data(), buffer.size(), at)) > 0; at += size) {
+    for (ssize_t size; (size = ::pread(fd(), buffer.data(), buffer.size(), at)) > 0; at += size) {
       text.append(buffer.data(), static_cast<std::size_t>(size));
     }
     return text;
   }
 
  private:
-  int fd_;
+  Descriptor file_;
 };
 
 constexpr double kDeathSeconds = 2;

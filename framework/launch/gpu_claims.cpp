@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "framework/core/error.h"
 
@@ -20,16 +21,12 @@ namespace fs = std::filesystem;
 // Descriptors 0 to 3 are a child's own.
 constexpr int kLowestDescriptor = 4;
 
-/// A locked descriptor, or -1 where somebody has the lock.
-int lock_file(const fs::path& file, int kind) {
-  const int low = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  const int fd = low < 0 ? -1 : ::fcntl(low, F_DUPFD_CLOEXEC, kLowestDescriptor);
-  const int cause = errno;
-  if (low >= 0) ::close(low);
-  if (fd < 0) throw Error("cannot claim a GPU: '" + file.string() + "': " + std::strerror(cause));
-  if (::flock(fd, kind | LOCK_NB) == 0) return fd;
-  ::close(fd);
-  return -1;
+/// A locked descriptor, or none where somebody has the lock.
+Descriptor lock_file(const fs::path& file, int kind) {
+  auto opened = lifted(Descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)), kLowestDescriptor);
+  if (!opened) throw Error("cannot claim a GPU: '" + file.string() + "': " + std::strerror(errno));
+  if (::flock(opened.number(), kind | LOCK_NB) != 0) return {};
+  return opened;
 }
 
 void make_own_folder(const fs::path& folder) {
@@ -42,24 +39,26 @@ void make_own_folder(const fs::path& folder) {
               (made ? "it is not a folder of this user" : std::strerror(cause)) + ". Name another with ATTNLAB_RUNTIME_DIR.");
 }
 
-std::vector<int> lock(const fs::path& folder, const std::string& name, int place, int per_gpu) {
-  const int whole = lock_file(folder / name, per_gpu == 1 ? LOCK_EX : LOCK_SH);
-  if (whole < 0 || per_gpu == 1) return whole < 0 ? std::vector<int>{} : std::vector<int>{whole};
-  const int part = lock_file(folder / (name + "." + std::to_string(place)), LOCK_EX);
-  if (part >= 0) return {whole, part};
-  ::close(whole);
-  return {};
+/// None where somebody has one of them.
+std::vector<Descriptor> lock(const fs::path& folder, const std::string& name, int place, int per_gpu) {
+  std::vector<Descriptor> locks;
+  locks.push_back(lock_file(folder / name, per_gpu == 1 ? LOCK_EX : LOCK_SH));
+  if (locks[0] && per_gpu > 1) locks.push_back(lock_file(folder / (name + "." + std::to_string(place)), LOCK_EX));
+  if (!locks.back()) locks.clear();
+  return locks;
 }
 
 }  // namespace
 
-GpuClaim::~GpuClaim() {
-  for (const int fd : locks_) ::close(fd);
+void GpuClaim::add(const std::string& visible, std::vector<Descriptor> locks) {
+  visible_ += (visible_.empty() ? "" : ",") + visible;
+  std::ranges::move(locks, std::back_inserter(locks_));
 }
 
-void GpuClaim::add(const std::string& visible, const std::vector<int>& locks) {
-  visible_ += (visible_.empty() ? "" : ",") + visible;
-  locks_.insert(locks_.end(), locks.begin(), locks.end());
+std::vector<int> GpuClaim::descriptors() const {
+  std::vector<int> numbers;
+  for (const auto& lock : locks_) numbers.push_back(lock.number());
+  return numbers;
 }
 
 GpuClaims::GpuClaims(fs::path folder, std::vector<machine::Gpu> gpus, int per_gpu)
@@ -69,7 +68,7 @@ GpuClaims::GpuClaims(fs::path folder, std::vector<machine::Gpu> gpus, int per_gp
 
 // All or nothing: two that each hold a part of what both need would wait for ever.
 std::unique_ptr<GpuClaim> GpuClaims::take(std::size_t count) const {
-  auto claim = std::make_unique<GpuClaim>("", std::vector<int>{});
+  auto claim = std::make_unique<GpuClaim>();
   std::vector<const machine::Gpu*> taken;
   for (int place = 0; place < per_gpu_; ++place) {
     for (const auto& gpu : gpus_) {
@@ -78,7 +77,7 @@ std::unique_ptr<GpuClaim> GpuClaims::take(std::size_t count) const {
       // Numbers are each process's own; without an id there is nothing better.
       auto locks = lock(folder_, gpu.id.empty() ? "gpu-" + gpu.visible : gpu.id, place, per_gpu_);
       if (locks.empty()) continue;
-      claim->add(gpu.visible, locks);
+      claim->add(gpu.visible, std::move(locks));
       taken.push_back(&gpu);
     }
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/gpus.h"
 
 namespace attnlab::launch {
@@ -16,19 +17,15 @@ namespace attnlab::launch {
 /// GPUs, or shares of them, until this is destroyed and no child holds its descriptors any more.
 class GpuClaim {
  public:
-  GpuClaim(std::string visible, std::vector<int> locks) : visible_(std::move(visible)), locks_(std::move(locks)) {}
-  ~GpuClaim();
-  void add(const std::string& visible, const std::vector<int>& locks);
-  GpuClaim(const GpuClaim&) = delete;
-  GpuClaim& operator=(const GpuClaim&) = delete;
+  void add(const std::string& visible, std::vector<Descriptor> locks);
   /// For the child's CUDA_VISIBLE_DEVICES: "0", or "0,1".
   [[nodiscard]] const std::string& visible() const { return visible_; }
   /// For the child to inherit, so that they stay taken while it lives, even when we are gone.
-  [[nodiscard]] const std::vector<int>& descriptors() const { return locks_; }
+  [[nodiscard]] std::vector<int> descriptors() const;
 
  private:
   std::string visible_;
-  std::vector<int> locks_;
+  std::vector<Descriptor> locks_;
 };
 
 class GpuClaims {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "framework/core/descriptor.h"
 #include "framework/store/destination.h"
 #include "framework/store/spool.h"
 
@@ -21,9 +22,6 @@ class SpoolFile final : public Destination {
     open_next();
     append(life_text({life_, Owner::of_this_process().host, now_ms(), spooled.environment}, attempt_));
   }
-  ~SpoolFile() override { ::close(fd_); }
-  SpoolFile(const SpoolFile&) = delete;
-  SpoolFile& operator=(const SpoolFile&) = delete;
 
   bool write(const Batch& batch) override {
     if (taken_over()) return false;
@@ -47,8 +45,8 @@ class SpoolFile final : public Destination {
   void open_next() {
     while (true) {
       const auto path = spool_file(folder_, life_);
-      fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-      if (fd_ >= 0) return;
+      file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
+      if (file_) return;
       if (errno != EEXIST) fail(path);
       ++life_;
     }
@@ -58,19 +56,13 @@ class SpoolFile final : public Destination {
   void append(std::string line) {
     line += '\n';
     struct stat before {};
-    if (::fstat(fd_, &before) != 0) fail(spool_file(folder_, life_));
-    for (std::size_t done = 0; done < line.size();) {
-      const auto written = ::write(fd_, line.data() + done, line.size() - done);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) take_back(before.st_size);
-      done += static_cast<std::size_t>(written);
-    }
-    if (::fdatasync(fd_) != 0) take_back(before.st_size);
+    if (::fstat(file_.number(), &before) != 0) fail(spool_file(folder_, life_));
+    if (!write_all(file_.number(), line) || ::fdatasync(file_.number()) != 0) take_back(before.st_size);
   }
 
   [[noreturn]] void take_back(off_t size) const {
     const int cause = errno;
-    [[maybe_unused]] const auto cut = ::ftruncate(fd_, size);
+    [[maybe_unused]] const auto cut = ::ftruncate(file_.number(), size);
     errno = cause;
     fail(spool_file(folder_, life_));
   }
@@ -82,7 +74,7 @@ class SpoolFile final : public Destination {
   std::filesystem::path folder_;
   std::string attempt_;
   int life_ = 0;
-  int fd_ = -1;
+  Descriptor file_;
 };
 
 }  // namespace
