@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "framework/core/ahead.h"
 #include "framework/core/descriptor.h"
 #include "framework/core/digest.h"
-#include "framework/corpus/ahead.h"
 
 namespace attnlab::corpus {
 

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <memory>
 
+#include "framework/core/ahead.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/corpus/ahead.h"
 #include "framework/corpus/documents.h"
 #include "framework/corpus/in_order.h"
 #include "framework/corpus/part_writer.h"

@@ -41,44 +41,19 @@ std::int64_t rows_of_part(std::int64_t batch_size, std::int64_t accumulation, st
 }
 
 BatchLoader::BatchLoader(const Dataset& dataset, LoaderOptions options)
-    : dataset_(dataset), options_(options), digest_(options.before), thread_([this] { load_all(); }) {}
-
-BatchLoader::~BatchLoader() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  changed_.notify_all();
-}
+    : dataset_(dataset),
+      options_(options),
+      digest_(options.before),
+      unread_(options.first),
+      steps_([this] { return unread_ < options_.steps ? std::optional(load(unread_++)) : std::nullopt; },
+             [](const Step&) { return std::size_t{1}; }, static_cast<std::size_t>(options.ahead)) {}
 
 std::vector<HostBatch> BatchLoader::next() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !ready_.empty() || failure_; });
-  if (ready_.empty()) std::rethrow_exception(failure_);
-  auto step = std::move(ready_.front());
-  ready_.pop_front();
-  lock.unlock();
-  changed_.notify_all();
+  auto step = steps_.next().value();
   digest_.add(step.digest);
   tokens_ = step.tokens;
   scored_ = step.scored;
   return std::move(step.parts);
-}
-
-void BatchLoader::load_all() try {
-  for (std::int64_t step = options_.first; step < options_.steps; ++step) {
-    auto loaded = load(step);
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopped_ || std::ssize(ready_) < options_.ahead; });
-    if (stopped_) return;
-    ready_.push_back(std::move(loaded));
-    lock.unlock();
-    changed_.notify_all();
-  }
-} catch (...) {
-  const std::lock_guard lock(mutex_);
-  failure_ = std::current_exception();
-  changed_.notify_all();
 }
 
 BatchLoader::Step BatchLoader::load(std::int64_t step) const {

@@ -2,16 +2,12 @@
 ///   before them are computed. What comes out depends on (data set, seed, sizes) alone.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <exception>
-#include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "framework/core/ahead.h"
 #include "framework/core/digest.h"
 #include "framework/data/dataset.h"
 
@@ -49,9 +45,6 @@ struct LoaderOptions {
 class BatchLoader {
  public:
   BatchLoader(const Dataset& dataset, LoaderOptions options);
-  BatchLoader(const BatchLoader&) = delete;
-  BatchLoader& operator=(const BatchLoader&) = delete;
-  ~BatchLoader();
 
   /// The micro-batches of the next step that are this rank's. Throws what reading the data threw. At most `steps` calls.
   [[nodiscard]] std::vector<HostBatch> next();
@@ -67,19 +60,14 @@ class BatchLoader {
     std::string digest;
     std::int64_t tokens = 0, scored = 0;
   };
-  void load_all();
   [[nodiscard]] Step load(std::int64_t step) const;
 
   const Dataset& dataset_;
   LoaderOptions options_;
   DigestChain digest_;  // of the thread that calls next(), as the two below
   std::int64_t tokens_ = 0, scored_ = 0;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Step> ready_;
-  std::exception_ptr failure_;
-  bool stopped_ = false;
-  std::jthread thread_;
+  std::int64_t unread_;  // the first step that the loading thread has not begun
+  Ahead<Step> steps_;    // last: its thread uses what stands above
 };
 
 }  // namespace attnlab::data

@@ -1,4 +1,4 @@
-#include "framework/corpus/ahead.h"
+#include "framework/core/ahead.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <stdexcept>
 
-namespace attnlab::corpus {
+namespace attnlab {
 namespace {
 
 using Integers = Ahead<int>;
@@ -55,4 +55,4 @@ TEST(Ahead, ends_when_nobody_takes_any_more) {
 }
 
 }  // namespace
-}  // namespace attnlab::corpus
+}  // namespace attnlab

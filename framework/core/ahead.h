@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-namespace attnlab::corpus {
+namespace attnlab {
 
 template <class Item>
 class Ahead {
@@ -33,7 +33,7 @@ class Ahead {
     changed_.notify_all();
   }
 
-  /// The next item; nullopt at the end. What reading threw is thrown after all items before it.
+  /// The next item; nullopt at the end. What reading threw is thrown after all items before it. For one thread.
   [[nodiscard]] std::optional<Item> next() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !items_.empty() || ended_; });
@@ -89,4 +89,4 @@ class Ahead {
   std::jthread thread_;  // last: it uses all of the above
 };
 
-}  // namespace attnlab::corpus
+}  // namespace attnlab
