@@ -1,5 +1,4 @@
 // import.cpp: a bundle into a database and the folders beside it; see bundle.h.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>

@@ -6,7 +6,6 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 
 namespace attnlab::bundle {
 namespace {

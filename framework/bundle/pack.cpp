@@ -7,13 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include "framework/bundle/archive.h"
 #include "framework/bundle/piecewise.h"
 #include "framework/checkpoint/durable_file.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 
 namespace attnlab::bundle {
 namespace {
@@ -54,7 +52,7 @@ PackedFile read_source(const Source& source, Piecewise& progress, const std::fun
     const auto most = source.at_most < 0 ? room.size() : std::min<std::size_t>(room.size(), static_cast<std::size_t>(source.at_most - packed.bytes));
     const auto count = ::pread(descriptor->number(), room.data(), most, packed.bytes);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error("cannot read '" + source.path.string() + "': " + std::strerror(errno));
+    if (count < 0) throw errno_error("cannot read '" + source.path.string() + "'");
     if (count == 0) break;
     const std::string_view piece(room.data(), static_cast<std::size_t>(count));
     digest.add(piece);
@@ -87,7 +85,7 @@ void pack_one(const Source& source, const PackedFile& expected, ArchiveWriter& w
 std::shared_ptr<const Descriptor> held_open(const fs::path& path) {
   // No link: a foreign store must not make the bundle hold another file.
   auto held = std::make_shared<const Descriptor>(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!*held) throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
+  if (!*held) throw errno_error("cannot open '" + path.string() + "'");
   struct stat facts {};
   if (::fstat(held->number(), &facts) != 0 || !S_ISREG(facts.st_mode)) throw Error("'" + path.string() + "' is no file");
   return held;

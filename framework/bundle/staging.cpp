@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 
-#include <cerrno>
-#include <cstring>
-
 #include "framework/core/error.h"
 
 namespace attnlab::bundle {
@@ -35,9 +32,7 @@ void remove_abandoned(const fs::path& parent) {
 Staging::Staging(const fs::path& parent) {
   remove_abandoned(parent);
   std::string name = (parent / kStagingPrefix).string() + "XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw Error("cannot make a folder in '" + parent.string() + "': " + std::strerror(errno));
-  }
+  if (::mkdtemp(name.data()) == nullptr) throw errno_error("cannot make a folder in '" + parent.string() + "'");
   path_ = name;
   lock_ = open_folder(path_);
   if (lock_) ::flock(lock_.number(), LOCK_EX | LOCK_NB);
@@ -50,7 +45,7 @@ Staging::~Staging() {
 
 FolderLock::FolderLock(const fs::path& folder) : descriptor_(open_folder(folder)) {
   if (!descriptor_ || ::flock(descriptor_.number(), LOCK_EX) != 0) {
-    throw Error("cannot lock the folder '" + folder.string() + "': " + std::strerror(errno));
+    throw errno_error("cannot lock the folder '" + folder.string() + "'");
   }
 }
 

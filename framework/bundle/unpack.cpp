@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <optional>
 
@@ -33,7 +32,7 @@ class PackedBytes {
     while (true) {
       const auto count = ::pread(descriptor_->number(), room_.data(), room_.size(), at_);
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) throw Error("cannot read '" + path_.string() + "': " + std::strerror(errno));
+      if (count < 0) throw errno_error("cannot read '" + path_.string() + "'");
       at_ += count;
       return {room_.data(), static_cast<std::size_t>(count)};
     }
@@ -60,7 +59,7 @@ class NewFile {
   }
 
  private:
-  [[noreturn]] void fail() const { throw Error("cannot write '" + path_.string() + "': " + std::strerror(errno)); }
+  [[noreturn]] void fail() const { throw errno_error("cannot write '" + path_.string() + "'"); }
   fs::path path_;
   Descriptor descriptor_;
 };
@@ -68,7 +67,7 @@ class NewFile {
 void bring_to_disk(const fs::path& folder) {
   const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (opened && ::syncfs(opened.number()) == 0) return;
-  throw Error("cannot write '" + folder.string() + "': " + std::strerror(errno));
+  throw errno_error("cannot write '" + folder.string() + "'");
 }
 
 std::string first_file(ArchiveReader& archive) {

@@ -3,9 +3,7 @@
 ///   relink must not repeat a grid, a fixed kernel must.
 #pragma once
 
-#include <filesystem>
 #include <string>
-#include <vector>
 
 #include "framework/config/run_config.h"
 #include "framework/plugin/catalog.h"

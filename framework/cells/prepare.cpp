@@ -3,6 +3,7 @@
 #include <map>
 #include <tuple>
 
+#include "framework/cells/fingerprint.h"
 #include "framework/config/pattern_sections.h"
 #include "framework/config/bench_config.h"
 #include "framework/core/build_info.h"

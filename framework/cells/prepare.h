@@ -3,7 +3,6 @@
 
 #include <vector>
 
-#include "framework/cells/fingerprint.h"
 #include "framework/cells/history.h"
 #include "framework/cells/sources.h"
 #include "framework/launch/cell.h"

@@ -34,10 +34,10 @@ std::string DurableFile::finish() {
 
 void sync_folder(const std::filesystem::path& folder) {
   const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened) throw Error("cannot open '" + folder.string() + "': " + std::strerror(errno));
+  if (!opened) throw errno_error("cannot open '" + folder.string() + "'");
   // Some file systems cannot sync a folder, and say so; they have their own order.
   if (::fsync(opened.number()) == 0 || errno == EINVAL) return;
-  throw Error("cannot write '" + folder.string() + "': " + std::strerror(errno));
+  throw errno_error("cannot write '" + folder.string() + "'");
 }
 
 }  // namespace attnlab::checkpoint

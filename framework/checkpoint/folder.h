@@ -5,8 +5,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "framework/checkpoint/state.h"

@@ -138,9 +138,7 @@ WrittenFile write_safetensors(const std::filesystem::path& path, std::vector<Ten
 Safetensors::Safetensors(const std::filesystem::path& path)
     : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
   struct stat facts {};
-  if (!file_ || ::fstat(file_.number(), &facts) != 0) {
-    throw Error("cannot read '" + path.string() + "': " + std::strerror(errno));
-  }
+  if (!file_ || ::fstat(file_.number(), &facts) != 0) throw errno_error("cannot read '" + path.string() + "'");
   size_ = static_cast<std::uint64_t>(facts.st_size);
   try {
     read_header();

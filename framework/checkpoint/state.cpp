@@ -1,8 +1,6 @@
 #include "framework/checkpoint/state.h"
 
 #include <nlohmann/json.hpp>
-#include <tuple>
-#include <type_traits>
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"

@@ -1,7 +1,6 @@
 #include "framework/config/compose.h"
 
 #include <algorithm>
-#include <map>
 
 #include "framework/config/config_files.h"
 #include "framework/config/defaults_list.h"

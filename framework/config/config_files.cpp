@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "framework/core/error.h"
 #include "framework/core/text.h"
 
 namespace attnlab::config {

@@ -6,7 +6,6 @@
 
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 
 namespace attnlab::config {
 namespace {

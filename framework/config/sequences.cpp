@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "framework/config/override_parser.h"
-#include "framework/config/scalar.h"
 
 namespace attnlab::config {
 namespace {

@@ -1,6 +1,8 @@
 /// error.h: the one exception for what a user can mend.
 #pragma once
 
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -31,5 +33,8 @@ class Error : public std::runtime_error {
  private:
   int exit_code_;
 };
+
+/// "WHAT: No such file or directory", for what the system has just refused: the reason is the one in errno.
+[[nodiscard]] inline Error errno_error(const std::string& what) { return Error(what + ": " + std::strerror(errno)); }
 
 }  // namespace attnlab

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 
 #include "framework/core/error.h"
 
@@ -53,7 +52,7 @@ void append_escape(std::string& text, const char* format, std::uint32_t code) {
 
 void require_written(bool written) {
   if (written) return;
-  throw Error(std::string("cannot write to standard output: ") + std::strerror(errno));
+  throw errno_error("cannot write to standard output");
 }
 
 }  // namespace

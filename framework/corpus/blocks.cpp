@@ -4,7 +4,6 @@
 
 #include "framework/core/text.h"
 #include "framework/corpus/separators.h"
-#include "framework/data/bytes.h"
 
 namespace attnlab::corpus {
 namespace {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -19,7 +18,7 @@ constexpr std::size_t kSourceAhead = 8 * kSourcePiece;
 
 Descriptor open_for_reading(const std::filesystem::path& file) {
   Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!descriptor) throw Error("cannot open '" + file.string() + "': " + std::strerror(errno));
+  if (!descriptor) throw errno_error("cannot open '" + file.string() + "'");
   ::posix_fadvise(descriptor.number(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return descriptor;
 }
@@ -37,9 +36,7 @@ std::optional<RawFile::Piece> RawFile::read_piece() {
   while (true) {
     const auto count = ::read(descriptor_.number(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      throw Error("cannot read " + place_at(read_position_) + ": " + std::strerror(errno));
-    }
+    if (count < 0) throw errno_error("cannot read " + place_at(read_position_));
     if (count == 0) return std::nullopt;
     piece.resize(static_cast<std::size_t>(count));
     sum_.add(data::as_text(piece));

@@ -1,7 +1,6 @@
 /// json_cursor.h: a place in a line of JSON that moves forward; checks all it passes.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -4,7 +4,6 @@
 ///   them becomes U+FFFD here, as in tiktoken.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

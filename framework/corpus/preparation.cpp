@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <memory>
 
 #include "framework/core/ahead.h"
@@ -12,7 +11,6 @@
 #include "framework/corpus/in_order.h"
 #include "framework/corpus/part_writer.h"
 #include "framework/corpus/prepare_folder.h"
-#include "framework/data/bytes.h"
 #include "framework/data/token_file.h"
 
 namespace attnlab::corpus {

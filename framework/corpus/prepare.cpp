@@ -5,7 +5,6 @@
 #include "framework/core/text.h"
 #include "framework/corpus/preparation.h"
 #include "framework/corpus/prepare_folder.h"
-#include "framework/data/bytes.h"
 
 namespace attnlab::corpus {
 namespace fs = std::filesystem;

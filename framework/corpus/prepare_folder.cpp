@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -106,7 +105,7 @@ void PrepareFolder::hold() {
     }
     lock_ = Descriptor(::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock_ && errno == ENOENT) continue;
-    if (!lock_) throw Error("cannot open '" + working_.string() + "': " + std::strerror(errno));
+    if (!lock_) throw errno_error("cannot open '" + working_.string() + "'");
     if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0) break;
     if (is_still_at(working_, lock_.number())) return require_nothing_else(working_);
   }

@@ -1,7 +1,6 @@
 /// separators.h: what stands between two documents of plain text, or two lines of JSON.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <string_view>
 

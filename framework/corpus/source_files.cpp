@@ -3,12 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/data/bytes.h"
 #include "framework/text/utf8.h"
 
 namespace attnlab::corpus {
@@ -17,9 +14,7 @@ namespace {
 
 SourceFile described(const fs::path& path, const std::string& name) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    throw Error("cannot open '" + path.string() + "': " + std::strerror(errno));
-  }
+  if (::stat(path.c_str(), &status) != 0) throw errno_error("cannot open '" + path.string() + "'");
   if (!S_ISREG(status.st_mode)) {
     throw Error("'" + path.string() +
                 "' is a pipe or a device; expected a file, for it is read twice. Save it first.");

@@ -6,7 +6,6 @@
 #include "framework/core/text.h"
 #include "framework/corpus/numpy_random.h"
 #include "framework/corpus/prepare.h"
-#include "framework/data/bytes.h"
 
 namespace attnlab::corpus {
 

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "framework/core/descriptor.h"
@@ -15,7 +14,7 @@ namespace attnlab::data {
 namespace {
 
 [[noreturn]] void fail(const char* verb, const std::filesystem::path& file) {
-  throw Error("cannot " + std::string(verb) + " '" + file.string() + "': " + std::strerror(errno));
+  throw errno_error("cannot " + std::string(verb) + " '" + file.string() + "'");
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "framework/data/corpus_entry.h"
 
-#include "framework/core/error.h"
 #include "framework/data/locate.h"
 
 namespace attnlab::data {

@@ -1,7 +1,5 @@
 #include "framework/data/corpus_manifest.h"
 
-#include <algorithm>
-
 #include "framework/config/node.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "framework/core/paths.h"
+#include "framework/data/bytes.h"
 
 namespace attnlab::data {
 namespace fs = std::filesystem;

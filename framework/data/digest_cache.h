@@ -8,8 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "framework/data/bytes.h"
-
 namespace attnlab::data {
 
 /// What was read from a file that passed all its checks.

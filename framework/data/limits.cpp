@@ -1,7 +1,6 @@
 #include "framework/data/limits.h"
 
 #include "framework/core/error.h"
-#include "framework/data/bytes.h"
 
 namespace attnlab::data {
 

@@ -4,7 +4,6 @@
 
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
-#include "framework/data/bytes.h"
 
 namespace attnlab::data {
 namespace fs = std::filesystem;

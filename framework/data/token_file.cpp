@@ -5,22 +5,18 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <vector>
 
 #include "framework/core/descriptor.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/data/bytes.h"
 
 namespace attnlab::data {
 
 TokenFile::TokenFile(const std::filesystem::path& file, std::int64_t token_bytes)
     : token_bytes_(token_bytes) {
-  const auto fail = [&file] {
-    throw Error("cannot open '" + file.string() + "': " + std::strerror(errno));
-  };
+  const auto fail = [&file] { throw errno_error("cannot open '" + file.string() + "'"); };
   const Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));  // the mapping stays when it is closed
   if (!opened) fail();
   struct stat status {};

@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/core/process.h"
 #include "framework/core/text_file.h"
+#include "framework/launch/conclude.h"
 
 namespace attnlab::launch {
 namespace {

@@ -10,7 +10,6 @@
 #include "framework/launch/cell.h"
 #include "framework/launch/child_process.h"
 #include "framework/launch/memory_watch.h"
-#include "framework/launch/conclude.h"
 
 namespace attnlab::launch {
 

@@ -1,6 +1,5 @@
 #include "framework/launch/check_child.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 

@@ -95,13 +95,13 @@ std::vector<std::string> merged(const std::vector<std::pair<std::string, std::st
 // Descriptors 0 to 3 are overwritten in the child one after the other, so ours must lie above.
 Descriptor out_of_the_way(Descriptor low) {
   auto high = lifted(std::move(low), kReportFd + 1);
-  if (!high) throw Error(std::string("no file descriptor for a worker: ") + std::strerror(errno));
+  if (!high) throw errno_error("no file descriptor for a worker");
   return high;
 }
 
 Descriptor open_log(const std::filesystem::path& log) {
   Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (!file) throw Error("cannot write the log '" + log.string() + "': " + std::strerror(errno));
+  if (!file) throw errno_error("cannot write the log '" + log.string() + "'");
   return file;
 }
 
@@ -134,7 +134,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
                       nothing.number(), report.number(),     trouble.number(), ::getpid()};
   pid_ = ::fork();
   if (pid_ == 0) pad.go();
-  if (pid_ < 0) throw Error(std::string("cannot start a worker: ") + std::strerror(errno));
+  if (pid_ < 0) throw errno_error("cannot start a worker");
   ::setpgid(pid_, pid_);  // both sides do it: whoever comes first
 
   trouble.close();

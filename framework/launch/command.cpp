@@ -23,7 +23,7 @@ namespace {
 class Printed {
  public:
   Printed() : file_(::memfd_create("output", MFD_CLOEXEC)) {
-    if (!file_) throw Error(std::string("no room for what a tool prints: ") + std::strerror(errno));
+    if (!file_) throw errno_error("no room for what a tool prints");
   }
   [[nodiscard]] int fd() const { return file_.number(); }
   [[nodiscard]] std::string text() const {

@@ -12,7 +12,6 @@
 namespace attnlab::launch {
 namespace {
 
-
 std::string peak_text(const Evidence& evidence) {
   const auto peak = human_bytes(static_cast<double>(evidence.end.peak_bytes));
   if (evidence.memory_limit <= 0) return "peak " + peak;

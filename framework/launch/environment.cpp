@@ -1,7 +1,6 @@
 #include "framework/launch/environment.h"
 
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>

@@ -24,7 +24,7 @@ constexpr int kLowestDescriptor = 4;
 /// A locked descriptor, or none where somebody has the lock.
 Descriptor lock_file(const fs::path& file, int kind) {
   auto opened = lifted(Descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)), kLowestDescriptor);
-  if (!opened) throw Error("cannot claim a GPU: '" + file.string() + "': " + std::strerror(errno));
+  if (!opened) throw errno_error("cannot claim a GPU: '" + file.string() + "'");
   if (::flock(opened.number(), kind | LOCK_NB) != 0) return {};
   return opened;
 }

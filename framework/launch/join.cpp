@@ -21,7 +21,7 @@ std::string held_in_memory(const std::string& text) {
   const int low = ::memfd_create("spec.json", MFD_CLOEXEC);
   const int fd = low < 0 ? -1 : ::fcntl(low, F_DUPFD, kFarFromReports);
   if (fd < 0 || ::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    throw Error(std::string("cannot hold a run's spec in memory: ") + std::strerror(errno));
+    throw errno_error("cannot hold a run's spec in memory");
   }
   return "/proc/self/fd/" + std::to_string(fd);
 }

@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "framework/launch/cell.h"
-#include "framework/launch/place.h"
 
 namespace attnlab::launch {
 

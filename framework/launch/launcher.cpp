@@ -8,7 +8,6 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 
 namespace attnlab::launch {
 namespace {

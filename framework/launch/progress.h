@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "framework/launch/worker_protocol.h"
 #include "framework/core/status.h"

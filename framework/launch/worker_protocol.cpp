@@ -9,11 +9,10 @@ namespace {
 
 using config::Node;
 
-Node node(const Node& value) { return value; }
-Node node(const std::string& value) { return {value}; }
-Node node(bool value) { return Node(value); }
-Node node(double value) { return {value}; }
-Node node(std::int64_t value) { return {value}; }
+template <class T>
+Node node(const T& value) {
+  return Node(value);
+}
 Node node(std::uint64_t value) { return {static_cast<std::int64_t>(value)}; }
 Node node(const std::vector<std::string>& words) {
   return {config::List(words.begin(), words.end())};
@@ -24,20 +23,11 @@ bool take(const Node& from, Node& value) {
   value = from;
   return true;
 }
-bool take(const Node& from, std::string& value) {
-  const auto* text = std::get_if<std::string>(&from.value());
-  if (text != nullptr) value = *text;
-  return text != nullptr;
-}
-bool take(const Node& from, bool& value) {
-  const auto* flag = std::get_if<bool>(&from.value());
-  if (flag != nullptr) value = *flag;
-  return flag != nullptr;
-}
-bool take(const Node& from, std::int64_t& value) {
-  const auto* number = std::get_if<std::int64_t>(&from.value());
-  if (number != nullptr) value = *number;
-  return number != nullptr;
+template <class T>
+bool take(const Node& from, T& value) {
+  const auto* found = std::get_if<T>(&from.value());
+  if (found != nullptr) value = *found;
+  return found != nullptr;
 }
 bool take(const Node& from, std::uint64_t& value) {
   std::int64_t number = 0;
@@ -56,9 +46,7 @@ bool take(const Node& from, double& value) {
     value = std::strtod(text->c_str(), &end);
     return !text->empty() && *end == '\0';
   }
-  const auto* number = std::get_if<double>(&from.value());
-  if (number != nullptr) value = *number;
-  return number != nullptr;
+  return take<double>(from, value);
 }
 bool take(const Node& from, std::vector<std::string>& words) {
   if (!from.is_list()) return false;

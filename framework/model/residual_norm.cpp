@@ -14,7 +14,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-
 /// Kernels load 16 bytes at a time.
 at::Tensor aligned(const at::Tensor& tensor) {
   const auto rows = tensor.contiguous();

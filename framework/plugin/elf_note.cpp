@@ -4,7 +4,6 @@
 #include <optional>
 #include <vector>
 
-#include "framework/core/error.h"
 #include "framework/plugin/library_file.h"
 #include "framework/plugin/note_check.h"
 

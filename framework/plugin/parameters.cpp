@@ -1,7 +1,6 @@
 #include "framework/plugin/parameters.h"
 
 #include <cstdint>
-#include <string>
 
 #include "framework/config/scalar.h"
 #include "framework/core/text.h"

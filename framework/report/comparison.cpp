@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <map>
-#include <numeric>
 
 #include "framework/core/text.h"
 #include "framework/report/statistics.h"

@@ -8,7 +8,6 @@
 #include "framework/core/text.h"
 #include "framework/report/comparison.h"
 #include "framework/report/html.h"
-#include "framework/report/page_data.h"
 #include "framework/report/page_sections.h"
 #include "framework/report/until_significant.h"
 #include "framework/report/versus.h"

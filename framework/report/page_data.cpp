@@ -9,7 +9,6 @@
 
 #include "framework/core/output.h"
 #include "framework/core/text.h"
-#include "framework/report/curve_set.h"
 #include "framework/report/fairness.h"
 #include "framework/report/table.h"
 

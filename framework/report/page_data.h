@@ -1,7 +1,6 @@
 /// page_data.h: the numbers behind a report's figures, as JSON that may stand inside an HTML page.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string_view>
@@ -81,7 +80,7 @@ void copy_pages(const Connection& source, const Connection& copy) {
 Connection updated_copy(const Connection* old, const std::filesystem::path& folder) {
   auto name = (folder / "attnlab-copy-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
-    throw Error("cannot make the folder '" + name + "' for a copy of a results database: " + std::strerror(errno));
+    throw errno_error("cannot make the folder '" + name + "' for a copy of a results database");
   }
   const std::unique_ptr<std::string, void (*)(std::string*)> remove(&name, [](std::string* made) {
     std::error_code ignored;

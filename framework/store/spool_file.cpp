@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "framework/core/descriptor.h"
 #include "framework/store/destination.h"
@@ -68,7 +67,7 @@ class SpoolFile final : public Destination {
   }
 
   [[noreturn]] static void fail(const std::filesystem::path& path) {
-    throw Error("cannot write '" + path.string() + "': " + std::strerror(errno));
+    throw errno_error("cannot write '" + path.string() + "'");
   }
 
   std::filesystem::path folder_;

@@ -1,6 +1,5 @@
 #include "framework/store/store.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "framework/store/attempts.h"

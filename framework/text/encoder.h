@@ -1,7 +1,6 @@
 /// encoder.h: the loop over pieces: remembered, else a token as a whole, else merged.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>

@@ -1,7 +1,6 @@
 #include "framework/text/model.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "framework/core/digest.h"
 

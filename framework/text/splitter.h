@@ -8,8 +8,6 @@
 
 #include <array>
 #include <bit>
-#include <cstdint>
-#include <cstring>
 #include <string_view>
 #ifdef __SSE2__
 #include <emmintrin.h>

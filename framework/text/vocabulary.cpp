@@ -1,7 +1,5 @@
 #include "framework/text/vocabulary.h"
 
-#include <unordered_map>
-
 #include "framework/core/error.h"
 #include "framework/text/byte_letters.h"
 

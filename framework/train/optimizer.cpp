@@ -27,7 +27,6 @@ double learning_rate(const config::TrainConfig& config, std::int64_t step) {
   return cosine(peak, last, (now - top) / (end - top));
 }
 
-
 AdamW::AdamW(const model::ParameterList& parameters, const config::TrainConfig& config)
     : config_(config) {
   groups_[0].weight_decay = config.weight_decay;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "framework/cells/prepare.h"
+#include "framework/cells/fingerprint.h"
 #include "framework/cli/launch/room.h"
 #include "framework/config/bench_config.h"
 #include "framework/config/pattern_sections.h"

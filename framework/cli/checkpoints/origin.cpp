@@ -4,7 +4,6 @@
 #include <array>
 
 #include "framework/config/override.h"
-#include "framework/core/error.h"
 
 namespace attnlab::cli {
 namespace {

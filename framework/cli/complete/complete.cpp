@@ -9,7 +9,6 @@
 #include "framework/core/error.h"
 #include "framework/core/number_in.h"
 #include "framework/core/output.h"
-#include "framework/core/text.h"
 
 namespace attnlab::cli {
 namespace {

@@ -5,7 +5,6 @@
 #include "framework/config/pattern_sections.h"
 #include "framework/config/run_config.h"
 #include "framework/config/yaml.h"
-#include "framework/core/error.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"

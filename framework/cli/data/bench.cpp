@@ -9,7 +9,6 @@
 #include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/data/batch_loader.h"
-#include "framework/data/dataset_table.h"
 
 namespace attnlab::cli {
 namespace {

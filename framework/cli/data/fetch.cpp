@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"

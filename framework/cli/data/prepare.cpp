@@ -11,7 +11,6 @@
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/corpus/prepare.h"
-#include "framework/data/bytes.h"
 #include "framework/data/locate.h"
 #include "framework/data/vocabulary.h"
 

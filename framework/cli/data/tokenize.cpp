@@ -11,7 +11,6 @@
 #include "framework/core/error.h"
 #include "framework/core/number_in.h"
 #include "framework/core/output.h"
-#include "framework/core/text.h"
 #include "framework/data/vocabulary.h"
 #include "framework/text/tokenizer.h"
 #include "framework/text/utf8.h"

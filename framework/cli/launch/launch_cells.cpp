@@ -16,6 +16,7 @@
 #include "framework/core/paths.h"
 #include "framework/launch/join.h"
 #include "framework/launch/launcher.h"
+#include "framework/launch/place.h"
 #include "framework/launch/slurm/slurm_launcher.h"
 
 namespace attnlab::cli {

@@ -1,7 +1,6 @@
 #include "framework/cli/launch/until_significant.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>

@@ -9,7 +9,6 @@
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
 #include "framework/core/output.h"
-#include "framework/core/text.h"
 #include "framework/store/manage.h"
 
 namespace attnlab::cli {

@@ -8,7 +8,6 @@
 #include "framework/config/bind.h"
 #include "framework/config/override.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/check_case.h"
 #include "framework/plugin/parameters.h"

@@ -1,7 +1,5 @@
 #include "framework/cli/results/event_folders.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "framework/core/digest.h"
@@ -72,7 +70,7 @@ void EventFolders::write(const std::string& place, const std::string& file, cons
   std::ofstream more(path, std::ios::binary | std::ios::app);
   more << content.substr(error ? 0 : size);
   more.close();
-  if (!more) throw Error("cannot write '" + path.string() + "': " + std::strerror(errno));
+  if (!more) throw errno_error("cannot write '" + path.string() + "'");
 }
 
 }  // namespace attnlab::cli

@@ -1,7 +1,6 @@
 /// site.h: what `attnlab serve` answers: the page of all studies, a study's page, and what is new in them.
 #pragma once
 
-#include <chrono>
 #include <list>
 #include <memory>
 #include <mutex>

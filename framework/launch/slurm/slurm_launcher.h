@@ -6,7 +6,6 @@
 
 #include <deque>
 #include <map>
-#include <memory>
 
 #include "framework/launch/cell.h"
 #include "framework/launch/progress.h"

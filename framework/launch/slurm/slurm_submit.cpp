@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "framework/core/error.h"
 #include "framework/launch/attempt.h"
