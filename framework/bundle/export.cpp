@@ -11,6 +11,8 @@
 #include "framework/core/build_info.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/json_text.h"
 #include "framework/core/text_file.h"
 #include "framework/report/page.h"
 #include "framework/store/reader.h"
@@ -89,7 +91,7 @@ class Collection {
       const nlohmann::ordered_json config{{"overrides", text_at(row, 2)}, {"fingerprint", text_at(row, 3)},
                                           {"fingerprint_parts", parsed(4)}, {"config", parsed(1)}};
       add_text("configs/run-" + std::to_string(std::get<std::int64_t>(row.at(0))) + ".json",
-               config.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+               json_text(config, 1) + "\n");
     }
   }
 
@@ -98,9 +100,8 @@ class Collection {
     const auto folder = fs::path(log).parent_path();
     const auto name = folder.filename().string();
     if (fs::path(log).filename() != "log.txt" || !is_run_folder(name) || !name.starts_with(fingerprint.substr(0, 12))) return std::nullopt;
-    std::error_code ignored;
     for (const auto& each : {folder, request_.database.parent_path() / name}) {
-      if (fs::is_directory(each, ignored)) return each;
+      if (is_folder(each)) return each;
     }
     return std::nullopt;
   }
@@ -171,12 +172,12 @@ class Collection {
 
 /// What is there is replaced, so it must be a file, and not the one that is packed.
 void require_place(const fs::path& file, const fs::path& database) {
-  std::error_code ignored;
   const auto refuse = [&](const std::string& why) { throw Error("cannot write '" + file.string() + "': " + why); };
-  if (!fs::is_directory(file.parent_path(), ignored)) refuse("its folder is not there");
-  if (!fs::exists(file, ignored)) return;
-  if (fs::is_directory(file, ignored)) refuse("it is a folder");
-  if (!fs::is_regular_file(file, ignored)) refuse("it is a device or a pipe; expected a file");
+  if (!is_folder(file.parent_path())) refuse("its folder is not there");
+  if (!is_there(file)) return;
+  if (is_folder(file)) refuse("it is a folder");
+  if (!is_file(file)) refuse("it is a device or a pipe; expected a file");
+  std::error_code ignored;
   if (fs::equivalent(file, database, ignored)) refuse("it is the results database itself");
 }
 

@@ -10,6 +10,8 @@
 #include "framework/bundle/staging.h"
 #include "framework/checkpoint/folder.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/text_file.h"
 #include "framework/store/reader.h"
 #include "framework/store/snapshot.h"
 
@@ -22,12 +24,8 @@ namespace fs = std::filesystem;
 /// left which was killed before its runs were in the database.
 constexpr char kOwnerFile[] = "imported";
 
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool is_there(const fs::path& path) {
+/// Something, and be it a link that leads nowhere.
+bool is_taken(const fs::path& path) {
   std::error_code ignored;
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
@@ -52,8 +50,7 @@ class Placement {
     }
   }
   ~Placement() {
-    std::error_code ignored;
-    for (const auto& path : made_) fs::remove_all(path, ignored);
+    for (const auto& path : made_) remove_quietly(path);
   }
   Placement(const Placement&) = delete;
   Placement& operator=(const Placement&) = delete;
@@ -64,7 +61,7 @@ class Placement {
     const auto to = destination(run);
     store::AttemptFiles files{run.uid, {}};
     for (const auto& [kind, name] : {std::pair{"log", "log.txt"}, {"spec", "spec.json"}}) {
-      if (!is_there(from / name)) continue;
+      if (!is_taken(from / name)) continue;
       logs += bring(from / name, to / name, kind == std::string("log")) && kind == std::string("log");
       files.artifacts.emplace_back(kind, (to / name).string());
     }
@@ -80,7 +77,7 @@ class Placement {
     for (const auto& row : reader.query("SELECT uid FROM run_attempts WHERE uid IS NOT NULL").rows) {
       taken.insert(std::get<std::string>(row.at(0)));
     }
-    std::erase_if(made_, [&](const fs::path& path) { return !is_there(path / kOwnerFile) || taken.contains(text_of(path / kOwnerFile)); });
+    std::erase_if(made_, [&](const fs::path& path) { return !is_taken(path / kOwnerFile) || taken.contains(text_in(path / kOwnerFile)); });
   }
 
   std::int64_t logs = 0, checkpoints = 0;
@@ -103,15 +100,15 @@ class Placement {
         return folder;
       }
       require_done(error, folder);
-      if (text_of(folder / kOwnerFile) == run.uid) return folder;
+      if (text_in(folder / kOwnerFile) == run.uid) return folder;
     }
   }
 
   /// A log of a run that went on since it was last imported is replaced by the longer one. Whether it was brought.
   bool bring(const fs::path& from, const fs::path& to, bool may_grow) {
     std::error_code error;
-    const bool there = is_there(to);
-    if (there && !(may_grow && is_there(to.parent_path() / kOwnerFile) && fs::file_size(from) > fs::file_size(to, error))) return false;
+    const bool there = is_taken(to);
+    if (there && !(may_grow && is_taken(to.parent_path() / kOwnerFile) && fs::file_size(from) > fs::file_size(to, error))) return false;
     if (!there) made_.push_back(to);
     fs::rename(from, to, error);
     require_done(error, to);
@@ -122,8 +119,8 @@ class Placement {
     std::error_code error;
     static_cast<void>(checkpoint::read_state(found.path));  // throws where it is none
     const auto target = to / found.path.filename();
-    if (is_there(target)) return;
-    if (!is_there(to)) made_.push_back(to);
+    if (is_taken(target)) return;
+    if (!is_taken(to)) made_.push_back(to);
     fs::create_directories(to, error);
     if (!error) fs::rename(found.path, target, error);
     require_done(error, target);
@@ -138,8 +135,7 @@ class Placement {
 
 /// The folder of the database, or where that is missing the next one above that is there.
 fs::path nearest_folder(fs::path folder) {
-  std::error_code ignored;
-  while (!fs::is_directory(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
+  while (!is_folder(folder) && folder.has_relative_path()) folder = folder.parent_path();
   return folder;
 }
 

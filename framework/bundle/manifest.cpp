@@ -6,6 +6,7 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
 
 namespace attnlab::bundle {
 namespace {
@@ -55,10 +56,6 @@ ManifestJson content_of(const Manifest& manifest) {
     content["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   }
   return content;
-}
-
-std::string dumped_manifest(const ManifestJson& json, int indent = -1) {
-  return json.dump(indent, ' ', false, ManifestJson::error_handler_t::replace);
 }
 
 void read_content(const ManifestJson& content, Manifest& manifest) {
@@ -123,7 +120,7 @@ bool is_bundle_name(std::string_view name) {
 
 std::string to_json(const Manifest& manifest) {
   const auto content = content_of(manifest);
-  return dumped_manifest({{"format", kBundleFormat}, {"sha256", sha256_hex(dumped_manifest(content))}, {"content", content}}, 1) + "\n";
+  return json_text(ManifestJson{{"format", kBundleFormat}, {"sha256", sha256_hex(json_text(content))}, {"content", content}}, 1) + "\n";
 }
 
 Manifest manifest_from(const std::string& json) {
@@ -135,7 +132,7 @@ Manifest manifest_from(const std::string& json) {
                   ": it is of another version of attnlab");
     }
     const auto& content = read.at("content");
-    if (sha256_hex(dumped_manifest(content)) != read.at("sha256").get<std::string>()) {
+    if (sha256_hex(json_text(content)) != read.at("sha256").get<std::string>()) {
       throw Error("its digest does not match its content");
     }
     read_content(content, manifest);

@@ -12,6 +12,7 @@
 #include "framework/bundle/piecewise.h"
 #include "framework/checkpoint/durable_file.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 
 namespace attnlab::bundle {
 namespace {
@@ -23,8 +24,7 @@ class DraftFile {
  public:
   explicit DraftFile(const fs::path& file) : file_(file), draft_(file.string() + ".part-" + std::to_string(::getpid())) {}
   ~DraftFile() {
-    std::error_code ignored;
-    if (!done_) fs::remove(draft_, ignored);
+    if (!done_) remove_quietly(draft_);
   }
   DraftFile(const DraftFile&) = delete;
   DraftFile& operator=(const DraftFile&) = delete;

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 
 namespace attnlab::bundle {
 namespace {
@@ -38,10 +39,7 @@ Staging::Staging(const fs::path& parent) {
   if (lock_) ::flock(lock_.number(), LOCK_EX | LOCK_NB);
 }
 
-Staging::~Staging() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
+Staging::~Staging() { remove_quietly(path_); }
 
 FolderLock::FolderLock(const fs::path& folder) : descriptor_(open_folder(folder)) {
   if (!descriptor_ || ::flock(descriptor_.number(), LOCK_EX) != 0) {

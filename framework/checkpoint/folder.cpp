@@ -10,6 +10,7 @@
 #include "framework/checkpoint/durable_file.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 
 namespace attnlab::checkpoint {
 namespace {
@@ -104,8 +105,7 @@ Draft::Draft(const fs::path& folder, std::int64_t step)
 }
 
 Draft::~Draft() {
-  std::error_code ignored;
-  if (!published_) fs::remove_all(draft_, ignored);
+  if (!published_) remove_quietly(draft_);
 }
 
 void Draft::complete(State state) {

@@ -4,6 +4,7 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
 
 namespace attnlab::checkpoint {
 namespace {
@@ -53,11 +54,6 @@ void take(const Json& json, std::optional<double>& value) {
   if (!json.is_null()) value = json.get<double>();
 }
 
-// Whatever bytes a path may hold.
-std::string dumped(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
 }  // namespace
 
 std::string to_json(const State& state, const Files& files) {
@@ -67,9 +63,9 @@ std::string to_json(const State& state, const Files& files) {
   }
   each_field(state, [&](const char* name, const auto& value) { rest["state"][name] = json_of(value); });
   rest["config"] = Json::parse(state.config.empty() ? "{}" : state.config);
-  Json whole{{"format", kFormat}, {"sha256", sha256_hex(dumped(rest, -1))}};
+  Json whole{{"format", kFormat}, {"sha256", sha256_hex(json_text(rest))}};
   whole.update(rest);
-  return dumped(whole, 1) + "\n";
+  return json_text(whole, 1) + "\n";
 }
 
 std::pair<State, Files> state_from(const std::string& text) try {
@@ -79,12 +75,12 @@ std::pair<State, Files> state_from(const std::string& text) try {
                 std::to_string(kFormat));
   }
   const Json rest{{"files", whole.at("files")}, {"state", whole.at("state")}, {"config", whole.at("config")}};
-  if (whole.at("sha256") != sha256_hex(dumped(rest, -1))) {
+  if (whole.at("sha256") != sha256_hex(json_text(rest))) {
     throw Error("its digest does not match its content");
   }
   State state;
   each_field(state, [&](const char* name, auto& value) { take(rest["state"].at(name), value); });
-  state.config = dumped(rest["config"], -1);
+  state.config = json_text(rest["config"], -1);
   Files files;
   for (const auto& [name, file] : rest["files"].items()) {
     files[name] = {file.at("bytes").get<std::uint64_t>(), file.at("sha256").get<std::string>()};

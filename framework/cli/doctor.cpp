@@ -10,6 +10,7 @@
 #include "framework/cli/options.h"
 #include "framework/core/build_info.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/gpus.h"
 #include "framework/core/limits.h"
 #include "framework/core/machine.h"
@@ -59,8 +60,7 @@ void look_at_programs(Findings& findings) {
   const auto& build = build_info();
   findings.add(Health::good, "attnlab", build.version + ", " + build.compiler + ", " + build.flags);
   const auto worker = paths::worker();
-  std::error_code error;
-  if (!fs::exists(worker, error)) {
+  if (!is_there(worker)) {
     findings.add(Health::bad, "LibTorch", "the worker '" + worker.string() + "' is not there; build attnlab-worker, or name one with ATTNLAB_WORKER");
   } else if (!launch::output_of({worker.string(), "properties"})) {
     findings.add(Health::bad, "LibTorch", "the worker '" + worker.string() + "' does not start; run it alone to see why: " +
@@ -110,7 +110,7 @@ void look_at_gpu(Findings& findings, const store::Facts& machine) {
 fs::path existing_folder(fs::path path) {
   std::error_code error;
   path = fs::absolute(path, error).parent_path();
-  while (!path.empty() && !fs::is_directory(path, error) && path != path.parent_path()) path = path.parent_path();
+  while (!path.empty() && !is_folder(path) && path != path.parent_path()) path = path.parent_path();
   return path;
 }
 
@@ -132,8 +132,7 @@ void look_at_disk(Findings& findings, const fs::path& folder) {
 void look_at_database(Findings& findings, const fs::path& path) {
   findings.add(Health::good, "SQLite",
                store::sqlite_version() + (store::has_wal_reset_bug() ? "; has the WAL-reset bug (before 3.51.3), which attnlab's one checkpointer keeps out: let no other program write to the database" : ""));
-  std::error_code error;
-  if (!fs::exists(path, error)) {
+  if (!is_there(path)) {
     return findings.add(Health::good, "database", path.string() + " is not there yet; the first run makes it");
   }
   try {
@@ -173,8 +172,7 @@ void look_at_variables(Findings& findings) {
     findings.add(Health::odd, "variable", name + " means nothing to attnlab." + did_you_mean(name, known));
   }
   const char* const data = std::getenv("ATTNLAB_DATA");
-  std::error_code error;
-  if (data != nullptr && !fs::is_directory(data, error)) {
+  if (data != nullptr && !is_folder(data)) {
     findings.add(Health::odd, "data", "ATTNLAB_DATA is '" + std::string(data) + "', which is no folder");
   }
 }

@@ -90,17 +90,11 @@ void check_number(const Node& node, double value, const std::string& path,
   }
 }
 
-std::string trimmed_lower(std::string_view text) {
-  std::string word = trimmed(text, " \t\n");
-  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return word;
-}
-
 // What the value stands for where a boolean, an integer or a real is wanted; null: nothing.
 Node::Value converted(const Node& node, Kind kind) {
   const std::string* text = node.as_string();
   if (text == nullptr && kind != Kind::boolean) return node.value();
-  std::string word = trimmed_lower(text != nullptr ? *text : node.text());
+  std::string word = lower_case(trimmed(text != nullptr ? *text : node.text(), " \t\n"));
   if (kind == Kind::boolean) {
     for (const auto* yes : {"true", "yes", "y", "on", "1"}) {
       if (word == yes) return true;

@@ -8,6 +8,8 @@
 #include "framework/config/compose.h"
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
+#include "framework/core/text.h"
 
 namespace attnlab::config {
 namespace {
@@ -50,19 +52,17 @@ std::string json_string(const std::string& text) {
   });
   if (plain) return "\"" + text + "\"";
   // Bytes that are not UTF-8 can come from a shell; they are replaced, not thrown about.
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(nlohmann::json(text));
 }
 
 // What YAML 1.1, and so PyYAML, takes for a string without quotes. Letters that it refuses or
 // takes for line breaks are escaped: DEL, U+0080 to U+009F, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF.
 std::string yaml_string(const std::string& text) {
   constexpr std::array<std::string_view, 6> kOthers{"y", "n", "yes", "no", "on", "off"};
-  std::string lower;
-  for (const unsigned char c : text) lower += static_cast<char>(std::tolower(c));
   const bool plain =
       only(text, [](unsigned char c) { return std::isalnum(c) || is_any_of("_-./", c); }) &&
       (std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '/') && is_string(text) &&
-      std::ranges::find(kOthers, lower) == kOthers.end();
+      std::ranges::find(kOthers, lower_case(text)) == kOthers.end();
   if (plain) return text;
   const std::string json = json_string(text);
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kRefused{

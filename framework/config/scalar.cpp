@@ -1,7 +1,5 @@
 #include "framework/config/scalar.h"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -75,13 +73,6 @@ double real_of(std::string_view word) {
   return value;
 }
 
-std::string lower(std::string_view word) {
-  std::string text(word);
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return text;
-}
-
 }  // namespace
 
 Node::Value typed_scalar(std::string_view word) {
@@ -94,7 +85,7 @@ Node::Value typed_scalar(std::string_view word) {
       break;
   }
   if (word.empty() || word.size() > 5) return std::string(word);
-  const std::string name = lower(word);
+  const std::string name = lower_case(word);
   if (name == "null") return std::monostate{};
   if (name == "true") return true;
   if (name == "false") return false;

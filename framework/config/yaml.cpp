@@ -9,6 +9,7 @@
 
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/text.h"
 
 namespace attnlab::config {
@@ -166,13 +167,11 @@ YamlFile parse_yaml(std::string_view text, const std::string& source) {
 }
 
 std::string read_config_file(const std::filesystem::path& path, const std::string& source) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) {
-    throw Error(
-        "cannot read '" + source + "': " +
-        (std::filesystem::exists(path, error) ? "it is no regular file" : "it is not there") +
-        "; expected a text file.");
+  if (!is_file(path)) {
+    throw Error("cannot read '" + source + "': " + (is_there(path) ? "it is no regular file" : "it is not there") +
+                "; expected a text file.");
   }
+  std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > kMostBytes) {
     throw Error("'" + source + "' has " + human_bytes(static_cast<double>(size)) +

@@ -1,15 +1,14 @@
 #include "framework/core/process.h"
 
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <sstream>
+
+#include "framework/core/text_file.h"
 
 namespace attnlab {
 
 ProcessState process_state(std::int64_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto text = text_in("/proc/" + std::to_string(pid) + "/stat");
   // The second field is the command in parentheses and may hold anything, parentheses too.
   const auto behind_command = text.rfind(')');
   if (behind_command == std::string::npos) return {};

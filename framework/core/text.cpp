@@ -64,6 +64,14 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
 std::string trimmed(std::string_view text, std::string_view blanks) {
   const auto begin = text.find_first_not_of(blanks);
   if (begin == text.npos) return "";

@@ -12,6 +12,9 @@ namespace attnlab {
 [[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
+/// ASCII letters alone; others stay.
+[[nodiscard]] std::string lower_case(std::string_view text);
+
 /// Without `blanks` at its ends.
 [[nodiscard]] std::string trimmed(std::string_view text, std::string_view blanks = " \t\n\v\f\r");
 

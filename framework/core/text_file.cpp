@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 
 namespace attnlab {
 namespace fs = std::filesystem;
@@ -23,8 +24,7 @@ WholeFile::WholeFile(const fs::path& path) : path_(path) {
 }
 
 WholeFile::~WholeFile() {
-  std::error_code ignored;
-  if (part_ != path_) fs::remove(part_, ignored);
+  if (part_ != path_) remove_quietly(part_);
 }
 
 void WholeFile::write(std::string_view text) {
@@ -56,9 +56,9 @@ std::string text_in(const fs::path& path) {
 }
 
 void make_folder(const fs::path& folder) {
-  std::error_code error, ignored;
+  std::error_code error;
   fs::create_directories(folder, error);
-  if (fs::is_directory(folder, ignored)) return;
+  if (is_folder(folder)) return;
   throw Error("cannot make the folder '" + folder.string() + "': " +
               (error ? error.message() : std::string("there is a file of that name")));
 }

@@ -8,6 +8,7 @@
 
 #include "framework/core/descriptor.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/corpus/part_writer.h"
 #include "framework/data/bytes.h"
 #include "framework/data/json_fields.h"
@@ -124,8 +125,7 @@ void sync_folder(const fs::path& folder) {
 
 std::optional<Journal> read_journal(const fs::path& folder) {
   const auto file = folder / kJournalName;
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return std::nullopt;
+  if (!is_there(file)) return std::nullopt;
   const auto content = data::read_file(file);
   const std::string name = "'" + file.string() + "'";
   try {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/text/utf8.h"
 
@@ -42,15 +43,15 @@ Form form_of_name(std::string_view name) {
 }
 
 std::vector<SourceFile> list_source(const fs::path& source) {
-  std::error_code error;
-  if (!fs::is_directory(source, error)) {
-    if (!fs::exists(source, error)) {
+  if (!is_folder(source)) {
+    if (!is_there(source)) {
       throw Error("--source '" + source.string() +
                   "' does not exist; expected a file or a folder of files.");
     }
     return {described(source, source.filename().string())};
   }
   std::vector<SourceFile> files;
+  std::error_code error;
   for (fs::recursive_directory_iterator at(source, error), end; at != end; at.increment(error)) {
     if (error) break;
     if (!at->is_regular_file() || form_of_name(at->path().filename().string()) == Form::unknown) {

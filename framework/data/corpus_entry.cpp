@@ -1,5 +1,6 @@
 #include "framework/data/corpus_entry.h"
 
+#include "framework/core/files.h"
 #include "framework/data/locate.h"
 
 namespace attnlab::data {
@@ -40,8 +41,7 @@ std::string begun_at(const std::vector<fs::path>& folders) {
   for (fs::path folder : folders) {
     if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
     if (folder.extension() != ".part") folder += ".part";
-    std::error_code ignored;
-    if (fs::is_directory(folder, ignored)) {
+    if (is_folder(folder)) {
       return "'" + folder.string() +
              "' was begun and is not finished: wait for `attnlab data prepare`, or run the same "
              "command again.";

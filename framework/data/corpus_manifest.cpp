@@ -3,6 +3,7 @@
 #include "framework/config/node.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/data/bytes.h"
 #include "framework/data/json_fields.h"
 
@@ -161,8 +162,7 @@ CorpusManifest parse_manifest(std::string_view json, const std::string& name) {
 
 CorpusManifest read_manifest(const fs::path& folder) {
   const auto file = folder / kManifestName;
-  std::error_code ignored;
-  if (!fs::is_regular_file(file, ignored)) {
+  if (!is_file(file)) {
     throw Error("'" + folder.string() + "' has no " + kManifestName +
                 "; expected a folder that `attnlab data prepare` has finished.");
   }

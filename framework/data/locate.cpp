@@ -2,24 +2,12 @@
 
 #include <cstdlib>
 
+#include "framework/core/files.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
 
 namespace attnlab::data {
 namespace fs = std::filesystem;
-namespace {
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;  // a folder that may not be entered holds nothing for us
-  return fs::is_regular_file(path, ignored);
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
-}  // namespace
 
 std::vector<Place> search_places(const std::string& dataset, const std::string& data_dir,
                                  const std::string& path) {

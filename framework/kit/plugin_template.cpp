@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/plugin/catalog.h"
 
@@ -70,10 +71,7 @@ class DraftFolder {
     path_ = pattern;
     fs::permissions(path_, fs::perms(0755));
   }
-  ~DraftFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
+  ~DraftFolder() { remove_quietly(path_); }
   DraftFolder(const DraftFolder&) = delete;
   DraftFolder& operator=(const DraftFolder&) = delete;
   [[nodiscard]] const fs::path& path() const { return path_; }

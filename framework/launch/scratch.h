@@ -5,9 +5,9 @@
 
 #include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 
 namespace attnlab::launch {
 
@@ -19,10 +19,7 @@ class Scratch {
     if (::mkdtemp(pattern.data()) == nullptr) throw Error("cannot make a folder '" + pattern + "'");
     folder_ = pattern;
   }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  ~Scratch() { remove_quietly(folder_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   [[nodiscard]] std::filesystem::path file(const char* name) const { return folder_ / name; }

@@ -3,13 +3,14 @@
 #include <cstring>
 #include <system_error>
 
+#include "framework/core/files.h"
+
 namespace attnlab::plugin {
 
 LibraryFile::LibraryFile(const std::filesystem::path& path) : path_(path) {
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) throw error("no such file");
+  if (!is_there(path)) throw error("no such file");
   // A pipe or a device would block or never end.
-  if (!std::filesystem::is_regular_file(path, failed)) throw error("not a regular file");
+  if (!is_file(path)) throw error("not a regular file");
   stream_.open(path, std::ios::binary);
   if (!stream_) throw error("cannot be read; check its permissions");
   size_ = std::filesystem::file_size(path);

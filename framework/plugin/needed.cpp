@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/paths.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/plugin/library_file.h"
 
 namespace attnlab::plugin {
@@ -78,17 +78,9 @@ Dynamic read_dynamic(const fs::path& path) {
   return dynamic;
 }
 
-bool is_there(const fs::path& file) {
-  std::error_code failed;  // a name may be too long for a file
-  return fs::exists(file, failed);
-}
-
 // The loader's cache names every library of the system's folders.
 bool system_has(const std::string& name) {
-  static const std::string cache = [] {
-    std::ifstream in("/etc/ld.so.cache", std::ios::binary);
-    return std::string{std::istreambuf_iterator<char>(in), {}};
-  }();
+  static const std::string cache = text_in("/etc/ld.so.cache");
   const std::string ended = name + '\0';
   for (auto at = cache.find(ended); at != std::string::npos; at = cache.find(ended, at + 1)) {
     if (at > 0 && (cache[at - 1] == '\0' || cache[at - 1] == '/')) return true;
@@ -109,8 +101,7 @@ std::vector<std::string> search_path(const Dynamic& dynamic) {
 
 fs::path found_in(const std::vector<std::string>& folders, const std::string& name) {
   for (const auto& folder : folders) {
-    std::error_code failed;
-    if (fs::is_regular_file(fs::path(folder) / name, failed)) return fs::path(folder) / name;
+    if (is_file(fs::path(folder) / name)) return fs::path(folder) / name;
   }
   return {};
 }

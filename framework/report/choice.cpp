@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/core/json_text.h"
+
 namespace attnlab::report {
 namespace {
 
@@ -93,7 +95,7 @@ std::vector<Facet> facets_of(const Runs& runs) {
 std::string facets_json(const std::vector<Facet>& facets) {
   auto list = nlohmann::ordered_json::array();
   for (const auto& facet : facets) list.push_back({facet.key, facet.values});
-  return list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json_text(list);
 }
 
 Table side_by_side(const Runs& all) {

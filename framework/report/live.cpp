@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "framework/core/json_text.h"
 #include "framework/report/overview.h"
 
 namespace attnlab::report {
@@ -16,9 +17,7 @@ constexpr char kStates[] =
     "ON run_id = a.id WHERE fingerprint IN (SELECT fingerprint FROM study_runs JOIN run_attempts ON run_attempts.id = run_id "
     "WHERE study_runs.study_id = (SELECT id FROM studies WHERE name = ?1)) GROUP BY a.id";
 
-std::string quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string quoted(const std::string& text) { return json_text(nlohmann::json(text)); }
 
 bool same(const CurvePoint& a, const CurvePoint& b) { return std::memcmp(&a, &b, sizeof a) == 0; }  // NaN equals NaN
 

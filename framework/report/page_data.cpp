@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "framework/core/json_text.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/report/fairness.h"
@@ -75,8 +76,6 @@ std::vector<std::string> keys_with_curves(const store::Reader& reader, const std
   for (const auto& [rank, name] : order) names.push_back(name);
   return names;
 }
-
-std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 std::string note_for(const CurveSet& set, std::size_t left_out) {
   std::string note = "Lines are means over seeds, bands reach from the smallest to the largest.";
@@ -196,7 +195,7 @@ std::string line_json(const CurveLine& line, std::size_t from) {
 }
 
 std::string curve_head_json(const PageCurve& curve) {
-  return dumped({{"key", curve.key}, {"unit", curve.unit}, {"note", curve.note}});
+  return json_text(Json{{"key", curve.key}, {"unit", curve.unit}, {"note", curve.note}});
 }
 
 std::string inside_page(const std::string& json) {
@@ -224,7 +223,7 @@ std::string to_json(const PageData& data) {
 
 PageData page_data(const store::Reader& reader, const std::string& study,
                    const std::vector<Group>& groups, LineCache* cache) {
-  return {dumped(groups_json(groups)), dumped(pareto_json(reader, groups)), dumped(speed_json(reader, study)),
+  return {json_text(groups_json(groups)), json_text(pareto_json(reader, groups)), json_text(speed_json(reader, study)),
           curves_of(reader, groups, cache)};
 }
 

@@ -109,7 +109,7 @@ std::string log_of(const store::Reader& reader, const RunRow& run) {
   return "<pre>" + html_escaped(end) + "</pre>\n";
 }
 
-std::string json_text(const nlohmann::ordered_json& value) {
+std::string shown_value(const nlohmann::ordered_json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -242,7 +242,7 @@ std::string environments_section(const store::Reader& reader, const Runs& runs) 
   for (const auto& row : answer.rows) {
     Table table{{{"what", Align::left}, {"value", Align::left}}, {}};
     const auto content = nlohmann::ordered_json::parse(exact(row[0]), nullptr, false);
-    for (const auto& [name, value] : content.items()) table.rows.push_back({{name}, {json_text(value)}});
+    for (const auto& [name, value] : content.items()) table.rows.push_back({{name}, {shown_value(value)}});
     body += "<details><summary>runs " + html_escaped(listed(split(exact(row[1]), ','))) + "</summary>\n" +
             to_html(table) + "</details>\n";
   }

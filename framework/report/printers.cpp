@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "framework/core/json_text.h"
 #include "framework/core/output.h"
 #include "framework/report/table.h"
 
@@ -159,7 +160,7 @@ std::string json_object(const std::vector<std::string>& names, const store::Row&
     for (int copy = 2; object.contains(name); ++copy) name = names[i] + "_" + std::to_string(copy);
     object[name] = json_value(row[i]);
   }
-  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(object);
 }
 
 std::string to_json(const Table& table) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
 #include "framework/report/until_significant.h"
 #include "framework/store/value.h"
 
@@ -72,8 +73,6 @@ Look look_from(const Json& json) {
   return look;
 }
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 std::string prefix_of(const std::string& study) { return "sequential/" + study + "/"; }
 
 }  // namespace
@@ -99,9 +98,9 @@ store::Facts facts_of(const Sequence& sequence) {
   const auto prefix = prefix_of(sequence.plan.study);
   auto plan = json_of(sequence.plan);
   plan["levels"] = sequence.levels;
-  store::Facts facts{{prefix + "plan", text_of(plan)}};
+  store::Facts facts{{prefix + "plan", json_text(plan)}};
   for (const auto& look : sequence.looks) {
-    facts.emplace_back(fmt::format("{}look_{:03}", prefix, look.number), text_of(json_of(look, sequence.plan)));
+    facts.emplace_back(fmt::format("{}look_{:03}", prefix, look.number), json_text(json_of(look, sequence.plan)));
   }
   return facts;
 }
@@ -112,7 +111,7 @@ std::string to_json(const Sequence& sequence) {
   json["over"] = sequence.over();
   auto& looks = json["taken"] = Json::array();
   for (const auto& look : sequence.looks) looks.push_back(json_of(look, sequence.plan));
-  return text_of(json);
+  return json_text(json);
 }
 
 }  // namespace attnlab::report

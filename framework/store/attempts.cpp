@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/core/files.h"
 #include "framework/store/records.h"
 #include "framework/store/unsaved.h"
 
@@ -71,10 +72,9 @@ std::vector<std::filesystem::path> run_folders(const Connection& connection, std
   while (rows.step()) {
     const auto folder = std::filesystem::path(rows.text(0)).parent_path();
     const auto beside = std::filesystem::path(connection.path()).parent_path() / folder.filename();
-    std::error_code ignored;
     for (const auto& each : {folder, rows.integer(1) != 0 ? beside : folder}) {
       const bool known = std::ranges::find(found, each) != found.end();
-      if (!known && std::filesystem::is_directory(each, ignored)) found.push_back(each);
+      if (!known && is_folder(each)) found.push_back(each);
     }
   }
   return found;

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <thread>
 
+#include "framework/core/files.h"
 #include "framework/core/status_lines.h"
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
@@ -41,8 +42,7 @@ void take_rest(const Connection& connection, std::int64_t run_id) {
   auto attempt = connection.prepare("SELECT fingerprint, attempt FROM run_attempts WHERE id = ?1");
   if (!attempt.bind(run_id).step()) return;
   for (const auto& folder : run_folders(connection, run_id)) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(spool_file(folder, 0), ignored)) continue;
+    if (!is_there(spool_file(folder, 0))) continue;
     Spool spool(folder, attempt.text(0), attempt.integer(1));
     for (auto news = spool.read(); !news.empty(); news = spool.read()) {
       for (const auto& each : news) write_batch(connection, run_id, each.batch);

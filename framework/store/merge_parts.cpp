@@ -1,4 +1,5 @@
 // merge_parts.cpp: what belongs to an attempt, besides its numbers.
+#include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/store/attempts.h"
 #include "framework/store/merge_attempt.h"
@@ -109,9 +110,8 @@ void AttemptMerge::add_files(Id from_id, Id into_id) {
 /// A whole path: where the file is, also when its folder was moved together with the database.
 std::string AttemptMerge::located(const std::string& path) {
   const auto folder = fs::path(from_file_).parent_path();
-  std::error_code ignored;
   const auto recorded = (folder / path).lexically_normal();  // `path` itself where that is whole
-  if (fs::exists(recorded, ignored)) return recorded.string();
+  if (is_there(recorded)) return recorded.string();
   constexpr int kDeepest = 3;  // RUN/checkpoints/step-100
   fs::path tail;
   fs::path rest = recorded;
@@ -123,7 +123,7 @@ std::string AttemptMerge::located(const std::string& path) {
   }
   // Longest first; a file's name alone tells too little.
   while (beside.size() > 1) {
-    if (fs::exists(beside.back(), ignored)) return beside.back().string();
+    if (is_there(beside.back())) return beside.back().string();
     beside.pop_back();
   }
   result_.unreachable.push_back(recorded.string());

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/core/files.h"
 #include "framework/store/embedded.h"
 #include "framework/store/open.h"
 
@@ -82,10 +83,7 @@ Connection updated_copy(const Connection* old, const std::filesystem::path& fold
   if (::mkdtemp(name.data()) == nullptr) {
     throw errno_error("cannot make the folder '" + name + "' for a copy of a results database");
   }
-  const std::unique_ptr<std::string, void (*)(std::string*)> remove(&name, [](std::string* made) {
-    std::error_code ignored;
-    std::filesystem::remove_all(*made, ignored);
-  });
+  const std::unique_ptr<std::string, void (*)(std::string*)> remove(&name, [](std::string* made) { remove_quietly(*made); });
   Connection copy(name + "/copy.db", Connection::Access::create);
   if (old != nullptr) copy_pages(*old, copy);
   // A journal that is a file belongs to a name, which this one is about to lose.

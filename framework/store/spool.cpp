@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/json_text.h"
 
 namespace attnlab::store {
 namespace {
@@ -22,7 +24,7 @@ std::string merged_environment(const Connection& connection, std::int64_t run_id
   if (!facts.is_object()) facts = nlohmann::json::object();
   for (const char* name : {"gpu", "gpu_driver"}) facts.erase(name);
   for (const auto& [name, text] : node) facts[name] = text;
-  return facts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(facts);
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ std::string life_text(const Life& life, const std::string& attempt) {
       {"host", life.host},
       {"wall_ms", life.wall_ms},
       {"environment", std::map<std::string, std::string>(life.environment.begin(), life.environment.end())}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(json);
 }
 
 SpoolNews news_from(const std::string& line, const std::string& attempt) {
@@ -75,8 +77,8 @@ std::vector<SpoolNews> Spool::read() {
   damaged_read_ = damaged_;
   std::vector<SpoolNews> news;
   while (true) {
-    std::error_code ignored;  // asked first: what is read then is all that this life had to say
-    const bool over = fs::exists(spool_file(folder_, read_.life + 1), ignored);
+    // Asked first: what is read then is all that this life had to say.
+    const bool over = is_there(spool_file(folder_, read_.life + 1));
     if (!read_life(news) || !over) return news;
     read_ = {read_.life + 1, 0};
     ending_read_.reset();

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "framework/core/descriptor.h"
+#include "framework/core/files.h"
 #include "framework/store/destination.h"
 #include "framework/store/spool.h"
 
@@ -28,10 +29,7 @@ class SpoolFile final : public Destination {
     return true;
   }
 
-  bool taken_over() const override {
-    std::error_code ignored;
-    return std::filesystem::exists(spool_file(folder_, life_ + 1), ignored);
-  }
+  bool taken_over() const override { return is_there(spool_file(folder_, life_ + 1)); }
 
   bool begin(const Beginning&, double) override { return true; }
   std::string attempt() const override { return attempt_; }

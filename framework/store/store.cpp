@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/core/json_text.h"
 #include "framework/store/attempts.h"
 #include "framework/store/open.h"
 #include "framework/store/records.h"
@@ -91,8 +92,7 @@ void Store::started(std::int64_t run_id, const Owner& owner, const Facts& enviro
                     const Facts& artifacts) {
   const auto& connection = impl_->connection;
   const auto content =
-      nlohmann::json(std::map<std::string, std::string>(environment.begin(), environment.end()))
-          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      json_text(nlohmann::json(std::map<std::string, std::string>(environment.begin(), environment.end())));
   Transaction transaction(connection);
   require_run(connection, run_id);
   write_owner(connection, run_id, owner);

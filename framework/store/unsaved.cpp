@@ -3,6 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "framework/core/files.h"
+#include "framework/core/json_text.h"
 #include "framework/core/text.h"
 #include "framework/core/text_file.h"
 #include "framework/store/attempts.h"
@@ -39,11 +41,10 @@ StampedEvent event_from(const Json& json) {
 }
 
 fs::path unsaved_file(const Connection& connection, std::int64_t run_id) {
-  std::error_code ignored;
   // What a merged attempt left is its own database's to take in.
   if (connection.integer("SELECT merged_from IS NOT NULL FROM run_attempts WHERE id = ?1", 0, run_id) != 0) return {};
   for (const auto& folder : run_folders(connection, run_id)) {
-    if (fs::is_regular_file(folder / kUnsavedFile, ignored)) return folder / kUnsavedFile;
+    if (is_file(folder / kUnsavedFile)) return folder / kUnsavedFile;
   }
   return {};
 }
@@ -66,7 +67,7 @@ std::string batch_text(const Batch& batch, const std::string& attempt) {
     json["status"] = to_text(batch.ending->status);
     json["reason"] = batch.ending->reason;
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 Batch batch_from(const std::string& text, const std::string& attempt) {
@@ -99,8 +100,7 @@ void write_unsaved(const fs::path& folder, const std::string& attempt, const Bat
 }
 
 void remove_taken(const fs::path& taken) {
-  std::error_code ignored;
-  if (!taken.empty()) fs::remove(taken, ignored);
+  if (!taken.empty()) remove_quietly(taken);
 }
 
 fs::path take_in(const Connection& connection, std::int64_t run_id) {

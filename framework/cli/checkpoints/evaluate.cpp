@@ -48,14 +48,6 @@ std::int64_t run_of(const store::Reader& reader, const checkpoint::State& state)
   return rows.empty() ? 0 : std::get<std::int64_t>(rows[0][0]);
 }
 
-/// The event of that step as it stands, for the new numbers to join; else what the checkpoint knows.
-MetricEvent event_at(const store::Reader& reader, std::int64_t run, const checkpoint::State& state) {
-  const auto rows = reader.query("SELECT tokens_seen, train_seconds FROM events WHERE run_id = ?1 AND step = ?2",
-                                 {run, state.step}).rows;
-  if (rows.empty()) return {state.step, state.tokens, state.timed_seconds, {}};
-  return {state.step, std::get<std::int64_t>(rows[0][0]), report::number(rows[0][1]), {}};
-}
-
 /// A number stands with a run only if the run would have got it itself: one fingerprint says so.
 void store_test_score(const LaunchRequest& request, cells::Sources& sources, const plan::Cell& cell,
                       const std::filesystem::path& path, const std::vector<launch::Report>& metrics) {
@@ -73,13 +65,13 @@ void store_test_score(const LaunchRequest& request, cells::Sources& sources, con
     notice("not stored: the database does not have the run\n");
     return;
   }
-  auto event = event_at(reader, run, state);
+  MetricEvent event{state.step, state.tokens, state.timed_seconds, {}};
   for (const auto& metric : metrics) {
     if (metric.text.starts_with("test/")) event.metrics.push_back({{metric.text, metric.status, Goal::minimise}, metric.loss});
   }
   const auto others = reader.query("SELECT DISTINCT step FROM metrics JOIN metric_keys ON id = key_id WHERE run_id = ?1 AND "
                                    "name = 'test/loss' AND step <> ?2", {run, state.step}).rows;
-  store::Store(request.database.string()).add_events(run, {event});
+  store::Store(request.database.string()).add_afterwards(run, event);
   notice(fmt::format("stored with run {} at step {}\n", run, state.step));
   if (others.empty()) return;
   notice(fmt::format("attnlab: warning: run {} has a test score at step {} too; who chooses a step by it has no test left\n",

@@ -8,6 +8,7 @@
 #include "framework/cli/launch/request.h"
 #include "framework/cli/results/output.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/core/text_file.h"
@@ -50,8 +51,7 @@ Options xray_options() {
 
 /// Where the numbers belong: the attempt that wrote the checkpoint, 0 where the database has none.
 std::int64_t run_of(const checkpoint::State& state, const fs::path& database, const ParsedOptions& parsed) {
-  std::error_code ignored;
-  if (!fs::exists(database, ignored)) return 0;  // a checkpoint's folder needs none
+  if (!is_there(database)) return 0;  // a checkpoint's folder needs none
   const auto found = open_reader(parsed).query("SELECT id FROM run_attempts WHERE fingerprint = ?1 AND attempt = ?2",
                                                {state.fingerprint, state.attempt});
   return found.rows.empty() ? 0 : std::get<std::int64_t>(found.rows[0][0]);
@@ -97,8 +97,7 @@ int xray(Arguments arguments) {
   }
   const auto split = parsed->choice("split", {"valid", "test", "train"});
   const auto word = parsed->words()[0];
-  std::error_code ignored;
-  const bool of_config = word.find('=') != word.npos && !fs::is_directory(word, ignored);
+  const bool of_config = word.find('=') != word.npos && !is_folder(word);
   auto request = read_launch_request(LaunchKind::fork, *parsed, arguments);
   const auto length = parsed->integer("length", 0, 1);
   if (length > 0) request.overrides.push_back("dataset.length=" + std::to_string(length));

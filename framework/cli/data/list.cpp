@@ -6,6 +6,7 @@
 
 #include "framework/cli/data/actions.h"
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/data/dataset_table.h"
@@ -60,7 +61,7 @@ std::string as_json(const std::vector<DataRow>& rows) {
                                                          {found ? "source" : "reason", text}});
     if (found) one.update({{"description", info.description}, {"digest", info.digest}, {"metric", info.metric}});
   }
-  return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json_text(list, 2);
 }
 
 void print_list(const std::vector<DataRow>& rows) {

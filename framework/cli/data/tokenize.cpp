@@ -9,6 +9,7 @@
 #include "framework/cli/commands.h"
 #include "framework/cli/options.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/number_in.h"
 #include "framework/core/output.h"
 #include "framework/data/vocabulary.h"
@@ -65,8 +66,7 @@ std::string input_text(const ParsedOptions& parsed) {
   const std::string& name = parsed.words()[0];
   if (name == "-") return read_all(std::cin, "standard input");
   std::ifstream file(name, std::ios::binary);
-  std::error_code ignored;
-  if (!file || std::filesystem::is_directory(name, ignored)) {
+  if (!file || is_folder(name)) {
     throw Error("cannot read '" + name + "'; expected a file of text, or --text \"...\".");
   }
   return read_all(file, "'" + name + "'");

@@ -90,9 +90,8 @@ std::vector<fs::path> absolute_all(const std::vector<std::string>& paths) {
 // One override a line; blank lines and those that begin with # are left out.
 void add_overrides(const std::string& file, std::vector<std::string>& overrides) {
   for (const auto& line : split(config::read_config_file(file, file), '\n')) {
-    const auto begin = line.find_first_not_of(" \t\r");
-    if (begin == line.npos || line[begin] == '#') continue;
-    overrides.push_back(line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1));
+    const auto word = trimmed(line, " \t\r");
+    if (!word.empty() && word[0] != '#') overrides.push_back(word);
   }
 }
 

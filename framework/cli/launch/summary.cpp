@@ -5,6 +5,7 @@
 #include <set>
 
 #include "framework/cli/launch/launch_cells.h"
+#include "framework/core/json_text.h"
 #include "framework/core/paths.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
@@ -119,7 +120,7 @@ std::string outcomes_as_json(const std::vector<launch::Cell>& cells,
                     {"log", outcome.log.string()},
                     {"seconds", outcome.seconds}});
   }
-  return list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(list, 2) + "\n";
 }
 
 }  // namespace attnlab::cli

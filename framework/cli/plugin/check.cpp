@@ -8,6 +8,7 @@
 #include "framework/config/bind.h"
 #include "framework/config/override.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/check_case.h"
 #include "framework/plugin/parameters.h"
@@ -54,9 +55,8 @@ Options check_options() {
 
 // A file, or a name that the usual folders know.
 fs::path library_of(const std::string& word) {
-  std::error_code ignored;
-  if (word.find('/') != std::string::npos || fs::is_regular_file(word, ignored)) {
-    if (!fs::is_regular_file(word, ignored)) {
+  if (word.find('/') != std::string::npos || is_file(word)) {
+    if (!is_file(word)) {
       throw Error("there is no plugin library '" + word + "'. Expected a file, or a name that " +
                   "`attnlab plugins` lists.");
     }

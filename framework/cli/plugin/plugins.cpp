@@ -10,6 +10,7 @@
 #include "framework/cli/options.h"
 #include "framework/cli/plugin/owned.h"
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
 #include "framework/plugin/catalog.h"
@@ -68,11 +69,6 @@ Json plugin_json(const FoundPlugin& found) {
   return json;
 }
 
-// A foreign note may hold bytes that are no UTF-8.
-void print_json(const Json& json) {
-  print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
 report::Cell cell(const std::string& text) { return {store::Value(text), {}}; }
 
 report::Column column(const std::string& name) {
@@ -84,7 +80,7 @@ int list(const Catalog& catalog, bool json) {
   if (json) {
     Json all = Json::array();
     for (const auto& found : catalog.all()) all.push_back(plugin_json(found));
-    print_json(all);
+    print(json_text(all, 2) + "\n");
     return kExitOk;
   }
   report::Table table{{column("name"), column("status"), column("summary"), column("file")}, {}};
@@ -141,7 +137,7 @@ int show(const FoundPlugin& found, bool json, const std::optional<Owns>& owns) {
   if (json) {
     auto all = plugin_json(found);
     if (owns) all["owns"] = owned_json(*owns);
-    print_json(all);
+    print(json_text(all, 2) + "\n");
     return kExitOk;
   }
   const auto& note = found.facts->note;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/core/json_text.h"
 #include "framework/core/number_in.h"
 #include "framework/core/text.h"
 #include "framework/report/html.h"
@@ -110,7 +111,7 @@ Answer Site::routed(const Request& request) {
   }
   if (data) {
     const nlohmann::json json = {{"message", problem}};
-    return {200, "application/json", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+    return {200, "application/json", json_text(json)};
   }
   return {503, kHtml, message_page("attnlab cannot show this now", problem)};
 }

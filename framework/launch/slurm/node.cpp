@@ -2,18 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
+
+#include "framework/core/text_file.h"
 
 namespace attnlab::launch::slurm {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string all_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // "slurmstepd: [12.batch]"; empty where there is no number.
 std::string job_of_step(const std::string& title) {
@@ -23,7 +18,7 @@ std::string job_of_step(const std::string& title) {
 }
 
 bool is_of_job(const fs::path& process, const std::string& job) {
-  const auto environment = '\0' + all_of(process / "environ");
+  const auto environment = '\0' + text_in(process / "environ");
   return !job.empty() && environment.find('\0' + ("SLURM_JOB_ID=" + job) + '\0') != environment.npos;
 }
 
@@ -33,12 +28,12 @@ bool others_on_node(const std::string& job, const fs::path& proc) try {
   for (const auto& entry : fs::directory_iterator(proc)) {
     const auto name = entry.path().filename().string();
     if (!std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c) != 0; })) continue;
-    const auto program = all_of(entry.path() / "comm");
+    const auto program = text_in(entry.path() / "comm");
     if (program == "slurmstepd\n") {
-      const auto other = job_of_step(all_of(entry.path() / "cmdline"));
+      const auto other = job_of_step(text_in(entry.path() / "cmdline"));
       if (!other.empty() && other != job) return true;
     } else if (program == "attnlab-worker\n" && !is_of_job(entry.path(), job)) {
-      if (!all_of(entry.path() / "cmdline").empty()) return true;  // else it has just ended
+      if (!text_in(entry.path() / "cmdline").empty()) return true;  // else it has just ended
     }
   }
   return false;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/launch/attempt.h"
 #include "framework/launch/slurm/slurm_launcher.h"
 
@@ -165,8 +166,7 @@ void SlurmLauncher::submit_one(std::vector<Number> cells) {
     const auto comments = queue_.comments();
     const auto found = comments.find(comment_of(array));
     if (found == comments.end()) {
-      std::error_code ignored;
-      fs::remove_all(array, ignored);
+      remove_quietly(array);
       throw;
     }
     job = found->second;
@@ -193,8 +193,7 @@ void SlurmLauncher::submit_one(std::vector<Number> cells) {
 void SlurmLauncher::withdraw(const std::vector<Number>& cells) {
   for (auto cell = cells.rbegin(); cell != cells.rend(); ++cell) {
     store_.withdraw(prepared_.at(*cell).run_id);
-    std::error_code ignored;
-    fs::remove_all(folders_.at(*cell), ignored);
+    remove_quietly(folders_.at(*cell));
     prepared_.erase(*cell);
     folders_.erase(*cell);
     pending_.push_front(*cell);

@@ -11,12 +11,6 @@
 namespace attnlab::launch::slurm {
 namespace {
 
-std::string_view stripped(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
   return std::ranges::find(words, word) != words.end();
 }
@@ -78,7 +72,7 @@ std::vector<TaskState> tasks_of_squeue(std::string_view text) {
     for (int i = 0; i < 5; ++i) before += fields[static_cast<std::size_t>(i)].size();
     const auto reason = fields[4] == "None" ? "" : fields[4];
     for (const auto task : tasks_of_range(fields[1])) {
-      const auto job = number_in<std::int64_t>(stripped(fields[0]));
+      const auto job = number_in<std::int64_t>(trimmed(fields[0]));
       if (job) tasks.push_back({{*job, task}, fields[2], fields[3], reason, line.substr(before)});
     }
   }
@@ -102,10 +96,10 @@ std::vector<TaskState> tasks_of_sacct(std::string_view text) {
 
 std::vector<std::int64_t> tasks_of_range(std::string_view text) {
   constexpr std::int64_t kMost = 4'000'001;  // the greatest MaxArraySize
-  text = stripped(text.substr(0, text.find('%')));
-  if (text.starts_with('[')) text = text.substr(1, text.find(']') - 1);
+  auto range_list = trimmed(text.substr(0, text.find('%')));
+  if (range_list.starts_with('[')) range_list = range_list.substr(1, range_list.find(']') - 1);
   std::vector<std::int64_t> tasks;
-  for (const auto& part : split(text, ',')) {
+  for (const auto& part : split(range_list, ',')) {
     const std::string_view view = part;
     const auto colon = view.find(':');
     const auto range = view.substr(0, colon);
@@ -121,7 +115,7 @@ std::vector<std::int64_t> tasks_of_range(std::string_view text) {
 
 std::optional<std::int64_t> job_of(std::string_view text) {
   for (const auto& line : split(text, '\n')) {
-    if (const auto job = number_in<std::int64_t>(stripped(std::string_view(line).substr(0, line.find(';'))))) return job;
+    if (const auto job = number_in<std::int64_t>(trimmed(std::string_view(line).substr(0, line.find(';'))))) return job;
   }
   return std::nullopt;
 }
@@ -131,8 +125,8 @@ Limits limits_of(std::string_view text) {
   for (const auto& line : split(text, '\n')) {
     const auto equals = line.find('=');
     if (equals == std::string::npos) continue;
-    const auto key = stripped(std::string_view(line).substr(0, equals));
-    const auto value = stripped(std::string_view(line).substr(equals + 1));
+    const auto key = trimmed(std::string_view(line).substr(0, equals));
+    const auto value = trimmed(std::string_view(line).substr(equals + 1));
     if (key == "ClusterName" && !value.empty()) limits.cluster = value;
     if (key == "MaxArraySize") limits.array = number_in<std::int64_t>(value).value_or(limits.array);
     if (key == "KillWait") {  // "30 sec"

@@ -1,0 +1,31 @@
+/// files.h: what stands under a name. Nothing throws: what cannot be reached, as in a folder that may not be
+///   entered, is as good as not there. Links are followed. From any thread.
+#pragma once
+
+#include <filesystem>
+
+namespace attnlab {
+
+[[nodiscard]] inline bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+/// A regular file: no folder, no device.
+[[nodiscard]] inline bool is_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+[[nodiscard]] inline bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
+/// With all that is in it; what cannot be removed stays. A link itself, not what it leads to.
+inline void remove_quietly(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+}  // namespace attnlab

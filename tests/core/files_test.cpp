@@ -1,0 +1,47 @@
+// files_test.cpp: questions about files, and removals, that throw nothing.
+#include "framework/core/files.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/fresh_folder.h"
+
+namespace attnlab {
+namespace {
+
+TEST(files, what_stands_there_is_told_apart) {
+  const FreshFolder folder;
+  write_file(folder / "file", "");
+  std::filesystem::create_symlink("file", folder / "link");
+  for (const char* name : {"file", "link"}) {
+    EXPECT_TRUE(is_there(folder / name));
+    EXPECT_TRUE(is_file(folder / name));
+    EXPECT_FALSE(is_folder(folder / name));
+  }
+  EXPECT_TRUE(is_folder(folder.path()));
+  EXPECT_FALSE(is_file(folder.path()));
+  EXPECT_TRUE(is_there("/dev/null"));
+  EXPECT_FALSE(is_file("/dev/null"));
+}
+
+TEST(files, what_cannot_be_reached_is_not_there) {
+  const FreshFolder folder;
+  const auto endless = folder / std::string(5000, 'a');
+  EXPECT_FALSE(is_there(endless));
+  EXPECT_FALSE(is_file(endless));
+  EXPECT_FALSE(is_folder(endless));
+  remove_quietly(endless);
+}
+
+TEST(files, a_link_goes_and_what_it_leads_to_stays) {
+  const FreshFolder folder;
+  std::filesystem::create_directories(folder / "kept/below");
+  std::filesystem::create_symlink("kept", folder / "link");
+  remove_quietly(folder / "link");
+  EXPECT_FALSE(is_there(folder / "link"));
+  EXPECT_TRUE(is_folder(folder / "kept/below"));
+  remove_quietly(folder / "kept");
+  EXPECT_FALSE(is_there(folder / "kept"));
+}
+
+}  // namespace
+}  // namespace attnlab
