@@ -23,9 +23,7 @@ namespace fs = std::filesystem;
 class DraftFile {
  public:
   explicit DraftFile(const fs::path& file) : file_(file), draft_(file.string() + ".part-" + std::to_string(::getpid())) {}
-  ~DraftFile() {
-    if (!done_) remove_quietly(draft_);
-  }
+  ~DraftFile() { remove_quietly(draft_); }
   DraftFile(const DraftFile&) = delete;
   DraftFile& operator=(const DraftFile&) = delete;
   [[nodiscard]] const fs::path& path() const { return draft_; }
@@ -33,13 +31,11 @@ class DraftFile {
     std::error_code error;
     fs::rename(draft_, file_, error);
     if (error) throw Error("cannot write '" + file_.string() + "': " + error.message());
-    done_ = true;
     checkpoint::sync_folder(file_.has_parent_path() ? file_.parent_path() : fs::path("."));
   }
 
  private:
   fs::path file_, draft_;
-  bool done_ = false;
 };
 
 /// The packed bytes of one file go through `take`.

@@ -104,9 +104,7 @@ Draft::Draft(const fs::path& folder, std::int64_t step)
   if (problem) throw Error("cannot make the folder '" + draft_.string() + "': " + problem.message());
 }
 
-Draft::~Draft() {
-  if (!published_) remove_quietly(draft_);
-}
+Draft::~Draft() { remove_quietly(draft_); }
 
 void Draft::complete(State state) {
   state.weights = files_[kModel].sha256;
@@ -122,7 +120,6 @@ fs::path Draft::publish() {
   if (fs::exists(path, problem)) discard(path);  // of the same step; nothing is lost with it
   fs::rename(draft_, path, problem);
   if (problem) throw Error("cannot rename '" + draft_.string() + "': " + problem.message());
-  published_ = true;
   sync_folder(folder_);
   return path;
 }

@@ -50,7 +50,6 @@ class Draft {
  private:
   std::filesystem::path folder_, draft_, name_;
   Files files_;
-  bool published_ = false;
 };
 
 /// Removes what a process that was killed has left unfinished there. Throws nothing.

@@ -60,10 +60,6 @@ std::string article(const std::string& noun) {
   return (std::string_view("aeiou").find(noun[0]) != std::string_view::npos ? "an " : "a ") + noun;
 }
 
-std::string dotted(const std::string& where, const std::string& name) {
-  return where.empty() ? name : where + "." + name;
-}
-
 [[noreturn]] void refuse(const Node& node, const std::string& path, const std::string& wrong,
                          const Parameter& parameter) {
   throw Error(node.origin().place() + path + ": " + wrong + "; expected " + expectation(parameter) +
@@ -216,7 +212,7 @@ Node checked(const Node& section, const std::vector<Parameter>& parameters,
     const Node* given = section.find(parameter.name);
     const Node& value = given ? *given : parameter.default_value;
     map.emplace_back(parameter.name,
-                     checked_value(value, dotted(where, parameter.name), parameter));
+                     checked_value(value, key_below(where, parameter.name), parameter));
   }
   return {std::move(map), section.origin()};
 }

@@ -39,7 +39,7 @@ void find_paths(const Node& node, const std::string& path, const std::string& wo
                 std::vector<std::string>& found) {
   if (!node.is_map()) return;
   for (const auto& [key, child] : node.as_map()) {
-    const std::string whole = path.empty() ? key : path + "." + key;
+    const std::string whole = key_below(path, key);
     if (key == word) found.push_back(whole);
     find_paths(child, whole, word, found);
   }
@@ -56,7 +56,7 @@ void find_paths(const Node& node, const std::string& path, const std::string& wo
       rest = word;
       break;
     }
-    known = known.empty() ? word : known + "." + word;
+    known = key_below(known, word);
     node = child;
   }
   std::vector<std::string> elsewhere;

@@ -20,10 +20,6 @@ bool refers(const Node& node) {
   return node.is_map() || node.is_list() || (node.as_string() && has_reference(*node.as_string()));
 }
 
-std::string child_path(const std::string& parent, const std::string& key) {
-  return parent.empty() ? key : parent + "." + key;
-}
-
 std::string parent_path(const std::string& path) {
   const auto dot = path.rfind('.');
   return dot == std::string::npos ? "" : path.substr(0, dot);
@@ -82,14 +78,14 @@ class Interpolation {
     if (node.is_map()) {
       Node copy = node;
       for (const auto& [key, child] : node.as_map()) {
-        if (refers(child)) copy.set(key, resolved(child, child_path(path, key)));
+        if (refers(child)) copy.set(key, resolved(child, key_below(path, key)));
       }
       return copy;
     }
     if (node.is_list()) {
       Node copy = node;
       for (std::size_t i = 0; i < node.as_list().size(); ++i) {
-        copy.as_list()[i] = resolved(node.as_list()[i], child_path(path, std::to_string(i)));
+        copy.as_list()[i] = resolved(node.as_list()[i], key_below(path, std::to_string(i)));
       }
       return copy;
     }
@@ -190,7 +186,7 @@ class Interpolation {
         if (base.empty()) fail("${" + text + "} goes above the root of the config.");
         base = parent_path(base);
       }
-      path = child_path(base, path);
+      path = key_below(base, path);
     }
     const Node* target = root_.find_path(path);
     if (target == nullptr) {
@@ -198,7 +194,7 @@ class Interpolation {
       std::vector<std::string> siblings;
       if (parent != nullptr && parent->is_map()) {
         for (const auto& [key, child] : parent->as_map())
-          siblings.push_back(child_path(parent_path(path), key));
+          siblings.push_back(key_below(parent_path(path), key));
       }
       fail("${" + text + "} refers to '" + path + "', which is not in the config." +
            did_you_mean(path, siblings));

@@ -12,6 +12,9 @@ namespace attnlab {
 [[nodiscard]] std::string join(std::span<const std::string> parts, std::string_view separator);
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
+/// "train.steps": a key below another, or alone where that is "".
+[[nodiscard]] std::string key_below(const std::string& parent, const std::string& key);
+
 /// ASCII letters alone; others stay.
 [[nodiscard]] std::string lower_case(std::string_view text);
 

@@ -9,6 +9,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 #include "framework/data/corpus_dataset.h"
 
 namespace attnlab::corpus {
@@ -98,11 +99,7 @@ void PrepareFolder::begin() {
 void PrepareFolder::hold() {
   constexpr int kTries = 20;  // each time another process may give the folder its name just then
   for (int i = 0; i < kTries; ++i) {
-    std::error_code error;
-    fs::create_directories(working_, error);
-    if (error) {
-      throw Error("cannot make the folder '" + working_.string() + "': " + error.message());
-    }
+    make_folder(working_);
     lock_ = Descriptor(::open(working_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock_ && errno == ENOENT) continue;
     if (!lock_) throw errno_error("cannot open '" + working_.string() + "'");

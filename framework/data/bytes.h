@@ -15,9 +15,6 @@ using ByteView = std::span<const std::uint8_t>;
 /// Throws Error with the file and the system's reason.
 [[nodiscard]] Bytes read_file(const std::filesystem::path& file);
 
-/// Writes beside `file` and renames, so that a reader never sees half of it. Throws Error.
-void write_file_atomically(const std::filesystem::path& file, std::string_view content);
-
 /// The same bytes as text, for core's digests.
 [[nodiscard]] inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

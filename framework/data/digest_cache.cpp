@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "framework/core/paths.h"
-#include "framework/data/bytes.h"
+#include "framework/core/text_file.h"
 
 namespace attnlab::data {
 namespace fs = std::filesystem;
@@ -63,7 +63,7 @@ void remember(const fs::path& file, const CheckedContent& content) noexcept try 
   }
   lines += content.sha256 + " " + std::to_string(content.bytes) + " " + key->stamp + " " +
            key->path + "\n";
-  write_file_atomically(cache, lines);
+  write_text(cache, lines);
 } catch (...) {
   return;  // a read-only home
 }

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "framework/core/text.h"
+
 namespace attnlab::plan {
 namespace {
 
@@ -22,13 +24,10 @@ using Visit = std::function<void(const Value&)>;
 void visit_children(const Node& node, const std::string& path, const std::string& key,
                     const std::string& shown, const std::vector<std::string>& cosmetic,
                     const Visit& visit) {
-  const auto below = [](const std::string& prefix, const std::string& name) {
-    return prefix.empty() ? name : prefix + "." + name;
-  };
   for (const auto& [name, child] : node.as_map()) {
-    const auto child_path = below(path, name);
+    const auto child_path = key_below(path, name);
     if (std::ranges::find(cosmetic, child_path) != cosmetic.end()) continue;
-    const auto child_key = below(key, name), child_shown = below(shown, name);
+    const auto child_key = key_below(key, name), child_shown = key_below(shown, name);
     if (child.is_map()) {
       visit_children(child, child_path, child_key, child_shown, cosmetic, visit);
     } else {

@@ -12,7 +12,7 @@ using config::Operand;
 void add_keys(const Node& node, const std::string& path, std::vector<std::string>& keys) {
   if (!node.is_map()) return keys.push_back(path);
   for (const auto& [key, child] : node.as_map()) {
-    add_keys(child, path.empty() ? key : path + "." + key, keys);
+    add_keys(child, key_below(path, key), keys);
   }
 }
 

@@ -16,7 +16,6 @@ namespace {
 constexpr char kFlagDiffers[] = "≠", kFlagUnknown[] = "?", kFlagSame[] = "=";
 using Labels = std::vector<std::string>;
 
-/// Flag, what, finding.
 std::vector<Cell> card_line(const char* flag, const char* what, std::string finding) {
   return {{std::string(flag)}, {std::string(what)}, {std::move(finding)}};
 }

@@ -10,7 +10,6 @@
 
 namespace attnlab::report {
 
-/// One run.
 struct RunRow {
   std::map<std::string, store::Value> values;  // its row of the view `runs`
   std::map<std::string, std::string> config;   // flattened, without keys that change no result

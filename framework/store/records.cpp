@@ -6,6 +6,7 @@
 #include <set>
 
 #include "framework/core/digest.h"
+#include "framework/core/text.h"
 
 namespace attnlab::store {
 namespace {
@@ -62,7 +63,7 @@ void flatten(const nlohmann::json& node, const std::string& path,
              std::vector<std::pair<std::string, Value>>& out) {
   if (node.is_object()) {
     for (const auto& [key, child] : node.items()) {
-      flatten(child, path.empty() ? key : path + "." + key, out);
+      flatten(child, key_below(path, key), out);
     }
     return;
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
-#include "framework/data/bytes.h"
+#include "framework/core/text_file.h"
 #include "framework/train/profile.h"
 
 namespace attnlab::train {
@@ -44,8 +44,8 @@ std::vector<Metric> ProfiledSteps::after(std::int64_t step) {
 void ProfiledSteps::write() const {
   const auto profile = profiler_->result();
   const auto& folder = profiling_.folder;
-  data::write_file_atomically(folder / "profile.txt", to_text(profile));
-  data::write_file_atomically(folder / "profile.json", to_json(profile));
+  write_text(folder / "profile.txt", to_text(profile));
+  write_text(folder / "profile.json", to_json(profile));
   if (!profiling_.written) return;
   profiling_.written("profile", folder / "profile.txt");
   profiling_.written("profile_json", folder / "profile.json");

@@ -25,6 +25,13 @@ TEST(Text, joins_and_splits) {
   EXPECT_THAT(split("a..b", '.'), ElementsAre("a", "", "b"));
 }
 
+TEST(Text, puts_a_key_below_another) {
+  EXPECT_EQ(key_below("train", "steps"), "train.steps");
+  EXPECT_EQ(key_below("", "steps"), "steps");
+}
+
+TEST(Text, makes_ascii_letters_small) { EXPECT_EQ(lower_case("NaN, 007 \xC3\x84"), "nan, 007 \xC3\x84"); }
+
 TEST(Text, finds_the_nearest_names_first) {
   const Words names{"width", "heads", "layers", "depth"};
   EXPECT_THAT(nearest("widht", names), ElementsAre("width"));
