@@ -13,7 +13,7 @@ constexpr std::array kNotCode{"config", "data", "device"};
 
 std::string part(const std::string& parts, const std::string& name) {
   const auto node = config::from_json(parts, "fingerprint parts");
-  const config::Node* found = node.is_map() ? node.find(name) : nullptr;
+  const config::Node* found = node.find(name);
   return found == nullptr ? "" : found->text();
 }
 

@@ -30,7 +30,7 @@ std::vector<config::Parameter> own_parameters(const std::string& dataset) {
 std::string configured_path(const Request& request) {
   std::string path;
   const auto take = [&](const config::Node* node) {
-    const auto* text = node == nullptr ? nullptr : std::get_if<std::string>(&node->value());
+    const auto* text = node == nullptr ? nullptr : node->as_string();
     if (text != nullptr) path = *text;
   };
   const auto root = paths::home() / "experiments" / "config.yaml";

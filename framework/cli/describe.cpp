@@ -116,7 +116,7 @@ std::string range_text(const Parameter& parameter) {
 store::Value exact_value(const config::Node& node) {
   if (const auto* integer = std::get_if<std::int64_t>(&node.value())) return *integer;
   if (const auto* real = std::get_if<double>(&node.value())) return *real;
-  if (const auto* text = std::get_if<std::string>(&node.value())) return *text;
+  if (const auto* text = node.as_string()) return *text;
   return node.text();
 }
 

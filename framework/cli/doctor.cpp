@@ -1,6 +1,4 @@
 // doctor.cpp: `attnlab doctor`: what is wrong with this machine, on one page.
-#include <sys/vfs.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -115,11 +113,9 @@ fs::path existing_folder(fs::path path) {
 }
 
 void look_at_disk(Findings& findings, const fs::path& folder) {
-  struct statfs system {};
-  if (::statfs(folder.c_str(), &system) == 0) {
-    const auto kind = store::network_file_system(static_cast<std::uint64_t>(system.f_type));
-    if (kind.empty()) findings.add(Health::good, "file system", "local: " + folder.string());
-    else findings.add(Health::bad, "file system", store::network_refusal(folder.string(), kind));
+  if (const auto kind = store::network_below(folder)) {
+    if (kind->empty()) findings.add(Health::good, "file system", "local: " + folder.string());
+    else findings.add(Health::bad, "file system", store::network_refusal(folder.string(), *kind));
   }
   std::error_code error;
   const auto space = fs::space(folder, error);

@@ -8,7 +8,7 @@ namespace attnlab::config {
 namespace {
 
 std::string option_name(const Node& node, const Origin& origin) {
-  if (const auto* text = std::get_if<std::string>(&node.value())) return *text;
+  if (const auto* text = node.as_string()) return *text;
   if (node.is_map() || node.is_list() || node.is_null()) {
     throw Error(origin.text() + ": " + node.text() + " is no option; expected a name.");
   }
@@ -60,7 +60,7 @@ std::vector<std::string> option_names(const Node& node, const Origin& origin) {
 }
 
 DefaultsEntry read_defaults_entry(const Node& node) {
-  if (const auto* word = std::get_if<std::string>(&node.value())) {
+  if (const auto* word = node.as_string()) {
     return read_word(*word, node.origin());
   }
   if (!node.is_map() || node.as_map().size() != 1) {

@@ -82,7 +82,7 @@ void require_memory(const Resolved& resolved, double limit) {
 void fill_variants(Resolver& resolver, Node& attention) {
   if (!attention.is_map()) return;
   for (auto& [key, section] : attention.as_map()) {
-    const Node* name = std::as_const(section).is_map() ? std::as_const(section).find("name") : nullptr;
+    const Node* name = std::as_const(section).find("name");
     if (name == nullptr || !name->as_string()) continue;
     try {
       add_missing(section, resolver.parameters("attention", *name->as_string()));

@@ -2,7 +2,10 @@
 ///   entered, is as good as not there. Links are followed. From any thread.
 #pragma once
 
+#include <stdlib.h>
+
 #include <filesystem>
+#include <string>
 
 namespace attnlab {
 
@@ -27,5 +30,24 @@ inline void remove_quietly(const std::filesystem::path& path) {
   std::error_code ignored;
   std::filesystem::remove_all(path, ignored);
 }
+
+/// A new folder, removed with all that is in it at the end.
+class TemporaryFolder {
+ public:
+  /// `pattern` ends in XXXXXX, in place of which it gets a name that is free. Where it cannot be made path() is
+  /// empty, and errno says why.
+  explicit TemporaryFolder(std::string pattern) {
+    if (::mkdtemp(pattern.data()) != nullptr) path_ = std::move(pattern);
+  }
+  ~TemporaryFolder() {
+    if (!path_.empty()) remove_quietly(path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 }  // namespace attnlab

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "framework/core/descriptor.h"
 #include "framework/core/output.h"
 
 namespace attnlab {
@@ -92,13 +93,7 @@ std::string StatusLines::erasure() const {
 }
 
 void StatusLines::put(const std::string& text) const {
-  if (kind_ == Kind::quiet) return;
-  std::string_view left = text;
-  while (!left.empty()) {
-    const ssize_t size = ::write(fd_, left.data(), left.size());
-    if (size <= 0) return;
-    left.remove_prefix(static_cast<std::size_t>(size));
-  }
+  if (kind_ != Kind::quiet) static_cast<void>(write_all(fd_, text));
 }
 
 }  // namespace attnlab

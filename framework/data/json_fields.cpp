@@ -23,7 +23,7 @@ const config::Node& JsonFields::at(const std::string& key) const {
 }
 
 const std::string& JsonFields::text(const std::string& key) const {
-  const auto* value = std::get_if<std::string>(&at(key).value());
+  const auto* value = at(key).as_string();
   if (value == nullptr) refuse(key, "text");
   return *value;
 }
@@ -57,7 +57,7 @@ std::vector<std::string> JsonFields::texts(const std::string& key) const {
   if (!at(key).is_list()) refuse(key, "a list");
   std::vector<std::string> out;
   for (const auto& item : at(key).as_list()) {
-    const auto* value = std::get_if<std::string>(&item.value());
+    const auto* value = item.as_string();
     if (value == nullptr) refuse(key, "a list of texts");
     out.push_back(*value);
   }

@@ -59,27 +59,6 @@ std::vector<std::string> fill(const fs::path& from, const fs::path& to, const st
   return names;
 }
 
-// Beside the folder to come, so that a rename can put it in place; removed unless kept.
-class DraftFolder {
- public:
-  explicit DraftFolder(const fs::path& parent) {
-    std::string pattern = (parent / ".attnlab-plugin-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) {
-      throw Error("no folder can be made in " + parent.string() + ": " +
-                  std::generic_category().message(errno) + ". Name another with --dir PATH.");
-    }
-    path_ = pattern;
-    fs::permissions(path_, fs::perms(0755));
-  }
-  ~DraftFolder() { remove_quietly(path_); }
-  DraftFolder(const DraftFolder&) = delete;
-  DraftFolder& operator=(const DraftFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 }  // namespace
 
 void check_plugin_name(const std::string& name) {
@@ -117,7 +96,13 @@ std::vector<std::string> write_template(const TemplateRequest& request, const fs
                 "name, or another place with --dir PATH.");
   };
   refuse_existing();
-  const DraftFolder draft(request.parent);
+  // Beside the folder to come, so that a rename can put it in place.
+  const TemporaryFolder draft(request.parent / ".attnlab-plugin-XXXXXX");
+  if (draft.path().empty()) {
+    throw Error("no folder can be made in " + request.parent.string() + ": " +
+                std::generic_category().message(errno) + ". Name another with --dir PATH.");
+  }
+  fs::permissions(draft.path(), fs::perms(0755));
   const auto templates = home / "framework" / "kit" / "templates";
   auto files = fill(templates / "common", draft.path(), request.name);
   const auto own = fill(templates / request.kind, draft.path(), request.name);

@@ -41,7 +41,7 @@ bool take(const Node& from, double& value) {
     value = static_cast<double>(whole);
     return true;
   }
-  if (const auto* text = std::get_if<std::string>(&from.value())) {
+  if (const auto* text = from.as_string()) {
     char* end = nullptr;
     value = std::strtod(text->c_str(), &end);
     return !text->empty() && *end == '\0';
@@ -72,7 +72,7 @@ Message from_json(const std::string& text, const std::string& source) {
   const auto map = config::from_json(text, source);
   Message message;
   const auto read = [&](const char* name, auto& value) {
-    const auto* found = map.is_map() ? map.find(name) : nullptr;
+    const auto* found = map.find(name);
     if (found == nullptr) throw Error(source + ": the field '" + name + "' is missing");
     if (!take(*found, value)) {
       throw Error(source + ": the field '" + name + "' is of type " +

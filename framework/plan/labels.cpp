@@ -41,7 +41,7 @@ void visit_values(const Cell& cell, const std::function<bool(const std::string&)
                   const Visit& visit) {
   const auto& cosmetic = cell.resolved.cosmetic;
   for (const auto& [section, node] : cell.resolved.config.as_map()) {
-    const Node* name = node.is_map() ? node.find("name") : nullptr;
+    const Node* name = node.find("name");
     const std::string group = name == nullptr ? section : section + ":" + name->text();
     if (name != nullptr && section != "attention") visit({section, section, *name});
     if (!wants(group)) continue;
@@ -57,8 +57,7 @@ void visit_values(const Cell& cell, const std::function<bool(const std::string&)
 }
 
 bool same(const Node& one, const Node& other) {
-  const auto *text = std::get_if<std::string>(&one.value()),
-             *other_text = std::get_if<std::string>(&other.value());
+  const auto *text = one.as_string(), *other_text = other.as_string();
   if (text != nullptr && other_text != nullptr) return *text == *other_text;
   const auto *number = std::get_if<std::int64_t>(&one.value()),
              *other_number = std::get_if<std::int64_t>(&other.value());

@@ -12,7 +12,7 @@ using config::Override;
 // The sections of a pattern are maps with a name, as the one of a single variant is.
 void add_sections(const Node& attention, Variant& variant) {
   for (const auto& [key, section] : attention.as_map()) {
-    const Node* name = section.is_map() ? section.find("name") : nullptr;
+    const Node* name = section.find("name");
     if (name == nullptr) continue;
     for (const auto& word : {key, name->plain_text()}) {
       variant.names.insert(word);

@@ -1,9 +1,6 @@
 #include <sqlite3.h>
-#include <stdlib.h>
 
-#include <cerrno>
 #include <filesystem>
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -79,12 +76,12 @@ void copy_pages(const Connection& source, const Connection& copy) {
 }
 
 Connection updated_copy(const Connection* old, const std::filesystem::path& folder) {
-  auto name = (folder / "attnlab-copy-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw errno_error("cannot make the folder '" + name + "' for a copy of a results database");
+  const auto pattern = folder / "attnlab-copy-XXXXXX";
+  const TemporaryFolder made(pattern);
+  if (made.path().empty()) {
+    throw errno_error("cannot make the folder '" + pattern.string() + "' for a copy of a results database");
   }
-  const std::unique_ptr<std::string, void (*)(std::string*)> remove(&name, [](std::string* made) { remove_quietly(*made); });
-  Connection copy(name + "/copy.db", Connection::Access::create);
+  Connection copy((made.path() / "copy.db").string(), Connection::Access::create);
   if (old != nullptr) copy_pages(*old, copy);
   // A journal that is a file belongs to a name, which this one is about to lose.
   copy.execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; "

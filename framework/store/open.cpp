@@ -50,9 +50,7 @@ void make_folder(const fs::path& folder) {
 }
 
 void refuse_network(const fs::path& folder) {
-  struct statfs facts {};
-  if (::statfs(folder.c_str(), &facts) != 0) return;
-  const auto kind = network_file_system(static_cast<std::uint32_t>(facts.f_type));
+  const auto kind = network_below(folder).value_or("");
   if (!kind.empty()) throw Error(network_refusal(folder.string(), kind));
 }
 
@@ -156,6 +154,12 @@ std::string network_file_system(std::uint64_t magic) {
     if (kind.magic == magic) return kind.name;
   }
   return "";
+}
+
+std::optional<std::string> network_below(const fs::path& folder) {
+  struct statfs facts {};
+  if (::statfs(folder.c_str(), &facts) != 0) return std::nullopt;
+  return network_file_system(static_cast<std::uint32_t>(facts.f_type));
 }
 
 std::string sqlite_version() { return sqlite3_libversion(); }

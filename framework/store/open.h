@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -61,6 +62,8 @@ void migrate(const Connection& connection, std::span<const char* const> steps, c
 /// The network file system behind statfs's magic number, or "": WAL needs memory that all
 /// processes share, which such a file system does not give.
 [[nodiscard]] std::string network_file_system(std::uint64_t magic);
+/// The same of a folder; nothing where it cannot be told.
+[[nodiscard]] std::optional<std::string> network_below(const std::filesystem::path& folder);
 [[nodiscard]] std::string network_refusal(const std::string& folder, const std::string& kind);
 
 }  // namespace attnlab::store

@@ -1,4 +1,5 @@
 #include "framework/worker/reporter.h"
+#include "framework/core/descriptor.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -24,11 +25,8 @@ int report_fd() {
     constexpr int kFarAway = 200;
     int moved = fcntl(launch::kReportFd, F_DUPFD_CLOEXEC, kFarAway);
     if (moved < 0) moved = fcntl(launch::kReportFd, F_DUPFD_CLOEXEC, launch::kReportFd + 1);
-    const int nowhere = moved < 0 ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere >= 0) {
-      dup3(nowhere, launch::kReportFd, O_CLOEXEC);
-      close(nowhere);
-    }
+    const Descriptor nowhere(moved < 0 ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (nowhere) dup3(nowhere.number(), launch::kReportFd, O_CLOEXEC);
     return moved;
   }();
   return fd;
@@ -57,11 +55,7 @@ void Reporter::timing(const bench::Progress& progress) {
 }
 
 void Reporter::write(std::string_view line) const {
-  while (fd_ != -1 && !line.empty()) {
-    const auto written = ::write(fd_, line.data(), line.size());
-    if (written <= 0) return;  // the parent is gone; ParentWatch sees to it
-    line.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (fd_ == -1 || !write_all(fd_, line)) return;  // the parent is gone; ParentWatch sees to it
   if (file_) ::fdatasync(fd_);  // so that another host sees it
 }
 

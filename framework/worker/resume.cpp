@@ -16,14 +16,14 @@ namespace fs = std::filesystem;
 constexpr int kLooks = 2;
 
 std::int64_t number(const config::Node& entry, const char* name) {
-  const auto* found = entry.is_map() ? entry.find(name) : nullptr;
+  const auto* found = entry.find(name);
   const auto* value = found == nullptr ? nullptr : std::get_if<std::int64_t>(&found->value());
   if (value == nullptr) throw Error("the spec's `earlier` lacks '" + std::string(name) + "'");
   return *value;
 }
 
 fs::path folder(const config::Node& entry) {
-  const auto* found = entry.is_map() ? entry.find("folder") : nullptr;
+  const auto* found = entry.find("folder");
   if (found == nullptr || found->as_string() == nullptr) throw Error("the spec's `earlier` lacks 'folder'");
   return fs::path(*found->as_string()) / checkpoint::kFolder;
 }
@@ -103,7 +103,7 @@ void let_go(const launch::RunSpec& spec) {
 void begin_shared(const launch::RunSpec& spec, const std::optional<Continuation>& earlier, MetricSink& sink) {
   if (earlier && earlier->run_id == spec.run_id) return;  // another life, which has said it
   const bool before = std::ranges::any_of(spec.earlier.as_list(), [](const config::Node& entry) {
-    const auto* shared = entry.is_map() ? entry.find("shared") : nullptr;
+    const auto* shared = entry.find("shared");
     const auto* value = shared == nullptr ? nullptr : std::get_if<bool>(&shared->value());
     return value != nullptr && *value;
   });
@@ -129,7 +129,7 @@ std::string text_of(const train::Resume& initial) {
 void begin_with(const train::Resume& initial, const config::Node& section, model::Transformer& model) {
   const auto config = config::from_json(initial.state.config, "the config in its state.json");
   const auto name_in = [](const config::Node& section) {
-    const auto* name = section.is_map() ? section.find("name") : nullptr;
+    const auto* name = section.find("name");
     return name == nullptr ? "" : name->text();
   };
   const auto* attention = config.find("attention");

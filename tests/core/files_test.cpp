@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cerrno>
+
 #include "tests/support/fresh_folder.h"
 
 namespace attnlab {
@@ -41,6 +43,21 @@ TEST(files, a_link_goes_and_what_it_leads_to_stays) {
   EXPECT_TRUE(is_folder(folder / "kept/below"));
   remove_quietly(folder / "kept");
   EXPECT_FALSE(is_there(folder / "kept"));
+}
+
+TEST(files, a_temporary_folder_goes_with_what_is_in_it) {
+  const FreshFolder folder;
+  std::filesystem::path made;
+  {
+    const TemporaryFolder temporary(folder / "made-XXXXXX");
+    made = temporary.path();
+    EXPECT_TRUE(is_folder(made));
+    EXPECT_EQ(made.parent_path(), folder.path());
+    write_file(made / "file", "");
+  }
+  EXPECT_FALSE(is_there(made));
+  EXPECT_TRUE(TemporaryFolder(folder / "none/made-XXXXXX").path().empty());
+  EXPECT_EQ(errno, ENOENT);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 }
 
 std::string text_of(const config::Node& node, const char* what) {
-  const auto* text = std::get_if<std::string>(&node.value());
+  const auto* text = node.as_string();
   if (text == nullptr) bad(node, std::string(what) + " is no text");
   return *text;
 }

@@ -1,7 +1,6 @@
 #include "framework/launch/slurm/slurm_launcher.h"
 
 #include <poll.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -22,11 +21,7 @@ constexpr double kLookAgain = 2;      // seconds
 constexpr int kBlink = 100;           // milliseconds
 constexpr int kMostFruitless = 3;     // starts, one after the other, that brought a run no further
 
-bool on_network(const std::filesystem::path& folder) {
-  struct statfs facts {};
-  return ::statfs(folder.c_str(), &facts) == 0 &&
-         !store::network_file_system(static_cast<std::uint32_t>(facts.f_type)).empty();
-}
+bool on_network(const std::filesystem::path& folder) { return !store::network_below(folder).value_or("").empty(); }
 
 }  // namespace
 
