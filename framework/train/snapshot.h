@@ -6,7 +6,6 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
 #include "framework/checkpoint/safetensors.h"
 #include "framework/model/transformer.h"

@@ -4,7 +4,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <string>
 
 #include "framework/config/run_config.h"
 #include "framework/core/metric.h"

@@ -5,7 +5,6 @@
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/worker/job.h"
-#include "framework/worker/parent_watch.h"
 #include "framework/worker/same_build.h"
 
 namespace attnlab::worker {

@@ -10,7 +10,6 @@
 #include "framework/core/error.h"
 #include "framework/core/machine.h"
 #include "framework/core/nccl_library.h"
-#include "framework/core/text.h"
 #include "framework/train/gloo_group.h"
 
 namespace attnlab::worker {

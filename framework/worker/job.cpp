@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <ctime>
-#include <functional>
 #include <memory>
 #include <new>
 

@@ -3,7 +3,6 @@
 #include "framework/core/error.h"
 #include "framework/launch/worker_protocol.h"
 #include "framework/worker/job.h"
-#include "framework/worker/parent_watch.h"
 
 namespace attnlab::worker {
 

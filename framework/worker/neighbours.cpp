@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
-#include <string>
 
 #include "framework/launch/slurm/node.h"
 

@@ -1,10 +1,8 @@
 /// resume.h: which checkpoint of an earlier attempt a run goes on from.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "framework/launch/worker_protocol.h"
 #include "framework/train/trainer.h"

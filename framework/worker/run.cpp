@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "framework/config/bench_config.h"
-#include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/model/transformer.h"
 #include "framework/data/batch_loader.h"
