@@ -65,11 +65,11 @@ std::string binary_form(std::string_view first, bool plain) {
 class SourceReader::TarMember {
  public:
   TarMember(data::TarStream& tar, const RawFile& raw)
-      : stored_(tar, raw), packed_(stored_), unpacked_(unpack(packed_)), content_(*unpacked_) {}
+      : stored_(std::make_unique<Stored>(tar, raw)), packed_(*stored_), unpacked_(unpack(packed_)), content_(*unpacked_) {}
   [[nodiscard]] Peekable& content() { return content_; }
 
  private:
-  Stored stored_;
+  std::unique_ptr<ByteSource> stored_;
   Peekable packed_;
   std::unique_ptr<ByteSource> unpacked_;
   Peekable content_;
