@@ -69,7 +69,7 @@ function(attnlab_attention_plugin name)
   elseif(ATTNLAB_TESTS AND EXISTS ${folder}/${name}_test.cpp)
     attnlab_test(plugin_${name} TORCH APART LABELS plugin SOURCES ${folder}/${name}_test.cpp
                  LINK attnlab::attention ${A_LINK})
-    target_compile_options(test_plugin_${name} PRIVATE $<$<CONFIG:Release>:-Og>)
+    target_compile_options(test_plugin_${name} PRIVATE $<$<CONFIG:Release>:-Og -Wno-maybe-uninitialized>)
     add_dependencies(test_plugin_${name} attention_${name})
   endif()
 endfunction()
