@@ -175,26 +175,17 @@ GPU_FUNCTION void products_wait(Arrays&... done) {
                  : "l"(left), "l"(right), "n"(static_cast<int>(Turned))                        \
                  : "memory");                                                                  \
   }
-ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 32, 4, "16", "17", "18", "19", "20",
-              "21")
-ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 32, 4, "16", "17", "18", "19", "20",
-              "21")
-ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 32, 4, "16", "17", "18", "19", "20", "21")
-ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 32, 4, "16", "17", "18", "19", "20", "21")
-ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36",
-              "37")
-ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 64, 8, "32", "33", "34", "35", "36",
-              "37")
-ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 64, 8, "32", "33", "34", "35", "36", "37")
-ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 64, 8, "32", "33", "34", "35", "36", "37")
-ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68",
-              "69")
-ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Bf16, "bf16", 128, 16, "64", "65", "66", "67", "68",
-              "69")
-ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", F16, "f16", 128, 16, "64", "65", "66", "67", "68",
-              "69")
-ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", F16, "f16", 128, 16, "64", "65", "66", "67", "68",
-              "69")
+#define ATTNLAB_WGMMA_OF(Type, name, ...)                                \
+  ATTNLAB_WGMMA(multiply_new, ATTNLAB_NEW, "0", Type, name, __VA_ARGS__) \
+  ATTNLAB_WGMMA(multiply_add, ATTNLAB_ADD, "1", Type, name, __VA_ARGS__)
+#define ATTNLAB_WGMMA_BOTH(...)               \
+  ATTNLAB_WGMMA_OF(Bf16, "bf16", __VA_ARGS__) \
+  ATTNLAB_WGMMA_OF(F16, "f16", __VA_ARGS__)
+ATTNLAB_WGMMA_BOTH(32, 4, "16", "17", "18", "19", "20", "21")
+ATTNLAB_WGMMA_BOTH(64, 8, "32", "33", "34", "35", "36", "37")
+ATTNLAB_WGMMA_BOTH(128, 16, "64", "65", "66", "67", "68", "69")
+#undef ATTNLAB_WGMMA_BOTH
+#undef ATTNLAB_WGMMA_OF
 #undef ATTNLAB_LEFT
 #undef ATTNLAB_WGMMA
 #undef ATTNLAB_NEW
