@@ -39,6 +39,7 @@ History::History(const std::filesystem::path& database) {
 
 const std::vector<std::size_t>& History::of_config(const store::CellRecord& cell) const {
   static const std::vector<std::size_t> none;
+  if (by_config_.empty()) return none;
   const auto found = by_config_.find(part(cell.fingerprint_parts, "config"));
   return found == by_config_.end() ? none : found->second;
 }

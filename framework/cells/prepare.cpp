@@ -62,7 +62,7 @@ class Preparation {
   Preparation(Sources& sources, const Request& request)
       : sources_(sources), request_(request), common_(common_environment(request)) {}
 
-  [[nodiscard]] launch::Cell cell(const plan::Cell& planned) {
+  [[nodiscard]] launch::Cell cell(plan::Cell& planned) {
     const auto& resolved = planned.resolved;
     const auto variants = config::variants_of(resolved.config);
     Libraries libraries;
@@ -77,7 +77,7 @@ class Preparation {
     result.record.study = resolved.run.study;
     result.record.fingerprint_parts = to_json(parts);
     result.record.fingerprint = sha256_hex(result.record.fingerprint_parts);
-    result.record.config_json = config::to_json(resolved.config);
+    result.record.config_json = std::move(planned.config_json);
     result.record.overrides = planned.overrides;
     result.spec.database = request_.database.string();
     result.spec.plugin_path = sources_.plugin_path(resolved.config);

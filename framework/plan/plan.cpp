@@ -123,8 +123,9 @@ class Planner {
     const auto composed = composer_.compose(overrides);
     const config::Node* name = composed.config.find_path("attention.name");
     if (!where_.holds(composed.config, name == nullptr ? "" : name->plain_text())) return {};
-    Cell cell{0, text, "", resolver_.resolve(composed.config)};
+    Cell cell{0, text, "", resolver_.resolve(composed.config), ""};
     cell.variant = cell.resolved.attention;
+    cell.config_json = config::to_json(cell.resolved.config);
     return cell;
   }
 
@@ -147,7 +148,7 @@ class Planner {
     if (!texts_.insert(text).second) return;
     try {
       auto made = cell(overrides, text);
-      if (!made || !configs_.insert(sha256_hex(made->resolved.config.text())).second) return;
+      if (!made || !configs_.insert(sha256_hex(made->config_json)).second) return;
       made->index = static_cast<int>(number_);
       plan.cells.push_back(std::move(*made));
     } catch (const Error& error) {

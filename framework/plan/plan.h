@@ -36,6 +36,7 @@ struct Cell {
   std::string overrides;  // as typed, one value per sweep: "attention=hash_sparse seed=1"
   std::string variant;    // resolved.attention
   config::Resolved resolved;
+  std::string config_json;  // to_json(resolved.config); no two cells of a plan have the same
 };
 
 struct Plan {
