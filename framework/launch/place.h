@@ -6,7 +6,6 @@
 #include <functional>
 #include <string>
 #include <vector>
-#include <string>
 
 #include "framework/launch/worker_protocol.h"
 

@@ -94,7 +94,7 @@ class Slurm(SlurmLab):
         self.assertEqual((self.digest(1), self.curve(1)), self.undisturbed(*words), "how they were started changes no bit")
         refused = [(["train.ranks=1"], "train.ranks=1 is fewer processes than nodes"), (["train.ranks=2,4"], "a job array has one shape")]
         for ranks, told in refused:
-            for plan in ([], ["--plan"]):
+            for plan in ([], ["--plan"], ["--until-significant", "--against", "sink", "--plan"]):
                 said = self.attnlab("grid", *words[:-1], *ranks, *SLURM, "--nodes", "2", *plan, code=2).stderr
                 self.assertIn(told, said)
 

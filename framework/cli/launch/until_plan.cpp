@@ -119,7 +119,11 @@ SeededCells seeded_cells(cells::Sources& sources, const LaunchRequest& request, 
     metrics.push_back(until.metric.empty() ? "val/" + sources.data(*cell.resolved.config.find("dataset")).metric
                                            : until.metric);
   }
-  if (!request.show_plan) all.room = room_for(cells, request);
+  if (request.show_plan) {
+    require_shape(cells, request);
+  } else {
+    all.room = room_for(cells, request);
+  }
   all.cells = cells::prepare(std::move(cells), sources, cells::History(request.database), request);
   for (std::size_t i = 0; i < variants.size(); ++i) {
     if (partners[i] == i) continue;
