@@ -111,10 +111,12 @@ void line(Point a, Point b, double radius, double ink, std::uint8_t* pixels) {
   const double reach = radius + 1;
   const auto low = [&](double v) { return std::max(0, static_cast<int>(v - reach)); };
   const auto high = [&](double v) { return std::min(kSide - 1, static_cast<int>(v + reach + 1)); };
+  const double soft = radius + 0.6;  // where the line's edge ends
   for (int y = low(std::min(a.y, b.y)); y <= high(std::max(a.y, b.y)); ++y) {
     for (int x = low(std::min(a.x, b.x)); x <= high(std::max(a.x, b.x)); ++x) {
-      const double distance = std::sqrt(squared_distance({double(x), double(y)}, a, b));
-      const double cover = std::clamp(radius + 0.6 - distance, 0.0, 1.0);
+      const double squared = squared_distance({double(x), double(y)}, a, b);
+      if (squared > soft * soft) continue;
+      const double cover = std::clamp(soft - std::sqrt(squared), 0.0, 1.0);
       const auto grey = static_cast<std::uint8_t>(ink * cover + 0.5);
       pixels[y * kSide + x] = std::max(pixels[y * kSide + x], grey);
     }
