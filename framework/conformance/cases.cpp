@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <tuple>
+#include <utility>
 
+#include "framework/conformance/draw.h"
 #include "framework/conformance/property.h"
 #include "framework/conformance/threads.h"
 #include "framework/core/error.h"
-#include "framework/core/random.h"
-#include "framework/plugin/parameters.h"
 
 namespace attnlab::conformance {
 namespace {
 
-using config::Kind;
-using config::Rule;
 using plugin::CheckCase;
 using plugin::PluginNote;
 
@@ -24,88 +23,18 @@ struct FixedShape {
 constexpr std::array kFixed{
     FixedShape{1, 1, 1, 8},        FixedShape{2, 1, 1, 5},    FixedShape{1, 2, 2, 16},
     FixedShape{2, 2, 7, 16},       FixedShape{1, 3, 31, 8},   FixedShape{3, 1, 33, 64},
-    FixedShape{1, 1, 64, 1},       FixedShape{5, 12, 20, 16}, FixedShape{2, 2, 97, 32},
-    FixedShape{1, 2, 130, 24},     FixedShape{3, 3, 259, 32}, FixedShape{2, 2, 645, 64},
+    FixedShape{1, 1, 64, 1},       FixedShape{9, 16, 20, 16}, FixedShape{1, 2, 20, 256},
+    FixedShape{2, 2, 97, 32},      FixedShape{2, 5, 128, 16}, FixedShape{1, 2, 130, 24},
+    FixedShape{1, 2, 256, 64},     FixedShape{3, 4, 259, 32}, FixedShape{2, 2, 645, 64},
     FixedShape{2, 2, kLongest, 64}};
-constexpr std::array<std::int64_t, 10> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128};
+constexpr std::array<std::int64_t, 11> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128, 192};
 constexpr std::int64_t kRandomLength = 1100;  // the longest that is drawn
-
-// Numbers of one random case, one after the other.
-class Draw {
- public:
-  Draw(std::uint64_t seed, std::uint64_t number) : stream_(seed, "conformance.case", {number}) {}
-  std::int64_t below(std::int64_t bound) {
-    return static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(bound), next_++));
-  }
-  double uniform() { return stream_.uniform(next_++); }
-  bool coin() { return below(2) == 1; }
-  template <class List>
-  const auto& of(const List& list) {
-    return list[static_cast<std::size_t>(below(static_cast<std::int64_t>(list.size())))];
-  }
-
- private:
-  RandomStream stream_;
-  std::uint64_t next_ = 0;
-};
 
 std::vector<config::Causality> causalities(const PluginNote& note) {
   std::vector<config::Causality> list;
   if (note.traits & plugin::kStrict) list.push_back(config::Causality::strict);
   if (note.traits & plugin::kInclusive) list.push_back(config::Causality::inclusive);
   return list;
-}
-
-std::int64_t keeping(Rule rule, std::int64_t value) {
-  if (rule == Rule::even) return value / 2 * 2;
-  if (rule == Rule::one_or_even) return value <= 1 ? value : value / 2 * 2;
-  if (rule == Rule::power_of_two)
-    return std::int64_t{1} << std::ilogb(std::max<double>(1, static_cast<double>(value)));
-  return value;
-}
-
-// Log-uniform from the lower limit to what the default or the length makes sensible.
-config::Node draw_integer(const config::Parameter& parameter, std::int64_t length, Draw& draw) {
-  const double usual =
-      std::abs(static_cast<double>(std::get<std::int64_t>(parameter.default_value.value())));
-  const double low = std::isfinite(parameter.range.low) ? parameter.range.low : -2 * usual - 1;
-  const double widest = low + 2 * std::max({usual - low, static_cast<double>(length), 1.0});
-  const double high = std::min(parameter.range.high, widest);
-  const double value = low - 1 + std::exp(draw.uniform() * std::log(high - low + 2));
-  auto result = keeping(parameter.range.rule, static_cast<std::int64_t>(value));
-  return config::Node(
-      std::clamp(result, static_cast<std::int64_t>(low), static_cast<std::int64_t>(high)));
-}
-
-config::Node draw_real(const config::Parameter& parameter, Draw& draw) {
-  const double usual = std::abs(std::get<double>(parameter.default_value.value()));
-  const auto& range = parameter.range;
-  const double low = std::isfinite(range.low) ? range.low : -2 * usual - 1;
-  const double high = std::isfinite(range.high) ? range.high : low + 2 * (usual - low) + 1;
-  return config::Node(low + (0.02 + 0.96 * draw.uniform()) * (high - low));
-}
-
-config::Node draw_value(const config::Parameter& parameter, std::int64_t length, Draw& draw) {
-  switch (parameter.kind) {
-    case Kind::boolean:
-      return config::Node(draw.coin());
-    case Kind::integer:
-      return draw_integer(parameter, length, draw);
-    case Kind::choice:
-      return config::Node(std::string(draw.of(parameter.choices)));
-    default:
-      return draw_real(parameter, draw);
-  }
-}
-
-config::Map draw_parameters(const PluginNote& note, const config::Map& given, std::int64_t length,
-                            Draw& draw) {
-  config::Node map(given);
-  for (const auto& parameter : plugin::parameters(note)) {
-    auto value = draw_value(parameter, length, draw);
-    if (draw.coin() && map.find(parameter.name) == nullptr) map.set(parameter.name, value);
-  }
-  return map.as_map();
 }
 
 // Rules between parameters are not in the note: such a combination is no case.
@@ -123,6 +52,26 @@ std::int64_t draw_length(std::int64_t most, Draw& draw) {
                             std::exp(draw.uniform() * std::log(static_cast<double>(most + 1)))));
 }
 
+/// What a plugin is told beside its input.
+void surround(CheckCase& check, std::uint64_t number) {
+  constexpr std::array<std::pair<std::int64_t, std::int64_t>, 5> kLayers{{{0, 1}, {1, 3}, {2, 3}, {0, 2}, {1, 2}}};
+  constexpr std::array<std::int64_t, 4> kSteps{3, 0, 1000, 200'000};
+  constexpr std::array kNorms{config::KeyNorm::per_head, config::KeyNorm::whole, config::KeyNorm::none};
+  Draw draw(check.seed, 1000 + number);
+  std::tie(check.layer, check.layers) = draw.of(kLayers);
+  check.max_length = draw.of(std::array<std::int64_t, 3>{0, check.length + 1, 2 * check.length});
+  check.step = draw.of(kSteps);
+  check.key_norm = draw.of(kNorms);
+}
+
+// As far as trained models go, and once so far that exponentials overflow where no maximum is subtracted.
+void enlarge(CheckCase& check, const PluginNote& note, std::size_t n) {
+  const bool is_exact = (note.traits & plugin::kExactSoftmax) != 0 && (note.traits & plugin::kOwnScores) == 0;
+  if (!is_exact || n % 5 != 4) return;
+  check.key_norm = config::KeyNorm::per_head;
+  check.query_scale = n == 4 ? 100 : 30;
+}
+
 CheckCase random_case(const Subject& subject, const CaseRequest& request, std::uint64_t number) {
   const auto& note = subject.plugin.note();
   Draw draw(request.seed, number);
@@ -137,6 +86,7 @@ CheckCase random_case(const Subject& subject, const CaseRequest& request, std::u
     check.shared_keys = draw.coin() || (note.traits & plugin::kNeedsSharedKeys) != 0;
     check.seed = request.seed * 1000 + number;
     check.parameters = draw_parameters(note, subject.given, check.length, draw);
+    surround(check, number);
     if (possible(subject, check)) break;
   }
   return check;
@@ -225,6 +175,8 @@ std::vector<CheckCase> make_cases(const Subject& subject, const CaseRequest& req
                     request.seed * 1000 + 900 + n,
                     subject.given};
     if (!possible(subject, check)) check.shared_keys = true;
+    if (auto told = check; surround(told, n), possible(subject, told)) check = told;
+    enlarge(check, note, n);
     cases.push_back(check);
     ++n;
   };
@@ -248,7 +200,8 @@ std::int64_t make_sparse(const Subject& subject, const CaseRequest& request,
   std::vector<CheckCase*> dense;  // that could be otherwise
   std::int64_t sparse = 0;
   for (auto& check : cases) {
-    if (!possible(subject, check)) continue;
+    // A weight that is too small for its dtype reads as one that is left out.
+    if (check.query_scale != 1 || !possible(subject, check)) continue;
     tell(check);
     if (leaves_out(subject, check)) {
       ++sparse;

@@ -25,8 +25,8 @@ struct CaseRequest {
 /// strict where the note has it, else inclusive.
 [[nodiscard]] config::Causality first_causality(const plugin::PluginNote& note);
 
-/// T = 1, 2, odd, prime, one more than a tile, kLongest; every declared dtype and causality;
-/// default parameters. Then the random ones. From cheap to dear, so that the first failure is a
+/// T = 1, 2, odd, prime, whole tiles and one more, kLongest; every declared dtype and causality;
+/// default parameters; layer, step, longest length and key norm drawn. Then the random ones. From cheap to dear, so that the first failure is a
 /// small one.
 [[nodiscard]] std::vector<plugin::CheckCase> make_cases(const Subject& subject,
                                                         const CaseRequest& request);

@@ -33,6 +33,12 @@ void each_part(auto&& look) {
   for (const auto& part : kParts) look("gradient of the " + std::string(part.name), part.gradient);
 }
 
+Rounded rounded(const Attended& attended, at::Tensor Attended::*part) {
+  return {part == &Attended::dq ? attended.dq_terms : part == &Attended::dk ? attended.dk_terms : 0, attended.scores};
+}
+
+bool is_wide(at::ScalarType dtype) { return dtype == at::kFloat || dtype == at::kDouble; }
+
 std::string number(const at::Tensor& tensor, std::int64_t index) {
   return exact_number(tensor.reshape({-1})[index].item<double>());
 }
@@ -47,6 +53,12 @@ std::int64_t worst(const at::Tensor& tensor) {
 }
 
 }  // namespace
+
+double more_for(const Rounded& of, double largest, at::ScalarType dtype) {
+  if (is_wide(dtype)) return of.terms > 0 || of.scores > 1 ? ulp(of.scores * std::max(of.terms, largest), dtype) : 0;
+  const double unit = of.terms > 0 ? ulp(of.terms, dtype) : 0;
+  return largest < unit ? unit : 0;
+}
 
 double largest(const at::Tensor& tensor) {
   return tensor.numel() == 0 ? 0.0 : tensor.to(at::kDouble).abs().max().item<double>();
@@ -63,10 +75,10 @@ std::string where_largest(const at::Tensor& tensor) {
 }
 
 void expect_by_rule(const std::string& what, const at::Tensor& actual, const at::Tensor& libtorch,
-                    const at::Tensor& reference, at::ScalarType dtype) {
+                    const at::Tensor& reference, at::ScalarType dtype, const Rounded& of) {
   const auto off = difference(actual, reference);
-  const double allowed =
-      2 * largest(difference(libtorch, reference)) + 4 * ulp(largest(reference), dtype);
+  const double allowed = 2 * largest(difference(libtorch, reference)) + 4 * ulp(largest(reference), dtype) +
+                         more_for(of, largest(reference), dtype);
   const double error = largest(off);
   if (error <= allowed) return;  // false for NaN
   throw Violation(what + " is off by " + exact_number(error) + " at " + where_largest(off) +
@@ -87,7 +99,7 @@ void expect_by_rule(const std::string& with, const Trial& trial, const at::Tenso
     const bool is_output = part == &Attended::out;
     if (!(known.exact.*part).defined() || !(gradients || is_output)) return;
     expect_by_rule("the " + what + with, actual.*part, known.libtorch.*part, known.exact.*part,
-                   trial.dtype());
+                   trial.dtype(), rounded(actual, part));
   });
 }
 
@@ -105,11 +117,13 @@ void expect_equal_bits(const std::string& what, const at::Tensor& actual,
                   number(expected, at));
 }
 
-void expect_close(const std::string& what, const at::Tensor& actual, const at::Tensor& expected) {
+void expect_close(const std::string& what, const at::Tensor& actual, const at::Tensor& expected,
+                  const Rounded& of) {
   if (!actual.defined() && !expected.defined()) return;
   if (actual.defined() != expected.defined()) throw Violation(what + ": one of the two is missing");
   const auto off = difference(actual, expected);
-  const double allowed = 64 * ulp(largest(expected), expected.scalar_type());
+  const double allowed = 64 * ulp(largest(expected), expected.scalar_type()) +
+                         more_for(of, largest(expected), expected.scalar_type());
   if (largest(off) <= allowed) return;
   const auto at = worst(off);
   throw Violation(what + ": differs by " + exact_number(largest(off)) + " at " +
@@ -125,7 +139,7 @@ void expect_equal_bits(const std::string& what, const Attended& actual, const At
 
 void expect_close(const std::string& what, const Attended& actual, const Attended& expected) {
   each_part([&](const std::string& name, auto part) {
-    expect_close(name + ", " + what, actual.*part, expected.*part);
+    expect_close(name + ", " + what, actual.*part, expected.*part, rounded(expected, part));
   });
 }
 

@@ -15,11 +15,21 @@ namespace attnlab::conformance {
 /// "[b, h, t, d]" of the element where `tensor` is largest; NaN counts as largest.
 [[nodiscard]] std::string where_largest(const at::Tensor& tensor);
 
+/// What is rounded on the way to a number: terms that cancel in it, by their size (0: none), and the scores
+/// whose exponentials it is made of, of which a relative error is `scores` times as large.
+struct Rounded {
+  double terms = 0, scores = 1;
+};
+/// What that adds to what is allowed: in float32 and float64 an ulp of scores x terms; in narrower dtypes,
+/// which LibTorch's own error stands for, one ulp of the terms, and only where the largest number is below
+/// it: where one key is left, or all are equal, gradients of queries and keys are 0 but for rounding.
+[[nodiscard]] double more_for(const Rounded& of, double largest, at::ScalarType dtype);
+
 /// The rule of this project, forward and backward:
 ///   max|actual - ref64| <= 2 max|LibTorch, same dtype and mask - ref64| + 4 ulp of the largest.
-/// Throws Violation: "`what` is off by ... at [..]; allowed are ...".
+/// and more_for(). Throws Violation: "`what` is off by ... at [..]; allowed are ...".
 void expect_by_rule(const std::string& what, const at::Tensor& actual, const at::Tensor& libtorch,
-                    const at::Tensor& reference, at::ScalarType dtype);
+                    const at::Tensor& reference, at::ScalarType dtype, const Rounded& of = {});
 
 /// The output, and with `gradients` those of query, key and value, against reference() and
 /// by_libtorch() of the trial's input under `mask` [B, H, T, T].
@@ -29,8 +39,9 @@ void expect_by_rule(const std::string& with, const Trial& trial, const at::Tenso
 /// Throws Violation naming the first difference. NaN equals NaN.
 void expect_equal_bits(const std::string& what, const at::Tensor& actual,
                        const at::Tensor& expected);
-/// The same sums in another order: within 64 ulp of the largest.
-void expect_close(const std::string& what, const at::Tensor& actual, const at::Tensor& expected);
+/// The same sums in another order: within 64 ulp of the largest, and more_for().
+void expect_close(const std::string& what, const at::Tensor& actual, const at::Tensor& expected,
+                  const Rounded& of = {});
 /// All of them, with "output", "gradient of the query" ... in the message.
 void expect_equal_bits(const std::string& what, const Attended& actual, const Attended& expected);
 void expect_close(const std::string& what, const Attended& actual, const Attended& expected);

@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "framework/attention/free_owner.h"
 #include "framework/attention/guarded.h"
@@ -33,9 +34,12 @@ at::ScalarType Trial::dtype() const { return dtype_of(check_.dtype); }
 AttentionShape Trial::shape() const {
   return {.heads = check_.heads,
           .head_dim = check_.head_dim,
-          .max_length = check_.length,
+          .max_length = std::max(check_.max_length, check_.length),
           .causality = check_.causality,
           .shared_keys = check_.shared_keys,
+          .key_norm = check_.key_norm,
+          .layer = check_.layer,
+          .layers = check_.layers,
           .documents = layout_ == Layout::joined ? config::Documents::joined : config::Documents::isolated};
 }
 
@@ -66,6 +70,12 @@ Trial Trial::plain() const {
 Trial Trial::with_dtype(const std::string& dtype) const {
   Trial other = *this;
   other.check_.dtype = dtype;
+  return other;
+}
+
+Trial Trial::evaluating() const {
+  Trial other = *this;
+  other.evaluates_ = true;
   return other;
 }
 
@@ -132,9 +142,10 @@ AttentionInput Trial::drawn(std::uint64_t which) const {
   const auto draw = [&](std::uint64_t n) {
     return normal(shape, check_.seed * 64 + which * 8 + n);
   };
-  const auto query = draw(1);
+  const auto query = draw(1) * check_.query_scale;
   auto key = check_.shared_keys ? query : draw(2);
-  key = key / key.norm(2, -1, /*keepdim=*/true);
+  if (check_.key_norm == config::KeyNorm::per_head) key = key / key.norm(2, -1, /*keepdim=*/true);
+  if (check_.key_norm == config::KeyNorm::whole) key = key / key.norm(2, {1, 3}, /*keepdim=*/true);
   AttentionInput result{query, key, draw(3), {}};
   if (layout_ != Layout::joined) result.documents = documents().to(device());
   if (has(plugin::kNeedsHidden)) result.hidden = draw(6).transpose(1, 2).flatten(2);
@@ -152,7 +163,10 @@ at::Tensor Trial::grad_out() const {
 
 Call Trial::call() const {
   Call call{.ids = std::vector<std::int64_t>(static_cast<std::size_t>(check_.batch)),
-            .run_seed = check_.seed};
+            .run_seed = check_.seed,
+            .layer = check_.layer,
+            .step = check_.step,
+            .training = !evaluates_};
   std::iota(call.ids.begin(), call.ids.end(), 100);
   return call;
 }
@@ -170,7 +184,7 @@ at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
 
 Known& Trial::known() const {
   return subject_->known[text(check_) + " " + parameter_words(check_) + " " +
-                         std::to_string(static_cast<int>(layout_))];
+                         std::to_string(static_cast<int>(layout_)) + (evaluates_ ? " evaluating" : "")];
 }
 
 const Attended& Trial::attended() const {
@@ -185,12 +199,33 @@ at::Tensor Trial::ran() const {
   return out;
 }
 
+namespace {
+
+double longest_row(const at::Tensor& x) {
+  return x.numel() == 0 ? 0 : x.detach().to(at::kDouble).norm(2, -1).max().item<double>();
+}
+
+// A row of dq is a sum of p (grad_out v - grad_out out) k / sqrt(D), one of dk the same with q.
+void measure_terms(const AttentionInput& in, const at::Tensor& grad_out, Attended& attended) {
+  const double slope = longest_row(grad_out) * longest_row(in.value) / std::sqrt(static_cast<double>(in.query.size(3)));
+  attended.scores = score_bound(in);
+  attended.dq_terms = slope * longest_row(in.key);
+  attended.dk_terms = slope * longest_row(in.query);
+}
+
+}  // namespace
+
+double score_bound(const AttentionInput& input) {
+  const double scale = 1 / std::sqrt(static_cast<double>(input.query.size(3)));
+  return std::max(1.0, longest_row(input.query) * longest_row(input.key) * scale);
+}
+
 Attended Trial::attend(const AttentionInput& input, const Call& call) const {
   return attend(input, call, grad_out());
 }
 
-Attended Trial::attend(const AttentionInput& input, const Call& call,
-                       const at::Tensor& grad_out) const {
+Attended Trial::attend(const AttentionInput& input, const Call& call, const at::Tensor& grad_out,
+                       bool with_auxiliary) const {
   const auto in =
       changed(input, [](const at::Tensor& x) { return x.detach().clone().requires_grad_(true); });
   const auto result = forward(in, call);
@@ -199,10 +234,11 @@ Attended Trial::attend(const AttentionInput& input, const Call& call,
   }
   return guarded("the plugin", "backward", [&] {
     auto loss = (result.output * grad_out.to(result.output.scalar_type())).sum(at::kDouble);
-    if (result.auxiliary_loss) loss = loss + result.auxiliary_loss->to(at::kDouble);
+    if (with_auxiliary && result.auxiliary_loss) loss = loss + result.auxiliary_loss->to(at::kDouble);
     loss.backward();
     Attended attended;
     attended.out = result.output.detach();
+    measure_terms(in, grad_out, attended);
     for (const auto& part : kParts) {
       if ((in.*part.input).defined()) attended.*part.gradient = (in.*part.input).grad();
     }

@@ -35,13 +35,17 @@ struct Call {
   std::vector<std::int64_t> ids;
   std::uint64_t run_seed = 0;
   std::int64_t layer = 0, step = 3;
-  bool training = true;
+  bool training = true, statistics = false;
 
-  [[nodiscard]] AttentionContext context() const { return {run_seed, layer, step, ids, training}; }
+  [[nodiscard]] AttentionContext context() const {
+    return {run_seed, layer, step, ids, training, statistics};
+  }
 };
 
 struct Attended {
   at::Tensor out, dq, dk, dv, dh;  // a gradient that autograd did not give is undefined
+  // How large scores may be, at least 1, and the terms that add up to rows of dq and dk: all by row norms.
+  double scores = 1, dq_terms = 0, dk_terms = 0;
 };
 
 /// What goes into a plugin, and where the gradient of it is.
@@ -107,6 +111,9 @@ class Trial {
   /// the user did not fix.
   [[nodiscard]] Trial with(std::string_view words) const;
   [[nodiscard]] Trial with_dtype(const std::string& dtype) const;
+  /// The same in evaluation: call() says so, and what needs gradients is not asked for.
+  [[nodiscard]] Trial evaluating() const;
+  [[nodiscard]] bool evaluates() const { return evaluates_; }
   /// The same with documents kept apart: shape() says so, and input() has their numbers.
   [[nodiscard]] Trial isolated(Layout layout = Layout::drawn) const;
   /// int32 [B, T] on the CPU.
@@ -133,10 +140,11 @@ class Trial {
   [[nodiscard]] Known& known() const;
   /// The output alone, without a graph.
   [[nodiscard]] at::Tensor run(const AttentionInput& input, const Call& call) const;
-  /// Forward and backward through fresh leaves; the auxiliary loss counts with factor 1.
+  /// Forward and backward through fresh leaves, of the output; with_auxiliary: the auxiliary loss counts
+  /// too, with factor 1. It is of all rows, so nothing that is promised of output rows holds for it.
   [[nodiscard]] Attended attend(const AttentionInput& input, const Call& call) const;
   [[nodiscard]] Attended attend(const AttentionInput& input, const Call& call,
-                                const at::Tensor& grad_out) const;
+                                const at::Tensor& grad_out, bool with_auxiliary = false) const;
 
   /// What each output row takes of the value rows `keys`, D at most: [B, H, T, keys], in the
   /// case's dtype. Values are unit vectors, so this is exact for whatever is linear in the values.
@@ -153,9 +161,12 @@ class Trial {
   const Subject* subject_;
   plugin::CheckCase check_;
   Layout layout_ = Layout::joined;
+  bool evaluates_ = false;
 };
 
 [[nodiscard]] at::ScalarType dtype_of(const std::string& word);
+/// What no |q k| / sqrt(D) is above, by row norms; at least 1.
+[[nodiscard]] double score_bound(const AttentionInput& input);
 /// float64 ~ N(0, 1), a pure function of shape and seed.
 [[nodiscard]] at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 
@@ -22,13 +21,6 @@ namespace attnlab::launch {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Threads that sleep while they wait: a case is short, and elsewhere on the machine there is work.
-std::vector<std::pair<std::string, std::string>> environment_of_check() {
-  constexpr char kWaiting[] = "OMP_WAIT_POLICY";
-  if (std::getenv(kWaiting) != nullptr) return {};
-  return {{kWaiting, "passive"}};
-}
 
 // Pages of the process that are in memory.
 std::int64_t resident_bytes(pid_t pid) {
@@ -50,7 +42,7 @@ class Child {
     const auto path = scratch_.file("request.json");
     std::ofstream(path) << to_json(request);
     process_.emplace(std::vector{paths::worker().string(), std::string("check"), path.string()},
-                     scratch_.file("log"), environment_of_check());
+                     scratch_.file("log"));
   }
 
   /// What it was at when it was killed or died by itself; empty where it came to its end.
@@ -156,13 +148,18 @@ int check_in_child(const CheckRequest& request, const CheckLimits& limits,
       throw Error("the plugin " + death->how + "\n  before its first case: while it was loaded");
     }
     exit = std::max<int>(exit, death->exit);
+    const bool at_the_end = child.finished.size() == child.planned.size();
     auto report = child.last;
     report.kind = "result";
     report.status = "failed";
     report.text = death->how;
+    if (at_the_end) {
+      report.property = "end of the process";
+      report.text += "\nafter the last property, while the process ended: a destructor of a static object, or an atexit handler";
+    }
     listener.report(report);
     left.properties = rest_of(child);
-    if (left.properties.empty()) break;
+    if (at_the_end || left.properties.empty()) break;
   }
   return exit;
 }

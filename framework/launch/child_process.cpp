@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -89,6 +90,10 @@ std::vector<std::string> merged(const std::vector<std::pair<std::string, std::st
     if (!replaced) result.push_back(text);
   }
   for (const auto& [name, value] : extra) result.push_back(name + "=" + value);
+  const auto is_set = [&](const char* name) {
+    return std::ranges::any_of(result, [&](const auto& text) { return text.starts_with(std::string(name) + "="); });
+  };
+  if (!is_set(kWaitPolicy) && !is_set(kSpinCount)) result.push_back(std::string(kSpinCount) + "=" + kSpins);
   return result;
 }
 

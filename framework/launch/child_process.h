@@ -24,6 +24,13 @@ struct Outcome {
   std::int64_t peak_bytes = 0;  // largest resident set
 };
 
+/// How long a thread of OpenMP that waits for others keeps its processor: GCC's own choice is some
+/// milliseconds, in which whoever it waits for may be without one. kSpins are some 20 us, and nothing is
+/// slower for it where a machine is idle. Not set where the user has set either variable.
+inline constexpr const char* kWaitPolicy = "OMP_WAIT_POLICY";
+inline constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
+inline constexpr const char* kSpins = "1000";
+
 class ChildProcess {
  public:
   /// Starts `command` (command[0] is a path) with `environment` added to ours. When the thread that

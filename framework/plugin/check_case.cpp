@@ -13,6 +13,23 @@ namespace {
 
 constexpr std::array kDtypes{"float32", "bfloat16", "float16", "float64"};
 
+struct Whole {
+  const char* key;
+  std::int64_t CheckCase::*field;
+  std::int64_t low;
+  bool usual;  // always in text()
+};
+constexpr std::array<std::string_view, 3> kKeyNorms{"per_head", "whole", "none"};  // in the enumeration's order
+constexpr std::array kWholes{Whole{"B", &CheckCase::batch, 1, true},
+                             Whole{"H", &CheckCase::heads, 1, true},
+                             Whole{"T", &CheckCase::length, 1, true},
+                             Whole{"D", &CheckCase::head_dim, 1, true},
+                             Whole{"layer", &CheckCase::layer, 0, false},
+                             Whole{"layers", &CheckCase::layers, 1, false},
+                             Whole{"max_length", &CheckCase::max_length, 0, false},
+                             Whole{"step", &CheckCase::step, 0, false},
+                             Whole{"query_scale", &CheckCase::query_scale, 1, false}};
+
 [[noreturn]] void refuse(const std::string& word, const std::string& expected) {
   throw Error("--case: '" + word + "': expected " + expected + ".", kExitUsage);
 }
@@ -34,10 +51,13 @@ const std::string& one_of(const std::string& word, const std::string& value,
 
 void set(CheckCase& check, const std::string& word, const std::string& key,
          const std::string& value) {
-  if (key == "B") return void(check.batch = number<std::int64_t>(word, value, 1));
-  if (key == "H") return void(check.heads = number<std::int64_t>(word, value, 1));
-  if (key == "T") return void(check.length = number<std::int64_t>(word, value, 1));
-  if (key == "D") return void(check.head_dim = number<std::int64_t>(word, value, 1));
+  for (const auto& whole : kWholes) {
+    if (key == whole.key) return void(check.*whole.field = number<std::int64_t>(word, value, whole.low));
+  }
+  if (key == "key_norm") {
+    (void)one_of(word, value, {kKeyNorms.begin(), kKeyNorms.end()});
+    return void(check.key_norm = static_cast<config::KeyNorm>(std::ranges::find(kKeyNorms, value) - kKeyNorms.begin()));
+  }
   if (key == "seed") return void(check.seed = number<std::uint64_t>(word, value, 0));
   if (key == "dtype") {
     return void(check.dtype = one_of(word, value, {kDtypes.begin(), kDtypes.end()}));
@@ -50,7 +70,8 @@ void set(CheckCase& check, const std::string& word, const std::string& key,
   if (key == "shared_keys") {
     return void(check.shared_keys = one_of(word, value, {"true", "false"}) == "true");
   }
-  refuse(word, "one of B, H, T, D, dtype, causality, shared_keys, seed before '='");
+  refuse(word, "one of B, H, T, D, dtype, causality, shared_keys, seed, layer, layers, max_length, step, key_norm, "
+               "query_scale before '='");
 }
 
 // 1, 2, 3, a half, one less: what halving skips is still found.
@@ -65,12 +86,23 @@ std::vector<std::int64_t> smaller_numbers(std::int64_t n, std::int64_t low) {
 }  // namespace
 
 std::string text(const CheckCase& check) {
-  const auto field = [](const char* key, auto value) { return key + std::to_string(value) + ","; };
-  return field("B=", check.batch) + field("H=", check.heads) + field("T=", check.length) +
-         field("D=", check.head_dim) + "dtype=" + check.dtype +
+  const CheckCase other;
+  std::string first, behind;
+  for (const auto& [key, field, low, usual] : kWholes) {
+    const auto word = std::string(key) + "=" + std::to_string(check.*field);
+    if (usual) {
+      first += word + ",";
+    } else if (check.*field != other.*field) {
+      behind += "," + word;
+    }
+  }
+  if (check.key_norm != other.key_norm) {
+    behind += ",key_norm=" + std::string(kKeyNorms[static_cast<std::size_t>(check.key_norm)]);
+  }
+  return first + "dtype=" + check.dtype +
          ",causality=" + (check.causality == config::Causality::strict ? "strict" : "inclusive") +
          ",shared_keys=" + (check.shared_keys ? "true" : "false") +
-         ",seed=" + std::to_string(check.seed);
+         ",seed=" + std::to_string(check.seed) + behind;
 }
 
 std::string parameter_words(const CheckCase& check) {
@@ -84,6 +116,10 @@ CheckCase parse_case(const std::string& words, CheckCase start) {
     const auto equals = word.find('=');
     if (equals == std::string::npos) refuse(word, "KEY=VALUE, such as T=7");
     set(start, word, word.substr(0, equals), word.substr(equals + 1));
+  }
+  if (start.layer >= start.layers) {
+    refuse("layer=" + std::to_string(start.layer),
+           "a layer from 0 to " + std::to_string(start.layers - 1) + " (layers=" + std::to_string(start.layers) + ")");
   }
   return start;
 }
@@ -132,6 +168,17 @@ std::vector<CheckCase> simpler(const CheckCase& check, const PluginNote& note,
     cases.back().parameters.erase(cases.back().parameters.begin() + static_cast<std::ptrdiff_t>(i));
   }
   vary(&CheckCase::head_dim, note.min_head_dim);
+  const CheckCase usual;
+  const auto reset = [&](auto... fields) {
+    auto plain = check;
+    ((plain.*fields = usual.*fields), ...);
+    if (text(plain) != text(check)) cases.push_back(plain);
+  };
+  reset(&CheckCase::layer, &CheckCase::layers);
+  reset(&CheckCase::max_length);
+  reset(&CheckCase::step);
+  reset(&CheckCase::key_norm);
+  reset(&CheckCase::query_scale);
   return cases;
 }
 

@@ -56,6 +56,24 @@ struct ChildProcessTest : testing::Test {
   }
 };
 
+TEST_F(ChildProcessTest, threads_that_wait_spin_for_a_moment_unless_the_user_says_how_long) {
+  const auto told = [&](const std::vector<std::pair<std::string, std::string>>& environment) {
+    ChildProcess child(shell("echo \"$OMP_WAIT_POLICY $GOMP_SPINCOUNT\""), log, environment);
+    (void)wait_for(child);
+    std::string line;
+    std::ifstream in(log);
+    for (std::string next; std::getline(in, next);) line = next;
+    return line;
+  };
+  ::unsetenv(kWaitPolicy), ::unsetenv(kSpinCount);
+  EXPECT_EQ(told({}), std::string(" ") + kSpins);
+  EXPECT_EQ(told({{kWaitPolicy, "active"}}), "active ");
+  EXPECT_EQ(told({{kSpinCount, "5"}}), " 5");
+  ::setenv(kWaitPolicy, "passive", 1);
+  EXPECT_EQ(told({}), "passive ");
+  ::unsetenv(kWaitPolicy);
+}
+
 TEST_F(ChildProcessTest, both_outputs_go_to_the_log) {
   ChildProcess child(shell("echo out; echo err >&2"), log);
   wait_for(child);

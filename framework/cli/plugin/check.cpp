@@ -45,7 +45,8 @@ Options check_options() {
       .flag("fail-fast", "end at the first property that fails")
       .value("property", "NAME", "check this property only; may be repeated")
       .value("case", "B=1,T=7,...",
-             "check this case only: B, H, T, D, dtype, causality, shared_keys, seed")
+             "check this case only: B, H, T, D, dtype, causality, shared_keys, seed, layer, layers, max_length, step, "
+             "key_norm, query_scale")
       .value("time-limit", "SECONDS", "a case that takes longer hangs (default: 120)")
       .value("memory-limit", "MIB", "what the plugin's process may use (default: 4096)")
       .value("device", "cpu|cuda", "where tensors are (default: cpu)")

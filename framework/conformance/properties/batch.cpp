@@ -22,7 +22,8 @@ Attended attend_rows(const Trial& trial, const std::vector<std::int64_t>& rows) 
 Attended rows_of(const Attended& whole, const std::vector<std::int64_t>& rows) {
   const auto index = at::tensor(rows).to(whole.out.device());
   const auto pick = [&](const at::Tensor& x) { return x.defined() ? x.index_select(0, index) : x; };
-  return {pick(whole.out), pick(whole.dq), pick(whole.dk), pick(whole.dv), pick(whole.dh)};
+  return {pick(whole.out), pick(whole.dq), pick(whole.dk),  pick(whole.dv),
+          pick(whole.dh),  whole.scores,   whole.dq_terms, whole.dk_terms};
 }
 
 void check_batch(const Trial& drawn) {

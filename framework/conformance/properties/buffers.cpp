@@ -28,6 +28,16 @@ void expect_still(const Owned& buffers, const std::vector<at::Tensor>& before, c
   }
 }
 
+// A checkpoint of a buffer that grew fits no model.
+void expect_sizes(const Owned& buffers, const std::vector<at::Tensor>& before) {
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const auto &now = buffers[i].value.sizes(), &asked = before[i].sizes();
+    if (now.equals(asked)) continue;
+    throw Violation("finish_step() gave the buffer '" + buffers[i].name + "' the sizes " + c10::str(now) +
+                    "; expected those that it was asked for with, " + c10::str(asked));
+  }
+}
+
 /// A layer's life over some steps.
 class Life {
  public:
@@ -50,7 +60,9 @@ class Life {
   void finish() {
     ++steps_;
     const at::NoGradGuard no_grad;
+    const auto before = copies(built_.buffers);
     guarded("the plugin", "finish_step", [&] { return built_.attention->finish_step(), 0; });
+    expect_sizes(built_.buffers, before);
   }
   [[nodiscard]] std::vector<at::Tensor> collected() {
     return guarded("the plugin", "collected", [&] { return built_.attention->collected(); });

@@ -47,11 +47,22 @@ void check_call_order(const Trial& trial, const at::Tensor& expected) {
   const auto ask = [&](const Call& call) {
     return layer->forward(trial.input(), call.context()).output.detach();
   };
-  auto other = trial.call();
+  const auto call = trial.call();
+  auto other = call;
   other.step += 5;
   other.run_seed += 1;
   (void)ask(other);
-  expect_equal_bits("a call after one of another step", ask(trial.call()), expected);
+  expect_equal_bits("a call after one of another step", ask(call), expected);
+  // What is kept from one micro-batch of a step to the next.
+  if (trial.check().length > kManyRows) return;
+  other = call;
+  for (auto& id : other.ids) id += 7;
+  for (const bool ids : {true, false}) {
+    const auto fresh = trial.build();
+    (void)fresh->forward(trial.input(ids ? 0 : 1), (ids ? other : call).context());
+    expect_equal_bits(std::string("a call after one of the same step, of other ") + (ids ? "sequence ids" : "input"),
+                      fresh->forward(trial.input(), call.context()).output.detach(), expected);
+  }
 }
 
 void check_determinism(const Trial& trial) {

@@ -52,7 +52,7 @@ struct Point {
   Attended attended;
 };
 
-// The auxiliary loss counts as in Trial::attend. Outputs are subtracted before they are summed:
+// With the auxiliary loss. Outputs are subtracted before they are summed:
 // what did not move cancels exactly.
 double central(const Point& at, const AttentionInput& along, double step) {
   const auto at_step = [&](double by) {
@@ -159,8 +159,11 @@ double apart(const at::Tensor& actual, const at::Tensor& exact, double usual) {
 /// What a narrower dtype computes, against the widest one on the same numbers.
 void check_dtypes(const Trial& trial, const Point& wide) {
   if (wide.trial.dtype() == trial.dtype()) return;
-  const auto &actual = trial.attended(), &exact = wide.attended;
-  const double unit = std::max(ulp(1, trial.dtype()), 6e-6);
+  const auto actual = trial.attend(trial.input(), trial.call(), trial.grad_out(), /*with_auxiliary=*/true);
+  const auto& exact = wide.attended;
+  // Errors of large scores are errors of their exponentials, by as much.
+  const double amplified = trial.check().query_scale == 1 ? 1 : score_bound(trial.input());
+  const double unit = std::max(ulp(1, trial.dtype()), 6e-6) * amplified;
   // A key more or less in a row: another function, and no rounding.
   if (apart(actual.out, exact.out, usual_row(exact.out)) > 4 * unit) {
     throw Skipped("in " + trial.check().dtype + " rows see other keys than in " +
@@ -188,8 +191,7 @@ void check_both(const Trial& drawn) {
            changed(drawn.input(), [&](const at::Tensor& x) { return x.to(trial.dtype()); }),
            drawn.grad_out().to(trial.dtype()),
            {}};
-  at.attended = trial.dtype() == drawn.dtype() ? drawn.attended()
-                                               : trial.attend(at.input, trial.call(), at.grad_out);
+  at.attended = trial.attend(at.input, trial.call(), at.grad_out, /*with_auxiliary=*/true);
   check_differences(at);
   check_dtypes(drawn, at);
 }

@@ -38,11 +38,12 @@ void expect_untouched(const std::string& when, const AttentionInput& input,
     expect_equal_bits("the " + std::string(part.name) + " after " + when, input.*part.input,
                       copy.*part.input);
   }
+  expect_equal_bits("the documents after " + when, input.documents, copy.documents);
 }
 
 // The leaves share their memory with `input`. Forward goes alone first: autograd would only say
 // that something was modified.
-void check_inputs(const Trial& trial) {
+void check_untouched(const Trial& trial) {
   const auto input = trial.input(), copy = trial.input();
   (void)trial.run(input, trial.call());
   expect_untouched("forward", input, copy);
@@ -54,6 +55,13 @@ void check_inputs(const Trial& trial) {
   expect_equal_bits("the output's gradient after backward", grad, trial.grad_out());
 }
 
+void check_inputs(const Trial& trial) {
+  check_untouched(trial);
+  if (!trial.has(plugin::kIsolatesDocuments)) return;
+  const auto apart = trial.isolated();
+  if (apart.refusal().empty()) check_untouched(apart);
+}
+
 }  // namespace
 
 const Property kLayout{
@@ -62,7 +70,7 @@ const Property kLayout{
     .check = check_layout};
 
 const Property kInputs{.name = "inputs",
-                       .promise = "query, key, value and the output's gradient are not written to",
+                       .promise = "query, key, value, documents and the output's gradient are not written to",
                        .check = check_inputs};
 
 }  // namespace attnlab::conformance

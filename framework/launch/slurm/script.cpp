@@ -28,6 +28,7 @@ if [ ! -r "$folder/spec.json" ]; then
   echo "attnlab: $(hostname) cannot read '$folder/spec.json'; expected a folder that all nodes see" >&2
   exit 1
 fi
+if [ -z "${OMP_WAIT_POLICY+set}${GOMP_SPINCOUNT+set}" ]; then export GOMP_SPINCOUNT=1000; fi  # child_process.h
 newest() { ls "$folder/checkpoints" 2>/dev/null | grep -x 'step-[0-9]*' | sort | tail -n 1; }
 before=$(newest)
 warned=

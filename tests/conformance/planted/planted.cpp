@@ -5,6 +5,9 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <map>
+#include <tuple>
 
 #include "framework/attention/plugin.h"
 #include "framework/attention/reference.h"
@@ -30,30 +33,70 @@ struct Config {
 class Planted final : public Attention {
  public:
   Planted(const AttentionShape& shape, const Config& config)
-      : strict_(shape.causality == config::Causality::strict), all_(config.all) {}
+      : shape_(shape), strict_(shape.causality == config::Causality::strict), all_(config.all) {}
 
   AttentionOutput forward(const AttentionInput& in, const AttentionContext& context) override {
     const std::int64_t T = in.query.size(2);
     const auto query = Place::graded("query_gradient", strided(in.query), 1.02);
     const auto key = Place::graded("key_gradient", in.key, 1.02);
+    told_ = told(in, context);
     const auto value =
         Place::graded("value_gradient_2", Place::graded("value_gradient", in.value, -1), 1.015);
     auto scores = query.matmul(key.transpose(-2, -1)) / std::sqrt(query.size(3));
     if (Place::has("wrong_scale", T)) scores = at::where(Place::rows(scores), 1.5 * scores, scores);
+    if (told_.scales) scores = at::where(Place::rows(scores), 0.9 * scores, scores);
+    if (Place::has("clamped_scores", T)) scores = scores.clamp(-8, 8);
     const auto seen = mask(in, context);
-    const auto weights = scores.masked_fill(seen.logical_not(), -1e30).softmax(-1) * seen;
+    const auto weights = Place::has("no_maximum", T) ? without_maximum(scores, seen)
+                                                     : scores.masked_fill(seen.logical_not(), -1e30).softmax(-1) * seen;
     auto out = weights.matmul(value);
     if (kGated) out = out * gate(in, T);
     AttentionOutput result{spoilt(out, in, context), std::nullopt, {}};
-    if (!context.training) {
+    if (Place::has("auxiliary", T)) result.auxiliary_loss = 1e-3 * weights.square().mean() + scores.square().mean();
+    if (context.wants_statistics()) {
       const bool bad = Place::has("bad_statistic", T);
-      result.statistics = {{"keys", "rows", bad ? std::nan("") : 1.0}};
+      const auto pairs = seen.sum(-1).to(at::kDouble).mean() * (Place::has("wrong_pairs", T) ? 0.1 : 1.0);
+      result.statistics = {{"keys", "rows", bad ? std::nan("") : 1.0}, {"pairs_per_query", "keys", pairs}};
     }
+    if (context.statistics && Place::has("logged_gradient", T)) result.output = doubled_gradient(result.output);
+    if (in.documents.defined() && Place::has("writes_documents", T)) in.documents.variable_data().zero_();
     return result;
   }
   std::string kernel() const override { return "matmul"; }
 
  private:
+  // What holds of a call besides its numbers, for defects that wait for it.
+  struct Told {
+    bool looks_ahead = false, scales = false;
+  };
+  Told told(const AttentionInput& in, const AttentionContext& context) const {
+    const auto& q = in.query;
+    const std::int64_t T = q.size(2);
+    const bool evaluates = !context.training;
+    Told told;
+    for (const auto& [name, holds] : {std::pair{"evaluation_future", evaluates},
+                                      {"later_layer", shape_.layer > 0},
+                                      {"last_layer", shape_.layers > 1 && shape_.layer + 1 == shape_.layers},
+                                      {"late_step", context.step > 100},
+                                      {"long_keys", shape_.key_norm != config::KeyNorm::per_head},
+                                      {"room", T < shape_.max_length},
+                                      {"whole_blocks", T > 64 && T % 64 == 0},
+                                      {"many_sequences", q.size(0) >= 8},
+                                      {"many_heads", q.size(1) >= 13},
+                                      {"documents_in_evaluation", evaluates && in.documents.defined()}}) {
+      told.looks_ahead = told.looks_ahead || (holds && Place::has(name, T));
+    }
+    told.scales = (evaluates && Place::has("evaluation_scale", T)) || (q.size(3) > 128 && Place::has("wide_heads", T));
+    return told;
+  }
+
+  static at::Tensor without_maximum(const at::Tensor& scores, const at::Tensor& seen) {
+    const auto weights = scores.exp() * seen;
+    const auto sum = weights.sum(-1, /*keepdim=*/true);
+    return weights / sum.masked_fill(sum.eq(0), 1);
+  }
+  static at::Tensor doubled_gradient(const at::Tensor& x) { return 2 * x - x.detach(); }
+
   // As if the numbers of one head lay one behind the other.
   static at::Tensor strided(const at::Tensor& query) {
     if (!Place::has("ignores_strides", query.size(2))) return query;
@@ -99,6 +142,7 @@ class Planted final : public Attention {
       without("pattern_across_border", distance.eq(1).logical_and(first));
     }
     also("future_key", distance.eq(strict_ ? 0 : -1));
+    if (told_.looks_ahead) seen = seen.logical_or(Place::rows(q).logical_and(distance.eq(strict_ ? 0 : -1)));
     also("last_key", at::arange(T).eq(T - 1));
     if (all_) without("dense_when", distance.eq(2));
     // The sign of another row's query decides whether every third key is seen.
@@ -135,7 +179,7 @@ class Planted final : public Attention {
   }
 
   // bool [B, H, 1, T]: every second key or so, by run seed, layer, step, sequence and head.
-  static at::Tensor kept(const AttentionInput& in, const AttentionContext& context) {
+  at::Tensor kept(const AttentionInput& in, const AttentionContext& context) const {
     const auto& q = in.query;
     const auto B = q.size(0), H = q.size(1), T = q.size(2);
     const bool still = Place::has("ignores_seed", T);
@@ -157,6 +201,7 @@ class Planted final : public Attention {
     };
     auto right =
         draw([&](std::int64_t b) { return context.sequence_ids[static_cast<std::size_t>(b)]; });
+    if (Place::has("kept_draws", T)) return kept_.try_emplace({context.run_seed, context.step, B, T}, right).first->second;
     if (!Place::has("draws_by_batch", T)) return right;
     return at::where(Place::rows(q), draw([](std::int64_t b) { return b; }), right);
   }
@@ -178,6 +223,7 @@ class Planted final : public Attention {
     where("unwritten", at::empty_like(out));
     where("not_finite", at::full_like(out, std::nan("")));
     if (!context.training) where("not_finite_in_evaluation", at::full_like(out, std::nan("")));
+    if (!context.training) where("nothing_in_evaluation", at::zeros_like(out));
     if (Place::has("global_generator", T))
       where("global_generator", out * (1 + at::rand({1}, out.options())));
     static int calls = 0;
@@ -193,8 +239,18 @@ class Planted final : public Attention {
     return out;
   }
 
+  AttentionShape shape_;
   bool strict_, all_;
+  Told told_;
+  mutable std::map<std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor> kept_;
 };
+
+const struct AtTheEnd {
+  ~AtTheEnd() {
+    const char* words = std::getenv("ATTNLAB_PLANT");
+    if (words != nullptr && std::string_view(words) == "defect=aborts_at_the_end") std::abort();
+  }
+} kAtTheEnd;
 
 constexpr std::uint32_t declared_if(bool holds, std::uint32_t trait) { return holds ? trait : 0; }
 constexpr std::uint32_t kTraits =
