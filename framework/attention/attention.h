@@ -35,7 +35,7 @@ struct Initial {
 
 /// What a layer's attention may own, asked for while it is built. The model holds the tensors as
 /// "blocks.LAYER.attention.NAME", float32 and on its device; names are lower-case letters, digits
-/// and '_', each once. Both throw Error on another name or on sizes below 1.
+/// and '_', each once. Both throw Error on another name, on sizes below 1, on a mean or std that is not finite.
 class Owner {
  public:
   virtual ~Owner() = default;

@@ -4,6 +4,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+#include <sstream>
+#include <string>
+
 #include "framework/attention/attention.h"
 #include "framework/core/error.h"
 
@@ -41,10 +45,15 @@ inline void check_sequence_ids(const AttentionInput& input, const AttentionConte
               "), got ", context.sequence_ids.size());
 }
 
+/// Of parameters, buffers and statistics.
+inline bool is_owned_name(const std::string& name) {
+  constexpr char kAllowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return !name.empty() && name.find_first_not_of(kAllowed) == std::string::npos;
+}
+
 /// Throws Error where `name` or `sizes` are none for something owned (attention.h), or `taken`.
 inline void check_owned(const std::string& name, at::IntArrayRef sizes, bool taken) {
-  constexpr char kAllowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  if (name.empty() || name.find_first_not_of(kAllowed) != std::string::npos) {
+  if (!is_owned_name(name)) {
     throw Error("'" + name + "' is no name of a parameter or buffer; expected lower-case letters, "
                 "digits and '_'.");
   }
@@ -52,6 +61,15 @@ inline void check_owned(const std::string& name, at::IntArrayRef sizes, bool tak
   for (const auto size : sizes) {
     if (size < 1) throw Error("'" + name + "' was declared with a size below 1.");
   }
+}
+
+/// Throws Error where a parameter cannot be drawn from N(mean, std^2), which would make every loss NaN.
+inline void check_initial(const std::string& name, const Initial& initial) {
+  if (std::isfinite(initial.mean) && std::isfinite(initial.std) && initial.std >= 0) return;
+  std::ostringstream text;
+  text << "'" << name << "' was declared with mean " << initial.mean << " and std " << initial.std
+       << "; expected finite numbers, and std of at least 0.";
+  throw Error(text.str());
 }
 
 }  // namespace attnlab

@@ -19,6 +19,7 @@ bool has(const std::vector<FreeOwner::Owned>& all, const std::string& name) {
 at::Tensor FreeOwner::parameter(const std::string& name, at::IntArrayRef sizes, Initial initial,
                                 bool decay) {
   check_owned(name, sizes, has(all_, name));
+  check_initial(name, initial);
   const RandomStream stream(seed_, "init/" + name);
   auto value = at::empty(sizes, at::kFloat);
   float* const data = value.mutable_data_ptr<float>();

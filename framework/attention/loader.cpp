@@ -11,6 +11,7 @@
 #include "framework/attention/checked_attention.h"
 #include "framework/attention/free_owner.h"
 #include "framework/attention/guarded.h"
+#include "framework/attention/process_state.h"
 #include "framework/core/error.h"
 #include "framework/plugin/elf_note.h"
 #include "framework/plugin/verdict.h"
@@ -99,8 +100,10 @@ std::unique_ptr<Attention> LoadedPlugin::create(const AttentionShape& shape,
                                                 const config::Node& section, Owner& owner) const {
   const auto plugin =
       who(std::string(note().name.view()), file_) + ", layer " + std::to_string(shape.layer);
+  const ProcessState before;
   auto attention =
       guarded(plugin, "create", [&] { return descriptor_->create(shape, section, owner); });
+  before.expect_unchanged(plugin, "create");
   if (attention == nullptr) throw Error(plugin + ": create returned nothing.");
   return std::make_unique<CheckedAttention>(std::move(attention), plugin);
 }
@@ -117,8 +120,10 @@ LoadedPlugin load_plugin(const fs::path& file) {
   const auto path = fs::absolute(file);
   const auto note = loadable_note(path);
   const auto plugin = who(std::string(note.name.view()), path);
+  const ProcessState before;  // a library that is linked with -ffast-math flushes denormal numbers from here on
   const auto entry = entry_point(path, plugin);
   const auto* descriptor = guarded(plugin, "its entry point", entry);
+  before.expect_unchanged(plugin, "its own loading");
   check_descriptor(descriptor, note, plugin);
   return {*descriptor, path};
 }

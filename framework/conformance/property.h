@@ -35,6 +35,6 @@ struct Property {
 extern const Property kParameters, kGenerator, kOutput, kUnwritten, kBounds, kInputs, kLayout;
 extern const Property kCausality, kSoftmax, kFutureValues, kFuturePattern, kPoison;
 extern const Property kGradients, kFiniteDifferences, kDense, kDocuments;
-extern const Property kDeterminism, kSeed, kBatch, kEvaluation, kMemory;
+extern const Property kDeterminism, kSeed, kBatch, kEvaluation, kMemory, kProcess;
 
 }  // namespace attnlab::conformance

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "framework/attention/process_state.h"
 #include "framework/conformance/owned.h"
 #include "framework/conformance/threads.h"
 #include "framework/core/error.h"
@@ -16,7 +17,7 @@ namespace attnlab::conformance {
 
 std::vector<Property> properties() {
   return {kParameters,
-          kGenerator,
+          kGenerator, kProcess,
           kOutput,
           kUnwritten,
           kBounds,
@@ -91,6 +92,7 @@ class Examination {
  private:
   // Empty, or what was broken. Whatever a plugin throws on a case that it did not refuse counts.
   std::string violation(const CheckCase& check) {
+    const RestoredProcess process;  // what one case changes should not show in the next
     const Threads threads(threads_for(check.length));
     try {
       const Trial trial(subject_, check);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "framework/attention/checks.h"
+#include "framework/attention/checked_attention.h"
 #include "framework/attention/undeclared_leaf.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -50,28 +50,6 @@ void collect(AttentionOutput&& output, std::int64_t layer, ModelOutput& result) 
   }
 }
 
-// Of one layer: its attention's tensors stand in the model's list.
-class LayerOwner final : public Owner {
- public:
-  LayerOwner(ParameterList& list, std::int64_t layer)
-      : list_(list), prefix_("blocks." + std::to_string(layer) + ".attention.") {}
-
-  at::Tensor parameter(const std::string& name, at::IntArrayRef sizes, Initial initial,
-                       bool decay) override {
-    check_owned(name, sizes, list_.has(prefix_ + name));
-    return list_.add_normal(prefix_ + name, decay ? Role::attention_decayed : Role::attention,
-                            sizes, initial.std, initial.mean);
-  }
-  at::Tensor buffer(const std::string& name, at::IntArrayRef sizes, double value) override {
-    check_owned(name, sizes, list_.has(prefix_ + name));
-    return list_.add_buffer(prefix_ + name, sizes, value);
-  }
-
- private:
-  ParameterList& list_;
-  std::string prefix_;
-};
-
 }  // namespace
 
 AttentionShape attention_shape(const config::ModelConfig& config, std::int64_t length,
@@ -100,7 +78,8 @@ Transformer::Transformer(const config::ModelConfig& config, TokenShape shape, st
   }
   for (std::int64_t layer = 0; layer < config.layers; ++layer) add_block(layer, attention);
   final_norm_ = parameters_.add_ones("final_norm", Role::norm, {config.width});
-  note_versions();
+  owned_.note_sizes(parameters_);
+  accept_buffers();
 }
 
 void Transformer::add_block(std::int64_t layer, const AttentionFactory& attention) {
@@ -128,20 +107,14 @@ void Transformer::add_block(std::int64_t layer, const AttentionFactory& attentio
   blocks_.push_back(std::move(block));
 }
 
-void Transformer::expect_buffers_untouched() const {
-  for (std::size_t i = 0; i < versions_.size(); ++i) {
-    const auto& [name, value] = parameters_.buffers()[i];
-    if (value._version() == versions_[i]) continue;
-    throw Error("the buffer '" + name + "' was written to outside finish_step(); collect in "
-                "forward() what a training step sees, and fold it in there.");
-  }
-}
-
 void Transformer::finish_step() {
   expect_buffers_untouched();
   const at::NoGradGuard no_grad;
   for (auto& block : blocks_) block.attention->finish_step();
-  note_versions();
+  owned_.expect_sizes(parameters_, [&](std::int64_t layer) {
+    return owner_of(*blocks_.at(static_cast<std::size_t>(layer)).attention, layer);
+  });
+  accept_buffers();
 }
 
 std::vector<at::Tensor> Transformer::collected() {
@@ -163,11 +136,6 @@ std::vector<std::string> Transformer::uncollected_buffers() {
     }
   }
   return names;
-}
-
-void Transformer::note_versions() {
-  versions_.clear();
-  for (const auto& [name, value] : parameters_.buffers()) versions_.push_back(value._version());
 }
 
 void Transformer::expect_declared(const AttentionOutput& output, const AttentionInput& input,
@@ -225,8 +193,10 @@ at::Tensor Transformer::attend(Block& block, const at::Tensor& normal, const at:
     return block.attention->forward(input, context);
   }();
   check_output(output, input, context.layer);
-  if (context.training && !std::exchange(block.trained, true)) {
-    expect_declared(output, input, context.layer);
+  if (context.training) {
+    const bool first = !std::exchange(block.trained, true);
+    if (first) expect_declared(output, input, context.layer);
+    backward_.around(owner_of(*block.attention, context.layer), input, output.output, first);
   }
   const StepPart part("projections");
   const auto merged = output.output.transpose(1, 2).reshape(normal.sizes());  // [B, T, C]

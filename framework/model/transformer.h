@@ -18,6 +18,8 @@
 
 #include "framework/attention/attention.h"
 #include "framework/config/run_config.h"
+#include "framework/model/backward_watch.h"
+#include "framework/model/owned_tensors.h"
 #include "framework/model/parameters.h"
 #include "framework/model/rotary.h"
 
@@ -83,8 +85,13 @@ class Transformer {
     return config_.documents == config::Documents::isolated;
   }
 
+  /// Gradients of a loss that was made of forward()'s output. What is thrown in an attention's backward pass names
+  /// it, and so does a process that a layer's first one leaves changed (attention/process_state.h).
+  void backward(const at::Tensor& loss) const { backward_.run(loss); }
+
   /// After the optimiser's step: every attention folds what it collected into its buffers. Throws
-  /// Error where a buffer was written to since the last one, outside of it.
+  /// Error where a buffer was written to since the last one, outside of it, and where anything owned has
+  /// another size or dtype than it was declared with: no checkpoint of it could be read.
   void finish_step();
 
   /// What every attention collected since finish_step(), layer after layer (Attention::collected()).
@@ -93,10 +100,10 @@ class Transformer {
   [[nodiscard]] std::vector<std::string> uncollected_buffers();
 
   /// After buffers were given other values on purpose: those of a checkpoint.
-  void accept_buffers() { note_versions(); }
+  void accept_buffers() { owned_.note_versions(parameters_); }
 
   /// Throws Error where a buffer was written to outside finish_step(): after evaluations.
-  void expect_buffers_untouched() const;
+  void expect_buffers_untouched() const { owned_.expect_untouched(parameters_); }
 
   /// Scores of every next token: hidden [.., C] -> [.., W]. Training uses nats() instead.
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
@@ -122,7 +129,6 @@ class Transformer {
     bool trained = false;  // its graph was looked at
   };
 
-  void note_versions();
   void add_block(std::int64_t layer, const AttentionFactory& attention);
   [[nodiscard]] at::Tensor embed(const at::Tensor& tokens) const;
   /// What is added to the residual stream, of its norm [B, T, C].
@@ -140,7 +146,8 @@ class Transformer {
   std::int64_t length_;            // longest T
   std::vector<Block> blocks_;
   at::Tensor final_norm_;  // [C]
-  std::vector<std::uint32_t> versions_;  // of the buffers, when they were last written to
+  OwnedTensors owned_;
+  BackwardWatch backward_;
 };
 
 }  // namespace attnlab::model

@@ -78,7 +78,7 @@ PartLoss forward_backward(model::Transformer& model, const config::RunConfig& ru
       whole = whole + auxiliary;
     }
   }
-  whole.backward();
+  model.backward(whole);
   return loss;
 }
 

@@ -126,6 +126,11 @@ TEST(Loader, a_missing_descriptor_is_refused) {
   EXPECT_THAT(message_for_entry("null"), HasSubstr("returned no descriptor"));
 }
 
+TEST(Loader, a_library_that_changes_number_formats_is_named) {
+  EXPECT_THAT(message_for_entry("fast_math"),
+              HasSubstr("changed in its own loading what the whole process shares: flushing of denormal numbers to 0: off, now on"));
+}
+
 TEST(Loader, an_exception_in_the_entry_point_names_the_plugin) {
   EXPECT_THAT(message_for_entry("throws"),
               AllOf(StartsWith("attention plugin 'own_entry' ("),

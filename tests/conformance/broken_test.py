@@ -29,6 +29,8 @@ BROKEN = {
     "ignores_seed": ("seed", "declares kDrawsAtRandom, and five run seeds give the same output", ""),
     "secret_draw": ("seed", "does not declare kDrawsAtRandom, and with another run seed", ""),
     "global_generator": ("generator", "create draws from LibTorch's global generator, as torch::nn modules do", ""),
+    "changes_process": ("process", "forward changes what the whole process shares: the number of LibTorch's threads: "
+                        r"\d+, now 7\.", ""),
     "call_order": ("determinism", "numbers differ, the first at",
                    "unwritten layout causality softmax future_values future_pattern poison gradients batch evaluation "
                    "finite_differences"),

@@ -7,14 +7,14 @@ import os
 import re
 import shutil
 
-from lab import BUILD, FAILED, TINY, Lab, main
+from lab import ATTNLAB, BUILD, FAILED, TINY, Lab, main
 
 BAD = ["--plugin", os.path.join(BUILD, "lib", "attnlab", "bad_plugins")]
 GOOD = os.path.join(BUILD, "lib", "attnlab", "plugins", "attention_none.so")
 ENDS = {
     "throws_in_create": "'bad_ends' .*layer 0 failed in create:\\s+this plugin cannot be made",
     "throws_in_forward": "'bad_ends' .*layer 0 failed in forward:\\s+this plugin cannot add up",
-    "throws_in_backward": "the backward pass of this plugin does not work",
+    "throws_in_backward": "'bad_ends' .*layer 0 failed in backward:\\s+the backward pass of this plugin does not work",
     "throws_an_int": "failed in forward:\\s+an exception that is not a std::exception",
     "crashes": "SIGSEGV",
     "exits": "exited with code 0 before its run had ended; did a plugin call exit",
@@ -24,6 +24,15 @@ OUTPUTS = {
     "wrong_dtype": "layer 0 returned an output of dtype Double; expected Float",
     "not_finite": "layer 0 returned NaN or infinity for finite query, key and value",
     "no_output": "layer 0 returned no output tensor",
+}
+# Right outputs, and harm to the rest of the run.
+CHANGED = "'bad_habits' .*layer 0 changed in {} what the whole process shares: "
+HABITS = {
+    "threads": CHANGED.format("forward") + "the number of LibTorch's threads: .*, now 7",
+    "threads_in_backward": CHANGED.format("backward") + "the number of LibTorch's threads: .*, now 7",
+    "ignores_sigterm": CHANGED.format("forward") + "SIGTERM: a handler, now ignored",
+    "statistic": "'bad_habits' .*layer 0, statistic 'rows': a tensor of shape .3.",
+    "buffer_grows": "'bad_habits' .*layer 0: the buffer 'blocks.0.attention.rows' is Float .3. after finish_step",
 }
 
 
@@ -55,6 +64,13 @@ class BadPlugins(Lab):
 
     def test_one_that_returns_something_wrong_costs_its_run_only(self):
         self.assert_failed_alone("bad_output", OUTPUTS)
+
+    def test_one_that_harms_others_costs_its_run_only(self):
+        self.assert_failed_alone("bad_habits", HABITS)
+        done = self.ended([ATTNLAB, "bench", "attention", "--db", self.db, *BAD, "attention=bad_habits", "bad_habits.kind=threads",
+                           "--lengths", "32", "--heads", "2", "--head-dim", "16", "--samples", "3", "--seconds", "0.1", "--quiet"],
+                          code=FAILED)
+        self.assertRegex(done.stdout + done.stderr, HABITS["threads"])
 
     def test_nan_after_good_steps_ends_the_run_as_well(self):
         self.attnlab("run", *BAD, "attention=bad_output", "bad_output.kind=not_finite", "bad_output.after=3", *TINY,

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "framework/core/error.h"
 #include "framework/model/transformer.h"
 
@@ -15,7 +17,7 @@ using testing::ThrowsMessage;
 
 constexpr TokenShape kOwnersShape{.vocabulary = 11, .length = 8};
 
-enum class Fault { none, moves_in_evaluation, moves_in_training, undeclared_leaf, undeclared_loss };
+enum class Fault { none, moves_in_evaluation, moves_in_training, undeclared_leaf, undeclared_loss, grows };
 
 // Output times a learned gate per head; counts in a buffer the rows that training steps saw.
 class Gated final : public Attention {
@@ -38,7 +40,10 @@ class Gated final : public Attention {
     if (fault_ == Fault::undeclared_loss) result.auxiliary_loss = hidden_.sum();
     return result;
   }
-  void finish_step() override { rows_.add_(static_cast<double>(std::exchange(collected_, 0))); }
+  void finish_step() override {
+    rows_.add_(static_cast<double>(std::exchange(collected_, 0)));
+    if (fault_ == Fault::grows) rows_.resize_({rows_.size(0) + 1});
+  }
   std::string kernel() const override { return "gated"; }
 
  private:
@@ -137,6 +142,14 @@ TEST(Owned, a_buffer_that_moves_at_another_time_is_named) {
   EXPECT_THAT([&] { trained.finish_step(); }, ThrowsMessage<Error>(HasSubstr("finish_step()")));
 }
 
+TEST(Owned, a_buffer_of_another_size_ends_the_step_that_made_it) {
+  auto model = make_owning(Fault::grows);
+  pass(model, true);
+  EXPECT_THAT([&] { model.finish_step(); },
+              ThrowsMessage<Error>(HasSubstr("the attention of layer 0: the buffer 'blocks.0.attention.rows' is Float [2] "
+                                             "after finish_step(); it was declared as Float [1]")));
+}
+
 TEST(Owned, a_leaf_that_was_not_declared_ends_the_first_training_pass) {
   for (const auto fault : {Fault::undeclared_leaf, Fault::undeclared_loss}) {
     auto model = make_owning(fault);
@@ -160,7 +173,10 @@ TEST(Owned, names_and_sizes_that_cannot_be_are_refused) {
       {[](Owner& o) { (void)o.parameter("a.b", {1}, {}); }, "'a.b' is no name"},
       {[](Owner& o) { (void)o.buffer("Gate", {1}); }, "'Gate' is no name"},
       {[](Owner& o) { (void)o.buffer("gate", {1}); }, "'gate' was declared before"},
-      {[](Owner& o) { (void)o.parameter("x", {3, 0}, {}); }, "'x' was declared with a size below 1"}};
+      {[](Owner& o) { (void)o.parameter("x", {3, 0}, {}); }, "'x' was declared with a size below 1"},
+      {[](Owner& o) { (void)o.parameter("x", {3}, {.mean = std::nan("")}); }, "'x' was declared with mean nan and std 0"},
+      {[](Owner& o) { (void)o.parameter("x", {3}, {.std = HUGE_VAL}); }, "'x' was declared with mean 0 and std inf"},
+      {[](Owner& o) { (void)o.parameter("x", {3}, {.std = -1}); }, "std -1; expected finite numbers, and std of at least 0"}};
   for (const auto& each : cases) {
     EXPECT_THAT([&] { declare(each.first); }, ThrowsMessage<Error>(HasSubstr(each.second)));
   }

@@ -1,5 +1,7 @@
 // own_entry.cpp: a good note and an entry point of its own, which breaks the promise that the
 // environment variable OWN_ENTRY names.
+#include <ATen/Context.h>
+
 #include <cstdlib>
 #include <stdexcept>
 #include <string_view>
@@ -36,6 +38,7 @@ __attribute__((visibility("default"))) const PluginDescriptor* attnlab_attention
   if (kind == "small") descriptor.struct_size = 8;
   if (kind == "other_note") descriptor.note = &kOther;
   if (kind == "null") return nullptr;
+  if (kind == "fast_math") at::globalContext().setFlushDenormal(true);
   if (kind == "throws") throw std::runtime_error("not today");
   return &descriptor;
 }
