@@ -69,6 +69,25 @@ constexpr plugin::NoteParameter note_parameter(const config::Field<Owner, Value>
   return parameter;
 }
 
+// What the host would refuse of a note is refused by the compiler, which shows the line.
+constexpr bool is_identifier(std::string_view name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
+}
+constexpr void expect_possible(const plugin::PluginNote& note) {
+  if (!is_identifier(note.name.view())) throw "PluginFacts::name: expected lower-case letters, digits and '_'";
+  if (note.max_head_dim != 0 && note.min_head_dim > note.max_head_dim) throw "PluginFacts: min_head_dim > max_head_dim";
+  for (std::uint32_t i = 0; i < note.parameter_count; ++i) {
+    const auto& parameter = note.parameters[i];
+    const auto name = parameter.name.view();
+    if (!is_identifier(name)) throw "a parameter's name: expected lower-case letters, digits and '_'";
+    if (name == "name") throw "a parameter cannot be called 'name': that key says which attention it is";
+    if (!config::inside(plugin::range_of(parameter), parameter.default_number)) throw "a parameter's default is out of its range";
+    for (std::uint32_t j = 0; j < i; ++j) {
+      if (note.parameters[j].name.view() == name) throw "two parameters have one name";
+    }
+  }
+}
+
 template <class Config>
 consteval plugin::PluginNote make_note(const PluginFacts& facts) {
   plugin::PluginNote note;
@@ -91,6 +110,7 @@ consteval plugin::PluginNote make_note(const PluginFacts& facts) {
         ((note.parameters[note.parameter_count++] = note_parameter(field)), ...);
       },
       Config::fields());
+  expect_possible(note);
   return note;
 }
 

@@ -33,12 +33,6 @@ std::string range_text(const Range& range) {
          bound(range.high);
 }
 
-bool inside(const Range& range, double value) {
-  const bool above = range.low_open ? value > range.low : value >= range.low;
-  const bool below = range.high_open ? value < range.high : value <= range.high;
-  return above && below;
-}
-
 // What breaks the rule, as "is odd"; empty when it holds.
 std::string broken_rule(Rule rule, std::int64_t value) {
   switch (rule) {

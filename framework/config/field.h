@@ -36,6 +36,12 @@ struct Range {
   Rule rule = Rule::none;
 };
 
+[[nodiscard]] constexpr bool inside(const Range& range, double value) {
+  const bool above = range.low_open ? value > range.low : value >= range.low;
+  const bool below = range.high_open ? value < range.high : value <= range.high;
+  return above && below;
+}
+
 inline constexpr std::size_t kMaxChoices = 8;
 using Choices = std::array<std::string_view, kMaxChoices>;  // unused ones are empty
 

@@ -8,6 +8,7 @@
 #include "framework/config/run_config.h"
 #include "framework/core/error.h"
 #include "framework/core/paths.h"
+#include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/plugin/needed.h"
 
@@ -51,16 +52,17 @@ std::string no_library_in(const fs::path& folder) {
   const auto build = folder / "build";
   std::string text = "--plugin " + folder.string() + ": the folder holds no plugin library (*.so). ";
   if (fs::is_directory(build) && !libraries_in(build).empty()) {
-    return text + "Its build folder does: --plugin " + build.string();
+    return text + "Its build folder does: --plugin " + shell_quoted(build.string());
   }
   if (fs::exists(folder / "CMakeCache.txt")) {
     return text + "It is a build folder, so its build has not ended: cmake --build " +
-           folder.string();
+           shell_quoted(folder.string());
   }
   if (fs::exists(folder / "CMakeLists.txt")) {
+    const auto to = shell_quoted(build.string());
     return text + "It holds sources" + (fs::exists(build) ? ", and their build has not ended" : "") +
-           ":\n  cmake -G Ninja -S " + folder.string() + " -B " + build.string() +
-           "\n  cmake --build " + build.string() + "\nThen: --plugin " + build.string();
+           ":\n  cmake -G Ninja -S " + shell_quoted(folder.string()) + " -B " + to + "\n  cmake --build " + to +
+           "\nThen: --plugin " + to;
   }
   return text + "Expected a library, or a folder of them.";
 }
@@ -134,7 +136,7 @@ void Catalog::add_place(const fs::path& place, const HostFacts& host) {
   const fs::path folder = is_folder ? place : place.parent_path();
   if (anybody_may_write(folder)) {
     warnings_.push_back("anybody may write into the plugin folder " + folder.string() +
-                        ", and so run code as you; chmod o-w " + folder.string());
+                        ", and so run code as you; chmod o-w " + shell_quoted(folder.string()));
   }
   if (!is_folder) return add_file(place, host);
   for (const auto& file : libraries_in(place)) add_file(file, host);

@@ -58,6 +58,11 @@ struct NoteParameter {
   std::array<FixedText<24>, config::kMaxChoices> choices;
 };
 
+[[nodiscard]] constexpr config::Range range_of(const NoteParameter& parameter) {
+  return {parameter.low, parameter.high, parameter.low_open != 0, parameter.high_open != 0,
+          static_cast<config::Rule>(parameter.rule)};
+}
+
 enum Trait : std::uint32_t {
   kNeedsSharedKeys = 1u << 0,    // refuses models with keys of their own
   kNeedsHidden = 1u << 1,        // reads the block's input

@@ -20,6 +20,11 @@ class Checker {
     if (!fits) throw file_.error("its attnlab note is damaged: " + what + ". Build it again.");
   }
 
+  // What stands in the sources as it stands here; `where` is what to change there.
+  void author(bool fits, const std::string& what, const std::string& where) const {
+    if (!fits) throw file_.error("what it says of itself cannot be: " + what + ". Change " + where + " and build it again.");
+  }
+
   // Control characters would reach the terminal of whoever lists the plugins.
   template <std::size_t N>
   void text(const FixedText<N>& text, const std::string& what) const {
@@ -29,12 +34,12 @@ class Checker {
     }
   }
 
-  void identifier(std::string_view name, const std::string& what) const {
+  void identifier(std::string_view name, const std::string& what, const std::string& where) const {
     const auto allowed = [](unsigned char c) {
       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
     };
-    expect(!name.empty() && std::all_of(name.begin(), name.end(), allowed),
-           what + " '" + std::string(name) + "' is not made of lower-case letters, digits and '_'");
+    author(!name.empty() && std::all_of(name.begin(), name.end(), allowed),
+           what + " '" + std::string(name) + "' is not made of lower-case letters, digits and '_'", where);
   }
 
  private:
@@ -45,20 +50,23 @@ void check_default(const NoteParameter& parameter, const Checker& checker,
                    const std::string& what) {
   const double value = parameter.default_number;
   const auto kind = static_cast<Kind>(parameter.kind);
-  checker.expect(!std::isnan(value), "the default of " + what + " is not a number");
-  if (kind != Kind::real) {
-    checker.expect(value == std::floor(value) && std::abs(value) <= 0x1p53,
-                   "the default of " + what + " is not an integer");
-  }
-  if (kind == Kind::choice) {
-    checker.expect(value >= 0 && value < parameter.choice_count,
-                   "the default of " + what + " is not one of its choices");
-  }
+  const auto expect = [&](bool fits, const char* why) {
+    checker.author(fits, "the default of " + what + " is " + why, "it in the plugin's config struct");
+  };
+  expect(!std::isnan(value), "not a number");
+  if (kind != Kind::real) expect(value == std::floor(value) && std::abs(value) <= 0x1p53, "not an integer");
+  expect(config::inside(range_of(parameter), value), "out of its range");
+  if (kind == Kind::choice) expect(value >= 0 && value < parameter.choice_count, "not one of its choices");
 }
+
+constexpr char kFields[] = "its name in fields() of the plugin's config struct";
+constexpr std::string_view kTaken = "name";  // beside the parameters in the section `attention`
 
 void check_parameter(const NoteParameter& parameter, const Checker& checker) {
   checker.text(parameter.name, "a parameter's name");
-  checker.identifier(parameter.name.view(), "the parameter name");
+  checker.identifier(parameter.name.view(), "the parameter name", kFields);
+  checker.author(parameter.name.view() != kTaken, "a parameter is called 'name', as the key is that says which attention it is",
+                 kFields);
   const std::string what = "parameter '" + std::string(parameter.name.view()) + "'";
   checker.text(parameter.unit, "the unit of " + what);
   checker.text(parameter.help, "the help of " + what);
@@ -90,7 +98,7 @@ PluginNote checked_note(const std::vector<char>& bytes, const LibraryFile& file)
   const Checker checker(file);
   checker.expect(note.note_bytes == sizeof(PluginNote), "it states a wrong size of its own");
   checker.text(note.name, "the name");
-  checker.identifier(note.name.view(), "the name");
+  checker.identifier(note.name.view(), "the name", "`.name` in its PluginFacts and `name:` in its config.yaml");
   checker.text(note.summary, "the summary");
   checker.text(note.citation, "the citation");
   checker.text(note.dense_when, "the text 'dense_when'");
@@ -104,7 +112,15 @@ PluginNote checked_note(const std::vector<char>& bytes, const LibraryFile& file)
                  "it claims " + std::to_string(note.parameter_count) + " parameters");
   for (std::uint32_t i = 0; i < note.parameter_count; ++i) {
     check_parameter(note.parameters[i], checker);
+    const auto name = note.parameters[i].name.view();
+    for (std::uint32_t j = 0; j < i; ++j) {
+      checker.author(note.parameters[j].name.view() != name, "two parameters are called '" + std::string(name) + "'", kFields);
+    }
   }
+  checker.author(note.max_head_dim == 0 || note.min_head_dim <= note.max_head_dim,
+                 "a head_dim of at least " + std::to_string(note.min_head_dim) + " and at most " +
+                     std::to_string(note.max_head_dim) + " leaves none",
+                 "`.min_head_dim` or `.max_head_dim` in its PluginFacts");
   return note;
 }
 

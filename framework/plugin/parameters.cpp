@@ -27,8 +27,7 @@ config::Parameter converted(const NoteParameter& from) {
   to.name = from.name.view();
   to.kind = static_cast<config::Kind>(from.kind);
   to.default_value = default_value(from);
-  to.range = {from.low, from.high, from.low_open != 0, from.high_open != 0,
-              static_cast<config::Rule>(from.rule)};
+  to.range = range_of(from);
   to.unit = from.unit.view();
   to.help = from.help.view();
   for (std::uint32_t i = 0; i < from.choice_count; ++i)

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "framework/attention/plugin.h"
 #include "framework/core/error.h"
 #include "framework/plugin/catalog.h"
 #include "tests/support/elf_file.h"
@@ -124,6 +125,28 @@ TEST(Loader, a_descriptor_that_contradicts_the_note_is_refused) {
 
 TEST(Loader, a_missing_descriptor_is_refused) {
   EXPECT_THAT(message_for_entry("null"), HasSubstr("returned no descriptor"));
+}
+
+// At compile time it is an error that shows the words.
+TEST(Loader, a_note_that_no_host_would_take_does_not_compile) {
+  const std::vector<std::pair<std::function<void(plugin::PluginNote&)>, const char*>> cases{
+      {[](auto& n) { n.name = std::string_view("Plain-X"); }, "PluginFacts::name: expected lower-case letters"},
+      {[](auto& n) { n.min_head_dim = 64, n.max_head_dim = 8; }, "min_head_dim > max_head_dim"},
+      {[](auto& n) { n.parameters[0].name = std::string_view("name"); }, "a parameter cannot be called 'name'"},
+      {[](auto& n) { n.parameters[0].name = std::string_view("A b"); }, "a parameter's name: expected lower-case letters"},
+      {[](auto& n) { n.parameters[1] = n.parameters[0], n.parameter_count = 2; }, "two parameters have one name"},
+      {[](auto& n) { n.parameters[0].default_number = 0; }, "a parameter's default is out of its range"}};
+  for (const auto& [change, words] : cases) {
+    auto note = good_note("window");
+    detail::expect_possible(note);
+    change(note);
+    try {
+      detail::expect_possible(note);
+      ADD_FAILURE() << words;
+    } catch (const char* text) {
+      EXPECT_THAT(text, HasSubstr(words));
+    }
+  }
 }
 
 TEST(Loader, a_library_that_changes_number_formats_is_named) {

@@ -12,7 +12,7 @@ import unittest
 
 BUILD = os.environ["ATTNLAB_BUILD"]
 ATTNLAB = os.path.join(BUILD, "bin", "attnlab")
-FAILED, CRASHED, HUNG, OUT_OF_MEMORY = 3, 4, 5, 6
+UNKNOWN, FAILED, CRASHED, HUNG, OUT_OF_MEMORY = 1, 3, 4, 5, 6
 SHORT = ["--max-length", "130"]  # what these do wrong does not wait for long sequences; power.py is about those
 
 # plugin -> (property that names it, what it says, other properties that the same fault breaks)
@@ -193,11 +193,20 @@ class Broken(unittest.TestCase):
     def test_a_parameter_that_the_user_fixed_stays(self):
         softmax = ["--property", "softmax", "--property", "gradients", "--cases", "0", *SHORT]
         self.assertIn("2 passed", check(*softmax, plugin="exact_when", code=0))
-        text = check(*softmax, "turn=0.25", plugin="exact_when", code=0)
+        text = check(*softmax, "turn=0.25", plugin="exact_when", code=UNKNOWN)
         self.assertRegex(text, r"(?m)^  softmax +skipped +0 cases, 12 skipped: exact softmax needs turn=0(?:.0)? \(it is 0.25\)")
         self.assertIn("0 passed, 0 failed, 0 noted, 0 not applicable or not run; 24 cases skipped", text)
-        fixed = check("--property", "dense", "--cases", "0", *SHORT, "turn=0.25", plugin="own_scores", code=0)
+        self.assertRegex(text, r"cannot be checked: every case was refused or skipped: exact softmax needs turn=0")
+        fixed = check("--property", "dense", "--cases", "0", *SHORT, "turn=0.25", plugin="own_scores", code=UNKNOWN)
         self.assertRegex(fixed, r"(?m)^  dense +skipped .*it is declared to be dense with turn=0(?:.0)? \(it is 0.25\)")
+
+    def test_a_check_that_could_look_at_nothing_is_no_success(self):
+        text = check("--cases", "0", *SHORT, plugin="refuses_all", code=UNKNOWN)
+        self.assertIn("attnlab: ", text)
+        self.assertIn("cannot be checked: every case was refused or skipped: T must be 512", text)
+        self.assertRegex(check("--cases", "0", "--property", "output", *SHORT, "--length", "512", plugin="refuses_all", code=0),
+                         r"(?m)^  output +passed +1 case, 12 skipped")
+        self.assertIn("no case is left", check("--property", "output", "--min-length", "3000", plugin="right", code=UNKNOWN))
 
     def test_short_cases_can_be_left_out_and_the_first_failure_can_be_the_last(self):
         words = ["--min-length", "64", "--cases", "0", *SHORT, "--property"]
@@ -210,7 +219,7 @@ class Broken(unittest.TestCase):
         self.assertIn(" cases, T up to 400, ", text)
         text = check("--property", "finite_differences", "--case", "T=1", plugin="right", code=0)
         self.assertIn("1 passed", text)
-        text = check("--property", "future_values", "--case", "T=1", plugin="right", code=0)
+        text = check("--property", "future_values", "--case", "T=1", plugin="right", code=UNKNOWN)
         self.assertRegex(text, r"future_values +skipped +0 cases, 1 skipped: a single row has no future")
 
     def test_nan_that_reaches_earlier_rows_is_noted_and_no_failure(self):

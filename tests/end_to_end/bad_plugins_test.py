@@ -62,6 +62,11 @@ class BadPlugins(Lab):
         self.assert_failed_alone("bad_ends", {"hangs": "no sign of life for .*: killed"}, "--hang-limit", "6")
         self.assertEqual(self.workers(), [])
 
+    def test_one_that_hangs_once_its_run_is_over_is_ended(self):
+        done = self.ended([ATTNLAB, "run", "--db", self.db, *BAD, "attention=bad_ends", "bad_ends.kind=hangs_at_exit", *TINY], timeout=60)
+        self.assertEqual(self.outcomes("bad_ends"), {"hangs_at_exit": ("done", "")}, done.stdout)
+        self.assertEqual(self.workers(), [])
+
     def test_one_that_returns_something_wrong_costs_its_run_only(self):
         self.assert_failed_alone("bad_output", OUTPUTS)
 

@@ -154,6 +154,22 @@ TEST_F(PluginCatalog, a_folder_on_the_command_line_without_a_library_says_what_i
               HasSubstr("its build has not ended: cmake --build " + at("empty").string()));
 }
 
+TEST_F(PluginCatalog, commands_that_are_suggested_can_be_pasted) {
+  const auto quoted = [&](const fs::path& path) { return "'" + path.string() + "'"; };
+  const auto sources = at("my idea"), build = sources / "build";
+  fs::create_directories(build);
+  const auto error = [&](const fs::path& folder) { return message_of([&] { (void)Catalog::search({folder}); }); };
+  (void)folder_.file("my idea/CMakeLists.txt", {'x'});
+  EXPECT_THAT(error(sources), HasSubstr("cmake -G Ninja -S " + quoted(sources) + " -B " + quoted(build) + "\n  cmake --build " +
+                                        quoted(build) + "\nThen: --plugin " + quoted(build)));
+  (void)folder_.file("my idea/build/CMakeCache.txt", {'x'});
+  EXPECT_THAT(error(build), HasSubstr("its build has not ended: cmake --build " + quoted(build)));
+  (void)add("my idea/build/attention_idea.so", "idea");
+  EXPECT_THAT(error(sources), HasSubstr("Its build folder does: --plugin " + quoted(build)));
+  fs::permissions(build, fs::perms::others_write, fs::perm_options::add);
+  EXPECT_THAT(Catalog::of({build}).warnings(), ::testing::Contains(HasSubstr("chmod o-w " + quoted(build))));
+}
+
 TEST_F(PluginCatalog, a_library_that_calls_itself_otherwise_is_named) {
   const auto file = add("one/attention_copy.so", "window");
   EXPECT_THAT(message_of([&] { (void)Catalog::of({at("one")}).get("copy"); }),

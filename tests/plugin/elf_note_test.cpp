@@ -253,7 +253,25 @@ TEST(ElfNote, a_name_like_a_path_is_refused) {
   EXPECT_THAT(message_for_note([](PluginNote& note) {
                 note.name = plugin::FixedText<48>(std::string_view("../x"));
               }),
-              HasSubstr("the name '../x' is not made of lower-case letters, digits and '_'"));
+              HasSubstr("the name '../x' is not made of lower-case letters, digits and '_'. Change `.name` in its "
+                        "PluginFacts and `name:` in its config.yaml and build it again."));
+}
+
+TEST(ElfNote, what_the_author_has_to_change_is_named) {
+  const auto called = [](PluginNote& note, int i, const char* name) {
+    note.parameters[static_cast<std::size_t>(i)] = note.parameters[0];
+    note.parameters[static_cast<std::size_t>(i)].name = plugin::FixedText<32>(std::string_view(name));
+    note.parameter_count = static_cast<std::uint32_t>(i) + 1;
+  };
+  const std::vector<std::pair<std::function<void(PluginNote&)>, const char*>> cases{
+      {[&](PluginNote& n) { called(n, 0, "name"); }, "a parameter is called 'name', as the key is that says which attention"},
+      {[&](PluginNote& n) { called(n, 0, "A"); }, "the parameter name 'A' is not made of lower-case letters"},
+      {[&](PluginNote& n) { called(n, 1, "width"), called(n, 2, "width"); },
+       "two parameters are called 'width'. Change its name in fields() of the plugin's config struct and build it again."},
+      {[](PluginNote& n) { n.parameters[0].default_number = 65; }, "the default of parameter 'buckets' is out of its range"},
+      {[](PluginNote& n) { n.min_head_dim = 64, n.max_head_dim = 8; },
+       "a head_dim of at least 64 and at most 8 leaves none. Change `.min_head_dim` or `.max_head_dim` in its PluginFacts"}};
+  for (const auto& [change, words] : cases) EXPECT_THAT(message_for_note(change), HasSubstr(words));
 }
 
 // Anything but a note or an Error, such as a failed allocation of a lying size, ends the test.

@@ -24,7 +24,7 @@ the plugin's own declared ranges, at lengths from 1 to 2051 and at --length, whi
 KEY=VALUE fixes a parameter. What fails is printed with the smallest case that fails and the command that
 repeats it; cases that a property could not look at are counted as skipped.
 
-exit code: 0 all kept, 1 it cannot be loaded or checked, 2 wrong usage, 3 a property failed, 4 the plugin
+exit code: 0 all kept, 1 it cannot be loaded or checked, or refuses every case, 2 wrong usage, 3 a property failed, 4 the plugin
 crashed or ended the process, 5 it hung, 6 it ran out of memory; of several, the largest
 
 examples

@@ -45,6 +45,7 @@ void CheckPrinter::result(const launch::CheckReport& report) {
   const bool failed = report.status == "failed", noted = report.status == "noted";
   if (report.status == "passed") ++passed_;
   if (report.status == "not applicable" || report.status == "not run") ++silent_;
+  if (report.status == "skipped") ++unseen_;
   skipped_ += report.skipped;
   failed_ += failed;
   noted_ += noted;
@@ -69,6 +70,11 @@ int CheckPrinter::summary() {
       "\n{} passed, {} failed, {} noted, {} not applicable or not run; {} cases skipped\n", passed_,
       failed_, noted_, silent_, skipped_));
   if (failed_ > 0) return launch::kCheckFailed;
+  if (passed_ + noted_ == 0 && unseen_ > 0) {
+    const std::vector<std::string> reasons(reasons_.begin(), reasons_.end());
+    throw Error("'" + plugin_ + "' cannot be checked: " +
+                (reasons.empty() ? "no case is left (--min-length, --max-length)." : "every case was refused or skipped: " + join(reasons, "; ")));
+  }
   return kExitOk;
 }
 

@@ -19,7 +19,8 @@ class CheckPrinter final : public launch::CheckListener {
   /// "gradients: case 3 of 15: B=1 ..." where somebody watches; a line for each result, and where a
   /// property failed, what went wrong, the case, and the command that repeats it.
   void report(const launch::CheckReport& report) override;
-  /// The last line. Returns kExitOk, or kCheckFailed where a property failed.
+  /// The last line. Returns kExitOk, or kCheckFailed where a property failed. Throws Error where there was a case for
+  /// none of them: then nothing is known of the plugin.
   [[nodiscard]] int summary();
 
  private:
@@ -33,7 +34,7 @@ class CheckPrinter final : public launch::CheckListener {
   StatusLines status_;
   std::string drawn_;
   std::set<std::string> reasons_;  // of skipped cases
-  std::size_t passed_ = 0, failed_ = 0, noted_ = 0, silent_ = 0;
+  std::size_t passed_ = 0, failed_ = 0, noted_ = 0, silent_ = 0, unseen_ = 0;
   std::int64_t skipped_ = 0;
 };
 

@@ -17,7 +17,8 @@ enum class Kind {
   throws_an_int,
   crashes,
   hangs,
-  exits
+  exits,
+  hangs_at_exit
 };
 
 struct BadConfig {
@@ -25,7 +26,7 @@ struct BadConfig {
   static constexpr auto fields() {
     return std::tuple{config::choice("kind", &BadConfig::kind,
                                      {"throws_in_create", "throws_in_forward", "throws_in_backward",
-                                      "throws_an_int", "crashes", "hangs", "exits"},
+                                      "throws_an_int", "crashes", "hangs", "exits", "hangs_at_exit"},
                                      "how it ends")};
   }
 };
@@ -44,6 +45,13 @@ struct ThrowsInBackward : torch::autograd::Function<ThrowsInBackward> {
   for (;;) sleep(1000);
 }
 
+struct AtExit {
+  bool hangs = false;
+  ~AtExit() {
+    if (hangs) hang();
+  }
+} at_exit;
+
 at::Tensor misbehave(Kind kind, const at::Tensor& value) {
   switch (kind) {
     case Kind::throws_in_forward:
@@ -59,6 +67,9 @@ at::Tensor misbehave(Kind kind, const at::Tensor& value) {
       hang();
     case Kind::exits:
       std::exit(0);
+    case Kind::hangs_at_exit:
+      at_exit.hangs = true;
+      break;
     case Kind::throws_in_create:
       break;
   }
