@@ -65,6 +65,8 @@ class Child {
     }
   }
 
+  [[nodiscard]] bool over() const { return !planned.empty() && finished.size() == planned.size(); }
+
   std::vector<std::string> planned{};  // properties, in order
   std::vector<std::string> finished{};
   CheckReport last{};  // the case that runs
@@ -100,9 +102,7 @@ class Child {
   }
 
   std::optional<Death> death_of(const Outcome& end) const {
-    if (end.signal == 0 && !planned.empty() && finished.size() == planned.size()) {
-      return std::nullopt;
-    }
+    if (end.signal == 0 && over()) return std::nullopt;
     const std::string log = log_end(scratch_.file("log"));
     const std::string words = log.empty() ? "" : "; its last words:\n" + log;
     if (end.signal == SIGKILL) {
@@ -144,22 +144,17 @@ int check_in_child(const CheckRequest& request, const CheckLimits& limits,
     Child child(left, limits, listener, signals);
     const auto death = child.run();
     if (!death) break;
-    if (child.last.property.empty()) {
+    if (child.last.property.empty() && !child.over()) {
       throw Error("the plugin " + death->how + "\n  before its first case: while it was loaded");
     }
     exit = std::max<int>(exit, death->exit);
-    const bool at_the_end = child.finished.size() == child.planned.size();
-    auto report = child.last;
+    auto report = child.over() ? CheckReport{.property = kCheckEnd} : child.last;
     report.kind = "result";
     report.status = "failed";
-    report.text = death->how;
-    if (at_the_end) {
-      report.property = "end of the process";
-      report.text += "\nafter the last property, while the process ended: a destructor of a static object, or an atexit handler";
-    }
+    report.text = death->how + (child.over() ? "\nafter all properties, while the process ended: in a destructor of something static?" : "");
     listener.report(report);
     left.properties = rest_of(child);
-    if (at_the_end || left.properties.empty()) break;
+    if (left.properties.empty()) break;
   }
   return exit;
 }

@@ -20,6 +20,9 @@ enum CheckExit : int {
   kCheckOutOfMemory = 6,
 };
 
+/// Stands for a property where a child died after all of them.
+inline constexpr char kCheckEnd[] = "end";
+
 /// What the children report, and "result" of a property that a child died at.
 class CheckListener {
  public:

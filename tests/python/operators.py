@@ -4,6 +4,7 @@ Runs in the environment that environment.sh makes; operators_test.py starts it.
 """
 import os
 import unittest
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -205,6 +206,27 @@ class Operators(unittest.TestCase):
                     torch.func.jvp(attend, tuple(plain), tuple(plain))
                 with self.assertRaisesRegex(RuntimeError, "derivative for attnlab::.*_backward is not implemented"):
                     torch.func.grad(lambda x: torch.func.grad(loss)(x, *plain[1:]).sum())(plain[0])
+
+    def test_vmap_goes_slice_by_slice_and_not_through_gradients(self):
+        for name, (attend, _) in VARIANTS.items():
+            with self.subTest(name), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # LibTorch's: the slices come one after the other
+                sets = inputs(), inputs(seed=5)
+                both = [torch.stack(pair).detach().requires_grad_() for pair in zip(*sets)]
+                out = torch.func.vmap(attend)(*both)
+                out.square().sum().backward()
+                for i, each in enumerate(sets):
+                    alone = attend(*each)
+                    alone.square().sum().backward()
+                    self.assertTrue(torch.equal(out[i], alone))
+                    for x, whole in zip(each, both):
+                        self.assertTrue(torch.equal(x.grad, whole.grad[i]))
+                plain = inputs(requires_grad=False)
+                loss = lambda *x: attend(*x).square().sum()
+                with self.assertRaises(RuntimeError):
+                    torch.func.vmap(torch.func.grad(loss))(*[x.detach() for x in both])
+                with self.assertRaises(RuntimeError):
+                    torch.func.jacrev(attend)(*plain)
 
     def test_a_compiled_graph_computes_the_same(self):
         # Traced and differentiated ahead of time; "aot_eager" needs no compiler of C++ at run time.

@@ -55,9 +55,12 @@ void CheckPrinter::result(const launch::CheckReport& report) {
   print(fmt::format("  {:<19} {:<14} {}{}\n", report.property,
                     failed ? "FAILED" : report.status, lines[0], alone ? ": " + lines[1] : ""));
   if (failed || noted) {
-    print(fmt::format("      {}\n      case    {}{}{}\n      repeat  {}\n", indented(report.text),
-                      report.case_text, report.parameters.empty() ? "" : " with ",
-                      report.parameters, repeat(report)));
+    print(fmt::format("      {}\n", indented(report.text)));
+    if (!report.case_text.empty()) {
+      print(fmt::format("      case    {}{}{}\n", report.case_text, report.parameters.empty() ? "" : " with ",
+                        report.parameters));
+    }
+    print(fmt::format("      repeat  {}\n", repeat(report)));
   }
   flush_output();
 }
@@ -79,9 +82,10 @@ int CheckPrinter::summary() {
 }
 
 std::string CheckPrinter::repeat(const launch::CheckReport& report) const {
-  std::string line = "attnlab plugin check " + shell_quoted(plugin_) + " --property " +
-                     report.property + " --seed " + std::to_string(request_.seed) + " --case " +
-                     report.case_text;
+  std::string line = "attnlab plugin check " + shell_quoted(plugin_);
+  if (report.property != launch::kCheckEnd) line += " --property " + report.property;
+  line += " --seed " + std::to_string(request_.seed);
+  if (!report.case_text.empty()) line += " --case " + report.case_text;
   if (request_.device != "cpu") line += " --device " + request_.device;
   const launch::CheckLimits usual;
   if (limits_.seconds_per_case != usual.seconds_per_case) {

@@ -5,7 +5,6 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <tuple>
 
@@ -244,13 +243,6 @@ class Planted final : public Attention {
   Told told_;
   mutable std::map<std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t>, at::Tensor> kept_;
 };
-
-const struct AtTheEnd {
-  ~AtTheEnd() {
-    const char* words = std::getenv("ATTNLAB_PLANT");
-    if (words != nullptr && std::string_view(words) == "defect=aborts_at_the_end") std::abort();
-  }
-} kAtTheEnd;
 
 constexpr std::uint32_t declared_if(bool holds, std::uint32_t trait) { return holds ? trait : 0; }
 constexpr std::uint32_t kTraits =
