@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "framework/config/expression_tree.h"
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
 
@@ -25,66 +26,42 @@ constexpr std::array kSums{Sign{"+", "add"}, Sign{"-", "sub"}};
 constexpr std::array kProducts{Sign{"//", "floordiv"}, Sign{"/", "div"}, Sign{"%", "mod"},
                                Sign{"*", "mul"}};
 
-class Expression {
+class Reading {
  public:
-  Expression(std::string_view text, const ExpressionOptions& options)
-      : text_(text), options_(options) {}
+  Reading(std::string_view text, bool dotted_names, std::size_t& names)
+      : text_(text), dotted_names_(dotted_names), names_(names) {}
 
-  Operand whole() {
-    Operand result = alternatives();
+  Tree whole() {
+    Tree tree = alternatives();
     skip_blanks();
     if (at_ < text_.size()) fail("unexpected '" + std::string(1, text_[at_]) + "'");
-    return result;
+    return tree;
   }
 
  private:
-  // A name that is not looked up before it is known which side of a comparison it stands on.
-  struct Term {
-    Operand value;
-    std::string name;
-  };
-
-  Operand alternatives() {
-    Operand result = conditions();
-    while (word("or") || sign("||")) result = joined(true, result, &Expression::conditions);
-    return result;
+  // A list of operands and not a tree of pairs: a thousand of them are no deeper than two.
+  Tree alternatives() {
+    Tree first = conditions();
+    while (word("or") || sign("||")) join(Tree::Kind::any_of, first, "or", conditions());
+    return first;
   }
 
-  Operand conditions() {
-    Operand result = condition();
-    while (word("and") || sign("&&")) result = joined(false, result, &Expression::condition);
-    return result;
+  Tree conditions() {
+    Tree first = condition();
+    while (word("and") || sign("&&")) join(Tree::Kind::all_of, first, "and", condition());
+    return first;
   }
 
-  // What no longer counts is read, but names in it need not be known: `a==none or b>1`.
-  Operand joined(bool decisive, const Operand& left, Operand (Expression::*next)()) {
-    const bool decided = is(left, decisive);
-    unused_ += decided ? 1 : 0;
-    Operand right = (this->*next)();
-    unused_ -= decided ? 1 : 0;
-    if (decided) return left;
-    return is(right, decisive) || (left && right) ? right : std::nullopt;
-  }
-
-  bool is(const Operand& operand, bool expected) {
-    if (!operand || unused_ > 0) return false;
-    return std::get<bool>(apply_function("and", {*operand}).value()) == expected;
-  }
-
-  Operand condition() {
+  Tree condition() {
     const Guard guard(*this);
     skip_blanks();
-    if (word("not") || (peek(1) != '=' && sign("!"))) {
-      const Operand inner = condition();
-      return inner ? apply("not", {*inner}) : std::nullopt;
-    }
+    if (word("not") || (peek(1) != '=' && sign("!"))) return call("not", {condition()});
     return comparison();
   }
 
-  Operand comparison() {
-    Term left = sum();
-    Operand result;
-    bool compared = false;
+  Tree comparison() {
+    Tree left = sum();
+    Tree all = node(Tree::Kind::comparison);
     while (true) {
       const std::size_t begin = at_;
       const char* name = take(kComparisons);
@@ -94,59 +71,45 @@ class Expression {
         at_ = begin;
         break;
       }
-      Term right = sum();
-      const Operand a = looked_up(left, false), b = looked_up(right, true);
-      Operand one;
-      if (a && b) one = within ? Operand(is_in(*a, *b) != negated) : apply(name, {*a, *b});
-      result = !compared ? one : result && one ? apply("and", {*result, *one}) : std::nullopt;
-      compared = true;
-      left = std::move(right);
+      Tree right = sum();
+      if (all.parts.empty()) all.parts.push_back(std::move(left));
+      if (within && right.kind == Tree::Kind::constant) right.members = Members::of(right.constant);
+      all.functions.emplace_back(!within ? name : negated ? "not in" : "in");
+      all.parts.push_back(std::move(right));
     }
-    return compared ? result : looked_up(left, false);
+    if (all.parts.empty()) return a_key(std::move(left));
+    all.letter = at_ + 1;
+    return all;
   }
 
-  bool is_in(const Node& value, const Node& all) {
-    if (!all.is_list()) fail("'in' takes a list, as in [1,2]");
-    const auto is_number = [](const Node& node) {
-      return node.type_name() == "integer" || node.type_name() == "real";
-    };
-    return std::ranges::any_of(all.as_list(), [&](const Node& each) {
-      const bool comparable =
-          each.value().index() == value.value().index() || (is_number(each) && is_number(value));
-      return comparable && is(apply("eq", {value, each}), true);
-    });
-  }
-
-  Term sum() { return chain(kSums, &Expression::product); }
-  Term product() { return chain(kProducts, &Expression::factor); }
+  Tree sum() { return chain(kSums, &Reading::product); }
+  Tree product() { return chain(kProducts, &Reading::factor); }
 
   template <std::size_t N>
-  Term chain(const std::array<Sign, N>& signs, Term (Expression::*next)()) {
-    Term left = (this->*next)();
-    while (const char* name = take(signs)) left = combined(name, left, (this->*next)());
-    return left;
-  }
-
-  Term combined(const char* name, const Term& left, const Term& right) {
-    const Operand a = looked_up(left, false), b = looked_up(right, false);
-    return {a && b ? apply(name, {*a, *b}) : std::nullopt, ""};
-  }
-
-  Term factor() {
-    const Guard guard(*this);
-    if (sign("-")) {
-      const Operand inner = looked_up(factor(), false);
-      return {inner ? apply("neg", {*inner}) : std::nullopt, ""};
+  Tree chain(const std::array<Sign, N>& signs, Tree (Reading::*next)()) {
+    Tree first = (this->*next)();
+    bool alone = true;
+    while (const char* name = take(signs)) {
+      if (alone) first = call("", {a_key(std::move(first))}, Tree::Kind::chain);
+      alone = false;
+      first.functions.emplace_back(name);
+      first.parts.push_back(a_key((this->*next)()));
     }
-    Term base = atom();
-    if (!sign("**")) return base;  // before `*` is looked for
-    return combined("pow", base, factor());
+    return first;
   }
 
-  Term atom() {
+  Tree factor() {
+    const Guard guard(*this);
+    if (sign("-")) return call("neg", {a_key(factor())});
+    Tree base = atom();
+    if (!sign("**")) return base;  // before `*` is looked for
+    return call("pow", {a_key(std::move(base)), a_key(factor())});
+  }
+
+  Tree atom() {
     skip_blanks();
     const char c = peek();
-    if (c == '\'' || c == '"') return {quoted(), ""};
+    if (c == '\'' || c == '"') return constant(quoted());
     if (c == '[' || c == '(') return brackets();
     const std::size_t begin = at_;
     while (at_ < text_.size() && is_name_letter(begin)) ++at_;
@@ -155,19 +118,21 @@ class Expression {
       fail(c == '\0' ? "it ends too early" : "unexpected '" + std::string(1, c) + "'");
     if (peek() == '(') {
       ++at_;
-      List arguments = items(')');
-      return {complete_ ? apply(name, arguments) : std::nullopt, ""};
+      return call(name, items(')'));
     }
     Node::Value value = typed_scalar(name);
-    if (std::holds_alternative<std::string>(value)) return {std::nullopt, name};
-    return {Node(std::move(value)), ""};
+    if (!std::holds_alternative<std::string>(value)) return constant(Node(std::move(value)));
+    Tree tree = node(Tree::Kind::name);
+    tree.name = std::move(name);
+    tree.number = names_++;
+    return tree;
   }
 
   // Letters, digits and _; a sign within a number's exponent; with dotted names also . / and -.
   [[nodiscard]] bool is_name_letter(std::size_t begin) const {
     const char c = text_[at_];
     if (is_identifier_letter(c) || c == '.') return true;
-    if (options_.dotted_names && (c == '/' || c == '-')) return at_ > begin || c == '/';
+    if (dotted_names_ && (c == '/' || c == '-')) return at_ > begin || c == '/';
     const bool exponent = at_ > begin && (text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E');
     const bool number =
         std::isdigit(static_cast<unsigned char>(text_[begin])) != 0 || text_[begin] == '.';
@@ -175,42 +140,32 @@ class Expression {
            std::isdigit(static_cast<unsigned char>(text_[at_ + 1])) != 0;
   }
 
-  Term brackets() {
+  Tree brackets() {
     const Guard guard(*this);
     const char open = text_[at_++];
-    if (open == '[') {
-      List list = items(']');
-      return {complete_ ? Operand(Node(std::move(list))) : std::nullopt, ""};
-    }
-    Operand inner = alternatives();
+    if (open == '[') return list(items(']'));
+    Tree inner = alternatives();
     if (!sign(")")) fail("expected ')'");
-    return {std::move(inner), ""};
+    return inner;
   }
 
-  // Up to the closing bracket; names stand for themselves where they are none. complete_: all
-  // apply.
-  List items(char closing) {
-    List list;
-    bool all = true;
-    if (!sign(std::string_view(&closing, 1))) {
-      do {
-        const std::size_t begin = at_;
-        Term term = sum();
-        skip_blanks();
-        Operand value;
-        if (peek() == ',' || peek() == closing) {
-          value = looked_up(term, true);
-        } else {  // an argument may be a condition
-          at_ = begin;
-          value = alternatives();
-        }
-        if (value) list.push_back(std::move(*value));
-        all = all && value;
-      } while (sign(","));
-      if (!sign(std::string_view(&closing, 1))) fail(std::string("expected '") + closing + "'");
-    }
-    complete_ = all;
-    return list;
+  // Up to the closing bracket; names stand for themselves where they are none.
+  std::vector<Tree> items(char closing) {
+    std::vector<Tree> all;
+    if (sign(std::string_view(&closing, 1))) return all;
+    do {
+      const std::size_t begin = at_;
+      Tree item = sum();
+      skip_blanks();
+      if (peek() != ',' && peek() != closing) {  // an argument may be a condition
+        at_ = begin;
+        item = alternatives();
+      }
+      item.letter = at_ + 1;
+      all.push_back(std::move(item));
+    } while (sign(","));
+    if (!sign(std::string_view(&closing, 1))) fail(std::string("expected '") + closing + "'");
+    return all;
   }
 
   Node quoted() {
@@ -222,16 +177,50 @@ class Expression {
     return Node(inner);
   }
 
-  Operand looked_up(const Term& term, bool as_text) {
-    if (term.name.empty() || unused_ > 0) return term.value;
-    if (options_.lookup) return options_.lookup(term.name, as_text);
-    if (as_text) return Node(term.name);
-    fail("unknown name '" + term.name + "'; a key is written ${" + term.name + "}");
+  [[nodiscard]] Tree node(Tree::Kind kind) const {
+    Tree tree;
+    tree.kind = kind;
+    tree.letter = at_ + 1;
+    return tree;
   }
-
-  Operand apply(const std::string& name, const std::vector<Node>& arguments) {
-    if (unused_ > 0) return std::nullopt;
-    return apply_function(name, arguments);
+  [[nodiscard]] Tree constant(Node value) const {
+    Tree tree = node(Tree::Kind::constant);
+    tree.constant = std::move(value);
+    return tree;
+  }
+  [[nodiscard]] Tree call(const std::string& name, std::vector<Tree> parts, Tree::Kind kind = Tree::Kind::call) const {
+    Tree tree = node(kind);
+    tree.name = name;
+    tree.parts = std::move(parts);
+    return tree;
+  }
+  /// A list of constants is one.
+  [[nodiscard]] Tree list(std::vector<Tree> parts) const {
+    if (std::ranges::any_of(parts, [](const Tree& part) { return part.kind != Tree::Kind::constant; })) {
+      return call("", std::move(parts), Tree::Kind::list);
+    }
+    List all;
+    for (auto& part : parts) all.push_back(std::move(part.constant));
+    return constant(Node(std::move(all)));
+  }
+  /// Nothing but a key: its text does not stand for itself.
+  [[nodiscard]] Tree a_key(Tree tree) const {
+    if (tree.kind != Tree::Kind::name) return tree;
+    tree.key = true;
+    tree.letter = at_ + 1;
+    return tree;
+  }
+  static void join(Tree::Kind kind, Tree& first, const char* name, Tree next) {
+    // `(a or b) or c` is not told from `a or b or c`: both are read from the left.
+    if (first.kind != kind) {
+      Tree tree;
+      tree.kind = kind;
+      tree.name = name;
+      tree.letter = first.letter;
+      tree.parts.push_back(std::move(first));
+      first = std::move(tree);
+    }
+    first.parts.push_back(std::move(next));
   }
 
   [[nodiscard]] char peek(std::size_t ahead = 0) const {
@@ -267,25 +256,27 @@ class Expression {
   }
 
   struct Guard {
-    explicit Guard(Expression& expression) : depth(expression.depth_) {
-      if (++depth > kDeepestExpression) expression.fail("nested too deeply");
+    explicit Guard(Reading& reading) : depth(reading.depth_) {
+      if (++depth > kDeepestExpression) reading.fail("nested too deeply");
     }
     ~Guard() { --depth; }
     int& depth;
   };
 
   std::string_view text_;
-  const ExpressionOptions& options_;
+  bool dotted_names_;
+  std::size_t& names_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  int unused_ = 0;        // above 0: what is read decides nothing
-  bool complete_ = true;  // of the last items()
 };
 
 }  // namespace
 
-Operand evaluate_expression(std::string_view text, const ExpressionOptions& options) {
-  return Expression(text, options).whole();
+Expression::Expression(std::string text, bool dotted_names) {
+  auto body = std::make_shared<Body>();
+  body->text = std::move(text);
+  body->tree = Reading(body->text, dotted_names, body->names).whole();
+  body_ = std::move(body);
 }
 
 }  // namespace attnlab::config

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,7 +29,20 @@ struct ExpressionOptions {
                               // then written with blanks around
 };
 
-/// Throws Error: what cannot be read, with a caret, and what cannot be computed.
+/// Read once, computed as often as there are values for its names. Copies share what was read.
+class Expression {
+ public:
+  /// Throws Error, with the place, for what cannot be read. `dotted_names`: as below.
+  explicit Expression(std::string text, bool dotted_names = false);
+  /// Throws Error for what cannot be computed. A name is looked up once. Empty lookup: there are no names.
+  [[nodiscard]] Operand value(const Lookup& lookup) const;
+  struct Body;
+
+ private:
+  std::shared_ptr<const Body> body_;
+};
+
+/// Both at once.
 [[nodiscard]] Operand evaluate_expression(std::string_view text, const ExpressionOptions& options);
 
 /// add sub mul div floordiv mod pow, neg abs int float round floor ceil sqrt exp log log2, min max

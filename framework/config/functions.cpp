@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "framework/config/expression.h"
+#include "framework/config/expression_tree.h"
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -16,9 +16,6 @@ using Nodes = std::vector<Node>;
 using Whole = std::int64_t;
 
 bool is_whole(const Node& node) { return std::holds_alternative<Whole>(node.value()); }
-bool is_number(const Node& node) {
-  return is_whole(node) || std::holds_alternative<double>(node.value());
-}
 
 // A string that looks like a number counts as one.
 Node number(const Node& node) {
@@ -116,24 +113,7 @@ std::partial_ordering order(const Node& a, const Node& b) {
   return std::get<Whole>(a.value()) <=> std::get<Whole>(b.value());
 }
 
-Node compared(const std::string& name, const Nodes& given) {
-  const Node &a = given[0], &b = given[1];
-  if (is_number(a) && is_number(b)) {
-    const auto way = order(a, b);
-    return name == "eq"   ? way == 0
-           : name == "ne" ? way != 0
-           : name == "lt" ? way < 0
-           : name == "le" ? way <= 0
-           : name == "gt" ? way > 0
-                          : way >= 0;
-  }
-  if ((name != "eq" && name != "ne") || a.value().index() != b.value().index() || a.is_map()) {
-    throw Error("cannot compare " + a.text() + " (" + std::string(a.type_name()) + ") with " +
-                b.text() + " (" + std::string(b.type_name()) + ")" +
-                "; expected two numbers, or equal types and == or !=.");
-  }
-  return (a.text() == b.text()) == (name == "eq");
-}
+Node compared(const std::string& name, const Nodes& given) { return compare(name, given[0], given[1]); }
 
 // min, max and sum take numbers or one list of them.
 Node of_all(const std::string& name, const Nodes& given) {
@@ -197,6 +177,25 @@ std::vector<std::string> function_names() {
     }
   }
   return all;
+}
+
+bool compare(const std::string& function, const Node& a, const Node& b) {
+  if (is_number(a) && is_number(b)) {
+    const auto way = order(a, b);
+    return function == "eq"   ? way == 0
+           : function == "ne" ? way != 0
+           : function == "lt" ? way < 0
+           : function == "le" ? way <= 0
+           : function == "gt" ? way > 0
+                              : way >= 0;
+  }
+  if ((function != "eq" && function != "ne") || a.value().index() != b.value().index() || a.is_map()) {
+    throw Error("cannot compare " + a.text() + " (" + std::string(a.type_name()) + ") with " +
+                b.text() + " (" + std::string(b.type_name()) + ")" +
+                "; expected two numbers, or equal types and == or !=.");
+  }
+  const bool same = a.as_string() ? *a.as_string() == *b.as_string() : a.text() == b.text();
+  return same == (function == "eq");
 }
 
 Node apply_function(const std::string& name, const std::vector<Node>& arguments) {

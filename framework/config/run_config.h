@@ -189,9 +189,26 @@ struct TrainConfig {
              " sequences of a step (batch_size " + std::to_string(batch_size) + " x accumulation " +
              std::to_string(accumulation) + "); expected a divisor of them.";
     }
-    if (interval_from(checkpoint_every)) return {};
-    return "checkpoint_every '" + checkpoint_every +
-           "' is no interval; expected steps (500), a time (30s, 10m, 2h) or 0 for none.";
+    if (!interval_from(checkpoint_every)) {
+      return "checkpoint_every '" + checkpoint_every +
+             "' is no interval; expected steps (500), a time (30s, 10m, 2h) or 0 for none.";
+    }
+    return problem_of_initial();
+  }
+  /// Either alone would name weights that nobody looks at.
+  [[nodiscard]] std::string problem_of_initial() const {
+    const std::string expected = "; expected both, as attnlab fork RUN writes them.";
+    if (initial.empty() && initial_path.empty()) return {};
+    if (initial.empty()) {
+      return "initial_path '" + initial_path + "' without train.initial, the SHA-256 of the weights in it" + expected;
+    }
+    constexpr std::size_t kLetters = 64;
+    if (initial.size() != kLetters || initial.find_first_not_of("0123456789abcdef") != initial.npos) {
+      return "initial '" + initial + "' is no SHA-256 (64 letters, 0-9 and a-f) of a model.safetensors; "
+             "attnlab fork RUN begins a run with the weights of another.";
+    }
+    if (initial_path.empty()) return "initial without train.initial_path, the checkpoint that has these weights" + expected;
+    return {};
   }
 };
 

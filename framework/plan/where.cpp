@@ -19,18 +19,19 @@ void add_keys(const Node& node, const std::string& path, std::vector<std::string
 }  // namespace
 
 Where::Where(std::vector<std::string> conditions, const Words& words) : words_(words) {
-  const config::ExpressionOptions nothing{[](const auto&, bool) { return Operand(); }, true};
+  const config::Lookup nothing = [](const auto&, bool) { return Operand(); };
   for (auto& condition : conditions) {
     if (condition.find_first_not_of(" \t") == condition.npos) continue;
     try {
-      (void)config::evaluate_expression(condition, nothing);
+      config::Expression read(condition, /*dotted_names=*/true);
+      (void)read.value(nothing);  // what is wrong for any cell
+      conditions_.push_back({std::move(condition), std::move(read)});
     } catch (const Error& error) {
       throw Error(
           std::string("--where: ") + error.what() +
           " Expected KEY SIGN VALUE with one of == != < <= > >= in, joined by and, or, not, "
           "for instance 'train.steps<=100 and attention!=none'.");
     }
-    conditions_.push_back(std::move(condition));
   }
 }
 
@@ -52,9 +53,9 @@ bool Where::holds(const Node& config, const std::string& variant) const {
     add_keys(config, "", keys);
     throw Error("unknown key '" + key + "'." + did_you_mean(key, keys));
   };
-  for (const auto& condition : conditions_) {
+  for (const auto& [text, condition] : conditions_) {
     try {
-      const Operand result = config::evaluate_expression(condition, {lookup, true});
+      const Operand result = condition.value(lookup);
       if (!result) continue;
       const bool* kept = std::get_if<bool>(&result->value());
       if (kept == nullptr) {
@@ -62,12 +63,16 @@ bool Where::holds(const Node& config, const std::string& variant) const {
       }
       if (!*kept) return false;
     } catch (const Error& error) {
-      throw Error("--where '" + condition + "': " + error.what());
+      throw Error("--where '" + text + "': " + error.what());
     }
   }
   return true;
 }
 
-std::string Where::text() const { return "'" + join(conditions_, "' and '") + "'"; }
+std::string Where::text() const {
+  std::vector<std::string> texts;
+  for (const auto& condition : conditions_) texts.push_back(condition.text);
+  return "'" + join(texts, "' and '") + "'";
+}
 
 }  // namespace attnlab::plan

@@ -23,7 +23,11 @@ class Where {
   [[nodiscard]] std::string text() const;
 
  private:
-  std::vector<std::string> conditions_;
+  struct Condition {
+    std::string text;
+    config::Expression read;
+  };
+  std::vector<Condition> conditions_;
   const Words& words_;
 };
 

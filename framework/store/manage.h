@@ -1,4 +1,4 @@
-/// manage.h: runs deleted, studies renamed, tags. Each call is one transaction.
+/// manage.h: runs deleted, studies renamed, tags.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +24,15 @@ class Housekeeping {
   explicit Housekeeping(const std::string& path);
   ~Housekeeping();
 
-  /// Takes a run away with its numbers and the folder that it left. Refuses one that is running, or whose
-  /// cell is (it may be reading this one's checkpoint). A run whose folder belongs to a database that it
-  /// was merged from leaves that alone. `study`: of a run that other studies have as well, only its
-  /// membership goes; "": the run goes. `dry_run`: says what would be, and does nothing.
-  [[nodiscard]] Removal remove(std::int64_t run_id, const std::string& study, bool keep_files, bool dry_run);
+  /// Takes runs away with their numbers and the folders that they left; one Removal for each. Refuses a run
+  /// that is running, or whose cell is (it may be reading this one's checkpoint). A run whose folder belongs
+  /// to a database that it was merged from leaves that alone. `study`: of a run that other studies have as
+  /// well, only its membership goes; "": the run goes. `dry_run`: says what would be, and does nothing; else
+  /// in transactions so short that others get their turn: when it throws, the runs before that are gone.
+  [[nodiscard]] std::vector<Removal> remove(const std::vector<std::int64_t>& run_ids, const std::string& study, bool keep_files,
+                                            bool dry_run);
 
-  /// Throws Error where there is no such study, or one of the new name. Returns how many runs it has.
+  /// In one transaction, as tag() is. Throws Error where there is no such study, or one of the new name. Returns how many runs it has.
   std::int64_t rename_study(const std::string& from, const std::string& to, bool dry_run);
 
   /// Returns how many of the runs were changed.

@@ -172,6 +172,23 @@ Answer Reader::query(const std::string& sql, const Row& parameters) const {
   return answer;
 }
 
+void Reader::check_condition(const std::string& relation, const std::string& condition) const {
+  impl_->guard.begin();
+  const ReadGuard::Working working(impl_->guard);
+  try {
+    // SQLite itself says where an expression ends: alone, with nothing behind it that could balance a
+    // bracket; and between brackets, where neither LIMIT nor UNION is part of one.
+    const auto lead = "SELECT 1 FROM " + relation + " WHERE ";
+    const auto alone = impl_->connection.prepare(lead + condition);
+    (void)impl_->connection.prepare(lead + "(" + condition + "\n)");
+    if (alone.parameters() > 0) {
+      throw Error("a condition has no parameters (?, ?1, :name, @name, $name): nothing is bound to them. Write the values themselves.");
+    }
+  } catch (const SqliteError& error) {
+    impl_->refuse(error);
+  }
+}
+
 std::vector<Relation> Reader::schema() const {
   impl_->guard.begin();
   const ReadGuard::Working working(impl_->guard);

@@ -46,6 +46,10 @@ class Reader {
             const std::function<void(const std::vector<std::string>&)>& columns,
             const std::function<void(const Row&)>& row) const;
 
+  /// Whether a text is one condition on the columns of `relation` and nothing else: it may then be put
+  /// between brackets. Throws Error: unbalanced brackets, a second statement, an open comment, ?1, ...
+  void check_condition(const std::string& relation, const std::string& condition) const;
+
   /// Views first, then tables, each by name.
   [[nodiscard]] std::vector<Relation> schema() const;
   [[nodiscard]] std::vector<std::string> columns_of(const std::string& relation) const;

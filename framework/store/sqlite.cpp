@@ -219,6 +219,7 @@ Value Statement::value(int column) const {
   }
 }
 
+int Statement::parameters() const { return sqlite3_bind_parameter_count(statement_.get()); }
 bool Statement::read_only() const { return sqlite3_stmt_readonly(statement_.get()) != 0; }
 
 void Connection::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }

@@ -83,6 +83,7 @@ class Statement {
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] Value value(int column) const;
   [[nodiscard]] bool read_only() const;
+  [[nodiscard]] int parameters() const;  // how many it takes
   /// The text held nothing but blanks and comments.
   [[nodiscard]] bool is_empty() const { return !statement_; }
   /// What stood behind the statement in the text that it was made from.

@@ -71,6 +71,16 @@ class Config(Refusals):
         self.assertRegex(self.refused("run", "attention=hash_sparse", *TINY, "attention.buckets=15"),
                          r"attention\.buckets[\s\S]*15[\s\S]*even")
 
+    def test_first_weights_that_are_half_named(self):
+        hash_of = "0" * 64
+        for words, told in ((["train.initial_path=/x"], "initial_path '/x' without train.initial"),
+                            ([f"train.initial='{hash_of}'"], "initial without train.initial_path"),
+                            (["train.initial=/x", "train.initial_path=/x"], "initial '/x' is no SHA-256"),
+                            (["train.initial=/x"], "initial '/x' is no SHA-256")):
+            text = self.refused("run", "attention=none", *TINY, *words)
+            self.assertIn(told, text)
+            self.assertIn("attnlab fork RUN", text)
+
     def test_width_that_heads_do_not_divide(self):
         self.assertIn("width 16 is not divisible by heads 3",
                       self.refused("run", "attention=none", *TINY, "model.heads=3"))

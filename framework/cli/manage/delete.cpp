@@ -47,15 +47,14 @@ std::string line_of(const NamedRun& run, const store::Removal& removal) {
 
 // What would be, told line by line; a long list is cut.
 Sum foretell(store::Housekeeping& house, const std::vector<NamedRun>& runs, const std::string& study, bool keep_files) {
-  constexpr std::int64_t kMostLines = 30;
+  constexpr std::size_t kMostLines = 30;
   Sum sum;
-  std::int64_t lines = 0;
-  for (const auto& run : runs) {
-    const auto removal = house.remove(run.id, study, keep_files, true);
-    sum.add(removal);
-    if (++lines <= kMostLines) print(line_of(run, removal));
+  const auto removals = house.remove(numbers_of(runs), study, keep_files, true);
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    sum.add(removals[i]);
+    if (i < kMostLines) print(line_of(runs[i], removals[i]));
   }
-  if (lines > kMostLines) print(fmt::format("and {} more\n", lines - kMostLines));
+  if (runs.size() > kMostLines) print(fmt::format("and {} more\n", runs.size() - kMostLines));
   return sum;
 }
 
@@ -100,7 +99,7 @@ int delete_runs(Arguments arguments) {
     return kExitError;
   }
   Sum deleted;
-  for (const auto& run : runs) deleted.add(house.remove(run.id, study, keep_files, false));
+  for (const auto& removal : house.remove(numbers_of(runs), study, keep_files, false)) deleted.add(removal);
   print(fmt::format("deleted: {}\n{} in the database are free for new runs\n", deleted.text(),
                     human_bytes(static_cast<double>(house.free_bytes()))));
   return deleted.refused > 0 ? kExitError : kExitOk;

@@ -12,6 +12,12 @@ std::string counted(std::int64_t number, const std::string& what) {
   return grouped(number) + " " + what + (number == 1 ? "" : "s");
 }
 
+std::vector<std::int64_t> numbers_of(const std::vector<NamedRun>& runs) {
+  std::vector<std::int64_t> numbers;
+  for (const auto& run : runs) numbers.push_back(run.id);
+  return numbers;
+}
+
 std::vector<NamedRun> named_runs(const ParsedOptions& parsed, const store::Reader& reader, const std::string& command) {
   if (parsed.words().empty() == !chooses(parsed)) {
     throw Error(fmt::format("expected either runs (attnlab {} RUN...; attnlab runs lists them) or a choice of them with "

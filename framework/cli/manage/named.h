@@ -15,6 +15,8 @@ struct NamedRun {
   std::string label;  // "run 3 (hash_sparse, seed 0, done)"
 };
 
+[[nodiscard]] std::vector<std::int64_t> numbers_of(const std::vector<NamedRun>& runs);
+
 /// "1 run", "12,345 runs"
 [[nodiscard]] std::string counted(std::int64_t number, const std::string& what);
 

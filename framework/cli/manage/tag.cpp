@@ -30,7 +30,7 @@ Changes changes_in(Arguments arguments) {
   bool is_value = false;
   for (const auto& word : arguments) {
     const bool change = !is_value && word.size() > 1 && (word[0] == '+' || (word[0] == '-' && word[1] != '-')) && word != "-h";
-    is_value = word.starts_with("--") && word.find('=') == word.npos && word != "--dry-run" && word != "--help";
+    is_value = !is_value && word.starts_with("--") && word.find('=') == word.npos && word != "--dry-run" && word != "--help";
     if (!change) {
       changes.rest.push_back(word);
       continue;
@@ -59,8 +59,7 @@ int tag(Arguments arguments) {
     throw Error("expected words to add or to take away: attnlab tag RUN... +word -word", kExitUsage);
   }
   const auto runs = named_runs(*parsed, open_reader(*parsed), "tag");
-  std::vector<std::int64_t> ids;
-  for (const auto& run : runs) ids.push_back(run.id);
+  const auto ids = numbers_of(runs);
   store::Housekeeping house(parsed->database());
   const auto changed = house.tag(ids, changes.add, changes.remove, parsed->has("dry-run"));
   print(fmt::format("{}{} of {} {}\n", parsed->has("dry-run") ? "--dry-run: " : "", changed, counted(static_cast<std::int64_t>(ids.size()), "run"),

@@ -57,7 +57,14 @@ Choice choice_of(const ParsedOptions& parsed, const store::Reader& reader) {
                     parameter(without ? tag.substr(1) : tag) + ")";
     }
   }
-  if (const auto where = parsed.text("where")) choice.sql += " AND (" + *where + "\n)";
+  if (const auto where = parsed.text("where")) {
+    try {
+      reader.check_condition("runs", *where);
+    } catch (const Error& error) {
+      throw Error("--where '" + *where + "': expected one condition. " + error.what(), error.exit_code());
+    }
+    choice.sql += " AND (" + *where + "\n)";  // the condition may end in a comment
+  }
   return choice;
 }
 

@@ -80,6 +80,24 @@ TEST_F(ManageCommands, delete_shows_refuses_and_needs_a_yes) {
   EXPECT_THAT(refusal(delete_runs, {"1", "--status", "done"}), HasSubstr("expected either runs"));
 }
 
+TEST_F(ManageCommands, a_condition_that_is_not_one_changes_nothing) {
+  const Words bad{"0) or (1", "0)) or ((1", "1=0) union select id from runs where (1=1", "1 limit 1", "1 order by id", "1 union select 1",
+                  "1; delete from facts", "1;", "1 /* or", "id = ?", "id = ?1", "seed = :seed", "seed = $seed", "'", "(1", "", " ", "-- all",
+                  "count(*) > 0", "1, 1"};
+  for (const auto& condition : bad) {
+    const auto words = "--where '" + condition + "': expected one condition. ";
+    EXPECT_THAT(refusal(delete_runs, {"--status", "failed", "--where", condition, "--yes", "--keep-files"}), StartsWith(words));
+    EXPECT_THAT(refusal(tag, {"--study", "demo", "--where", condition, "+x"}), StartsWith(words));
+    EXPECT_THAT(refusal(runs, {"--where", condition}), StartsWith(words));
+  }
+  EXPECT_EQ(count(), 3);
+  EXPECT_EQ(store::count(path, "SELECT count(*) FROM run_tags WHERE tag = 'x'"), 0);
+  for (const auto* condition : {"(seed = 2) or (seed = 77)", "seed = 2 -- so", "reason <> ')' /* ( */ AND seed = 2",
+                                "id IN (SELECT id FROM runs WHERE seed = 2 LIMIT 1)"}) {
+    EXPECT_EQ(output(runs, {"--status", "failed", "--where", condition, "--columns", "id", "--csv"}), "id\n2\n") << condition;
+  }
+}
+
 TEST_F(ManageCommands, rename_and_tag_do_and_runs_filters_by_tags) {
   EXPECT_EQ(output(rename, {"--study", "demo", "first", "--dry-run"}), "--dry-run: nothing was changed; else: study 'demo' is 'first' now: 3 runs\n");
   EXPECT_EQ(output(rename, {"--study", "demo", "first"}), "study 'demo' is 'first' now: 3 runs\n");

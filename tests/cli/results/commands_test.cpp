@@ -70,7 +70,7 @@ TEST_F(Commands, runs_refuses_unknown_names_with_the_nearest) {
       "--schema lists them.");
   EXPECT_THAT(refusal(runs, {"--columns", "id,atention"}), HasSubstr("Did you mean 'attention'?"));
   EXPECT_EQ(refusal(runs, {"--where", "bits_per_dm > 1"}),
-            "SQL error: no such column: bits_per_dm. Did you mean 'bits_per_dim'? attnlab query "
+            "--where 'bits_per_dm > 1': expected one condition. SQL error: no such column: bits_per_dm. Did you mean 'bits_per_dim'? attnlab query "
             "--schema lists tables and columns.");
   EXPECT_EQ(refusal(runs, {"--status", "don"}),
             "--status: 'don' is no status. Did you mean 'done'?");
