@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 
 #include "framework/checkpoint/durable_file.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
+#include "framework/core/text_file.h"
 
 namespace attnlab::checkpoint {
 namespace {
@@ -18,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "step-";
+constexpr std::uintmax_t kMostStateBytes = 16 << 20;  // it has a few kilobytes
 constexpr std::string_view kUnfinished = ".part", kGoing = ".old";
 
 std::optional<std::int64_t> step_of(const std::string& name) {
@@ -28,15 +28,9 @@ std::optional<std::int64_t> step_of(const std::string& name) {
   return std::stoll(digits);
 }
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error(file.filename().string() + " is missing or cannot be read");
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::pair<State, Files> state_and_files(const fs::path& checkpoint) {
   try {
-    return state_from(text_of(checkpoint / kState));
+    return state_from(text_of_file(checkpoint / kState, kState, kMostStateBytes, "state"));
   } catch (const Error& error) {
     throw Error(std::string(kState) + ": " + error.what());
   }
@@ -48,6 +42,7 @@ std::pair<State, Files> state_and_files(const fs::path& checkpoint) {
 
 void require_file(const fs::path& file, const WrittenFile& expected) {
   const auto name = file.filename().string();
+  if (!is_file(file)) throw Error(name + (is_there(file) ? " is no regular file" : " is missing"));
   std::error_code problem;
   const auto size = fs::file_size(file, problem);
   if (problem) throw Error(name + ": " + problem.message());

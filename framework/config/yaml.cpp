@@ -3,14 +3,13 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <sstream>
 
 #include "framework/config/scalar.h"
 #include "framework/core/error.h"
-#include "framework/core/files.h"
 #include "framework/core/text.h"
+#include "framework/core/text_file.h"
 
 namespace attnlab::config {
 namespace {
@@ -167,23 +166,7 @@ YamlFile parse_yaml(std::string_view text, const std::string& source) {
 }
 
 std::string read_config_file(const std::filesystem::path& path, const std::string& source) {
-  if (!is_file(path)) {
-    throw Error("cannot read '" + source + "': " + (is_there(path) ? "it is no regular file" : "it is not there") +
-                "; expected a text file.");
-  }
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (!error && size > kMostBytes) {
-    throw Error("'" + source + "' has " + human_bytes(static_cast<double>(size)) +
-                "; expected a config file of at most " +
-                human_bytes(static_cast<double>(kMostBytes)) + ".");
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string text(error ? 0 : size, '\0');
-  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
-    throw Error("cannot read '" + source + "'; may you read it?");
-  }
-  return text;
+  return text_of_file(path, source, kMostBytes, "config file");
 }
 
 YamlFile load_yaml(const std::filesystem::path& path, const std::string& source) {

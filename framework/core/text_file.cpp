@@ -8,6 +8,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
+#include "framework/core/text.h"
 
 namespace attnlab {
 namespace fs = std::filesystem;
@@ -48,6 +49,25 @@ void write_text(const fs::path& path, std::string_view text) {
   WholeFile file(path);
   file.write(text);
   file.finish();
+}
+
+std::string text_of_file(const fs::path& path, const std::string& shown, std::uintmax_t most, const std::string& what) {
+  if (!is_file(path)) {
+    throw Error("cannot read '" + shown + "': " + (is_there(path) ? "it is no regular file" : "it is not there") +
+                "; expected a text file.");
+  }
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  if (!error && size > most) {
+    throw Error("'" + shown + "' has " + human_bytes(static_cast<double>(size)) + "; expected a " + what + " of at most " +
+                human_bytes(static_cast<double>(most)) + ".");
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string text(error ? 0 : size, '\0');
+  if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
+    throw Error("cannot read '" + shown + "'; may you read it?");
+  }
+  return text;
 }
 
 std::string text_in(const fs::path& path) {

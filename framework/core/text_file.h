@@ -2,6 +2,7 @@
 ///   What fails throws Error with the file's name and the system's reason.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -30,6 +31,11 @@ class WholeFile {
 };
 
 void write_text(const std::filesystem::path& path, std::string_view text);
+
+/// Of a regular file: a pipe or a device may never end. `shown`: its name in messages. Throws Error as well where it
+/// has more than `most` bytes; `what` it then is not: "config file".
+[[nodiscard]] std::string text_of_file(const std::filesystem::path& path, const std::string& shown, std::uintmax_t most,
+                                       const std::string& what);
 
 /// "" where it cannot be read.
 [[nodiscard]] std::string text_in(const std::filesystem::path& path);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <vector>
 
+#include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/launch/worker_protocol.h"
 
@@ -96,6 +97,7 @@ Ending conclude(const Evidence& evidence) {
 
 std::string log_end(const std::filesystem::path& log, std::size_t lines) {
   constexpr std::streamoff kBytes = 8192;
+  if (!is_file(log)) return {};  // a pipe would be waited for
   std::ifstream in(log, std::ios::binary | std::ios::ate);
   if (!in) return {};
   const std::streamoff size = in.tellg();

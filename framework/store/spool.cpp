@@ -93,6 +93,7 @@ void Spool::taken() {
 }
 
 bool Spool::read_life(std::vector<SpoolNews>& news) {
+  if (!is_file(spool_file(folder_, read_.life))) return true;  // a pipe would be waited for
   std::ifstream in(spool_file(folder_, read_.life), std::ios::binary);
   if (!in) return true;
   in.seekg(static_cast<std::streamoff>(read_.offset));

@@ -1,6 +1,7 @@
 #include "framework/checkpoint/folder.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -78,10 +79,26 @@ TEST(Folder, what_is_not_whole_is_refused_with_the_reason) {
     const char* why;
   };
   const std::vector<Case> cases{
-      {[](const fs::path& c) { fs::remove(c / kState); }, "state.json: state.json is missing"},
+      {[](const fs::path& c) { fs::remove(c / kState); }, "state.json: cannot read 'state.json': it is not there"},
+      {[](const fs::path& c) {  // would be waited for
+         fs::remove(c / kState);
+         ASSERT_EQ(::mkfifo((c / kState).c_str(), 0600), 0);
+       },
+       "state.json: cannot read 'state.json': it is no regular file"},
+      {[](const fs::path& c) {  // would be read for ever
+         fs::remove(c / kState);
+         fs::create_symlink("/dev/zero", c / kState);
+       },
+       "it is no regular file"},
+      {[](const fs::path& c) { fs::resize_file(c / kState, 1 << 30); }, "state.json: 'state.json' has 1.0 GiB; expected a state of at most 16.0 MiB"},
+      {[](const fs::path& c) {
+         fs::remove(c / kModel);
+         ASSERT_EQ(::mkfifo((c / kModel).c_str(), 0600), 0);
+       },
+       "model.safetensors is no regular file"},
       {[](const fs::path& c) { fs::resize_file(c / kState, 30); }, "state.json: "},
       {[](const fs::path& c) { write(c / kState, "{}"); }, "state.json: "},
-      {[](const fs::path& c) { fs::remove(c / kModel); }, "model.safetensors: No such file"},
+      {[](const fs::path& c) { fs::remove(c / kModel); }, "model.safetensors is missing"},
       {[](const fs::path& c) { fs::resize_file(c / kModel, 20); }, "model.safetensors has 20 bytes; expected "},
       {[](const fs::path& c) { write(c / kOptimizer, content(c / kOptimizer) + "x"); }, "optimizer.safetensors has "},
       {[](const fs::path& c) {

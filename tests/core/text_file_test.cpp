@@ -2,6 +2,7 @@
 #include "framework/core/text_file.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "tests/support/fresh_folder.h"
 
@@ -37,6 +38,18 @@ TEST(text_file, what_fails_is_told_with_the_name_and_the_reason) {
   write_file(folder / "file", "");
   EXPECT_EQ(message_of([&] { make_folder(folder / "file"); }),
             "cannot make the folder '" + (folder / "file").string() + "': Not a directory");
+}
+
+TEST(text_file, only_a_regular_file_of_bounded_size_is_read_whole) {
+  const FreshFolder folder;
+  const auto refusal = [&](const char* name) { return message_of([&] { (void)text_of_file(folder / name, "N", 10, "list"); }); };
+  write_file(folder / "ten", "0123456789");
+  write_file(folder / "eleven", "0123456789a");
+  EXPECT_EQ(text_of_file(folder / "ten", "N", 10, "list"), "0123456789");
+  EXPECT_EQ(refusal("eleven"), "'N' has 11 B; expected a list of at most 10 B.");
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  for (const auto* name : {"pipe", "."}) EXPECT_EQ(refusal(name), "cannot read 'N': it is no regular file; expected a text file.");
+  EXPECT_EQ(refusal("none"), "cannot read 'N': it is not there; expected a text file.");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <csignal>
 
@@ -111,6 +112,8 @@ TEST(LogEnd, shows_the_last_lines_without_control_characters) {
   write_file(folder / "log", "one\n\ntwo\n\x1b[31mthree\r\n\n");
   EXPECT_EQ(log_end(folder / "log", 2), "two\n[31mthree");
   EXPECT_EQ(log_end(folder / "none"), "");
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(log_end(folder / "pipe"), "");
 }
 
 TEST(SignalText, has_the_name_and_what_it_means) {

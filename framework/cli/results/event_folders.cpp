@@ -4,6 +4,7 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/output.h"
 #include "framework/core/text_file.h"
 #include "framework/text/utf8.h"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostNameBytes = 100;
 
 bool holds_beginning(const fs::path& path, const std::string& content) {
+  if (!is_file(path)) return false;  // a pipe would be waited for
   std::ifstream file(path, std::ios::binary);
   if (!file) return false;
   const std::string old{std::istreambuf_iterator<char>(file), {}};

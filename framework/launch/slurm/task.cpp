@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "framework/core/error.h"
+#include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/launch/conclude.h"
 #include "framework/launch/slurm/script.h"
@@ -25,6 +26,7 @@ Task::Task(std::size_t cell_number, const store::Claim& claim, std::filesystem::
 
 std::vector<Report> Task::reports() {
   constexpr std::uint64_t kMost = 64 << 10;
+  if (!is_file(folder / "reports.jsonl")) return {};  // a pipe would be waited for
   std::ifstream in(folder / "reports.jsonl", std::ios::binary | std::ios::ate);
   if (!in) return {};
   const auto size = static_cast<std::uint64_t>(in.tellg());
