@@ -90,7 +90,7 @@ class Collection {
       const auto parsed = [&](std::size_t column) { return nlohmann::ordered_json::parse(text_at(row, column), nullptr, false); };
       const nlohmann::ordered_json config{{"overrides", text_at(row, 2)}, {"fingerprint", text_at(row, 3)},
                                           {"fingerprint_parts", parsed(4)}, {"config", parsed(1)}};
-      add_text("configs/run-" + std::to_string(std::get<std::int64_t>(row.at(0))) + ".json",
+      add_text("configs/run-" + std::to_string(store::whole_of(row.at(0))) + ".json",
                json_text(config, 1) + "\n");
     }
   }

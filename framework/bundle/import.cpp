@@ -75,7 +75,7 @@ class Placement {
     std::set<std::string> taken;
     const store::Reader reader(database);
     for (const auto& row : reader.query("SELECT uid FROM run_attempts WHERE uid IS NOT NULL").rows) {
-      taken.insert(std::get<std::string>(row.at(0)));
+      taken.insert(store::text_of(row.at(0)));
     }
     std::erase_if(made_, [&](const fs::path& path) { return !is_taken(path / kOwnerFile) || taken.contains(text_in(path / kOwnerFile)); });
   }

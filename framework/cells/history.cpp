@@ -31,7 +31,7 @@ History::History(const std::filesystem::path& database) {
           const auto* found = std::get_if<std::string>(&row[column]);
           return found == nullptr ? std::string() : *found;
         };
-        runs_.push_back({std::get<std::int64_t>(row[0]), text(1), text(2), text(3), text(4)});
+        runs_.push_back({store::whole_of(row[0]), text(1), text(2), text(3), text(4)});
         by_fingerprint_[runs_.back().fingerprint] = runs_.size() - 1;
         by_config_[text(5)].push_back(runs_.size() - 1);
       });

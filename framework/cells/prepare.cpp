@@ -140,7 +140,7 @@ store::Facts common_environment(const Request& request) {
   for (auto& fact : launch::source_facts(paths::home())) facts.push_back(std::move(fact));
   if (std::filesystem::exists(request.database)) {
     const auto answer = store::Reader(request.database.string()).query("SELECT sqlite_version()");
-    facts.emplace_back("sqlite", std::get<std::string>(answer.rows.at(0).at(0)));
+    facts.emplace_back("sqlite", store::text_of(answer.rows.at(0).at(0)));
   }
   return facts;
 }

@@ -125,6 +125,17 @@ void look_at_disk(Findings& findings, const fs::path& folder) {
                human_bytes(free) + " free in " + folder.string());
 }
 
+/// Throws Error. What SQLite itself looks at takes a second for each 100 MB or so.
+void require_undamaged(const store::Reader& reader, std::uintmax_t bytes) {
+  constexpr std::uintmax_t kMostBytes = 200 << 20;
+  if (bytes < kMostBytes) {
+    const auto told = report::exact(reader.query("PRAGMA quick_check(1)").rows.at(0).at(0));
+    if (told != "ok") throw store::damage(told);
+  }
+  const auto lost = reader.query("SELECT id FROM run_attempts WHERE study_id NOT IN (SELECT id FROM studies) LIMIT 1").rows;
+  if (!lost.empty()) throw store::damage("run " + report::exact(lost[0][0]) + " belongs to a study that is not there");
+}
+
 void look_at_database(Findings& findings, const fs::path& path) {
   findings.add(Health::good, "SQLite",
                store::sqlite_version() + (store::has_wal_reset_bug() ? "; has the WAL-reset bug (before 3.51.3), which attnlab's one checkpointer keeps out: let no other program write to the database" : ""));
@@ -133,6 +144,7 @@ void look_at_database(Findings& findings, const fs::path& path) {
   }
   try {
     const store::Reader reader(path.string());
+    require_undamaged(reader, fs::file_size(path));
     const auto rows = reader.query("SELECT count(*), count(*) FILTER (WHERE status = 'running') FROM run_attempts").rows;
     findings.add(Health::good, "database", path.string() + ", " + human_bytes(static_cast<double>(fs::file_size(path))) + ": " +
                                                report::exact(rows[0][0]) + " runs, " + report::exact(rows[0][1]) + " running");

@@ -22,7 +22,7 @@ bool fits(const RunRow& run, const Choice& choice) {
     if (std::ranges::none_of(choice.where, same_key)) return false;
   }
   return choice.runs.empty() ||
-         std::ranges::find(choice.runs, std::get<std::int64_t>(run.value("id"))) != choice.runs.end();
+         std::ranges::find(choice.runs, store::whole_of(run.value("id"))) != choice.runs.end();
 }
 
 /// Numbers by size, before texts.

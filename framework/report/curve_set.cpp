@@ -64,7 +64,7 @@ CurvePoint point_from(const store::Row& row) {
 std::string state_of(const Group& group, const CurveReading& reading, const LineCache& cache) {
   std::string state = std::to_string(reading.width) + "/" + std::to_string(reading.numbers);
   for (const auto& run : group.runs) {
-    const auto found = cache.states.find(std::get<std::int64_t>(run.value("id")));
+    const auto found = cache.states.find(store::whole_of(run.value("id")));
     state += " " + run.text("id") + ":" + (found == cache.states.end() ? "" : found->second);
   }
   return state;
@@ -83,8 +83,8 @@ CurveReading curve_reading(const store::Reader& reader, const std::vector<Group>
               .rows;
       if (rows.empty()) continue;
       ++runs;
-      most = std::max(most, std::get<std::int64_t>(rows[0][0]));
-      last = std::max(last, std::get<std::int64_t>(rows[0][1]));
+      most = std::max(most, store::whole_of(rows[0][0]));
+      last = std::max(last, store::whole_of(rows[0][1]));
     }
   }
   if (runs == 0) return {key, 1, 0};
@@ -98,7 +98,7 @@ CurveLine curve_line(const store::Reader& reader, const Group& group, std::size_
   std::map<std::int64_t, Gathered> gathered;
   const auto none = [](const std::vector<std::string>&) {};
   const auto add = [&](const store::Row& row) {
-    gathered[std::get<std::int64_t>(row[0])].add(point_from(row));
+    gathered[store::whole_of(row[0])].add(point_from(row));
   };
   for (const auto& run : group.runs) {
     if (reading.width == 1) {
@@ -118,7 +118,7 @@ CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups
   const auto known = reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {key}).rows;
   if (known.empty()) return set;
   set.unit = exact(known[0][1]);
-  const auto reading = curve_reading(reader, groups, std::get<std::int64_t>(known[0][0]), limits);
+  const auto reading = curve_reading(reader, groups, store::whole_of(known[0][0]), limits);
   set.width = reading.width;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     auto state = cache ? state_of(groups[i], reading, *cache) : std::string();

@@ -45,7 +45,7 @@ std::set<std::string> keys_of(const store::Reader& reader, const Runs& runs) {
     const auto answer = reader.query(
         "SELECT name FROM run_last JOIN metric_keys ON metric_keys.id = key_id WHERE run_id = ?1",
         {run.value("id")});
-    for (const auto& row : answer.rows) keys.insert(std::get<std::string>(row[0]));
+    for (const auto& row : answer.rows) keys.insert(store::text_of(row[0]));
   }
   return keys;
 }
@@ -94,7 +94,7 @@ std::map<std::int64_t, LayerKey> keys_by_layer(const store::Reader& reader, cons
                   .rows.empty();
     });
     if (used) {
-      found[std::get<std::int64_t>(row[1])] = {std::get<std::int64_t>(row[0]), exact(row[2])};
+      found[store::whole_of(row[1])] = {store::whole_of(row[0]), exact(row[2])};
     }
   }
   return found;
@@ -129,7 +129,7 @@ Plot curves_plot(const store::Reader& reader, const std::string& study, const st
   const auto known =
       reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {chosen}).rows;
   if (known.empty()) no_such_key(reader, runs, study, chosen);
-  const auto id = std::get<std::int64_t>(known[0][0]);
+  const auto id = store::whole_of(known[0][0]);
   const auto groups = groups_of(runs);
   const auto pieces = curve_reading(reader, groups, id);
   auto plot = empty_plot(study, chosen, exact(known[0][1]), runs, axis, pieces);

@@ -140,7 +140,7 @@ std::map<std::int64_t, std::string> machines(const store::Reader& reader,
       "FROM json_each(?1) JOIN run_attempts AS a ON a.id = value "
       "JOIN environments AS e ON e.id = environment_id",
       {ids + "]"}, [](const auto&) {},
-      [&](const store::Row& row) { found[std::get<std::int64_t>(row[0])] = exact(row[1]); });
+      [&](const store::Row& row) { found[store::whole_of(row[0])] = exact(row[1]); });
   return found;
 }
 
@@ -149,7 +149,7 @@ std::vector<Cell> hardware_line(const store::Reader& reader, std::span<const Due
   return compared_line("hardware", duels, [&](const Group& group) {
     std::set<std::string> texts;
     for (const auto& run : group.runs) {
-      const auto found = machine.find(std::get<std::int64_t>(run.value("id")));
+      const auto found = machine.find(store::whole_of(run.value("id")));
       if (found != machine.end()) texts.insert(found->second);
     }
     auto text = listed(Labels(texts.begin(), texts.end()));

@@ -33,7 +33,7 @@ std::string LiveView::signature(const store::Reader& reader) {
       [&](const store::Row& row) {
         auto state = exact(row[1]) + " " + exact(row[2]) + " " + exact(row[3]);
         all += exact(row[0]) + " " + state + "\n";
-        cache_.states[std::get<std::int64_t>(row[0])] = std::move(state);
+        cache_.states[store::whole_of(row[0])] = std::move(state);
       });
   return all;
 }

@@ -26,7 +26,7 @@ constexpr std::array kBudgets{BudgetNames{"steps", "steps", "step"},
 
 const BudgetNames& names_of(Budget budget) { return kBudgets[static_cast<std::size_t>(budget)]; }
 
-std::int64_t id_of(const RunRow& run) { return std::get<std::int64_t>(run.value("id")); }
+std::int64_t id_of(const RunRow& run) { return store::whole_of(run.value("id")); }
 
 /// One validation: the score, and what was spent until then.
 struct At {

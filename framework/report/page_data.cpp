@@ -65,7 +65,7 @@ std::vector<std::string> keys_with_curves(const store::Reader& reader, const std
       {ids + "]"});
   std::vector<std::tuple<int, std::string>> order;
   for (const auto& row : answer.rows) {
-    const auto name = std::get<std::string>(row[0]);
+    const auto name = store::text_of(row[0]);
     if (name.starts_with("xray/") && name.find("/layer_") != name.npos) continue;  // xray_section()
     const bool score = name.starts_with("val/bits_per_") || name == "val/perplexity";
     if (number(row[1]) < 2 && !score) continue;

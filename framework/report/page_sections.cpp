@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/core/files.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/report/html.h"
@@ -84,6 +85,7 @@ std::vector<Cell> run_cells(const Group& group, const RunRow& run, const Keys& k
 std::string log_end(const std::filesystem::path& path, const std::string& fingerprint) {
   const auto folder = path.parent_path().filename().string();
   if (path.filename() != "log.txt" || !folder.starts_with(fingerprint.substr(0, 12) + "-")) return {};
+  if (!is_file(path)) return {};  // a pipe would be waited for
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return {};
   const auto size = static_cast<std::streamoff>(file.tellg());

@@ -34,13 +34,13 @@ const std::string kTexts =
 
 void add_texts(const store::Reader& reader, const std::string& study, Runs& runs) {
   std::unordered_map<std::int64_t, RunRow*> by_id;
-  for (auto& run : runs) by_id[std::get<std::int64_t>(run.value("id"))] = &run;
+  for (auto& run : runs) by_id[store::whole_of(run.value("id"))] = &run;
   const auto cosmetic = config::cosmetic_keys();
   reader.each(
       kTexts, {study}, [](const auto&) {},
       [&](const store::Row& row) {
-        const auto run = by_id.find(std::get<std::int64_t>(row[0]));
-        const auto& key = std::get<std::string>(row[2]);
+        const auto run = by_id.find(store::whole_of(row[0]));
+        const auto& key = store::text_of(row[2]);
         const bool shown = number(row[1]) != 0 || std::ranges::find(cosmetic, key) == cosmetic.end();
         if (run == by_id.end() || !shown) return;  // a grid may add attempts meanwhile
         auto& found = *run->second;
@@ -89,6 +89,12 @@ void tell_apart(const std::vector<Group*>& groups, Texts RunRow::*texts) {
   }
 }
 
+[[noreturn]] void refuse_timings(const std::string& study) {
+  const auto literal = "'" + join(split(study, '\''), "''") + "'";
+  throw Error("the study '" + study + "' holds no training runs; its timings: attnlab query " +
+              shell_quoted("select * from timings where study = " + literal));
+}
+
 std::map<std::string, std::vector<Group*>> by(std::string Group::*text,
                                               std::vector<Group>& groups) {
   std::map<std::string, std::vector<Group*>> found;
@@ -122,15 +128,15 @@ Runs runs_of_study(const store::Reader& reader, const std::string& study) {
     return newest_per_config(std::move(runs));
   }
   require_study(reader, study);
-  const auto literal = "'" + join(split(study, '\''), "''") + "'";
-  throw Error("the study '" + study + "' holds no training runs; its timings: attnlab query " +
-              shell_quoted("select * from timings where study = " + literal));
+  const auto lost = reader.query(kCells + "SELECT max(id) FROM cells", {study}).rows;
+  if (!store::is_null(lost.at(0)[0])) throw store::damage("run " + exact(lost[0][0]) + " belongs to a study that is not there");
+  refuse_timings(study);
 }
 
 void require_study(const store::Reader& reader, const std::string& study) {
   std::vector<std::string> names;
   for (const auto& row : reader.query("SELECT name FROM studies ORDER BY name").rows) {
-    names.push_back(std::get<std::string>(row[0]));
+    names.push_back(store::text_of(row[0]));
   }
   if (std::ranges::find(names, study) != names.end()) return;
   throw Error("there is no study '" + study + "' in the database." + did_you_mean(study, names));
@@ -231,9 +237,11 @@ std::string newest_study(const store::Reader& reader) {
       "JOIN run_attempts ON run_attempts.id = run_id WHERE kind = 'train' "
       "ORDER BY run_id DESC, study_runs.study_id DESC LIMIT 1");
   if (answer.rows.empty()) {
+    const auto timed = reader.query("SELECT name FROM studies JOIN study_runs ON study_id = studies.id ORDER BY run_id DESC LIMIT 1").rows;
+    if (!timed.empty()) refuse_timings(store::text_of(timed[0][0]));
     throw Error("the database holds no runs yet. Start one: attnlab run --help");
   }
-  return std::get<std::string>(answer.rows[0][0]);
+  return store::text_of(answer.rows[0][0]);
 }
 
 }  // namespace attnlab::report

@@ -22,8 +22,8 @@ constexpr std::int64_t kNoStep = std::numeric_limits<std::int64_t>::max();
 /// A row of run_last: last, last_step, minimum, maximum, count.
 struct Summary {
   Row values;
-  [[nodiscard]] std::int64_t last_step() const { return std::get<std::int64_t>(values.at(1)); }
-  [[nodiscard]] std::int64_t count() const { return std::get<std::int64_t>(values.at(4)); }
+  [[nodiscard]] std::int64_t last_step() const { return whole_of(values.at(1)); }
+  [[nodiscard]] std::int64_t count() const { return whole_of(values.at(4)); }
 };
 
 Summary read_summary(const Statement& row, int first) {

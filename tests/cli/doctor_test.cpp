@@ -53,6 +53,17 @@ TEST_F(Doctor, a_sound_machine_has_nothing_bad) {
   EXPECT_EQ(found(rows, "variable"), "nothing");
 }
 
+TEST_F(Doctor, a_damaged_database_is_bad) {
+  database_ = (folder_.path() / "runs.db").string();
+  const auto database = store::open_for_writing(database_);
+  database.execute("INSERT INTO studies VALUES (1, 'demo', 0); INSERT INTO run_attempts (id, study_id, fingerprint, attempt, status, "
+                   "fingerprint_parts, config_json, created_ms) VALUES (7, 1, 'f', 1, 'done', '{}', '{}', 0)");
+  EXPECT_THAT(found(findings(), "database"), ::testing::EndsWith(": 1 runs, 0 running"));
+  database.execute("PRAGMA foreign_keys = OFF; UPDATE run_attempts SET study_id = 2");
+  EXPECT_THAT(found(findings(kExitError), "database"),
+              ::testing::StartsWith("bad the database is damaged: run 7 belongs to a study that is not there. Restore a copy"));
+}
+
 TEST_F(Doctor, a_worker_that_is_missing_or_does_not_start_is_bad) {
   ::setenv("ATTNLAB_WORKER", "/bin/false", 1);
   EXPECT_THAT(found(findings(kExitError), "LibTorch"), ::testing::StartsWith("bad the worker '/bin/false' does not start"));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "framework/store/open.h"
 #include "tests/report/study_support.h"
 
 namespace attnlab::report {
@@ -247,6 +248,10 @@ TEST_F(Comparing, the_newest_study_is_found) {
   EXPECT_EQ(message_of([&] { (void)newest_study(store::Reader(path_)); }),
             "the database holds no runs yet. Start one: attnlab run --help");
   add_run(store_, {kDense, 0, 1.1}, "one");
+  store::open_for_writing(path_).execute("UPDATE run_attempts SET kind = 'time'");
+  EXPECT_THAT(message_of([&] { (void)newest_study(store::Reader(path_)); }),
+              testing::StartsWith("the study 'one' holds no training runs; its timings: attnlab query "));
+  add_run(store_, {kDense, 0, 1.2}, "one");
   add_run(store_, {kDense, 1, 1.1}, "two");
   EXPECT_EQ(newest_study(store::Reader(path_)), "two");
 }

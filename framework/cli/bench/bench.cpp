@@ -42,7 +42,7 @@ std::string fact_lines(const store::Reader& reader, const BenchRuns& runs) {
                     "'left out T=%' OR name LIKE 'checked T=%') ORDER BY name DESC, text",
                     {run.id})
              .rows) {
-      lines += run.label + ": " + std::get<std::string>(row.at(0)) + "\n";
+      lines += run.label + ": " + store::text_of(row.at(0)) + "\n";
     }
   }
   return lines;

@@ -147,7 +147,7 @@ report::Table goals_table(const store::Reader& reader, const BenchRuns& runs) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto sql = std::string("SELECT length, ratio, pairs_over_even") + kFrom;
     for (const auto& row : reader.query(sql, {runs[i].id}).rows) {
-      const auto length = std::get<std::int64_t>(row[0]);
+      const auto length = store::whole_of(row[0]);
       const double ratio = report::number(row[1]);
       const auto goal = runs[i].goals.find(length);
       auto& text = shown[i][length] = report::display(report::number_cell(ratio), Format::times);

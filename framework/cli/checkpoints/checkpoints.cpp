@@ -80,8 +80,10 @@ int checkpoints(Arguments arguments) {
   const auto run = find_run(reader, parsed->words()[0]);
   const auto database = store::database_path(parsed->database());
   const auto all = checkpoints_of(reader, database, run);
+  const auto none = "run " + std::to_string(run) + " has no checkpoints: ";
+  if (all.empty() && folder_is_gone(reader, database, run)) throw Error(none + why_missing(reader, database, run));
   if (all.empty() && form_of(*parsed) == Form::text) {
-    print("run " + std::to_string(run) + " has no checkpoints: it was too short, or has train.checkpoint_every=0\n");
+    print(none + why_missing(reader, database, run) + "\n");
     return kExitOk;
   }
   print(printed(table_of(all, parsed->has("verify")), form_of(*parsed)));

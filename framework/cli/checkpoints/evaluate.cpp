@@ -45,7 +45,7 @@ report::Table table_of(const std::vector<launch::Report>& metrics) {
 std::int64_t run_of(const store::Reader& reader, const checkpoint::State& state) {
   const auto rows = reader.query("SELECT id FROM run_attempts WHERE fingerprint = ?1 AND (status = 'done' OR attempt = ?2) "
                                  "ORDER BY status = 'done' DESC LIMIT 1", {state.fingerprint, state.attempt}).rows;
-  return rows.empty() ? 0 : std::get<std::int64_t>(rows[0][0]);
+  return rows.empty() ? 0 : store::whole_of(rows[0][0]);
 }
 
 /// A number stands with a run only if the run would have got it itself: one fingerprint says so.

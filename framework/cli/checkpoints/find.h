@@ -24,6 +24,11 @@ struct StoredCheckpoint {
                                                            const std::filesystem::path& database,
                                                            std::int64_t run);
 
+/// Why a run has none, or not all of them: the folders of its attempts that are gone, else what lets a run write none.
+[[nodiscard]] std::string why_missing(const store::Reader& reader, const std::filesystem::path& database, std::int64_t run);
+/// Whether the folder of one of its attempts is gone.
+[[nodiscard]] bool folder_is_gone(const store::Reader& reader, const std::filesystem::path& database, std::int64_t run);
+
 /// The folder that `word` means: a path, RUN@STEP, RUN@best (of least validation loss), or RUN, its
 /// newest. --db names the database. Throws Error where there is none, with those that there are.
 [[nodiscard]] std::filesystem::path find_checkpoint(const std::string& word, const ParsedOptions& parsed);

@@ -54,7 +54,7 @@ std::int64_t run_of(const checkpoint::State& state, const fs::path& database, co
   if (!is_there(database)) return 0;  // a checkpoint's folder needs none
   const auto found = open_reader(parsed).query("SELECT id FROM run_attempts WHERE fingerprint = ?1 AND attempt = ?2",
                                                {state.fingerprint, state.attempt});
-  return found.rows.empty() ? 0 : std::get<std::int64_t>(found.rows[0][0]);
+  return found.rows.empty() ? 0 : store::whole_of(found.rows[0][0]);
 }
 
 /// Returns what was done, in words.

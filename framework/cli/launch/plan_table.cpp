@@ -45,13 +45,13 @@ std::optional<ResumePoint> resume_point(const store::Reader& reader, const fs::p
       "WHERE fingerprint = ?1 AND a.status IN ('interrupted', 'failed') ORDER BY a.attempt DESC", {fingerprint});
   std::int64_t given_up = 0;  // attempts before this one
   for (const auto& row : answer.rows) {
-    const auto attempt = std::get<std::int64_t>(row.at(0));
+    const auto attempt = store::whole_of(row.at(0));
     if (attempt < given_up) break;
-    if (std::get<std::int64_t>(row.at(3)) != 0) given_up = attempt;
+    if (store::whole_of(row.at(3)) != 0) given_up = attempt;
     if (store::is_null(row.at(1))) continue;
-    const auto recorded = fs::path(std::get<std::string>(row.at(1))).parent_path();
+    const auto recorded = fs::path(store::text_of(row.at(1))).parent_path();
     auto step = newest_in(recorded, fingerprint);
-    if (!step && std::get<std::int64_t>(row.at(2)) != 0) {
+    if (!step && store::whole_of(row.at(2)) != 0) {
       step = newest_in(database.parent_path() / recorded.filename(), fingerprint);
     }
     if (step) return ResumePoint{attempt, *step};

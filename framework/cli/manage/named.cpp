@@ -33,9 +33,10 @@ std::vector<NamedRun> named_runs(const ParsedOptions& parsed, const store::Reade
   const auto answer = reader.query("SELECT id, coalesce(attention, '?') || ', seed ' || coalesce(seed, '?') || ', ' || status " +
                                        choice.sql + " ORDER BY id", choice.parameters);
   for (const auto& row : answer.rows) {
-    const auto id = std::get<std::int64_t>(row.at(0));
-    runs.push_back({id, fmt::format("run {} ({})", id, std::get<std::string>(row.at(1)))});
+    const auto id = store::whole_of(row.at(0));
+    runs.push_back({id, fmt::format("run {} ({})", id, store::text_of(row.at(1)))});
   }
+  if (!parsed.words().empty() && runs.empty()) throw store::damage("run " + numbers + " belongs to a study that is not there");
   return runs;
 }
 

@@ -78,7 +78,7 @@ std::int64_t find_run(const store::Reader& reader, const std::string& word) {
                    "SELECT coalesce(max(id) FILTER (WHERE status = 'done'), max(id)), fingerprint FROM run_attempts WHERE length(?1) >= 6 AND "
                    "substr(fingerprint, 1, length(?1)) = ?1 GROUP BY fingerprint",
                    {word});
-  if (found.rows.size() == 1) return std::get<std::int64_t>(found.rows[0][0]);
+  if (found.rows.size() == 1) return store::whole_of(found.rows[0][0]);
   if (found.rows.size() > 1) {
     throw Error("'" + word + "' begins " + std::to_string(found.rows.size()) +
                 " fingerprints; give more digits");

@@ -59,14 +59,14 @@ EventRun event_run(const store::Row& row) {
                .created_ms = row.at(7),
                .study = utf8_text(row.at(1)),
                .label = utf8_text(row.at(2)),
-               .seed = std::holds_alternative<std::int64_t>(row.at(3)) ? std::to_string(std::get<std::int64_t>(row.at(3))) : "",
+               .seed = std::holds_alternative<std::int64_t>(row.at(3)) ? std::to_string(store::whole_of(row.at(3))) : "",
                .status = utf8_text(row.at(4)),
                .name = {},
                .created = seconds_of(row.at(7)),
                .ended = seconds_of(row.at(8)),
                .past = row.at(9) == store::Value(std::int64_t{1})};
   run.name = fmt::format("events.out.tfevents.{:010}.attnlab.{}-{}", static_cast<std::int64_t>(run.created),
-                         folder_name(utf8_text(row.at(5)).substr(0, 12)), std::get<std::int64_t>(row.at(6)));
+                         folder_name(utf8_text(row.at(5)).substr(0, 12)), store::whole_of(row.at(6)));
   return run;
 }
 
@@ -107,7 +107,7 @@ std::string events_of(const store::Reader& reader, const EventRun& run, std::int
     const bool text = std::holds_alternative<std::string>(row.at(1));
     parameters.emplace_back(utf8_text(row.at(0)), text ? store::Value(utf8_text(row.at(1))) : row.at(1));
   }
-  const auto number = std::to_string(std::get<std::int64_t>(run.id));
+  const auto number = std::to_string(store::whole_of(run.id));
   auto content = report::version_event(run.created) +
                  report::text_event({run.created, 0}, "config",
                                     config_text(parameters, "Run " + number + " of attnlab")) +
@@ -115,7 +115,7 @@ std::string events_of(const store::Reader& reader, const EventRun& run, std::int
   reader.each(kNumbers, {run.id, run.created_ms}, [](const auto&) {}, [&](const store::Row& row) {
     const auto* value = std::get_if<double>(&row.at(3));
     const auto* whole = std::get_if<std::int64_t>(&row.at(3));
-    content += report::scalar_event({seconds_of(row.at(1)), std::get<std::int64_t>(row.at(0))}, utf8_text(row.at(2)),
+    content += report::scalar_event({seconds_of(row.at(1)), store::whole_of(row.at(0))}, utf8_text(row.at(2)),
                                     value != nullptr ? *value : whole != nullptr ? static_cast<double>(*whole) : NAN);
     ++numbers;
   });
@@ -138,7 +138,7 @@ void export_tensorboard(const store::Reader& reader, const store::Value& study, 
     const auto& run = runs[i];
     const auto seed = run.seed.empty() ? "" : "_seed" + run.seed;
     const auto place = folder_name(run.study) + "/" + folder_name(run.label) + seed + "_run" +
-                       std::to_string(std::get<std::int64_t>(run.id));
+                       std::to_string(store::whole_of(run.id));
     folders.only_in(run.past ? "" : place, folder_name(run.study), run.name);
     if (run.past) continue;
     folders.write(place, run.name, events_of(reader, run, numbers));

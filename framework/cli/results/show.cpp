@@ -53,8 +53,15 @@ std::string overview(const report::Table& table) {
   return text;
 }
 
+/// The run's row of the view, which shows no run whose study is not there.
+store::Answer row_of(const Reader& reader, std::int64_t run) {
+  auto answer = reader.query("SELECT * FROM runs WHERE id = ?1", {run});
+  if (answer.rows.empty()) throw store::damage("run " + std::to_string(run) + " belongs to a study that is not there");
+  return answer;
+}
+
 std::string as_text(const Reader& reader, std::int64_t run) {
-  auto text = overview(report::table_from(reader.query("SELECT * FROM runs WHERE id = ?1", {run})));
+  auto text = overview(report::table_from(row_of(reader, run)));
   for (const auto& [title, sql] : kSections) {
     const auto answer = reader.query(sql, {run});
     if (answer.rows.empty()) continue;
@@ -73,7 +80,7 @@ Json rows_as_json(const store::Answer& answer) {
 
 /// Sections of two columns become objects, the others arrays of objects.
 Json as_json(const Reader& reader, std::int64_t run) {
-  Json all = rows_as_json(reader.query("SELECT * FROM runs WHERE id = ?1", {run})).at(0);
+  Json all = rows_as_json(row_of(reader, run)).at(0);
   for (const auto& [title, sql] : kSections) {
     const auto answer = reader.query(sql, {run});
     const bool pairs = answer.columns.size() == 2 && answer.columns[0] != "kind";
@@ -85,7 +92,8 @@ Json as_json(const Reader& reader, std::int64_t run) {
   }
   // The table flattens the config; here it is whole, with its own types.
   const auto config = reader.query("SELECT config_json FROM run_attempts WHERE id = ?1", {run});
-  all["config"] = Json::parse(std::get<std::string>(config.rows.at(0)[0]));
+  all["config"] = Json::parse(store::text_of(config.rows.at(0)[0]), nullptr, /*allow_exceptions=*/false);
+  if (all["config"].is_discarded()) throw store::damage("the config of run " + std::to_string(run) + " is no JSON");
   return all;
 }
 

@@ -98,6 +98,35 @@ TEST_F(ManageCommands, a_condition_that_is_not_one_changes_nothing) {
   }
 }
 
+TEST_F(ManageCommands, what_no_attnlab_wrote_is_told_as_damage) {
+  store::Connection(path, store::Connection::Access::existing)
+      .execute("PRAGMA foreign_keys = OFF; UPDATE run_attempts SET study_id = 99 WHERE id = 1");
+  const auto lost = StartsWith("the database is damaged: run 1 belongs to a study that is not there. Restore a copy, or ");
+  for (const auto& words : {Words{"1"}, {"1", "--json"}}) EXPECT_THAT(refusal(show, words), lost);
+  EXPECT_THAT(refusal(tag, {"1", "+x"}), lost);
+  EXPECT_THAT(refusal(delete_runs, {"1", "--dry-run"}), lost);
+  store::execute(path, "UPDATE run_attempts SET fingerprint_parts = '[1]' WHERE id = 2");
+  for (auto* command : {compare, report}) {
+    EXPECT_EQ(refusal(command, command == report ? Words{"--out", folder / "page.html"} : Words{}),
+              "the database is damaged: a column that always has a text has a whole number. Restore a copy, or save what can be "
+              "read with: sqlite3 FILE .recover. attnlab doctor looks closer.");
+  }
+  store::Connection(path, store::Connection::Access::existing).execute("PRAGMA foreign_keys = OFF; UPDATE run_attempts SET study_id = 99");
+  EXPECT_THAT(refusal(compare, {}), HasSubstr("run 3 belongs to a study that is not there"));
+}
+
+TEST_F(ManageCommands, checkpoints_whose_folder_is_gone_are_told_so) {
+  std::filesystem::remove_all(folder.path() / (cell(2).fingerprint.substr(0, 12) + "-1"));
+  const auto gone = HasSubstr("the folder '" + (folder.path() / (cell(2).fingerprint.substr(0, 12) + "-1")).string() + "' is not there any more");
+  for (auto* command : {checkpoints, evaluate, fork}) EXPECT_THAT(refusal(command, {"2"}), AllOf(StartsWith("run 2 has no checkpoint"), gone));
+  EXPECT_THAT(refusal(evaluate, {"2@7"}), AllOf(StartsWith("run 2 has no checkpoint '7': "), gone));
+  for (const auto& [run, why] : {std::pair{"1", "it was too short"}, {"3", "it is running and had not come to one"}}) {
+    std::filesystem::remove_all(folder.path() / (cell(run[0] - '0').fingerprint.substr(0, 12) + "-1") / "checkpoints" / "step-1");
+    EXPECT_EQ(output(checkpoints, {run}), std::string("run ") + run + " has no checkpoints: " + why + ", or has train.checkpoint_every=0.\n");
+    EXPECT_THAT(refusal(evaluate, {run}), HasSubstr(why));
+  }
+}
+
 TEST_F(ManageCommands, rename_and_tag_do_and_runs_filters_by_tags) {
   EXPECT_EQ(output(rename, {"--study", "demo", "first", "--dry-run"}), "--dry-run: nothing was changed; else: study 'demo' is 'first' now: 3 runs\n");
   EXPECT_EQ(output(rename, {"--study", "demo", "first"}), "study 'demo' is 'first' now: 3 runs\n");
