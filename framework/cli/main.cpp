@@ -85,7 +85,9 @@ int main(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     const auto& path = error.path1().string();
     const auto reason = error.code().message();
-    return fail(path.empty() ? "cannot tell the current folder: " + reason + ". Change to another."
+    std::error_code gone;
+    static_cast<void>(std::filesystem::current_path(gone));
+    return fail(gone || path.empty() ? "cannot tell the current folder: " + (gone ? gone.message() : reason) + ". Change to another."
                              : "cannot use '" + path + "': " + reason + ".");
   } catch (const std::bad_alloc&) {
     return fail("out of memory");

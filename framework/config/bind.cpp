@@ -154,8 +154,12 @@ void check_keys(const Node& section, const std::vector<Parameter>& parameters,
     if (std::ranges::find(extra_keys, key) != extra_keys.end()) continue;
     std::vector<std::string> names = extra_keys;
     for (const auto& parameter : parameters) names.push_back(parameter.name);
+    // A section that no line of a file names was made for the group that the file is an option of.
+    const bool of_group = where.empty() && child.is_map() && child.origin().line() == 0 && child.origin().text().ends_with(".yaml");
     throw Error(child.origin().place() + "unknown key '" + key + "'" +
-                (where.empty() ? "" : " in '" + where + "'") + "." + did_you_mean(key, names));
+                (where.empty() ? "" : " in '" + where + "'") + "." + did_you_mean(key, names) +
+                (of_group ? " The file's keys stand in a section '" + key + "', named after its folder; for keys of a whole run expected "
+                            "'# @package _global_' as its first line." : ""));
   }
 }
 

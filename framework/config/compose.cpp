@@ -11,11 +11,11 @@
 namespace attnlab::config {
 namespace {
 
-// The section of that path, made where it is missing.
-Node& section(Node& root, const std::string& package) {
+// The section of that path, made where it is missing. `made_by`: the file that needs it.
+Node& section(Node& root, const std::string& package, const Origin& made_by = {}) {
   Node* node = &root;
   for (const auto& word : package.empty() ? std::vector<std::string>{} : split(package, '.')) {
-    if (node->find(word) == nullptr || !node->find(word)->is_map()) node->set(word, Node::map());
+    if (node->find(word) == nullptr || !node->find(word)->is_map()) node->set(word, Node::map(made_by.at(0)));
     node = node->find(word);
   }
   return *node;
@@ -198,7 +198,7 @@ struct Composer::Impl {
                     "a mapping `sweep:`, as in `sweep: {seed: \"0,1\"}`.");
       }
       for (const auto* key : {"defaults", "aliases", "sweep"}) own.erase(key);
-      merge(section(composed.config, package), own);
+      merge(section(composed.config, package, content->origin()), own);
     }
     for (const auto& override : overrides) {
       if (override.key == kPattern && override.sign == Override::Sign::remove) {

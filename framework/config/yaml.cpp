@@ -10,6 +10,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/core/text_file.h"
+#include "framework/core/utf8.h"
 
 namespace attnlab::config {
 namespace {
@@ -132,6 +133,27 @@ std::string package_header(std::string_view text) {
   return "";
 }
 
+// yaml-cpp takes any byte for a letter, and a zero for the end of a line.
+void require_characters(std::string_view text, const std::string& source) {
+  const auto out_of_place = [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f; };
+  int number = 0;
+  for (const auto& line : split(text, '\n')) {
+    ++number;
+    if (!text::is_utf8(line)) {
+      throw Error(Origin{source, number}.text() + ": not UTF-8: a byte or more of this line are no letter of it; expected a "
+                  "text file in UTF-8.");
+    }
+    const auto control = std::ranges::find_if(line, out_of_place);
+    if (control == line.end()) continue;
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(*control);
+    const std::string hex{kDigits[byte >> 4], kDigits[byte & 15]};
+    throw Error(Origin{source, number}.text() + ": a control character (byte 0x" + hex + ", column " +
+                std::to_string(control - line.begin() + 1) + "); expected text. Take it out, or write it as \"\\x" + hex +
+                "\" between double quotes.");
+  }
+}
+
 std::string syntax_error(const YAML::Exception& error, std::string_view text,
                          const std::string& source) {
   const auto breaks = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
@@ -166,7 +188,11 @@ YamlFile parse_yaml(std::string_view text, const std::string& source) {
 }
 
 std::string read_config_file(const std::filesystem::path& path, const std::string& source) {
-  return text_of_file(path, source, kMostBytes, "config file");
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  auto text = text_of_file(path, source, kMostBytes, "config file");
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  require_characters(text, source);
+  return text;
 }
 
 YamlFile load_yaml(const std::filesystem::path& path, const std::string& source) {

@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#include "framework/text/utf8.h"
+#include "framework/core/utf8.h"
 
 namespace attnlab::corpus {
 namespace {

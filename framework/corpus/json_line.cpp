@@ -1,7 +1,7 @@
 #include "framework/corpus/json_line.h"
 
+#include "framework/core/utf8.h"
 #include "framework/corpus/json_cursor.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::corpus {
 namespace {

@@ -7,7 +7,7 @@
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
-#include "framework/text/utf8.h"
+#include "framework/core/utf8.h"
 
 namespace attnlab::corpus {
 namespace fs = std::filesystem;

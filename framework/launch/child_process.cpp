@@ -40,6 +40,7 @@ struct Launchpad {
   const std::vector<int>& inherited;
   int log, nothing, report, failure;
   pid_t parent;
+  const char* folder;  // to work in, where the parent's own is gone
 
   [[noreturn]] void go() const {
     sigset_t none;
@@ -51,7 +52,7 @@ struct Launchpad {
     if (::getppid() != parent) ::_exit(1);  // it died before prctl: no signal would come
     offer_to_oom_killer();
     if (place(nothing, STDIN_FILENO) && place(log, STDOUT_FILENO) && place(log, STDERR_FILENO) &&
-        place(report, kReportFd)) {
+        place(report, kReportFd) && (folder == nullptr || ::chdir(folder) == 0)) {
       ::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);  // what others forgot to close
       for (const int fd : inherited) ::fcntl(fd, F_SETFD, 0);
       ::execve(arguments[0], arguments, environment);
@@ -134,9 +135,15 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
   const auto report = out_of_the_way(std::move(reports.write));
   auto trouble = out_of_the_way(std::move(failure.write));
 
+  // MKL finds its libraries by no name in a folder that was removed.
+  std::error_code gone;
+  static_cast<void>(std::filesystem::current_path(gone));
+  const auto beside_log = log.parent_path().string();
+
   started_ = clock_seconds();
   const Launchpad pad{arguments.data(), surroundings.data(), inherited,        log_file.number(),
-                      nothing.number(), report.number(),     trouble.number(), ::getpid()};
+                      nothing.number(), report.number(),     trouble.number(), ::getpid(),
+                      gone ? beside_log.c_str() : nullptr};
   pid_ = ::fork();
   if (pid_ == 0) pad.go();
   if (pid_ < 0) throw errno_error("cannot start a worker");

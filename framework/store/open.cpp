@@ -12,9 +12,9 @@
 #include <cstring>
 #include <thread>
 
+#include "framework/core/utf8.h"
 #include "framework/store/embedded.h"
 #include "framework/store/store.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::store {
 namespace fs = std::filesystem;

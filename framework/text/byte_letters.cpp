@@ -1,6 +1,6 @@
 #include "framework/text/byte_letters.h"
 
-#include "framework/text/utf8.h"
+#include "framework/core/utf8.h"
 
 namespace attnlab::text {
 namespace {

@@ -1,8 +1,8 @@
 #include "framework/text/encoder.h"
 
 #include "framework/core/error.h"
+#include "framework/core/utf8.h"
 #include "framework/text/splitter.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::text {
 namespace {

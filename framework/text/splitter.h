@@ -13,8 +13,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "framework/core/utf8.h"
 #include "framework/text/unicode_classes.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::text {
 

@@ -5,8 +5,8 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/utf8.h"
 #include "framework/text/encoder.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::text {
 namespace fs = std::filesystem;

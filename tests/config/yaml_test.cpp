@@ -128,6 +128,18 @@ TEST(Yaml, a_file_that_cannot_be_read_is_refused_and_an_empty_one_is_not) {
   }
   std::ofstream(folder / "empty.yaml").close();
   EXPECT_EQ(load_yaml(folder / "empty.yaml", "empty.yaml").content.text(), "{}");
+  std::ofstream(folder / "marked.yaml") << "\xEF\xBB\xBF# @package _global_\na: \"\xC3\xA4\"\t# tab\r\n";
+  EXPECT_EQ(load_yaml(folder / "marked.yaml", "marked.yaml").content.find("a")->plain_text(), "\xC3\xA4");
+  EXPECT_EQ(load_yaml(folder / "marked.yaml", "marked.yaml").package, "_global_");
+  const std::string zero("a: 1\nb: x\0y\n", 12);
+  for (const auto& [text, why] : {std::pair{std::string("a: 1\nb: \xFF\n"), "bytes.yaml:2: not UTF-8: "},
+                                  {"# \xC3\n", "bytes.yaml:1: not UTF-8: "},
+                                  {zero, "bytes.yaml:2: a control character (byte 0x00, column 5); expected text. Take it out, or write it as \"\\x00\""},
+                                  {"a: 1 # \x7f", "bytes.yaml:1: a control character (byte 0x7f, column 8)"},
+                                  {"\x1b[1m", "bytes.yaml:1: a control character (byte 0x1b, column 1)"}}) {
+    std::ofstream(folder / "bytes.yaml") << text;
+    EXPECT_THAT(message_of([&] { return load_yaml(folder / "bytes.yaml", "bytes.yaml"); }), StartsWith(why));
+  }
   std::ofstream(folder / "one.yaml") << "a: 1\n";
   EXPECT_EQ(load_yaml(folder / "one.yaml", "one.yaml").content.text(), "{a:1}");
 }

@@ -34,6 +34,15 @@ class Grid(Lab):
         self.attnlab("run", "attention=none", *TINY, "train.learning_rate=0.002")
         self.assertEqual(len(self.sql("SELECT * FROM runs")), 2)
 
+    def test_a_folder_that_was_removed_is_no_place_to_fail_in(self):
+        lost = ["sh", "-c", 'mkdir lost && cd lost && rmdir ../lost && exec "$0" "$@"', ATTNLAB]
+        done = self.ended([*lost, "run", "--db", self.db, "attention=none", *TINY])
+        self.assertIn("run 1: none, done in", done.stdout)
+        self.assertIn(f"attnlab show 1 --db {self.db}", done.stdout)
+        self.assertIn("val/loss", self.ended([*lost, "evaluate", "1", "--db", self.db]).stdout)
+        self.assertIn("the current folder cannot be told (No such file or directory), so give a whole path",
+                      self.ended([*lost, "run", "attention=none", *TINY], code=1).stderr)
+
     def test_every_run_is_a_process_of_its_own(self):
         self.attnlab("grid", "attention=none", "seed=0,1,2", *TINY)
         owners = self.values("SELECT owner_pid || ' ' || owner_start_ticks FROM run_attempts")

@@ -107,6 +107,19 @@ class Config(Refusals):
         self.assertRegex(text, r"twice\.yaml:3")
         self.assertIn("steps", text)
 
+    def test_an_experiment_without_its_package_line_is_named(self):
+        os.makedirs(os.path.join(self.folder, "groups", "experiment"))
+        words = ["--config-dir", os.path.join(self.folder, "groups"), "attention=none", *TINY, "experiment=mine"]
+        file = os.path.join(self.folder, "groups", "experiment", "mine.yaml")
+        write_text(file, "train:\n  steps: 5\n")
+        text = self.refused("run", *words)
+        self.assertIn("mine.yaml: unknown key 'experiment'", text)
+        self.assertIn("expected '# @package _global_' as its first line", text)
+        write_text(file, "\ufeff# @package _global_\nseed: 5\n")
+        self.assertIn("run     none  new", self.attnlab("run", *words, "--plan").stdout)
+        self.assertNotIn("@package", self.refused("run", *words, "experimint={a: 1}"))
+        self.assertIn("is not UTF-8", self.refused("run", *words, b"study=\xff", code=USAGE))
+
     def test_interpolation_cycle(self):
         text = self.refused("run", "attention=none", *TINY, "train.steps=${train.batch_size}",
                             "train.batch_size=${train.steps}")

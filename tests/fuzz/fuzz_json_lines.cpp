@@ -2,8 +2,8 @@
 //   documents, all of them UTF-8, and each line tells the same alone.
 #include <string_view>
 
+#include "framework/core/utf8.h"
 #include "framework/corpus/documents.h"
-#include "framework/text/utf8.h"
 #include "tests/fuzz/require.h"
 
 namespace attnlab::fuzz {

@@ -2,10 +2,10 @@
 // without, by scanning and by heap.
 #include <string_view>
 
+#include "framework/core/utf8.h"
 #include "framework/text/merger.h"
 #include "framework/text/splitter.h"
 #include "framework/text/tokenizer.h"
-#include "framework/text/utf8.h"
 #include "tests/fuzz/require.h"
 #include "tests/text/small_vocabulary.h"
 

@@ -15,8 +15,8 @@
 #include <thread>
 
 #include "framework/core/error.h"
+#include "framework/core/utf8.h"
 #include "framework/text/tokenizer.h"
-#include "framework/text/utf8.h"
 
 namespace {
 

@@ -7,11 +7,11 @@
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/core/text.h"
+#include "framework/core/utf8.h"
 #include "framework/data/corpus_manifest.h"
 #include "framework/data/dataset_table.h"
 #include "framework/data/vocabulary.h"
 #include "framework/text/tokenizer.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::cli {
 namespace {

@@ -12,9 +12,9 @@
 #include "framework/core/files.h"
 #include "framework/core/number_in.h"
 #include "framework/core/output.h"
+#include "framework/core/utf8.h"
 #include "framework/data/vocabulary.h"
 #include "framework/text/tokenizer.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::cli {
 namespace {

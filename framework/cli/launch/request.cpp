@@ -7,6 +7,7 @@
 #include "framework/core/gpus.h"
 #include "framework/core/process.h"
 #include "framework/core/text.h"
+#include "framework/core/utf8.h"
 #include "framework/store/store.h"
 
 namespace attnlab::cli {
@@ -186,6 +187,11 @@ LaunchRequest read_launch_request(LaunchKind kind, const ParsedOptions& parsed,
   LaunchRequest request;
   for (const auto& file : parsed.texts("overrides")) add_overrides(file, request.overrides);
   request.overrides.insert(request.overrides.end(), parsed.words().begin(), parsed.words().end());
+  for (const auto& word : request.overrides) {
+    if (!text::is_utf8(word)) {
+      throw Error("override '" + text::replace_ill_formed(word) + "' is not UTF-8; expected text. Type it again.", kExitUsage);
+    }
+  }
   if (const auto study = parsed.text("study")) {
     request.overrides.push_back("study=" + config::as_literal(*study));
   }

@@ -18,8 +18,9 @@ using launch::CellResult;
 
 // " --db FILE" where the commands would look elsewhere without it.
 std::string db_option(const LaunchRequest& request) {
-  const auto usual = std::filesystem::absolute(paths::default_database()).lexically_normal();
-  return request.database == usual ? "" : " --db " + shell_quoted(request.database.string());
+  std::error_code gone;  // the current folder may have been removed meanwhile
+  const auto usual = std::filesystem::absolute(paths::default_database(), gone).lexically_normal();
+  return !gone && request.database == usual ? "" : " --db " + shell_quoted(request.database.string());
 }
 
 // Without those of single layers, which attnlab show has.

@@ -7,7 +7,7 @@
 #include "framework/core/files.h"
 #include "framework/core/output.h"
 #include "framework/core/text_file.h"
-#include "framework/text/utf8.h"
+#include "framework/core/utf8.h"
 
 namespace attnlab::cli {
 namespace {

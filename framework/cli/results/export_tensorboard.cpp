@@ -13,10 +13,10 @@
 #include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/core/text_file.h"
+#include "framework/core/utf8.h"
 #include "framework/report/event_file.h"
 #include "framework/report/study.h"
 #include "framework/report/table.h"
-#include "framework/text/utf8.h"
 
 namespace attnlab::cli {
 namespace {

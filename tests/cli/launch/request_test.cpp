@@ -28,6 +28,16 @@ TEST(LaunchRequest, the_study_is_an_override_that_any_name_survives) {
               ElementsAre(R"(study="it's, mine")"));
 }
 
+TEST(LaunchRequest, a_file_of_overrides_is_text) {
+  const FreshFolder folder;
+  const auto read_file = [&](const std::string& text) {
+    write_file(folder / "file", text);
+    return read(LaunchKind::grid, {"--overrides", (folder / "file").string()}).overrides;
+  };
+  EXPECT_THAT(read_file("\xEF\xBB\xBFseed=1\r\n"), ElementsAre("seed=1"));
+  EXPECT_THAT(message_of([&] { (void)read_file("seed=1\nstudy=\xFF\n"); }), testing::HasSubstr("file:2: not UTF-8: "));
+}
+
 TEST(LaunchRequest, overrides_of_a_file_stand_before_those_typed) {
   const FreshFolder folder;
   const auto file = folder.path() / "o.txt";

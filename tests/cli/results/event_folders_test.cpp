@@ -5,7 +5,7 @@
 #include <fstream>
 #include <set>
 
-#include "framework/text/utf8.h"
+#include "framework/core/utf8.h"
 #include "tests/store/support.h"
 
 namespace attnlab::cli {

@@ -1,4 +1,4 @@
-#include "framework/text/utf8.h"
+#include "framework/core/utf8.h"
 
 #include <cstdint>
 #include <cstring>

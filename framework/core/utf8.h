@@ -1,4 +1,4 @@
-/// utf8.h: the little of UTF-8 that the tokenizer needs.
+/// utf8.h: the little of UTF-8 that the tokenizer, files and names need.
 #pragma once
 
 #include <string>
