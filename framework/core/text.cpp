@@ -123,6 +123,7 @@ std::string human_duration(double seconds) {
   if (seconds < 0.0009995) return formatted("%.3g us", seconds * 1e6);
   if (seconds < 0.9995) return formatted("%.3g ms", seconds * 1e3);
   if (seconds < 59.95) return formatted("%.1f s", seconds);
+  if (seconds > 1e15) return formatted("%.3g s", seconds);  // no whole number of them is told
   const auto whole = static_cast<long long>(std::llround(seconds));
   if (whole < 3600) return formatted("%lld min %02lld s", whole / 60, whole % 60);
   const long long minutes = (whole + 30) / 60;

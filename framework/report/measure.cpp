@@ -89,7 +89,7 @@ bool is_done(const RunRow& run) { return run.text("status") == "done" && !run.te
 std::string amount_text(double amount, Budget budget) {
   const auto unit = std::string(" ") + names_of(budget).unit;
   if (budget == Budget::flops) return fmt::format("{:.3g}{}", amount, unit);
-  if (amount >= 1000) return grouped(std::llround(amount)) + unit;
+  if (amount >= 1000 && amount < 1e15) return grouped(std::llround(amount)) + unit;
   return fmt::format("{:.4g}{}", amount, unit);
 }
 

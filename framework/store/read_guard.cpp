@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <ctime>
 #include <mutex>
 #include <string_view>
 
@@ -50,6 +51,12 @@ int authorize(void*, int action, const char* first, const char* second, const ch
   }
 }
 
+double processor_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 }  // namespace
 
 ReadGuard::ReadGuard(const Connection& connection) : database_(connection.handle()) {
@@ -69,6 +76,19 @@ void ReadGuard::lock() const {
 }
 
 ReadGuard::~ReadGuard() { sqlite3_progress_handler(database_, 0, nullptr, nullptr); }
+
+void ReadGuard::begin() {
+  left_ = Seconds(seconds_);
+  begun_ = processor_seconds();
+  rows_ = 0;
+}
+
+void ReadGuard::require_processor_time() {
+  constexpr int kRowsBetweenLooks = 256;  // a look is a system call
+  if (++rows_ < kRowsBetweenLooks) return;
+  rows_ = 0;
+  if (processor_seconds() - begun_ > seconds_) throw Error(refusal());
+}
 
 std::string ReadGuard::refusal() const {
   return "stopped: the query took longer than " + human_duration(seconds_) +
@@ -94,6 +114,7 @@ void ReadGuard::watch(const std::stop_token& stop) const {
 
 ReadGuard::Working::Working(ReadGuard& guard) : guard_(guard), started_(Clock::now()) {
   if (guard.seconds_ <= 0) return;
+  guard.require_processor_time();
   // Long limits, up to infinity, must not overflow the clock.
   const auto left = std::chrono::duration_cast<Clock::duration>(std::min(guard.left_, Seconds(1e9)));
   guard.deadline_ = (started_ + left).time_since_epoch().count();

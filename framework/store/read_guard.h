@@ -24,10 +24,11 @@ class ReadGuard {
 
   void lock() const;
   void set_timeout(double seconds) { seconds_ = seconds; }  // 0: no limit
-  void begin() { left_ = Seconds(seconds_); }               // a query: all of its time is left
+  void begin();                                             // a query: all of its time is left
   [[nodiscard]] std::string refusal() const;                // of a query that took too long
 
-  /// While one lives SQLite works and the query's time runs; what is done with a row is not counted.
+  /// While one lives SQLite works and the query's time runs. Of what is done with a row only the processor's time
+  /// counts: a reader in front of a pager is waited for. Throws Error where that is used up.
   class Working {
    public:
     explicit Working(ReadGuard& guard);
@@ -43,12 +44,15 @@ class ReadGuard {
  private:
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
+  void require_processor_time();
   [[nodiscard]] bool late(Seconds patience) const;
   void watch(const std::stop_token& stop) const;
 
   sqlite3* database_;
   double seconds_ = 60;
   Seconds left_{};
+  double begun_ = 0;  // seconds of this thread's processor time
+  int rows_ = 0;      // since that was asked for
   std::atomic<Clock::rep> deadline_ = 0;  // of the work that goes on; 0: none
   std::jthread watch_;
 };

@@ -52,6 +52,7 @@ TEST(Text, writes_sizes_durations_and_counts_for_people) {
   EXPECT_EQ(human_duration(0.85), "850 ms");
   EXPECT_EQ(human_duration(250), "4 min 10 s");
   EXPECT_EQ(human_duration(7500), "2 h 05 min");
+  EXPECT_EQ(human_duration(1e99), "1e+99 s");
   EXPECT_EQ(human_count(950), "950");
   EXPECT_EQ(human_count(12300), "12.3k");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "framework/store/sqlite.h"
@@ -133,6 +134,19 @@ TEST_F(Reading, one_call_that_cannot_be_interrupted_ends_the_process_with_the_sa
   ::waitpid(child, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 1);
   EXPECT_THAT(told, StartsWith("attnlab: stopped: the query took longer than 100 ms"));
+}
+
+TEST_F(Reading, time_that_is_spent_on_rows_is_the_querys) {
+  Reader reader(path_);
+  reader.set_timeout(0.2);
+  const auto endless = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c";
+  const auto begun = std::clock();
+  const auto busy = [&](const Row&) {
+    const auto until = std::clock() + CLOCKS_PER_SEC / 1000;
+    while (std::clock() < until) continue;
+  };
+  EXPECT_THAT(message_of([&] { reader.each(endless, {}, [](const auto&) {}, busy); }), StartsWith("stopped: the query took longer than 200 ms"));
+  EXPECT_LT(std::clock() - begun, 2 * CLOCKS_PER_SEC);
 }
 
 TEST_F(Reading, time_that_a_row_waits_to_be_printed_is_not_the_querys) {

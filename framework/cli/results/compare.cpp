@@ -52,6 +52,10 @@ void read_budget(const std::string& text, report::VersusRequest& request) {
                     "', found '" + number + "'",
                 kExitUsage);
   }
+  constexpr double kMost = 1e15;  // of what is told in whole numbers
+  if (request.budget != report::Budget::flops && amount > kMost) {
+    throw Error("--at-equal: " + text + " is out of range; expected at most " + text.substr(0, equals + 1) + "1e15", kExitUsage);
+  }
   request.amount = amount;
 }
 

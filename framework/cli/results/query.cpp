@@ -15,7 +15,7 @@ Options query_options() {
                   "Read-only SQL on the results. '-' reads the statement from standard input.");
   add_reading_options(options);
   options.flag("schema", "print tables and views with their columns")
-      .value("timeout", "SECONDS", "stop a query after this long (default 60; 0: no limit)");
+      .value("timeout", "SECONDS", "stop a query after this long, without what a pager waits (default 60; 0: no limit)");
   options.notes(
       "attnlab query \"SELECT attention, seed, bits_per_dim FROM runs WHERE status = 'done'\"\n"
       "attnlab query \"SELECT run_id, value FROM curves WHERE key = 'val/loss' AND step = 100\" "

@@ -209,6 +209,7 @@ TEST_F(Commands, compare_refuses_what_makes_no_question) {
       {{"--against", "dense", "--target", "3", "--at-equal", "steps"}, "expected --at-equal or --target, not both"},
       {{"--against", "dense", "--at-equal", "hours"}, "unknown budget 'hours'; expected steps, seconds, tokens or flops"},
       {{"--against", "dense", "--at-equal", "steps=0"}, "--at-equal: expected a number greater than 0 behind 'steps=', found '0'"},
+      {{"--against", "dense", "--at-equal", "tokens=1e99"}, "--at-equal: tokens=1e99 is out of range; expected at most tokens=1e15"},
       {{"--against", "dense", "--at-equal", "steps=1x"}, "--at-equal: expected a number greater than 0 behind 'steps=', found '1x'"},
       {{"--json", "--latex"}, "expected one of --json, --csv, --markdown and --latex, not several"}};
   for (const auto& [words, message] : cases) EXPECT_EQ(refusal(compare, words), message);
