@@ -16,6 +16,7 @@ struct Swept {
   Axis axis;
   std::vector<std::string> targets;  // what its changes set
   bool repeatable = false;           // adds to what is there, so that two of them both count
+  std::string shown;                 // "override 'seed=0,1'"
 };
 
 Override scoped(Override override, const Words& words) {
@@ -49,7 +50,7 @@ std::vector<Node> glob_values(const Override& override, const Composer& composer
 Swept swept_by(const Override& override, const Composer& composer, const Words& words) {
   const bool introduces =
       override.sign == Override::Sign::add || override.sign == Override::Sign::force;
-  Swept swept{{}, {}, override.extends_list};
+  Swept swept{{}, {}, override.extends_list, override.origin.text()};
   const bool zip = override.form == Override::Form::zip;
   for (const auto& part : zip ? override.zipped : std::vector{override}) {
     if (!introduces) words.require_known(part.key, part.origin.text());
@@ -64,7 +65,7 @@ Swept swept_by(const Override& override, const Composer& composer, const Words& 
 }
 
 // Replaces the axis that sets the same, or appends.
-void add(std::vector<Swept>& all, Swept swept, const std::string& shown) {
+void add(std::vector<Swept>& all, Swept swept) {
   for (auto& earlier : all) {
     if (earlier.targets == swept.targets) {
       if (swept.repeatable) continue;
@@ -73,9 +74,9 @@ void add(std::vector<Swept>& all, Swept swept, const std::string& shown) {
     }
     for (const auto& target : swept.targets) {
       if (std::ranges::find(earlier.targets, target) == earlier.targets.end()) continue;
-      throw Error(shown +
-                  " sets a key that zip() sets as well; expected each key either in one "
-                  "zip() or outside it.");
+      const auto key = target.substr(target.find(':') + 1, target.rfind('@') - target.find(':') - 1);
+      throw Error(swept.shown + " sets " + key + ", and so does " + earlier.shown + "; expected each key either in one zip() or "
+                  "outside it. Leave one of the two out.");
     }
   }
   all.push_back(std::move(swept));
@@ -98,7 +99,7 @@ std::vector<Axis> make_axes(const std::vector<Override>& overrides, const Compos
                             const Words& words) {
   std::vector<Swept> all;
   for (const auto& override : overrides) {
-    add(all, swept_by(override, composer, words), override.origin.text());
+    add(all, swept_by(override, composer, words));
   }
   std::vector<Axis> axes;
   std::size_t product = 1;

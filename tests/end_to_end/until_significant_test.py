@@ -75,6 +75,8 @@ class UntilSignificant(Lab):
                            (["attention=dense"], "has nothing beside 'dense' to compare with it"),
                            (["attention=dense,none", "none.train.weight_decay=0.5"], "differs from every cell of 'dense' in more than its attention"),
                            (["attention=dense,none", "--spending", "haybittle"], "expected pocock or obrien-fleming"),
+                           (["attention=dense,none", "--metric", "val/los"], "no run on copy logs 'val/los'. Did you mean 'val/loss'?"),
+                           (["attention=dense,none", "--metric", "val/los", "--plan"], "--metric: no run on copy logs"),
                            (["attention=dense,none", "--most", "2"], "--most")):
             self.assertIn(why, self.grid(*words, code=2).stderr)
         self.assertIn("--most is of --until-significant",

@@ -100,8 +100,11 @@ TEST_F(Plans, an_empty_sweep_is_refused) {
 
 TEST_F(Plans, a_key_both_zipped_and_not_is_refused) {
   EXPECT_EQ(refusal({"both=zip(seed=choice(0,1),model.layers=choice(1,2))", "seed=5"}),
-            "override 'seed=5' sets a key that zip() sets as well; expected each key either in one "
-            "zip() or outside it.");
+            "override 'seed=5' sets seed, and so does override 'both=zip(seed=choice(0,1),model.layers=choice(1,2))'; expected "
+            "each key either in one zip() or outside it. Leave one of the two out.");
+  EXPECT_EQ(refusal({"train.steps=6", "z=zip(seed=choice(0,1),train.steps=choice(1,2))"}),
+            "override 'z=zip(seed=choice(0,1),train.steps=choice(1,2))' sets train.steps, and so does override 'train.steps=6'; "
+            "expected each key either in one zip() or outside it. Leave one of the two out.");
 }
 
 TEST_F(Plans, a_length_beyond_the_data_is_refused_in_its_cell) {

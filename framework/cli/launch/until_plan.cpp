@@ -8,6 +8,7 @@
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/data/score.h"
 #include "framework/plan/labels.h"
 #include "framework/report/statistics.h"
 
@@ -78,6 +79,28 @@ std::string study_of(const Cells& cells) {
               kExitUsage);
 }
 
+/// Before the first run: after it a name that nobody logs would cost all of them.
+void require_metric(const std::string& metric, const data::DatasetInfo& info, const plan::Cell& cell) {
+  std::vector<std::string> known;
+  for (const auto split : {data::Split::valid, data::Split::test}) {
+    if (split == data::Split::test && !cell.resolved.train.score_test) continue;
+    for (const auto& score : data::scores(info, split, 1)) known.push_back(score.key.name);
+  }
+  for (const char* name : {"train/loss", "train/auxiliary", "train/reduce_seconds", "grad_norm", "learning_rate", "tokens_per_second",
+                           "step_seconds_median", "process_peak_bytes", "allocator_peak_bytes", "host_allocator_peak_bytes", "parameters",
+                           "attention_parameters"}) {
+    known.emplace_back(name);
+  }
+  // What a variant reports of itself is known once it has run.
+  for (const char* group : {"attention/", "train/attention/", "xray/", "profile/"}) {
+    if (metric.starts_with(group) && metric.size() > std::string_view(group).size()) return;
+  }
+  if (std::ranges::find(known, metric) != known.end()) return;
+  throw Error("--metric: no run on " + info.name + " logs '" + metric + "'." + did_you_mean(metric, known) + " A run logs " +
+                  join(known, ", ") + ", and what its attention reports as attention/NAME.",
+              kExitUsage);
+}
+
 std::vector<std::int64_t> looks_of(const UntilRequest& until) {
   std::vector<std::int64_t> looks;
   for (auto pairs = static_cast<std::int64_t>(report::kFewestPairs); pairs < until.most; pairs += until.every) {
@@ -116,8 +139,9 @@ SeededCells seeded_cells(cells::Sources& sources, const LaunchRequest& request, 
   }
   std::vector<std::string> metrics;
   for (const auto& cell : variants) {
-    metrics.push_back(until.metric.empty() ? "val/" + sources.data(*cell.resolved.config.find("dataset")).metric
-                                           : until.metric);
+    const auto& info = sources.data(*cell.resolved.config.find("dataset"));
+    metrics.push_back(until.metric.empty() ? "val/" + info.metric : until.metric);
+    require_metric(metrics.back(), info, cell);
   }
   if (request.show_plan) {
     require_shape(cells, request);

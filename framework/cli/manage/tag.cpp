@@ -58,6 +58,10 @@ int tag(Arguments arguments) {
   if (changes.add.empty() && changes.remove.empty()) {
     throw Error("expected words to add or to take away: attnlab tag RUN... +word -word", kExitUsage);
   }
+  for (const auto& word : changes.add) {
+    if (std::ranges::find(changes.remove, word) == changes.remove.end()) continue;
+    throw Error("+" + word + " and -" + word + " are two answers; expected each word once", kExitUsage);
+  }
   const auto runs = named_runs(*parsed, open_reader(*parsed), "tag");
   const auto ids = numbers_of(runs);
   store::Housekeeping house(parsed->database());

@@ -139,6 +139,7 @@ TEST_F(ManageCommands, rename_and_tag_do_and_runs_filters_by_tags) {
   EXPECT_THAT(output(runs, {}), HasSubstr("big paper"));
   EXPECT_THAT(refusal(tag, {"1"}), HasSubstr("expected words to add"));
   EXPECT_THAT(refusal(tag, {"1", "+a,b"}), HasSubstr("a tag is one word"));
+  EXPECT_EQ(refusal(tag, {"1", "+good", "+new", "-good"}), "+good and -good are two answers; expected each word once");
 }
 
 }  // namespace
