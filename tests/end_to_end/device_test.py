@@ -3,7 +3,7 @@ import ctypes
 import os
 import unittest
 
-from lab import BUILD, FAILED, TINY, Lab, main
+from lab import BUILD, TINY, Lab, main
 
 CUDA_LIBRARY = os.path.join(BUILD, "lib", "libattnlab_cuda.so")
 
@@ -23,10 +23,11 @@ class Device(Lab):
 
     @unittest.skipIf(driver(), "there is a CUDA driver")
     def test_cuda_without_a_driver_says_what_to_do(self):
-        self.attnlab("run", "attention=dense", "device=cuda", *TINY, code=FAILED)
-        reason, = self.values("SELECT reason FROM runs")
-        self.assertIn("device=cuda: no CUDA device was found", reason)
-        self.assertIn("device=auto", reason)
+        for words in (["run"], ["run", "--plan"], ["grid", "seed=0,1"], ["grid", "--until-significant", "--plan", "attention=none,dense"]):
+            text = self.attnlab(*words, "attention=dense", "device=cuda", *TINY, code=1).stderr
+            self.assertIn("device=cuda: no CUDA device was found", text)
+            self.assertIn("device=auto", text)
+        self.assertEqual(self.sql("SELECT * FROM run_attempts"), [])
 
     @unittest.skipUnless(driver(), "there is no CUDA driver")
     def test_every_variant_runs_on_a_gpu_in_every_precision(self):

@@ -22,7 +22,9 @@ int fork(Arguments arguments) {
   request.overrides.push_back("train.initial=" + config::as_literal(state.weights));
   request.overrides.push_back("train.initial_path=" + config::as_literal(path.string()));
   cells::Sources sources(request);
-  return launch_cells(LaunchKind::run, {plan::make_run(plan_request(sources, request))}, sources, request);
+  auto cell = plan::make_run(plan_request(sources, request));
+  require_fitting(state, parsed->words()[0], cell.resolved);
+  return launch_cells(LaunchKind::run, {std::move(cell)}, sources, request);
 }
 
 }  // namespace attnlab::cli

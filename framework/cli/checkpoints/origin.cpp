@@ -4,6 +4,7 @@
 #include <array>
 
 #include "framework/config/override.h"
+#include "framework/core/error.h"
 
 namespace attnlab::cli {
 namespace {
@@ -64,6 +65,31 @@ void begin_with(const checkpoint::State& state, const std::string& word, std::ve
   overrides.erase(std::ranges::find(overrides, word));
   const auto own = overrides_of(state, overrides);
   overrides.insert(overrides.begin(), own.begin(), own.end());
+}
+
+void require_fitting(const checkpoint::State& state, const std::string& word, const config::Resolved& fork) {
+  const auto config = config::from_json(state.config, "the config in a checkpoint's state.json");
+  const auto refuse = [&](const std::string& key, const config::Node& own, const std::string& has) {
+    throw Error(own.origin().place() + key + "=" + own.text() + " does not fit the weights of " + word + ", which have " + key + "=" +
+                has + ". Expected that, or a run of its own: attnlab run.");
+  };
+  const auto number = [](const config::Node& node) {
+    const auto* whole = std::get_if<std::int64_t>(&node.value());
+    return whole == nullptr ? -1 : *whole;
+  };
+  const auto& own_positions = *fork.config.find_path("model.positions");
+  const auto* positions = config.find_path("model.positions");
+  const bool learned = fork.model.positions == config::Positions::learned;
+  for (const std::string key : {"model.width", "model.mlp_ratio", "model.layers", "dataset.length"}) {
+    const auto* has = config.find_path(key);
+    const auto& own = *fork.config.find_path(key);
+    if (has == nullptr || number(*has) == number(own)) continue;
+    if (key == "model.layers" && number(own) < number(*has)) continue;  // the first ones are taken
+    if (key != "dataset.length" || learned) refuse(key, own, has->text());
+  }
+  if (learned && positions != nullptr && positions->plain_text() != own_positions.plain_text()) {
+    refuse("model.positions", own_positions, positions->text());
+  }
 }
 
 }  // namespace attnlab::cli

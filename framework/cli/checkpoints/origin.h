@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "framework/checkpoint/state.h"
+#include "framework/config/resolve.h"
 
 namespace attnlab::cli {
 
@@ -16,5 +17,8 @@ namespace attnlab::cli {
 
 /// Takes the word that named the checkpoint out of `overrides` and puts the checkpoint's own in front.
 void begin_with(const checkpoint::State& state, const std::string& word, std::vector<std::string>& overrides);
+
+/// Throws Error where a model has tensors of other shapes than the checkpoint that `word` names, as far as the config tells.
+void require_fitting(const checkpoint::State& state, const std::string& word, const config::Resolved& fork);
 
 }  // namespace attnlab::cli

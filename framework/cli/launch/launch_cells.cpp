@@ -139,6 +139,7 @@ int launch_cells(LaunchKind kind, std::vector<plan::Cell> cells, cells::Sources&
   }
   if (request.show_plan) {
     require_shape(cells, request);
+    if (!request.slurm && std::ranges::any_of(cells, on_gpu)) require_gpu();
     const cells::History history(request.database);
     const auto prepared = cells::prepare(std::move(cells), sources, history, request);
     const auto table = plan_table(prepared, history, request);

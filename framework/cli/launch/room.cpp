@@ -15,8 +15,15 @@ namespace attnlab::cli {
 
 bool on_gpu(const plan::Cell& cell) { return cell.resolved.run.device == config::Device::cuda; }
 
+void require_gpu() {
+  if (!machine::gpus().empty()) return;
+  throw Error("device=cuda: no CUDA device was found (no driver, or none visible). Run with device=cpu, or device=auto to take whatever "
+              "is there.");
+}
+
 std::shared_ptr<const launch::GpuClaims> gpus_for(bool needed, const LaunchRequest& request) {
-  if (!needed || machine::gpus().empty()) return nullptr;
+  if (!needed) return nullptr;
+  require_gpu();
   std::vector<machine::Gpu> usable;
   for (const auto& gpu : machine::gpus()) {
     if (gpu.model == machine::gpus().front().model) {

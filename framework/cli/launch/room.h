@@ -11,8 +11,10 @@
 namespace attnlab::cli {
 
 /// Those that runs on a GPU can be given: all that the driver shows of the first one's model, which the
-/// fingerprints name; the others are told of. Nothing where none is needed or the driver shows none.
+/// fingerprints name; the others are told of. Nothing where none is needed; throws Error where there is none.
 [[nodiscard]] std::shared_ptr<const launch::GpuClaims> gpus_for(bool needed, const LaunchRequest& request);
+/// Throws Error where the driver shows none.
+void require_gpu();
 /// Throws Error where a run that this command starts all ranks of has more of them than there are GPUs.
 void require_gpus(const std::vector<plan::Cell>& cells, const launch::GpuClaims& gpus);
 [[nodiscard]] bool on_gpu(const plan::Cell& cell);

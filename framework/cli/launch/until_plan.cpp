@@ -5,6 +5,7 @@
 #include <set>
 
 #include "framework/cells/prepare.h"
+#include "framework/cli/launch/room.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
@@ -145,6 +146,7 @@ SeededCells seeded_cells(cells::Sources& sources, const LaunchRequest& request, 
   }
   if (request.show_plan) {
     require_shape(cells, request);
+    if (!request.slurm && std::ranges::any_of(cells, on_gpu)) require_gpu();
   } else {
     all.room = room_for(cells, request);
   }
