@@ -41,7 +41,7 @@ void BackwardWatch::run(const at::Tensor& loss) const {
     loss.backward();
   } catch (const Error& error) {  // may be another rank's end, which a parameter's gradient waited for
     if (running_->who.empty()) throw;
-    throw error.within("while " + running_->who + " was in backward");
+    throw Error(std::string(error.what()) + "\n  while " + running_->who + " was in backward", error.exit_code());
   } catch (...) {
     if (running_->who.empty()) throw;
     guarded(running_->who, "backward", [] { throw; });
