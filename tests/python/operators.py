@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from bad_arguments import BadArguments  # unittest runs it
+from transforms import Transforms
 
 LIBRARY = os.path.join(os.environ["ATTNLAB_BUILD"], "lib", "libattnlab_torch_ops.so")
 torch.ops.load_library(LIBRARY)
@@ -105,7 +106,8 @@ VARIANTS = {
 }
 
 
-class Operators(unittest.TestCase):
+class Operators(Transforms, unittest.TestCase):
+    variants, inputs = VARIANTS, staticmethod(inputs)
     device = "cpu"
     precisions = (torch.float32, 2e-6), (torch.float64, 1e-13), (torch.bfloat16, 2e-2)
 
@@ -189,43 +191,6 @@ class Operators(unittest.TestCase):
         if self.device == "cpu":  # elsewhere it is told later
             with self.assertRaisesRegex(RuntimeError, "holds row 45; expected 0 to 44"):
                 attnlab.segment_attention(query, key, value, *plan, **rest, sealed=True)
-
-    def test_torch_func_differentiates_once_and_refuses_the_rest_by_name(self):
-        for name, (attend, _) in VARIANTS.items():
-            with self.subTest(name):
-                eager = inputs()
-                attend(*eager).square().sum().backward()
-                plain = inputs(requires_grad=False)
-                loss = lambda *x: attend(*x).square().sum()
-                for x, grad in zip(eager, torch.func.grad(loss, argnums=(0, 1, 2))(*plain)):
-                    self.assertTrue(torch.equal(x.grad, grad))
-                out, pullback = torch.func.vjp(attend, *plain)
-                self.assertTrue(torch.equal(pullback(2 * out)[2], eager[2].grad))
-                with self.assertRaisesRegex(RuntimeError, "forward-mode derivatives are not supported"):
-                    torch.func.jvp(attend, tuple(plain), tuple(plain))
-                with self.assertRaisesRegex(RuntimeError, "derivative for attnlab::.*_backward is not implemented"):
-                    torch.func.grad(lambda x: torch.func.grad(loss)(x, *plain[1:]).sum())(plain[0])
-
-    def test_vmap_goes_slice_by_slice_and_not_through_gradients(self):
-        torch._C._functorch._set_vmap_fallback_warning_enabled(False)
-        for name, (attend, _) in VARIANTS.items():
-            with self.subTest(name):
-                sets = inputs(), inputs(seed=5)
-                both = [torch.stack(pair).detach().requires_grad_() for pair in zip(*sets)]
-                out = torch.func.vmap(attend)(*both)
-                out.square().sum().backward()
-                for i, each in enumerate(sets):
-                    alone = attend(*each)
-                    alone.square().sum().backward()
-                    self.assertTrue(torch.equal(out[i], alone))
-                    for x, whole in zip(each, both):
-                        self.assertTrue(torch.equal(x.grad, whole.grad[i]))
-                plain = inputs(requires_grad=False)
-                loss = lambda *x: attend(*x).square().sum()
-                with self.assertRaises(RuntimeError):
-                    torch.func.vmap(torch.func.grad(loss))(*[x.detach() for x in both])
-                with self.assertRaises(RuntimeError):
-                    torch.func.jacrev(attend)(*plain)
 
     def test_a_compiled_graph_computes_the_same(self):
         # Traced and differentiated ahead of time; "aot_eager" needs no compiler of C++ at run time.
