@@ -29,6 +29,7 @@ constexpr std::array kFixed{
     FixedShape{2, 2, kLongest, 64}};
 constexpr std::array<std::int64_t, 11> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128, 192};
 constexpr std::int64_t kRandomLength = 1100;  // the longest that is drawn
+constexpr std::int64_t kGpuHeadDim = 128;     // the engine's most on a GPU
 
 std::vector<config::Causality> causalities(const PluginNote& note) {
   std::vector<config::Causality> list;
@@ -44,6 +45,10 @@ bool possible(const Subject& subject, const CheckCase& check) {
   } catch (const Error&) {
     return false;
   }
+}
+
+std::int64_t head_dim_on(const Subject& subject, std::int64_t wanted) {
+  return allowed_head_dim(subject.plugin.note(), subject.device.is_cuda() ? std::min(wanted, kGpuHeadDim) : wanted);
 }
 
 // 1 and up to `most`, short ones as often as long ones.
@@ -80,7 +85,7 @@ CheckCase random_case(const Subject& subject, const CaseRequest& request, std::u
     check.length = draw_length(std::min(kRandomLength, request.longest), draw);
     check.batch = 1 + draw.below(check.length > 300 ? 2 : 3);
     check.heads = 1 + draw.below(check.length > 300 ? 2 : 3);
-    check.head_dim = allowed_head_dim(note, draw.of(kHeadDims));
+    check.head_dim = head_dim_on(subject, draw.of(kHeadDims));
     check.dtype = draw.of(dtypes_of(note, subject.device));
     check.causality = draw.of(causalities(note));
     check.shared_keys = draw.coin() || (note.traits & plugin::kNeedsSharedKeys) != 0;
@@ -168,7 +173,7 @@ std::vector<CheckCase> make_cases(const Subject& subject, const CaseRequest& req
     CheckCase check{shape.batch,
                     shape.heads,
                     shape.length,
-                    allowed_head_dim(note, shape.head_dim),
+                    head_dim_on(subject, shape.head_dim),
                     shape.length < kLongest ? dtypes[n % dtypes.size()] : dtypes[0],
                     ways[n / 2 % ways.size()],
                     n % 3 != 1 || (note.traits & plugin::kNeedsSharedKeys) != 0,

@@ -72,7 +72,8 @@ void Ranks::begin_with_first() {
 bool Ranks::first_says(bool answer, Group::Patience patience) {
   if (alone()) return answer;
   const auto flag = at::full({1}, answer && group_->first() ? 1 : 0, at::kLong);
-  group_->sum(flag, patience);
+  // Others may have long to wait for the first; it waits for them no longer than at any other sum.
+  group_->sum(flag, group_->first() ? Group::Patience::usual : patience);
   return flag.item<std::int64_t>() != 0;
 }
 

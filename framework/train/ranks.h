@@ -26,7 +26,7 @@ class Ranks {
 
   /// Weights, buffers and moments of rank 0 to all, before the first step.
   void begin_with_first();
-  /// Rank 0's answer for all, however long it takes where that is said.
+  /// Rank 0's answer for all; `patience` is of those that wait for it.
   [[nodiscard]] bool first_says(bool answer, Group::Patience patience = Group::Patience::usual);
 
   /// Whether all ranks stop here, between two steps: as of the last add_up().

@@ -65,7 +65,7 @@ OWNED = {
     "collected_is_a_mean": ("buffers", "'energy' after a step that two ranks shared", ""),
     "collected_lacks_a_sum": ("buffers", "'energy' (after a step that two ranks shared|of two ranks)", ""),
     "collected_is_a_copy": ("buffers", "'energy' (after a step that two ranks shared|of two ranks)", ""),
-    "buffer_grows": ("buffers", r"finish_step\(\) gave the buffer 'energy' the sizes", ""),
+    "buffer_of_other_sizes": ("buffers", r"finish_step\(\) gave the buffer 'energy' the sizes", ""),
     "last_part_counts": ("buffers", "'energy' after a step whose batch was cut in two instead of whole", ""),
 }
 

@@ -51,7 +51,7 @@ class Learned final : public Attention {
     const auto mean = uneven_ ? sum_ / parts_ : sum_ / rows_;
     energy_.lerp_(mean.to(at::kFloat), 0.25);
     sum_.zero_(), rows_.zero_(), parts_.zero_(), uneven_ = false;
-    if (Place::here().defect == "buffer_grows") energy_.resize_({energy_.size(0) + 1});
+    if (Place::here().defect == "buffer_of_other_sizes") energy_.unsqueeze_(0);
   }
 
   std::vector<at::Tensor> collected() override {
