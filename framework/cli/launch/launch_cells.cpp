@@ -92,7 +92,7 @@ Room room_for(const std::vector<plan::Cell>& cells, const LaunchRequest& request
   if (room.gpus) require_gpus(cells, *room.gpus);
   room.jobs = jobs_for(cells, room.gpus.get(), request);
   if (request.quiet || !here) return room;
-  // OpenMP threads that wait in turn for a core spin: a grid then takes several times as long.
+  // Threads wait for one that has no core just now: nothing is gained, and no timing means anything.
   const auto jobs = std::min<std::int64_t>(room.jobs, static_cast<std::int64_t>(cells.size()));
   const auto warning = crowding(jobs, room.threads, processors());
   if (!warning.empty()) notice("attnlab: warning: " + warning + "\n");
