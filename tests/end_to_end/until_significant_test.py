@@ -67,6 +67,13 @@ class UntilSignificant(Lab):
         self.assertEqual(plan.count("seed="), 15)
         self.assertEqual(self.sql("SELECT * FROM run_attempts"), [])
 
+    def test_every_metric_that_a_run_logs_can_be_asked_for(self):
+        self.attnlab("run", "attention=dense", *LEARNS, "train.steps=6", "train.score_test=true", "train.ranks=2", "threads=1")
+        logged = self.values("SELECT DISTINCT key FROM curves ORDER BY key")
+        self.assertIn("train/reduce_seconds", logged)
+        for metric in logged:
+            self.grid("attention=dense,none", "--plan", "--most", "3", "--metric", metric, "train.score_test=true")
+
     def test_what_cannot_be_asked_is_refused(self):
         for words, why in ((["attention=dense,none", "seed=0,1"], "chooses the seeds itself; expected one seed to begin with, found 2"),
                            (["attention=none"], "--against: no cell of this grid is 'dense'"),
