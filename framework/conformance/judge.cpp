@@ -83,7 +83,7 @@ void expect_by_rule(const std::string& what, const at::Tensor& actual, const at:
   if (error <= allowed) return;  // false for NaN
   throw Violation(what + " is off by " + exact_number(error) + " at " + where_largest(off) +
                   "; allowed are " + exact_number(allowed) +
-                  " (2 x LibTorch's own error in this dtype + 4 ulp)");
+                  " (2 x LibTorch's own error in this dtype + 4 ulp, and what rounding does to scores and terms that cancel)");
 }
 
 void expect_by_rule(const std::string& with, const Trial& trial, const at::Tensor& mask,
