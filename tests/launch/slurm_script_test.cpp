@@ -49,6 +49,7 @@ TEST(SlurmScript, OverSeveralNodesSrunStartsEveryRank) {
   const auto alone = script_text({}, "/w", "s", 3, 1);
   EXPECT_THAT(alone, Not(HasSubstr("srun")));
   EXPECT_THAT(alone, HasSubstr("trap 'kill -TERM $worker' TERM\n"));
+  EXPECT_THAT(alone, HasSubstr("then export GOMP_SPINCOUNT=1000; fi\n"));
   EXPECT_THAT(alone, Not(HasSubstr("--nodes")));
 }
 

@@ -12,6 +12,7 @@
 #include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/core/text_file.h"
+#include "framework/launch/child_process.h"
 #include "framework/store/store.h"
 
 namespace attnlab::launch::slurm {
@@ -28,7 +29,7 @@ if [ ! -r "$folder/spec.json" ]; then
   echo "attnlab: $(hostname) cannot read '$folder/spec.json'; expected a folder that all nodes see" >&2
   exit 1
 fi
-if [ -z "${OMP_WAIT_POLICY+set}${GOMP_SPINCOUNT+set}" ]; then export GOMP_SPINCOUNT=1000; fi  # child_process.h
+if [ -z "${OMP_WAIT_POLICY+set}${GOMP_SPINCOUNT+set}" ]; then export GOMP_SPINCOUNT=SPINS; fi
 newest() { ls "$folder/checkpoints" 2>/dev/null | grep -x 'step-[0-9]*' | sort | tail -n 1; }
 before=$(newest)
 warned=
@@ -62,6 +63,7 @@ std::string body_text(const JobOptions& options, const fs::path& worker, const s
   if (several) put(start, "SHAPE", shape);
   put(body, "TERMINATE", several ? ":" : "kill -TERM $worker");
   put(body, "START", start);
+  put(body, "SPINS", kSpins);
   return body;
 }
 
