@@ -75,7 +75,8 @@ class Dense final : public Attention {
  private:
   [[nodiscard]] bool by_engine(const AttentionInput& input) const {
     if (choice_ != Kernel::automatic) return choice_ == Kernel::engine;
-    if (input.documents.defined()) return true;  // LibTorch would need T x T numbers of a mask
+    const bool possible = input.query.device().is_cpu() || input.query.size(3) <= sparse::kMostHeadDimOnGpu;
+    if (input.documents.defined()) return possible;  // LibTorch needs T x T numbers of a mask
     const auto dtype = input.query.scalar_type();
     return input.query.device().is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16);
   }

@@ -156,7 +156,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
                            plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
                            plugin::kDrawsAtRandom | plugin::kIsolatesDocuments,
-                 .dense_when = "buckets=1"}),
+                 .dense_when = "buckets=1",
+                 .max_head_dim_cuda = sparse::kMostHeadDimOnGpu}),
     HashSparse, HashSparseConfig)
 
 }  // namespace attnlab

@@ -145,7 +145,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
                            plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
                            plugin::kIsolatesDocuments,
-                 .dense_when = "block=1048576"}),
+                 .dense_when = "block=1048576",
+                 .max_head_dim_cuda = sparse::kMostHeadDimOnGpu}),
     Moba, MobaConfig)
 
 }  // namespace attnlab

@@ -114,7 +114,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
                            plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
                            plugin::kDrawsAtRandom | plugin::kIsolatesDocuments,
-                 .dense_when = "drop=0"}),
+                 .dense_when = "drop=0",
+                 .max_head_dim_cuda = sparse::kMostHeadDimOnGpu}),
     QkDrop, QkDropConfig)
 
 }  // namespace attnlab

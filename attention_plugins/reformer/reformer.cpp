@@ -119,7 +119,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .exact_when = "correct_duplicates=true",
                  // Angular hashing tells directions apart, and one channel has two. Each round's
                  // gradient is a difference of sums over D that no single channel averages out.
-                 .min_head_dim = 8}),
+                 .min_head_dim = 8,
+                 .max_head_dim_cuda = sparse::kMostHeadDimOnGpu}),
     Reformer, ReformerConfig)
 
 }  // namespace attnlab

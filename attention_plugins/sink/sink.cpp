@@ -56,7 +56,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                  .traits = plugin::kRunsOnCpu | plugin::kRunsOnCuda | plugin::kFloat32 |
                            plugin::kFloat64 | plugin::kBfloat16 | plugin::kFloat16 |
                            plugin::kStrict | plugin::kInclusive | plugin::kIsolatesDocuments,
-                 .dense_when = "initial=-1000"}),
+                 .dense_when = "initial=-1000",
+                 .max_head_dim_cuda = sparse::kMostHeadDimOnGpu}),
     Sink, SinkConfig)
 
 }  // namespace attnlab

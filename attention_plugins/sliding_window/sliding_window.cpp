@@ -76,7 +76,8 @@ ATTNLAB_ATTENTION_PLUGIN(
                            plugin::kFloat32 | plugin::kFloat64 | plugin::kBfloat16 |
                            plugin::kFloat16 | plugin::kStrict | plugin::kInclusive |
                            plugin::kIsolatesDocuments,
-                 .dense_when = "window=1073741824 dilation=1"}),
+                 .dense_when = "window=1073741824 dilation=1",
+                 .max_head_dim_cuda = sparse::kMostHeadDimOnGpu}),
     SlidingWindow, SlidingWindowConfig)
 
 }  // namespace attnlab

@@ -140,7 +140,7 @@ void CheckedAttention::check(const std::vector<Statistic>& statistics) const {
     const auto wrong = [&, &name = name](const std::string& what) {
       return Error(who_ + ", statistic '" + name + "': " + what);
     };
-    if (!is_owned_name(name)) throw wrong("expected a name of lower-case letters, digits and '_'.");
+    if (!is_identifier(name)) throw wrong("expected a name of lower-case letters, digits and '_'.");
     if (!names.insert(name).second) throw wrong("it is reported twice in one forward; each name once.");
     const auto& tensor = value.tensor();
     if (!tensor.defined()) continue;

@@ -10,6 +10,7 @@
 
 #include "framework/attention/attention.h"
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 
 namespace attnlab {
 
@@ -45,15 +46,9 @@ inline void check_sequence_ids(const AttentionInput& input, const AttentionConte
               "), got ", context.sequence_ids.size());
 }
 
-/// Of parameters, buffers and statistics.
-inline bool is_owned_name(const std::string& name) {
-  constexpr char kAllowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  return !name.empty() && name.find_first_not_of(kAllowed) == std::string::npos;
-}
-
 /// Throws Error where `name` or `sizes` are none for something owned (attention.h), or `taken`.
 inline void check_owned(const std::string& name, at::IntArrayRef sizes, bool taken) {
-  if (!is_owned_name(name)) {
+  if (!is_identifier(name)) {
     throw Error("'" + name + "' is no name of a parameter or buffer; expected lower-case letters, "
                 "digits and '_'.");
   }

@@ -22,6 +22,7 @@
 
 #include "framework/attention/descriptor.h"
 #include "framework/config/bind.h"
+#include "framework/core/text.h"
 #include "framework/plugin/traits.h"
 
 #ifndef ATTNLAB_CUDA_VERSION
@@ -45,6 +46,7 @@ struct PluginFacts {
   std::string_view exact_when{};   // "mask=true": overrides that kExactSoftmax needs; empty: none
   std::uint32_t min_head_dim = 1;
   std::uint32_t max_head_dim = 0;  // 0: no limit
+  std::uint32_t max_head_dim_cuda = 0;  // where a GPU's kernels can less; 0: as max_head_dim
 };
 
 namespace detail {
@@ -70,12 +72,10 @@ constexpr plugin::NoteParameter note_parameter(const config::Field<Owner, Value>
 }
 
 // What the host would refuse of a note is refused by the compiler, which shows the line.
-constexpr bool is_identifier(std::string_view name) {
-  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
-}
 constexpr void expect_possible(const plugin::PluginNote& note) {
   if (!is_identifier(note.name.view())) throw "PluginFacts::name: expected lower-case letters, digits and '_'";
-  if (note.max_head_dim != 0 && note.min_head_dim > note.max_head_dim) throw "PluginFacts: min_head_dim > max_head_dim";
+  if (note.min_head_dim > plugin::most_head_dim(note, false)) throw "PluginFacts: min_head_dim > max_head_dim";
+  if (note.min_head_dim > plugin::most_head_dim(note, true)) throw "PluginFacts: min_head_dim > max_head_dim_cuda";
   for (std::uint32_t i = 0; i < note.parameter_count; ++i) {
     const auto& parameter = note.parameters[i];
     const auto name = parameter.name.view();
@@ -95,6 +95,7 @@ consteval plugin::PluginNote make_note(const PluginFacts& facts) {
   note.traits = facts.traits;
   note.min_head_dim = facts.min_head_dim;
   note.max_head_dim = facts.max_head_dim;
+  note.max_head_dim_cuda = facts.max_head_dim_cuda;
   note.name = facts.name;
   note.summary = facts.summary;
   note.citation = facts.citation;

@@ -29,7 +29,6 @@ constexpr std::array kFixed{
     FixedShape{2, 2, kLongest, 64}};
 constexpr std::array<std::int64_t, 11> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128, 192};
 constexpr std::int64_t kRandomLength = 1100;  // the longest that is drawn
-constexpr std::int64_t kGpuHeadDim = 128;     // the engine's most on a GPU
 
 std::vector<config::Causality> causalities(const PluginNote& note) {
   std::vector<config::Causality> list;
@@ -48,7 +47,7 @@ bool possible(const Subject& subject, const CheckCase& check) {
 }
 
 std::int64_t head_dim_on(const Subject& subject, std::int64_t wanted) {
-  return allowed_head_dim(subject.plugin.note(), subject.device.is_cuda() ? std::min(wanted, kGpuHeadDim) : wanted);
+  return allowed_head_dim(subject.plugin.note(), subject.device, wanted);
 }
 
 // 1 and up to `most`, short ones as often as long ones.
@@ -152,9 +151,8 @@ std::vector<std::string> dtypes_of(const PluginNote& note, at::Device device) {
   return list;
 }
 
-std::int64_t allowed_head_dim(const PluginNote& note, std::int64_t wanted) {
-  const std::int64_t high = note.max_head_dim == 0 ? wanted : note.max_head_dim;
-  return std::max<std::int64_t>(note.min_head_dim, std::min(wanted, high));
+std::int64_t allowed_head_dim(const PluginNote& note, at::Device device, std::int64_t wanted) {
+  return std::clamp<std::int64_t>(wanted, note.min_head_dim, plugin::most_head_dim(note, device.is_cuda()));
 }
 
 config::Causality first_causality(const PluginNote& note) {

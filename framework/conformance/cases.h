@@ -20,8 +20,8 @@ struct CaseRequest {
 /// dtypes that the note declares, float32 first: "float32", "bfloat16" ... Not float64 on a GPU:
 /// nothing trains in it there, and a plugin may leave it out.
 [[nodiscard]] std::vector<std::string> dtypes_of(const plugin::PluginNote& note, at::Device device);
-/// `wanted`, or the nearest head_dim that the note allows.
-[[nodiscard]] std::int64_t allowed_head_dim(const plugin::PluginNote& note, std::int64_t wanted);
+/// `wanted`, or the nearest head_dim that the note allows there.
+[[nodiscard]] std::int64_t allowed_head_dim(const plugin::PluginNote& note, at::Device device, std::int64_t wanted);
 /// strict where the note has it, else inclusive.
 [[nodiscard]] config::Causality first_causality(const plugin::PluginNote& note);
 

@@ -230,7 +230,7 @@ class Cases {
   CheckCase plain(std::uint64_t seed) const {
     const auto& note = subject_.plugin.note();
     CheckCase check;
-    check.head_dim = allowed_head_dim(note, 16);
+    check.head_dim = allowed_head_dim(note, subject_.device, 16);
     check.dtype = dtypes_of(note, subject_.device).front();
     check.causality = first_causality(note);
     check.seed = seed;

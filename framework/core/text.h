@@ -15,6 +15,11 @@ namespace attnlab {
 /// "train.steps": a key below another, or alone where that is "".
 [[nodiscard]] std::string key_below(const std::string& parent, const std::string& key);
 
+/// What attention variants, their parameters, buffers and statistics are called by: one or more of a-z, 0-9 and '_'.
+[[nodiscard]] constexpr bool is_identifier(std::string_view name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
+}
+
 /// ASCII letters alone; others stay.
 [[nodiscard]] std::string lower_case(std::string_view text);
 

@@ -17,11 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestName = 40;  // the note holds 47
 
-bool is_identifier(const std::string& name) {
-  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
-  const auto inner = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; };
-  return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), inner);
-}
+// A class of this name is written, which cannot begin with a digit.
+bool names_a_class(const std::string& name) { return is_identifier(name) && name[0] >= 'a' && name[0] <= 'z'; }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
@@ -62,7 +59,7 @@ std::vector<std::string> fill(const fs::path& from, const fs::path& to, const st
 }  // namespace
 
 void check_plugin_name(const std::string& name) {
-  if (!is_identifier(name) || name.size() > kLongestName) {
+  if (!names_a_class(name) || name.size() > kLongestName) {
     throw Error("'" + name + "' cannot name a plugin: expected up to " +
                 std::to_string(kLongestName) +
                 " lower-case letters, digits and '_', beginning with a letter, for instance "

@@ -6,9 +6,11 @@
 ///   this record is how the loader knows before it opens the library.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -90,7 +92,7 @@ struct PluginNote {
   std::uint32_t parameter_count = 0;
   std::uint32_t traits = 0;
   std::uint32_t min_head_dim = 1, max_head_dim = 0;  // 0: no upper limit
-  std::uint32_t reserved = 0;
+  std::uint32_t max_head_dim_cuda = 0;                // 0: as on a CPU
   FixedText<48> name;
   FixedText<160> summary;       // one line
   FixedText<160> citation;      // paper it follows
@@ -104,6 +106,11 @@ struct PluginNote {
   std::array<NoteParameter, kMaxParameters> parameters;
 };
 static_assert(std::is_trivially_copyable_v<PluginNote>);
+
+[[nodiscard]] constexpr std::uint32_t most_head_dim(const PluginNote& note, bool cuda) {
+  const auto or_any = [](std::uint32_t limit) { return limit == 0 ? std::numeric_limits<std::uint32_t>::max() : limit; };
+  return cuda ? std::min(or_any(note.max_head_dim), or_any(note.max_head_dim_cuda)) : or_any(note.max_head_dim);
+}
 
 /// The ELF note as it lies in the file.
 struct ElfNote {

@@ -1,10 +1,11 @@
 #include "framework/plugin/note_check.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <string_view>
+
+#include "framework/core/text.h"
 
 namespace attnlab::plugin {
 namespace {
@@ -35,10 +36,7 @@ class Checker {
   }
 
   void identifier(std::string_view name, const std::string& what, const std::string& where) const {
-    const auto allowed = [](unsigned char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    };
-    author(!name.empty() && std::all_of(name.begin(), name.end(), allowed),
+    author(is_identifier(name),
            what + " '" + std::string(name) + "' is not made of lower-case letters, digits and '_'", where);
   }
 
@@ -82,6 +80,17 @@ void check_parameter(const NoteParameter& parameter, const Checker& checker) {
   check_default(parameter, checker, what);
 }
 
+void check_head_dims(const PluginNote& note, const Checker& checker) {
+  for (const bool cuda : {false, true}) {
+    const auto most = most_head_dim(note, cuda);
+    checker.author(note.min_head_dim <= most,
+                   "a head_dim of at least " + std::to_string(note.min_head_dim) + " and at most " +
+                       std::to_string(most) + (cuda ? " on a GPU leaves none" : " leaves none"),
+                   cuda ? "`.min_head_dim` or `.max_head_dim_cuda` in its PluginFacts"
+                        : "`.min_head_dim` or `.max_head_dim` in its PluginFacts");
+  }
+}
+
 }  // namespace
 
 PluginNote checked_note(const std::vector<char>& bytes, const LibraryFile& file) {
@@ -117,10 +126,7 @@ PluginNote checked_note(const std::vector<char>& bytes, const LibraryFile& file)
       checker.author(note.parameters[j].name.view() != name, "two parameters are called '" + std::string(name) + "'", kFields);
     }
   }
-  checker.author(note.max_head_dim == 0 || note.min_head_dim <= note.max_head_dim,
-                 "a head_dim of at least " + std::to_string(note.min_head_dim) + " and at most " +
-                     std::to_string(note.max_head_dim) + " leaves none",
-                 "`.min_head_dim` or `.max_head_dim` in its PluginFacts");
+  check_head_dims(note, checker);
   return note;
 }
 

@@ -1,6 +1,7 @@
 #include "framework/plugin/traits.h"
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "framework/config/bench_config.h"
@@ -27,10 +28,15 @@ std::string listed(std::uint32_t traits, const std::array<Word, N>& words) {
   return present.empty() ? "none" : join(present, ", ");
 }
 
-std::string head_dims(const PluginNote& note) {
+std::string head_dims(const PluginNote& note, bool cuda) {
   const std::string low = std::to_string(note.min_head_dim);
-  if (note.max_head_dim == 0) return "at least " + low;
-  return low + " to " + std::to_string(note.max_head_dim);
+  const auto most = most_head_dim(note, cuda);
+  return most == std::numeric_limits<std::uint32_t>::max() ? "at least " + low : low + " to " + std::to_string(most);
+}
+
+std::string head_dims(const PluginNote& note) {
+  const auto cpu = head_dims(note, false), cuda = head_dims(note, true);
+  return cpu == cuda || (note.traits & kRunsOnCuda) == 0 ? cpu : cpu + " on a CPU, " + cuda + " on a GPU";
 }
 
 std::string unsupported(const PluginNote& note, const std::string& asked,
@@ -39,8 +45,8 @@ std::string unsupported(const PluginNote& note, const std::string& asked,
          "; it supports " + supported + ".";
 }
 
-bool fits_head_dim(const PluginNote& note, std::int64_t head_dim) {
-  return head_dim >= note.min_head_dim && (note.max_head_dim == 0 || head_dim <= note.max_head_dim);
+bool fits_head_dim(const PluginNote& note, const Use& use) {
+  return use.head_dim >= note.min_head_dim && use.head_dim <= most_head_dim(note, use.device == config::Device::cuda);
 }
 
 }  // namespace
@@ -60,7 +66,7 @@ std::string refusal(const PluginNote& note, const Use& use) {
     return unsupported(note, strict ? "strict causality" : "inclusive causality",
                        "model.causality: " + listed(traits, kCausalities));
   }
-  if (!fits_head_dim(note, use.head_dim)) {
+  if (!fits_head_dim(note, use)) {
     return unsupported(note, "head_dim " + std::to_string(use.head_dim), head_dims(note));
   }
   if (use.device && *use.device != config::Device::automatic) {

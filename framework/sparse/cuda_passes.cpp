@@ -115,8 +115,8 @@ void check_supported(const at::Tensor& query, const SegmentPlan& plan) {
   TORCH_CHECK(query.scalar_type() != at::kDouble,
               "[segment_attention] float64 is computed on the CPU only; the input is on ",
               query.device());
-  TORCH_CHECK(query.size(3) <= 128, "[segment_attention] head_dim is ", query.size(3),
-              "; expected at most 128 on a GPU");
+  TORCH_CHECK(query.size(3) <= kMostHeadDimOnGpu, "[segment_attention] head_dim is ", query.size(3),
+              "; expected at most ", kMostHeadDimOnGpu, " on a GPU");
   TORCH_CHECK(scale_of(plan, query) > 0, "[segment_attention] scale is ", scale_of(plan, query),
               "; expected above 0 on a GPU");
 }

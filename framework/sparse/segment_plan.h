@@ -59,6 +59,9 @@ struct SegmentResult {
   at::Tensor lse;  // [B, H, T] float32 (float64 for float64 input), natural log; -inf for such rows
 };
 
+/// The most that segment_attention takes there: PluginFacts::max_head_dim_cuda of whoever calls it.
+inline constexpr std::int64_t kMostHeadDimOnGpu = 128;
+
 /// Exact softmax attention over the plan's pairs. query, key, value: [B, H, T, D] with any strides,
 /// of one device and one dtype: float32, bfloat16, float16, on the CPU also float64. Differentiable
 /// in all three through both results, once; bfloat16 and float16 are computed in float32 and

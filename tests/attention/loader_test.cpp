@@ -132,6 +132,7 @@ TEST(Loader, a_note_that_no_host_would_take_does_not_compile) {
   const std::vector<std::pair<std::function<void(plugin::PluginNote&)>, const char*>> cases{
       {[](auto& n) { n.name = std::string_view("Plain-X"); }, "PluginFacts::name: expected lower-case letters"},
       {[](auto& n) { n.min_head_dim = 64, n.max_head_dim = 8; }, "min_head_dim > max_head_dim"},
+      {[](auto& n) { n.min_head_dim = 64, n.max_head_dim_cuda = 8; }, "min_head_dim > max_head_dim_cuda"},
       {[](auto& n) { n.parameters[0].name = std::string_view("name"); }, "a parameter cannot be called 'name'"},
       {[](auto& n) { n.parameters[0].name = std::string_view("A b"); }, "a parameter's name: expected lower-case letters"},
       {[](auto& n) { n.parameters[1] = n.parameters[0], n.parameter_count = 2; }, "two parameters have one name"},

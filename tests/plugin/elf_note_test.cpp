@@ -270,7 +270,9 @@ TEST(ElfNote, what_the_author_has_to_change_is_named) {
        "two parameters are called 'width'. Change its name in fields() of the plugin's config struct and build it again."},
       {[](PluginNote& n) { n.parameters[0].default_number = 65; }, "the default of parameter 'buckets' is out of its range"},
       {[](PluginNote& n) { n.min_head_dim = 64, n.max_head_dim = 8; },
-       "a head_dim of at least 64 and at most 8 leaves none. Change `.min_head_dim` or `.max_head_dim` in its PluginFacts"}};
+       "a head_dim of at least 64 and at most 8 leaves none. Change `.min_head_dim` or `.max_head_dim` in its PluginFacts"},
+      {[](PluginNote& n) { n.min_head_dim = 64, n.max_head_dim_cuda = 8; },
+       "a head_dim of at least 64 and at most 8 on a GPU leaves none. Change `.min_head_dim` or `.max_head_dim_cuda`"}};
   for (const auto& [change, words] : cases) EXPECT_THAT(message_for_note(change), HasSubstr(words));
 }
 

@@ -60,6 +60,18 @@ TEST(Refusal, head_dim_outside_the_limits) {
             "attention 'window' does not support head_dim 129; it supports 16 to 128.");
 }
 
+TEST(Refusal, head_dim_beyond_what_a_gpu_can) {
+  auto note = note_with(plugin::kRunsOnCpu | plugin::kRunsOnCuda | plugin::kStrict);
+  note.max_head_dim_cuda = 128;
+  const auto cuda = [](std::int64_t head_dim) { return Use{.head_dim = head_dim, .device = config::Device::cuda}; };
+  EXPECT_EQ(refusal(note, Use{.head_dim = 129, .device = config::Device::cpu}), "");
+  EXPECT_EQ(refusal(note, cuda(128)), "");
+  EXPECT_EQ(refusal(note, cuda(129)),
+            "attention 'window' does not support head_dim 129; it supports at least 1 on a CPU, 1 to 128 on a GPU.");
+  note.max_head_dim = 64;
+  EXPECT_EQ(refusal(note, cuda(65)), "attention 'window' does not support head_dim 65; it supports 1 to 64.");
+}
+
 TEST(Refusal, a_device_that_is_not_supported) {
   EXPECT_EQ(refusal(good_note("window"), Use{.device = config::Device::cuda}),
             "attention 'window' does not support device cuda; it supports device: cpu.");
