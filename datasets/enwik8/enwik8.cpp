@@ -101,9 +101,10 @@ class Enwik8 : public Dataset {
 std::unique_ptr<Dataset> open_enwik8(const config::Node& section, const std::string& data_dir) {
   const auto config = read_settings<NoOwnConfig>(section).common;
   const auto file = enwik8::locate(config, data_dir);
+  const auto stamp = stamp_of(file);
   Bytes content = enwik8::unpack(file);
   const auto identity = enwik8::identify(content, file, config.prefix);
-  remember(file, {identity.sha256, identity.bytes});
+  remember(stamp, {identity.sha256, identity.bytes});
   DatasetInfo info = info_of(identity, config, file.string());
   return std::make_unique<Enwik8>(std::move(info), config, std::move(content));
 }
@@ -111,7 +112,7 @@ std::unique_ptr<Dataset> open_enwik8(const config::Node& section, const std::str
 DatasetInfo inspect_enwik8(const config::Node& section, const std::string& data_dir) {
   const auto config = read_settings<NoOwnConfig>(section).common;
   const auto file = enwik8::locate(config, data_dir);
-  if (const auto known = remembered(file)) {
+  if (const auto known = remembered(stamp_of(file))) {
     enwik8::require_allowed(known->bytes, file, config.prefix);
     return info_of({known->sha256, known->bytes, enwik8::verifiable(known->bytes)}, config, file.string());
   }

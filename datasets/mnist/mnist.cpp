@@ -48,14 +48,15 @@ void require_sum(const fs::path& path, const Bytes& content, const Official& fil
                 " for the unpacked " + file.name + ", found " + found +
                 ". Delete it and run `attnlab data fetch mnist`.");
   }
-  remember(path, {found, static_cast<std::int64_t>(content.size())});
 }
 
 /// Appends the images of one file that passed all checks.
 void append_images(const fs::path& path, const Official& file, Bytes& images) {
+  const auto stamp = stamp_of(path);
   const Bytes content = unpacked(path);
   const ByteView pixels = idx_images(content, path, {file.count, 28, 28});
   require_sum(path, content, file);
+  remember(stamp, {file.sha256, static_cast<std::int64_t>(content.size())});
   images.insert(images.end(), pixels.begin(), pixels.end());
 }
 
@@ -94,7 +95,7 @@ DatasetInfo inspect_mnist(const config::Node& section, const std::string& data_d
   const auto config = read_settings<NoOwnConfig>(section).common;
   const Files files = locate(config, data_dir);
   const auto known = [](const fs::path& path, const Official& file) {
-    const auto content = remembered(path);
+    const auto content = remembered(stamp_of(path));
     return content && content->sha256 == file.sha256;
   };
   if (known(files.train, kTrain) && known(files.test, kTest)) return info_of(config, files);

@@ -6,8 +6,10 @@
 
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/data/bytes.h"
+#include "framework/data/digest_cache.h"
 #include "framework/data/epoch_order.h"
 #include "framework/data/limits.h"
 
@@ -39,6 +41,28 @@ void verify_piece(const fs::path& path, const TokenFile& content, const CorpusFi
               file.pieces[piece] + " for the 16 MiB from byte " +
               grouped(static_cast<std::int64_t>(piece * kPiece)) + " on, found " + found +
               ". Copy it again, or prepare it again with --restart.");
+}
+
+// Of all pieces of a file, for the cache.
+std::string joint_digest(const CorpusFile& file) {
+  Sha256 sum;
+  for (const auto& piece : file.pieces) sum.add(piece);
+  return sum.hex();
+}
+
+void verify_file(const fs::path& path, const CorpusFile& file) {
+  const auto stamp = stamp_of(path);
+  const TokenFile content(path, 1);
+  StatusLines status;
+  for (std::size_t piece = 0; piece < file.pieces.size(); ++piece) {
+    verify_piece(path, content, file, piece);
+    const auto done = static_cast<double>(piece + 1) * static_cast<double>(kDigestPiece);
+    if (piece > 0 && piece + 1 < file.pieces.size() && status.due()) {
+      status.show("checking " + path.string() + ": " + human_bytes(done) + " of " +
+                  human_bytes(static_cast<double>(file.bytes)) + ", once after each change");
+    }
+  }
+  remember(stamp, {joint_digest(file), file.bytes});
 }
 
 }  // namespace
@@ -83,21 +107,21 @@ CorpusManifest inspect_corpus(const fs::path& folder) {
   return manifest;
 }
 
-std::vector<std::string> verify_corpus(const fs::path& folder, const CorpusManifest& manifest,
-                                       bool everything) {
+std::vector<std::string> verify_corpus(const fs::path& folder, const CorpusManifest& manifest) {
   std::vector<std::string> lines;
   for (const auto& [name, file, is_bin] : files_of(manifest)) {
-    if (!is_bin && !everything) continue;
-    const TokenFile content(folder / name, 1);
-    const auto last = file.pieces.empty() ? 0 : file.pieces.size() - 1;
-    for (std::size_t piece = 0; piece < file.pieces.size(); ++piece) {
-      if (everything || piece == 0 || piece == last) {
-        verify_piece(folder / name, content, file, piece);
-      }
-    }
+    verify_file(folder / name, file);
     lines.push_back((folder / name).string() + ", " + grouped(file.bytes) + " bytes");
   }
   return lines;
+}
+
+void verify_bins_once(const fs::path& folder, const CorpusManifest& manifest) {
+  for (const auto& [name, file, is_bin] : files_of(manifest)) {
+    if (!is_bin) continue;
+    const auto known = remembered(stamp_of(folder / name));
+    if (!known || known->sha256 != joint_digest(file)) verify_file(folder / name, file);
+  }
 }
 
 CorpusDataset::CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
@@ -109,7 +133,7 @@ CorpusDataset::CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
       train_(folder / "train.bin", manifest.token_bytes()),
       val_(folder / "val.bin", manifest.token_bytes()),
       scored_(val_.size(), config.length, config.stride) {
-  verify_corpus(folder, manifest, false);
+  verify_bins_once(folder, manifest);
   train_.expect_random_access();
 }
 

@@ -32,14 +32,15 @@ enum class Sampling { offsets, epoch };
 /// The manifest of `folder`, with all four files found to be of the right size. Throws Error.
 [[nodiscard]] CorpusManifest inspect_corpus(const std::filesystem::path& folder);
 
-/// Compares the first and the last 16 MiB of each bin with the manifest, or everything, and then
-/// the indices too. Throws Error. Returns a line for each file.
-std::vector<std::string> verify_corpus(const std::filesystem::path& folder,
-                                       const CorpusManifest& manifest, bool everything);
+/// Compares every byte of the bins and indices with the manifest, with a progress line. Throws Error.
+/// Returns a line for each file.
+std::vector<std::string> verify_corpus(const std::filesystem::path& folder, const CorpusManifest& manifest);
+/// The bins alone, unless they are remembered (digest_cache.h): a manifest is only a word of what is read.
+void verify_bins_once(const std::filesystem::path& folder, const CorpusManifest& manifest);
 
 class CorpusDataset : public Dataset {
  public:
-  /// Verifies the ends of the bins. `info` comes from corpus_info.
+  /// Verifies the bins, once. `info` comes from corpus_info.
   CorpusDataset(DatasetInfo info, const CorpusManifest& manifest,
                 const std::filesystem::path& folder, const config::DatasetConfig& config, Sampling sampling);
 

@@ -72,7 +72,9 @@ fs::path find_corpus(const std::string& name, const std::string& path,
 
 DatasetInfo inspect_corpus_entry(const std::string& name, const config::Node& section,
                                  const std::string& data_dir, DescribeCorpus describe) {
-  return find(name, section, data_dir, describe).info;
+  const auto found = find(name, section, data_dir, describe);
+  verify_bins_once(found.folder, found.manifest);
+  return found.info;
 }
 
 std::unique_ptr<Dataset> open_corpus_entry(const std::string& name, const config::Node& section,
@@ -86,7 +88,7 @@ std::vector<std::string> check_corpus_entry(const std::string& name, const confi
                                             const std::string& data_dir) {
   const auto path = read_settings<CorpusConfig>(section).common.path;
   const auto folder = find_corpus(name, path, data_dir);
-  return verify_corpus(folder, inspect_corpus(folder), true);
+  return verify_corpus(folder, inspect_corpus(folder));
 }
 
 }  // namespace attnlab::data

@@ -109,6 +109,10 @@ void require_sound(const CorpusManifest& m, const JsonFields& fields) {
   if (!(m.test_size > 0 && m.test_size < 1)) fields.refuse("test_size", "above 0 and below 1");
 }
 
+// Of all that the manifest says: what scores are made of stands in it beside the digests of the tokens.
+constexpr char kOwnDigest[] = "sha256_of_all_else";
+std::string own_digest(const CorpusManifest& manifest) { return sha256_hex(config::to_json(node_of(manifest))); }
+
 }  // namespace
 
 std::string CorpusManifest::digest() const {
@@ -123,7 +127,9 @@ std::string CorpusManifest::digest() const {
 }
 
 std::string to_json(const CorpusManifest& manifest) {
-  return config::to_json(node_of(manifest), 1) + "\n";
+  auto node = node_of(manifest);
+  node.set(kOwnDigest, config::Node(own_digest(manifest)));
+  return config::to_json(node, 1) + "\n";
 }
 
 CorpusManifest parse_manifest(std::string_view json, const std::string& name) {
@@ -157,6 +163,10 @@ CorpusManifest parse_manifest(std::string_view json, const std::string& name) {
     m.sources.push_back({source.text("name"), source.count("bytes"), source.text("sha256")});
   }
   if (fields.text("digest") != m.digest()) fields.refuse("digest", m.digest());
+  if (fields.has(kOwnDigest) && fields.text(kOwnDigest) != own_digest(m)) {  // none: from before there was one
+    throw Error(name + " is not as it was written: what it says does not fit its " + kOwnDigest +
+                ". Copy it again, or prepare it again with --restart.");
+  }
   return m;
 }
 

@@ -1,7 +1,7 @@
 /// digest_cache.h: what earlier checks of large files found, so that planning need not read them.
-///   One line per file in ~/.cache/attnlab/digests; a file counts as unchanged while its path, size
-///   and modification time are. A cache that cannot be read or written is a slower run, not an
-///   error.
+///   One line per file in ~/.cache/attnlab/digests; a file counts as unchanged while its path, size, inode,
+///   modification time and change time are. The last one nobody can set back, as `touch -r`, rsync and
+///   tar do with the other. A cache that cannot be read or written is a slower run, not an error.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,14 @@ struct CheckedContent {
   std::int64_t bytes = 0;  // of the unpacked content
 };
 
-[[nodiscard]] std::optional<CheckedContent> remembered(const std::filesystem::path& file);
-void remember(const std::filesystem::path& file, const CheckedContent& content) noexcept;
+/// Of a file as it was: taken before it is read, so that what is written meanwhile makes another one.
+struct FileStamp {
+  std::string stamp;  // "SIZE MODIFIED CHANGED INODE"; empty: nothing can be remembered of it
+  std::string path;   // last on its line, since it may hold blanks
+};
+[[nodiscard]] FileStamp stamp_of(const std::filesystem::path& file);
+
+[[nodiscard]] std::optional<CheckedContent> remembered(const FileStamp& file);
+void remember(const FileStamp& file, const CheckedContent& content) noexcept;
 
 }  // namespace attnlab::data

@@ -126,6 +126,30 @@ TEST_F(Corpus, refuses_files_that_are_not_what_was_prepared) {
                     HasSubstr("attnlab data prepare text --source PATH")));
 }
 
+// Wherever it is, and where rsync or a backup has set the time back; planning sees it as training does.
+TEST_F(Corpus, a_byte_that_changes_after_it_was_checked_is_found_at_planning) {
+  constexpr std::size_t kTokens = 3 * (kDigestPiece / 2);
+  const auto bin = dir / "c/train.bin";
+  std::vector<std::int32_t> tokens(kTokens);
+  manifest.train.tokens = kTokens;
+  const auto content = as_uint16(tokens);
+  manifest.train.bin = add_file("train.bin", content);
+  manifest.train.bin.pieces.assign(3, sha256_hex(as_text(Bytes(kDigestPiece))));
+  save();
+  const auto at_planning = [&] {
+    return message_of([&] { static_cast<void>(inspect_dataset(asked(8), "")); });
+  };
+  EXPECT_EQ(at_planning(), "(no error)");
+  const auto time = std::filesystem::last_write_time(bin);
+  auto changed = content;
+  changed[content.size() / 2] ^= 1;
+  write("c/train.bin", changed);
+  std::filesystem::last_write_time(bin, time);
+  const auto words = HasSubstr("train.bin' is not what was prepared: expected sha256 ");
+  EXPECT_THAT(at_planning(), AllOf(words, HasSubstr("for the 16 MiB from byte 16,777,216 on")));
+  EXPECT_THAT(refusal(), words);
+}
+
 TEST_F(Corpus, refuses_a_length_beyond_the_data) {
   EXPECT_THAT(refusal(24),
               HasSubstr("dataset.length 24 is beyond the data; expected 1 to 23 for text."));
@@ -175,6 +199,25 @@ TEST_F(Corpus, finds_every_contradiction_in_a_manifest) {
   EXPECT_THAT(
       message_of([&] { static_cast<void>(parse_manifest(std::string(1'000'000, '['), "m")); }),
       HasSubstr("nested too deep"));
+}
+
+// Scores are made of numbers that no digest of tokens covers.
+TEST_F(Corpus, a_manifest_that_was_edited_is_refused) {
+  manifest.counted_val_bytes = 44;
+  manifest.val_unigram_perplexity = 23;
+  const std::string good = to_json(manifest);
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"\"val_text_bytes\": 44", "\"val_text_bytes\": 88"}, {"\"tokens\": \"bytes\"", "\"tokens\": \"bpe\""},
+           {"\"val_unigram_perplexity\": 23", "\"val_unigram_perplexity\": 22"}, {"\"bad_lines\": 0", "\"bad_lines\": 1"},
+           {"\"test_size\": 0.1", "\"test_size\": 0.2"}, {"\"x.txt\"", "\"y.txt\""}}) {
+    const auto at = good.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    auto bad = good;
+    bad.replace(at, from.size(), to);
+    EXPECT_THAT(message_of([&] { static_cast<void>(parse_manifest(bad, "m")); }),
+                HasSubstr("m is not as it was written: what it says does not fit its sha256_of_all_else"))
+        << from;
+  }
 }
 
 TEST_F(Corpus, reads_tokens_of_four_bytes) {

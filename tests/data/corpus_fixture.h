@@ -56,10 +56,12 @@ class Corpus : public DataTest {
 
   std::unique_ptr<Dataset> open(std::int64_t length,
                                 const std::string& sampling = "offsets") const {
-    return open_dataset(section("text", {{"path", config::Node((dir / "c").string())},
-                                         {"length", config::Node(length)},
-                                         {"sampling", config::Node(sampling)}}),
-                        "");
+    return open_dataset(asked(length, sampling), "");
+  }
+  config::Node asked(std::int64_t length, const std::string& sampling = "offsets") const {
+    return section("text", {{"path", config::Node((dir / "c").string())},
+                            {"length", config::Node(length)},
+                            {"sampling", config::Node(sampling)}});
   }
   std::string refusal(std::int64_t length = 8) const {
     return message_of([&] { static_cast<void>(open(length)); });
