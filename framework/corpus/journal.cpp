@@ -62,6 +62,7 @@ Node node_of(const Journal& journal) {
   number("val_documents", journal.part_documents[1]);
   number("train_tokens", journal.part_tokens[0]);
   number("val_tokens", journal.part_tokens[1]);
+  number("val_text_bytes", journal.val_text_bytes);
   node.set("files", node_of(journal.files));
   return node;
 }
@@ -100,6 +101,7 @@ Journal journal_of(const JsonFields& fields) {
   journal.all_documents = fields.count("all_documents");
   journal.part_documents = {fields.count("train_documents"), fields.count("val_documents")};
   journal.part_tokens = {fields.count("train_tokens"), fields.count("val_tokens")};
+  journal.val_text_bytes = fields.count("val_text_bytes");
   const auto files = fields.objects("files");
   if (files.size() != journal.files.size()) fields.refuse("files", "five files");
   for (std::size_t i = 0; i < files.size(); ++i) {

@@ -31,6 +31,7 @@ struct Journal {
   std::int64_t bad_lines = 0;      // found by the counting phase so far
   std::int64_t all_documents = 0;  // what the counting phase found
   std::array<std::int64_t, 2> part_documents{}, part_tokens{};  // train, val
+  std::int64_t val_text_bytes = 0;  // of the source's text, before anything ill-formed in it is replaced
   std::array<data::CorpusFile, kPartNames.size()> files;
 };
 

@@ -7,10 +7,10 @@
 #include "framework/core/ahead.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/corpus/documents.h"
 #include "framework/corpus/in_order.h"
 #include "framework/corpus/part_writer.h"
 #include "framework/corpus/prepare_folder.h"
+#include "framework/corpus/tokenised.h"
 #include "framework/data/token_file.h"
 
 namespace attnlab::corpus {
@@ -19,25 +19,7 @@ namespace {
 constexpr std::size_t kAhead = std::size_t{8} << 20;      // bytes read and not yet parsed
 constexpr std::size_t kInFlight = std::size_t{64} << 20;  // bytes parsed and not yet written
 
-struct Parsed {
-  Documents documents;
-  std::shared_ptr<const std::string> origin;
-  Position end;
-  std::int64_t bytes_read = 0;
-};
-
-/// What a thread makes of it.
-struct Worked {
-  std::vector<std::uint8_t> bytes;    // tokens of all its documents
-  std::vector<std::int64_t> lengths;  // in tokens, one for each document
-  Parsed from;
-};
 using Pipeline = InOrder<Parsed, Worked>;
-
-std::size_t weight_of(const Parsed& parsed) {
-  const auto& [text, ends, bad] = parsed.documents;
-  return 1 + text.size() + ends.size() * sizeof ends[0] + bad.size() * 2 * sizeof bad[0];
-}
 
 class Preparation {
  public:
@@ -90,7 +72,9 @@ class Preparation {
     sha256_.resize(journal_.sources.size());
     run_pass(
         {[](Parsed& parsed) {
-          return Worked{{}, {}, std::move(parsed)};
+          Worked worked;
+          worked.from = std::move(parsed);
+          return worked;
         }},
         [this](std::int64_t file, const std::string& sha256) {
           const std::lock_guard lock(sha256_mutex_);
@@ -139,19 +123,6 @@ class Preparation {
     }
   }
 
-  static Worked tokenised(TokenMaker::Worker& worker, Parsed parsed) {
-    Worked out;
-    const std::string_view text = parsed.documents.text;
-    std::size_t begin = 0;
-    for (const auto end : parsed.documents.ends) {
-      out.lengths.push_back(worker.encode(text.substr(begin, end - begin), out.bytes));
-      begin = end;
-    }
-    out.from = std::move(parsed);
-    out.from.documents.text = {};
-    return out;
-  }
-
   /// One thread reads and unpacks, one parses, `workers` tokenise, this one digests and writes.
   template <class Take>
   void run_pass(const std::vector<Pipeline::Work>& workers, BlockReader::FileEnd file_end,
@@ -197,8 +168,10 @@ class Preparation {
 
   void store(const Worked& worked) {
     const auto width = tokens_.token_bytes();
+    ill_formed_ += worked.ill_formed;
     std::size_t begin = 0, end = 0;  // of the documents that go to the training part next
-    for (const auto length : worked.lengths) {
+    for (std::size_t i = 0; i < worked.lengths.size(); ++i) {
+      const auto length = worked.lengths[i];
       const bool held_out = next_validation_ < std::ssize(validation_) &&
                             validation_[static_cast<std::size_t>(next_validation_)] ==
                                 static_cast<std::uint64_t>(journal_.documents);
@@ -209,6 +182,7 @@ class Preparation {
         writers_[kValBin]->add(std::span(worked.bytes).subspan(end, bytes));
         begin = end + bytes;
         ++next_validation_;
+        journal_.val_text_bytes += worked.text_bytes[i];
       }
       end += bytes;
       ++journal_.documents;
@@ -242,6 +216,10 @@ class Preparation {
   }
 
   data::CorpusManifest finished() {
+    if (ill_formed_ > 0) {
+      notify(grouped(ill_formed_) + " documents hold bytes that are no UTF-8: each ill-formed part became U+FFFD, as in "
+             "tiktoken, and counts as the bytes that it had. Convert the source (iconv), or take --tokens bytes.");
+    }
     add_start(false, 0), add_start(true, 0);  // where a next document would start
     for (auto& count : journal_.part_documents) --count;
     for (auto& writer : writers_) writer->sync();
@@ -254,7 +232,7 @@ class Preparation {
     manifest_.val = {journal_.part_documents[1], journal_.part_tokens[1],
                      writers_[kValBin]->finished(), writers_[kValIndex]->finished()};
     const data::TokenFile validation(folder_ / kPartNames[kValBin], manifest_.token_bytes());
-    manifest_.counted_val_bytes = tokens_.text_bytes(validation);
+    manifest_.counted_val_bytes = journal_.val_text_bytes;
     manifest_.val_unigram_perplexity = data::unigram_perplexity(validation);
     return manifest_;
   }
@@ -280,6 +258,7 @@ class Preparation {
   std::int64_t all_bytes_ = 0;
   std::mutex sha256_mutex_;
   std::vector<std::string> sha256_;  // of files that were read; the reading thread writes it
+  std::int64_t ill_formed_ = 0;      // documents of this process
   std::int64_t left_out_ = 0;        // members; the reading thread writes both
   std::string first_left_out_;
   Clock::time_point last_checkpoint_;

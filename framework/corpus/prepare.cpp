@@ -74,7 +74,7 @@ Prepared found(const PrepareRequest& request, data::CorpusManifest before,
 Prepared prepare_in(PrepareFolder& folder, const PrepareRequest& request,
                     const TokenMaker& tokens) {
   auto manifest = settings_in(request, tokens);
-  auto source = list_source(request.source);
+  auto source = list_source(request.source, request.notice);
   const auto& official = request.official;
   if (official && source[0].bytes != official->bytes) {
     refuse_as_official(request, grouped(official->bytes) + " bytes",

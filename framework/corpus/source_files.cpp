@@ -3,11 +3,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/core/utf8.h"
+#include "framework/corpus/journal.h"
+#include "framework/data/corpus_manifest.h"
 
 namespace attnlab::corpus {
 namespace fs = std::filesystem;
@@ -28,6 +32,46 @@ SourceFile described(const fs::path& path, const std::string& name) {
           {}};
 }
 
+// Finished, or on the way.
+bool is_prepared(const fs::path& folder) {
+  std::error_code gone;
+  const bool marked = folder.filename().extension() == ".part" || fs::exists(folder / data::kManifestName, gone);
+  return marked && fs::exists(folder / kPartNames[kTrainBin], gone);
+}
+
+// Empty: it is no reason.
+std::string reason_to_leave_out(const fs::directory_entry& entry) {
+  std::error_code gone;
+  if (entry.is_directory(gone)) {
+    if (entry.is_symlink(gone)) return "links to folders";
+    return is_prepared(entry.path()) ? "folders of prepared tokens" : "";
+  }
+  if (!entry.exists(gone)) return "links to nothing";
+  if (!entry.is_regular_file(gone)) return "pipes and devices";
+  return form_of_name(entry.path().filename().string()) == Form::unknown ? "files of other names" : "";
+}
+
+// How many for each reason, and the first of them.
+class LeftOut {
+ public:
+  void add(const std::string& why, const std::string& name) {
+    auto& [count, first] = reasons_[why];
+    if (++count == 1 || name < first) first = name;
+  }
+  [[nodiscard]] bool empty() const { return reasons_.empty(); }
+  // "2 files of other names (first 'a.md'), 1 links to folders (first 'b')"; empty where none is.
+  [[nodiscard]] std::string words(const std::string& before) const {
+    std::vector<std::string> parts;
+    for (const auto& [why, found] : reasons_) {
+      parts.push_back(why + ": " + grouped(found.first) + ", the first is '" + text::replace_ill_formed(found.second) + "'");
+    }
+    return parts.empty() ? "" : before + join(parts, "; ");
+  }
+
+ private:
+  std::map<std::string, std::pair<std::int64_t, std::string>> reasons_;
+};
+
 std::string_view without(std::string_view name, std::string_view ending) {
   return name.ends_with(ending) ? name.substr(0, name.size() - ending.size()) : name;
 }
@@ -42,7 +86,7 @@ Form form_of_name(std::string_view name) {
   return name.ends_with(".zst") ? Form::json_lines : Form::unknown;  // as lm_dataformat names them
 }
 
-std::vector<SourceFile> list_source(const fs::path& source) {
+std::vector<SourceFile> list_source(const fs::path& source, const std::function<void(const std::string&)>& notice) {
   if (!is_folder(source)) {
     if (!is_there(source)) {
       throw Error("--source '" + source.string() +
@@ -50,14 +94,21 @@ std::vector<SourceFile> list_source(const fs::path& source) {
     }
     return {described(source, source.filename().string())};
   }
+  if (is_prepared(source)) {
+    throw Error("--source '" + source.string() + "' holds prepared tokens, no text; expected what they were made of.");
+  }
   std::vector<SourceFile> files;
+  LeftOut left_out;
   std::error_code error;
   for (fs::recursive_directory_iterator at(source, error), end; at != end; at.increment(error)) {
     if (error) break;
-    if (!at->is_regular_file() || form_of_name(at->path().filename().string()) == Form::unknown) {
-      continue;
+    const auto name = at->path().lexically_relative(source).string();
+    if (const auto why = reason_to_leave_out(*at); !why.empty()) {
+      left_out.add(why, name);
+      at.disable_recursion_pending();
+    } else if (at->is_regular_file()) {
+      files.push_back(described(at->path(), name));
     }
-    files.push_back(described(at->path(), at->path().lexically_relative(source).string()));
   }
   if (error) {
     throw Error("cannot list the folder '" + source.string() + "': " + error.message());
@@ -65,8 +116,9 @@ std::vector<SourceFile> list_source(const fs::path& source) {
   if (files.empty()) {
     throw Error("the folder '" + source.string() +
                 "' holds no text; expected files named *.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt or "
-                "*.tar.");
+                "*.tar." + left_out.words(" Left out: "));
   }
+  if (notice && !left_out.empty()) notice(left_out.words("left out of '" + source.string() + "': "));
   std::ranges::sort(files, {}, &SourceFile::name);
   return files;
 }

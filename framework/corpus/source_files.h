@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,11 @@ enum class Form { json_lines, plain, tar, unknown };
 /// members; names of other kinds are unknown.
 [[nodiscard]] Form form_of_name(std::string_view name);
 
-/// A file, or the files of known form in a folder and below, by name. Throws Error: not there,
-/// unreadable, or a folder without such files.
-[[nodiscard]] std::vector<SourceFile> list_source(const std::filesystem::path& source);
+/// A file, or the files of known form in a folder and below, by name; links to files are followed, those to
+/// folders are not, and what a preparation made or makes is no text. `notice` gets a sentence about what is left
+/// out of a folder. Throws Error: not there, unreadable, a folder without such files or of prepared tokens.
+[[nodiscard]] std::vector<SourceFile> list_source(const std::filesystem::path& source,
+                                                  const std::function<void(const std::string&)>& notice = {});
 
 /// Why `now` is not what `before` was, in words, or "". Names, sizes and times are compared.
 [[nodiscard]] std::string difference(const std::vector<SourceFile>& before,

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "framework/core/utf8.h"
+
 namespace attnlab::corpus {
 namespace {
 
@@ -48,25 +50,6 @@ void TokenMaker::describe(data::CorpusManifest& manifest) const {
   manifest.encoder_json_sha256 = tokenizer_->encoder_json_sha256();
 }
 
-std::int64_t TokenMaker::text_bytes(const data::TokenFile& tokens) const {
-  constexpr std::int64_t kUnknown = -1;
-  std::vector<std::int64_t> lengths(size(), tokenizer_ ? kUnknown : 1);
-  lengths[end_of_text()] = 0;
-  std::vector<std::uint32_t> block(std::size_t{1} << 16);
-  std::int64_t bytes = 0;
-  for (std::int64_t first = 0; first < tokens.size(); first += std::ssize(block)) {
-    const auto part = std::span(block).first(
-        static_cast<std::size_t>(std::min(std::ssize(block), tokens.size() - first)));
-    tokens.copy(first, part);
-    for (const auto id : part) {
-      auto& length = lengths.at(id);
-      if (length == kUnknown) length = std::ssize(tokenizer_->decode({&id, 1}));
-      bytes += length;
-    }
-  }
-  return bytes;
-}
-
 TokenMaker::Worker::Worker(const TokenMaker& maker) : maker_(maker) {
   if (maker.tokenizer_) scratch_.emplace(*maker.tokenizer_);
 }
@@ -86,6 +69,10 @@ std::int64_t TokenMaker::Worker::encode(std::string_view document, std::vector<s
                             : append_as<std::uint16_t>(ids_, out);
   if (document.size() >= kLong) std::vector<std::uint32_t>().swap(ids_);
   return static_cast<std::int64_t>(count);
+}
+
+bool TokenMaker::Worker::replaces(std::string_view document) const {
+  return maker_.tokenizer_ && !text::is_utf8(document);
 }
 
 void TokenMaker::Worker::encode_ids(std::string_view document) {

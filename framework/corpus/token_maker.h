@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "framework/data/corpus_manifest.h"
-#include "framework/data/token_file.h"
 #include "framework/text/tokenizer.h"
 
 namespace attnlab::corpus {
@@ -23,8 +22,6 @@ class TokenMaker {
 
   /// Fills in tokens, vocabulary, end_of_text, dtype and the digests.
   void describe(data::CorpusManifest& manifest) const;
-  /// Bytes of text behind these tokens; the end-of-text token has none.
-  [[nodiscard]] std::int64_t text_bytes(const data::TokenFile& tokens) const;
   [[nodiscard]] std::size_t token_bytes() const { return size() > 65536 ? 4 : 2; }
 
   /// What one thread needs.
@@ -34,6 +31,8 @@ class TokenMaker {
     /// Appends the document's tokens and the end-of-text token to `out`, little-endian, each of
     /// token_bytes(). Returns how many.
     std::int64_t encode(std::string_view document, std::vector<std::uint8_t>& out);
+    /// Whether encode() replaces bytes of it, for they are no UTF-8.
+    [[nodiscard]] bool replaces(std::string_view document) const;
 
    private:
     void encode_ids(std::string_view document);

@@ -210,5 +210,39 @@ TEST_F(Folder, part_files_that_are_refused_are_closed) {
   EXPECT_EQ(open_files(), before);
 }
 
+TEST_F(Folder, says_what_of_a_source_folder_is_left_out) {
+  write("s/a.txt", content_of(source));
+  write("s/b.md", "x"), write("s/B.TXT", "x");
+  write("elsewhere/c.txt", "x");
+  fs::create_directory_symlink(dir / "elsewhere", dir / "s/linked");
+  fs::create_symlink(dir / "nowhere", dir / "s/gone.txt");
+  ASSERT_EQ(::mkfifo((dir / "s/pipe.txt").c_str(), 0600), 0);
+  what = request(dir / "s");
+  std::vector<std::string> told;
+  what.notice = [&](const std::string& sentence) { told.push_back(sentence); };
+  what.reading.split_at = SplitAt::line;
+  EXPECT_EQ(run().manifest.sources.size(), 1U);
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told[0], "left out of '" + (dir / "s").string() + "': files of other names: 2, the first is 'B.TXT'; links to folders: 1, "
+                     "the first is 'linked'; links to nothing: 1, the first is 'gone.txt'; pipes and devices: 1, the first is 'pipe.txt'");
+}
+
+// What was made of a source is no part of it: found again, gone on with after a kill, made anew elsewhere.
+TEST_F(Folder, may_lie_within_its_source) {
+  write("s/a.txt", content_of(source));
+  what = request(dir / "s");
+  what.reading.split_at = SplitAt::line;
+  what.out = dir / "s/out";
+  const auto first = run().manifest;
+  EXPECT_EQ(first.sources.size(), 1U);
+  EXPECT_TRUE(run().was_there);
+  write("s/begun.part/train.bin", "x"), write("s/begun.part/journal.json", "{}");
+  what.out = dir / "s/other";
+  EXPECT_EQ(run().manifest.digest(), first.digest());
+  what.source = dir / "s/out";
+  what.out = dir / "again";
+  EXPECT_THAT(failure(), HasSubstr("holds prepared tokens, no text; expected what they were made of."));
+}
+
 }  // namespace
 }  // namespace attnlab::corpus

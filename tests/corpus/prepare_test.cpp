@@ -8,6 +8,7 @@
 #include "framework/data/bytes.h"
 #include "framework/data/corpus_manifest.h"
 #include "tests/corpus/support.h"
+#include "tests/text/small_vocabulary.h"
 
 namespace attnlab::corpus {
 namespace {
@@ -234,6 +235,24 @@ TEST_F(Prepare, is_the_same_for_any_number_of_threads) {
   four.threads = 4;
   static_cast<void>(run(one)), static_cast<void>(run(four));
   EXPECT_EQ(files_in(dir / "one"), files_in(dir / "out"));
+}
+
+// bits_per_byte compares tokenizers, so both count the bytes that the source has.
+TEST_F(Prepare, text_that_is_no_utf8_is_told_and_counts_the_bytes_that_it_had) {
+  std::string lines;
+  for (int i = 0; i < 40; ++i) lines += "abc \xFF\xFE\xFF def\n";
+  std::vector<std::string> told;
+  auto what = request(write("latin.txt", lines));
+  what.reading.split_at = SplitAt::line;
+  what.test_size = 0.5;
+  what.notice = [&](const std::string& sentence) { told.push_back(sentence); };
+  const auto bytes = run(what).manifest;
+  EXPECT_THAT(told, testing::IsEmpty());
+  what.out = dir / "bpe";
+  const auto bpe = prepare(what, TokenMaker::bpe(text::random_vocabulary(1, "abc", 3).tokenizer())).manifest;
+  EXPECT_EQ(bpe.val_text_bytes(), 20 * 11);
+  EXPECT_EQ(bpe.val_text_bytes(), bytes.val_text_bytes());
+  EXPECT_THAT(told, testing::ElementsAre(HasSubstr("40 documents hold bytes that are no UTF-8: each ill-formed part became U+FFFD")));
 }
 
 }  // namespace
