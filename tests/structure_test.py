@@ -37,7 +37,7 @@ LAYERS = {
     "bench": {"core", "config", "data", "plugin", "attention", "sparse", "model", "train"},
     "xray": {"core", "config", "data", "attention", "sparse", "model", "train"},
     "conformance": {"core", "config", "plugin", "attention"},
-    "worker": {"core", "config", "checkpoint", "store", "plugin", "data", "launch", "cuda", "attention", "sparse", "model", "train", "bench",
+    "worker": {"core", "config", "checkpoint", "store", "plugin", "data", "launch", "cells", "cuda", "attention", "sparse", "model", "train", "bench",
                "conformance", "xray"},
 }
 TORCH_FREE = {"core", "checkpoint", "text", "config", "plugin", "plan", "store", "report", "bundle", "data", "corpus", "launch", "cells", "digest", "kit", "cli", "cuda"}

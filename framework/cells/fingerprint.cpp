@@ -8,6 +8,7 @@
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/core/machine.h"
+#include "framework/plugin/elf_note.h"
 
 namespace attnlab::cells {
 namespace {
@@ -84,12 +85,12 @@ FingerprintParts code_parts(Device device) {
           .device = cuda ? "cuda " + machine::first_gpu().value_or("") : "cpu"};
 }
 
-std::string plugin_digest(const plugin::FoundPlugin& library) {
-  const auto& note = library.facts->note;
+std::string plugin_digest(const plugin::PluginNote& note, const std::filesystem::path& file,
+                          const std::vector<std::filesystem::path>& own_libraries) {
   std::string text(note.source_digest.view());
-  if (!plugin::is_stamped(note)) text = sha256_file(library.file);
+  if (!plugin::is_stamped(note)) text = sha256_file(file);
   text += "\n" + std::string(note.compiler.view()) + " " + std::string(note.cuda_version.view());
-  for (const auto& file : library.own_libraries) text += "\n" + sha256_file(file);
+  for (const auto& own : own_libraries) text += "\n" + sha256_file(own);
   return sha256_hex(text);
 }
 

@@ -3,10 +3,12 @@
 ///   relink must not repeat a grid, a fixed kernel must.
 #pragma once
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "framework/config/run_config.h"
-#include "framework/plugin/catalog.h"
+#include "framework/plugin/note.h"
 
 namespace attnlab::cells {
 
@@ -31,7 +33,8 @@ struct FingerprintParts {
 
 /// The digest that its build stamped on a library, or of its bytes where none did; the plugin's
 /// compiler, and the bytes of the shared libraries that it brings along.
-[[nodiscard]] std::string plugin_digest(const plugin::FoundPlugin& library);
+[[nodiscard]] std::string plugin_digest(const plugin::PluginNote& note, const std::filesystem::path& file,
+                                        const std::vector<std::filesystem::path>& own_libraries);
 
 /// {"config":"...","data":"...",...} in the order above.
 [[nodiscard]] std::string to_json(const FingerprintParts& parts);

@@ -103,7 +103,9 @@ const data::DatasetInfo& Sources::data(const config::Node& section) {
 
 const Sources::Digests& Sources::digests(const plugin::FoundPlugin& library) {
   auto& digests = digests_[library.file];
-  if (digests.library.empty()) digests = {plugin_digest(library), sha256_file(library.file)};
+  if (digests.library.empty()) {
+    digests = {plugin_digest(library.facts->note, library.file, library.own_libraries), sha256_file(library.file)};
+  }
   return digests;
 }
 

@@ -66,6 +66,7 @@ RunSpec spec_of(const Cell& cell, const store::Claim& claim, const std::vector<s
   RunSpec spec = cell.spec;
   spec.run_id = claim.run_id;
   spec.fingerprint = cell.record.fingerprint;
+  spec.planned = cell.record.fingerprint_parts;
   if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
   spec.folder = folder.string();
   spec.patience = options.patience;

@@ -32,6 +32,7 @@ void become_rank(const Cell& cell, const std::filesystem::path& worker) {
   RunSpec spec = cell.spec;
   spec.database.clear();
   spec.fingerprint = cell.record.fingerprint;
+  spec.planned = cell.record.fingerprint_parts;
   if (spec.config.as_map().empty()) spec.config = config::from_json(cell.record.config_json, "the record");
   const auto file = held_in_memory(to_json(spec));
   flush_output();

@@ -38,6 +38,7 @@ struct RunSpec {
   /// of a timing, with train where whole steps are timed and peer where there is one.
   config::Node config = config::Node::map();
   std::string fingerprint{};
+  std::string planned{};  // the fingerprint's parts as JSON, which a training run holds against what it finds
   std::int64_t attempt = 1;
   /// Attempts whose checkpoints this one may go on from, newest first: {run, attempt, folder} each.
   config::Node earlier = config::Node(config::List{});
@@ -60,6 +61,7 @@ struct RunSpec {
                       std::pair{"data_dir", &M::data_dir},
                       std::pair{"config", &M::config},
                       std::pair{"fingerprint", &M::fingerprint},
+                      std::pair{"planned", &M::planned},
                       std::pair{"attempt", &M::attempt},
                       std::pair{"earlier", &M::earlier},
                       std::pair{"checkpoint", &M::checkpoint},

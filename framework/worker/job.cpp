@@ -10,6 +10,7 @@
 #include "framework/core/error.h"
 #include "framework/core/output.h"
 #include "framework/launch/environment.h"
+#include "framework/worker/as_planned.h"
 #include "framework/worker/parent_watch.h"
 #include "framework/worker/same_build.h"
 
@@ -61,6 +62,7 @@ Ending guarded(const launch::RunSpec& spec, Session& session) {
     check_same_build();
     session.gpus = show_rank_its_gpu(session.place, spec);
     const auto prepared = prepare(spec, session.sink);
+    expect_as_planned(prepared, spec);
     if (spec.xray_queries > 0) return xray(prepared, session);
     if (!spec.checkpoint.empty()) return evaluate(prepared, session);
     return timing ? time(prepared, session) : train(prepared, session);
