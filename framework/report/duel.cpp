@@ -42,6 +42,7 @@ void look_at_digests(Duel& duel, const std::string& seed, const RunRow& own, con
 
 Verdict Duel::verdict() const {
   if (own == other) return Verdict::none;
+  if (!diverged.empty()) return Verdict::not_finite;
   if (std::isnan(corrected)) return Verdict::too_few;
   if (test.differences.deviation == 0 && test.differences.mean == 0) return Verdict::equal;
   if (corrected >= kAlpha) return Verdict::not_shown;
@@ -63,6 +64,7 @@ Duel duel(const Group& own, const Group& other, const Measure& measure) {
     }
     result.seeds.push_back(seed);
     differences.push_back(measure.of(*run) - measure.of(*partner->second));
+    if (!std::isfinite(differences.back())) result.diverged.push_back(seed);
     look_at_digests(result, seed, *run, *partner->second);
   }
   for (const auto& [seed, run] : second) {
@@ -98,6 +100,8 @@ std::string verdict_text(const Duel& duel) {
       return "the same numbers";
     case Verdict::too_few:
       return std::to_string(pairs) + (pairs == 1 ? " pair" : " pairs") + ": no verdict";
+    case Verdict::not_finite:
+      return "no verdict: infinite";
     case Verdict::none:
       break;
   }

@@ -12,7 +12,7 @@ namespace attnlab::report {
 /// The share of equal variants that may be called different by mistake.
 inline constexpr double kAlpha = 0.05;
 
-enum class Verdict { better, worse, not_shown, equal, too_few, none };
+enum class Verdict { better, worse, not_shown, equal, too_few, not_finite, none };
 
 /// Runs of one seed start from the same initial weights and see the same batches, so that much of
 /// their luck is shared; whether they did is read from the digests that they stored.
@@ -22,6 +22,7 @@ struct Duel {
   Sample own_sample;            // over all runs that have a number
   std::vector<std::string> seeds;     // that both have
   std::vector<std::string> unpaired;  // that one of them lacks
+  std::vector<std::string> diverged;  // of pairs in which a number is infinite: no test
   PairedTest test;                    // own - other
   double corrected = 1;               // p, for the number of variants; see correct()
   double effect = 0;                  // mean difference in standard deviations over seeds

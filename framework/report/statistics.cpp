@@ -81,7 +81,8 @@ Sample sample_of(std::span<const double> numbers) {
 
 PairedTest paired_test(std::span<const double> differences, double alpha) {
   PairedTest test{sample_of(differences), kNoNumber, kNoNumber, kNoNumber};
-  if (differences.size() < kFewestPairs) return test;
+  const bool finite = std::ranges::all_of(differences, [](double x) { return std::isfinite(x); });
+  if (differences.size() < kFewestPairs || !finite) return test;
   const double freedom = static_cast<double>(differences.size()) - 1;
   // A mean of equal numbers may miss them by a rounding, which would look like a spread.
   const auto [least, most] = std::ranges::minmax(differences);

@@ -30,7 +30,8 @@ struct PairedTest {
   double p = 1;              // of a difference at least so large where there is none
 };
 inline constexpr std::size_t kFewestPairs = 3;
-/// Student (1908). Differences that are all equal have p 0, or 1 where they are all 0.
+/// Student (1908). Differences that are all equal have p 0, or 1 where they are all 0. Where one is not
+/// finite, as after a run that diverged, there is no test: the interval and p are NaN.
 [[nodiscard]] PairedTest paired_test(std::span<const double> differences, double alpha);
 
 /// Holm (1979): p values such that calling those below alpha real is wrong anywhere among them with

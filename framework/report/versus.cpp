@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -22,13 +23,49 @@ std::map<std::string, std::string> surroundings(const Group& group) {
   return config;
 }
 
+bool is_named(const Group& group, const std::string& against) {
+  return group.label == against || group.attention == against;
+}
+
+/// Keys in which the surroundings of two groups differ, "train.steps, train.learning_rate".
+std::vector<std::string> other_keys(const Group& one, const Group& two) {
+  const auto first = surroundings(one), second = surroundings(two);
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : first) {
+    const auto found = second.find(key);
+    if (found == second.end() || found->second != value) keys.push_back(key);
+  }
+  for (const auto& [key, value] : second) {
+    if (!first.contains(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
+/// A line for each group that has no opponent, with what keeps it from the nearest of those that bear the name.
+std::vector<std::string> left_out(const std::vector<Group>& groups, const std::vector<const Group*>& others,
+                                  const std::string& against) {
+  std::vector<std::string> notes;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (others[i] != nullptr) continue;
+    std::vector<std::string> fewest;
+    for (const auto& group : groups) {
+      if (!is_named(group, against)) continue;
+      const auto keys = other_keys(groups[i], group);
+      if (fewest.empty() || keys.size() < fewest.size()) fewest = keys;
+    }
+    notes.push_back(fmt::format("{}: not compared, because no {} has its config; the nearest differs in {}",
+                                groups[i].label, against, listed(fewest)));
+  }
+  return notes;
+}
+
 /// The group that each is compared with; nullptr where none has the same surroundings.
 std::vector<const Group*> opponents(const std::vector<Group>& groups, const std::string& against) {
   std::vector<const Group*> named, found;
   for (const auto& group : groups) {
     if (group.label == against) named = {&group};
     if (group.label == against) break;
-    if (group.attention == against) named.push_back(&group);
+    if (is_named(group, against)) named.push_back(&group);
   }
   for (const auto& group : groups) {
     if (std::ranges::find(named, &group) != named.end()) {
@@ -138,6 +175,7 @@ std::vector<std::string> notes_of(const std::vector<Duel>& duels, const Measure&
     note(duel, duel.other_weights, "other initial weights, so these pairs share less");
     note(duel, duel.other_batches, "other batches, so these pairs share less");
     note(duel, duel.unknown, "no digests stored of what they share");
+    note(duel, duel.diverged, "an infinite number, of which no test is made");
   }
   std::map<std::string, std::vector<std::string>> reasons;
   for (const auto& [run, why] : measure.without) reasons[why].push_back(std::to_string(run));
@@ -192,9 +230,10 @@ std::vector<Versus> versus(const store::Reader& reader, const std::string& study
     versus.caption = caption_for(runs);
     for (const auto& measure : measures_for(reader, runs, request)) {
       const auto duels = duels_of(groups, others, measure);
+      auto notes = left_out(groups, others, request.against);
+      std::ranges::move(notes_of(duels, measure), std::back_inserter(notes));
       versus.questions.push_back({words_of(duels, measure, request.against),
-                                  table_of(duels, measure, data_text(runs)),
-                                  notes_of(duels, measure)});
+                                  table_of(duels, measure, data_text(runs)), std::move(notes)});
       versus.fairness = fairness_card(reader, duels);
       versus.run_ids = run_ids_of(duels);
     }

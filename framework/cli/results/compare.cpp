@@ -150,7 +150,10 @@ std::string compared(const store::Reader& reader, const std::string& study,
   if (form != Form::csv && form != Form::json) return printed(parts, form);
   report::Table all;
   for (const auto& part : parts) {
-    for (const auto& question : part.questions) append(all, question.table);
+    for (const auto& question : part.questions) {
+      append(all, question.table);
+      for (const auto& note : question.notes) notice(note + "\n");
+    }
   }
   return printed(all, form);
 }
