@@ -60,27 +60,36 @@ class Placement {
     const auto from = staged_ / run.folder;
     const auto to = destination(run);
     store::AttemptFiles files{run.uid, {}};
+    auto& [logs, checkpoints] = brought_[run.uid];
     for (const auto& [kind, name] : {std::pair{"log", "log.txt"}, {"spec", "spec.json"}}) {
       if (!is_taken(from / name)) continue;
       logs += bring(from / name, to / name, kind == std::string("log")) && kind == std::string("log");
       files.artifacts.emplace_back(kind, (to / name).string());
     }
-    const auto checkpoints = checkpoint::list(from / checkpoint::kFolder);
-    for (const auto& each : checkpoints) place_checkpoint(each, to / checkpoint::kFolder);
-    if (!checkpoints.empty()) files.artifacts.emplace_back(checkpoint::kFolder, (to / checkpoint::kFolder).string());
+    const auto kept = checkpoint::list(from / checkpoint::kFolder);
+    for (const auto& each : kept) checkpoints += place_checkpoint(each, to / checkpoint::kFolder) ? 1 : 0;
+    if (!kept.empty()) files.artifacts.emplace_back(checkpoint::kFolder, (to / checkpoint::kFolder).string());
     return files;
   }
-  /// What was placed stays, but for the folders of attempts that the database did not take.
-  void keep(const std::string& database) {
+  struct Brought {
+    std::int64_t logs = 0, checkpoints = 0;
+  };
+  /// What was placed stays, but for the folders of attempts that the database did not take. Returns what stays.
+  Brought keep(const std::string& database) {
     std::set<std::string> taken;
     const store::Reader reader(database);
     for (const auto& row : reader.query("SELECT uid FROM run_attempts WHERE uid IS NOT NULL").rows) {
       taken.insert(store::text_of(row.at(0)));
     }
     std::erase_if(made_, [&](const fs::path& path) { return !is_taken(path / kOwnerFile) || taken.contains(text_in(path / kOwnerFile)); });
+    Brought all;
+    for (const auto& [uid, brought] : brought_) {
+      if (!taken.contains(uid)) continue;
+      all.logs += brought.logs;
+      all.checkpoints += brought.checkpoints;
+    }
+    return all;
   }
-
-  std::int64_t logs = 0, checkpoints = 0;
 
  private:
   /// Where the attempt has its files already, else a folder of its own beside the database.
@@ -115,19 +124,21 @@ class Placement {
     return true;
   }
 
-  void place_checkpoint(const checkpoint::Checkpoint& found, const fs::path& to) {
+  /// Whether it was brought.
+  bool place_checkpoint(const checkpoint::Checkpoint& found, const fs::path& to) {
     std::error_code error;
     static_cast<void>(checkpoint::read_state(found.path));  // throws where it is none
     const auto target = to / found.path.filename();
-    if (is_taken(target)) return;
+    if (is_taken(target)) return false;
     if (!is_taken(to)) made_.push_back(to);
     fs::create_directories(to, error);
     if (!error) fs::rename(found.path, target, error);
     require_done(error, target);
     made_.push_back(target);
-    ++checkpoints;
+    return true;
   }
 
+  std::map<std::string, Brought> brought_;  // by the attempt's name
   fs::path staged_, runs_dir_;
   std::map<std::string, fs::path> known_;
   std::vector<fs::path> made_;
@@ -173,9 +184,9 @@ Imported import_bundle(const fs::path& file, const fs::path& database) {
   std::vector<store::AttemptFiles> files;
   for (const auto& run : manifest.runs) files.push_back(placement.place(run));
   store::relocate_files(snapshot, files);
-  Imported imported{.merged = merger.take(snapshot), .logs = placement.logs, .checkpoints = placement.checkpoints, .from = manifest.from};
-  placement.keep(database.string());
-  return imported;
+  auto merged = merger.take(snapshot, "", file.string());
+  const auto [logs, checkpoints] = placement.keep(database.string());
+  return {.merged = std::move(merged), .logs = logs, .checkpoints = checkpoints, .from = manifest.from};
 }
 
 }  // namespace attnlab::bundle

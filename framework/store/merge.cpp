@@ -61,7 +61,7 @@ Merger::~Merger() = default;
 Merger::Merger(Merger&&) noexcept = default;
 Merger& Merger::operator=(Merger&&) noexcept = default;
 
-Merged Merger::take(const std::string& typed, const std::string& only_cell) {
+Merged Merger::take(const std::string& typed, const std::string& only_cell, const std::string& known_as) {
   const auto from = database_path(typed);
   if (is_same_file(from, impl_->file)) {
     throw Error("'" + from + "' cannot be merged into itself; expected another results database", kExitUsage);
@@ -72,7 +72,7 @@ Merged Merger::take(const std::string& typed, const std::string& only_cell) {
   reading.execute("BEGIN; SELECT count(*) FROM studies");
   if (!impl_->dry_run) end_all_abandoned(into);
   Merged merged;
-  AttemptMerge(reading, from, into, impl_->file, merged).merge_all(only_cell);
+  AttemptMerge(reading, known_as.empty() ? from : known_as, into, impl_->file, merged).merge_all(only_cell);
   fold_wal(into);
   return merged;
 }

@@ -38,8 +38,9 @@ class Merger {
   /// Takes in one state of `from`, which is only read, may be written to meanwhile and may be of an older
   /// version, which is then brought up to date in a copy. Attempts that run there come in as running;
   /// those whose process is dead as interrupted. `only_cell`: a fingerprint; nothing else is taken in.
-  /// Files of runs stay where they are. Throws Error: what was committed before stays.
-  Merged take(const std::string& from, const std::string& only_cell = "");
+  /// Files of runs stay where they are; `known_as` is what people call a `from` that is a copy.
+  /// Throws Error: what was committed before stays.
+  Merged take(const std::string& from, const std::string& only_cell = "", const std::string& known_as = "");
 
  private:
   struct Impl;

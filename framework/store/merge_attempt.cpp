@@ -16,6 +16,8 @@ constexpr std::array<std::string_view, 10> kOwnColumns{
     "id", "study_id", "environment_id", "continues_id", "attempt", "status", "reason", "heartbeat_ms", "uid",
     "merged_from"};
 
+constexpr std::string_view kEqual = " with equal losses and batches";
+
 bool is_live(const std::string& status) { return status == "running" || status == "done"; }
 
 std::vector<std::string> carried_columns(const Connection& into) {
@@ -78,8 +80,9 @@ AttemptMerge::Here AttemptMerge::find_here(const Incoming& attempt) const {
 void AttemptMerge::merge(const Incoming& attempt) {
   const auto here = find_here(attempt);
   const bool newer = here.is_behind(attempt);
-  if (auto why = obstacle(attempt, here); !why.empty()) {
+  if (const auto [why, twin] = obstacle(attempt, here); !why.empty()) {
     result_.conflicts.push_back(label(attempt) + " " + why);
+    if (twin != 0) add_studies(attempt.id, twin);  // as a grid does that finds its cell done
     return;
   }
   const auto before = into_.all_changes();
@@ -103,20 +106,23 @@ void AttemptMerge::merge(const Incoming& attempt) {
   batches_.wrote();
 }
 
-std::string AttemptMerge::obstacle(const Incoming& attempt, const Here& here) const {
+AttemptMerge::Obstacle AttemptMerge::obstacle(const Incoming& attempt, const Here& here) const {
   if (here.id != 0 && here.fingerprint != attempt.fingerprint) {
-    return "has the name of run " + std::to_string(here.id) + " here, which is of another cell: not taken in";
+    return {"has the name of run " + std::to_string(here.id) + " here, which is of another cell: not taken in"};
   }
-  if (!is_live(attempt.status) || !here.is_behind(attempt)) return "";
+  if (!is_live(attempt.status) || !here.is_behind(attempt)) return {};
   auto other = into_.prepare(
       "SELECT id, status FROM run_attempts WHERE fingerprint = ?1 AND status IN ('running', 'done') AND id <> ?2");
-  if (!other.bind(attempt.fingerprint, here.id).step()) return "";
+  if (!other.bind(attempt.fingerprint, here.id).step()) return {};
   const auto id = other.integer(0);
-  return "is " + attempt.status + ", and so the same cell is " + other.text(1) + " here, as run " +
-         std::to_string(id) + numbers_compared(attempt.id, id) + ": not taken in";
+  const auto compared = numbers_compared(attempt.id, id);
+  const bool equal = compared == kEqual;
+  return {"is " + attempt.status + ", and so the same cell is " + other.text(1) + " here, as run " + std::to_string(id) +
+              std::string(compared) + ": not taken in" + (equal ? "; that run joins its studies" : ""),
+          equal ? id : 0};
 }
 
-std::string AttemptMerge::numbers_compared(Id from_id, Id into_id) const {
+std::string_view AttemptMerge::numbers_compared(Id from_id, Id into_id) const {
   constexpr char kDigests[] =
       "SELECT group_concat(text, ' ') FROM (SELECT text FROM facts WHERE run_id = ?1 AND name IN "
       "('loss_chain', 'training_batches') ORDER BY name)";
@@ -124,7 +130,7 @@ std::string AttemptMerge::numbers_compared(Id from_id, Id into_id) const {
   theirs.bind(from_id).step();
   mine.bind(into_id).step();
   if (theirs.text(0).empty() || mine.text(0).empty()) return "";
-  return theirs.text(0) == mine.text(0) ? " with equal losses and batches" : " with OTHER losses or batches";
+  return theirs.text(0) == mine.text(0) ? kEqual : " with OTHER losses or batches";
 }
 
 std::string AttemptMerge::label(const Incoming& attempt) const {

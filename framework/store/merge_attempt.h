@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/store/merge.h"
@@ -50,7 +51,11 @@ class AttemptMerge {
   [[nodiscard]] Incoming read(const Statement& row) const;
   [[nodiscard]] Here find_here(const Incoming& attempt) const;
   void merge(const Incoming& attempt);
-  [[nodiscard]] std::string obstacle(const Incoming& attempt, const Here& here) const;
+  struct Obstacle {
+    std::string why;  // empty: none
+    Id twin = 0;      // the run here that is the same in all numbers, or 0
+  };
+  [[nodiscard]] Obstacle obstacle(const Incoming& attempt, const Here& here) const;
   [[nodiscard]] Id add(const Incoming& attempt);
   void settle(const Incoming& attempt, Id into_id);
   [[nodiscard]] Id environment(const Incoming& attempt);
@@ -58,7 +63,7 @@ class AttemptMerge {
   void add_words(Id from_id, Id into_id, bool newer);
   void add_files(Id from_id, Id into_id);
   [[nodiscard]] std::string label(const Incoming& attempt) const;
-  [[nodiscard]] std::string numbers_compared(Id from_id, Id into_id) const;
+  [[nodiscard]] std::string_view numbers_compared(Id from_id, Id into_id) const;
   [[nodiscard]] std::string located(const std::string& path);
 
   const Connection& from_;

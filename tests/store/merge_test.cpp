@@ -83,11 +83,24 @@ TEST_F(Merging, a_cell_that_is_done_on_both_sides_is_named_and_left_out) {
   const auto merged = merge(b);
   EXPECT_EQ(merged.added, 1);
   EXPECT_THAT(merged.conflicts, ElementsAre("run 1 of '" + b + "' (dense, seed 1) is done, and so the same cell is done here, "
-                                            "as run 1 with equal losses and batches: not taken in"));
+                                            "as run 1 with equal losses and batches: not taken in; that run joins its studies"));
   EXPECT_EQ(contents(into, "a.merged_from = '" + a + "'"), contents(a));
   EXPECT_EQ(contents(into, "a.merged_from = '" + b + "'"), contents(b, "a.id = 2"));
   execute(b, "UPDATE facts SET text = 'x' WHERE name = 'loss_chain'");
   EXPECT_THAT(merge(b).conflicts, ElementsAre(HasSubstr("as run 1 with OTHER losses or batches: not taken in")));
+}
+
+// Else the study would lack a cell that stands in the same database.
+TEST_F(Merging, a_cell_that_is_done_on_both_sides_joins_the_studies_of_both) {
+  add_attempt(a, cell(1), Status::done, {1, 2}, 1);
+  add_attempt(b, cell(1), Status::done, {1, 2}, 1);
+  execute(b, "UPDATE studies SET name = 'theirs' WHERE id = (SELECT min(study_id) FROM study_runs)");
+  merge(a);
+  static_cast<void>(merge(b));
+  std::vector<std::string> studies;
+  Reader(into).each("SELECT name FROM study_runs JOIN studies ON id = study_id WHERE run_id = 1 ORDER BY name", {},
+                    [](const auto&) {}, [&](const Row& row) { studies.push_back(text_of(row[0])); });
+  EXPECT_THAT(studies, testing::Contains("theirs"));
 }
 
 TEST_F(Merging, a_number_that_somebody_changed_is_named_and_stays_as_it_is_here) {

@@ -42,7 +42,7 @@ int merge(Arguments arguments) {
       .notes("Each FROM is only read; runs may be going on in it and in INTO, and it may be of an older version.\n"
              "Logs and checkpoints stay where they are, and INTO holds their whole paths.\n"
              "A cell that is done in both under different attempts is named and not taken in: exit code 1. Where losses\n"
-             "and batches are equal, nothing is missing; else attnlab delete takes one of the two away.\n"
+             "and batches are equal, the run of INTO joins its studies; else attnlab delete takes one of the two away.\n"
              "Runs that were deleted in INTO come back with the next merge of a FROM that has them.\n\n"
              "attnlab merge runs/attnlab.db node1/runs/attnlab.db node2/runs/attnlab.db");
   const auto parsed = options.parse(arguments);
