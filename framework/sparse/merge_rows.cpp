@@ -22,12 +22,14 @@ void each_row(std::int64_t rows, std::size_t rounds, const Work& work) {
   });
 }
 
-/// The rounds' shares of a row, which sum to 1; false where no round has a key for it.
+/// The rounds' shares of a row, which sum to 1; false where no round has a key for it. NaN is no lack of keys: scores
+/// of a model that diverged have it, and its shares are NaN.
 template <class T>
 bool shares_of(const std::vector<const T*>& lse, std::int64_t row, T* share) {
-  T highest = -std::numeric_limits<T>::infinity();
+  constexpr T kNone = -std::numeric_limits<T>::infinity();
+  T highest = kNone;
   for (const T* round : lse) highest = std::max(highest, round[row]);
-  if (std::isinf(highest) && highest < 0) return false;
+  if (std::ranges::all_of(lse, [&](const T* round) { return round[row] == kNone; })) return false;
   T total = 0;
   for (std::size_t r = 0; r < lse.size(); ++r) total += share[r] = std::exp(lse[r][row] - highest);
   for (std::size_t r = 0; r < lse.size(); ++r) share[r] /= total;

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace attnlab::sparse {
@@ -48,6 +49,21 @@ TEST_F(MergeRounds, gradients_are_exact_and_finite) {
   const at::Tensor lse_slopes = at::cat({lse_0.grad().flatten(), lse_1.grad().flatten()});
   const at::Tensor expected = at::tensor({0.0, 0.0, -slope, 0.0, 0.0, slope}, at::kDouble);
   EXPECT_LT((lse_slopes - expected).abs().max().item<double>(), 1e-15) << lse_slopes;
+}
+
+// Scores that are NaN or +inf, as of a model that diverged, are no lack of keys: the row is NaN and not its own value.
+TEST(MergeOfNoNumbers, stays_visible) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& [first, second] : {std::pair{kNan, kNan}, std::pair{kNan, kNone}, std::pair{kNone, kNan},
+                                      std::pair{kNan, 1.0}, std::pair{1.0, kNan}, std::pair{-kNone, -kNone}}) {
+    for (const auto dtype : {at::kFloat, at::kDouble}) {
+      const auto rows = at::ones({1, 1, 1, 2}, dtype);
+      const auto lse = [&](double number) { return at::full({1, 1, 1}, number, dtype); };
+      const auto merged = merge_rounds({{rows, lse(first)}, {rows, lse(second)}}, rows);
+      EXPECT_TRUE(merged.out.isnan().all().item<bool>()) << first << ", " << second;
+      EXPECT_FALSE(merged.last_resort.item<bool>());
+    }
+  }
 }
 
 }  // namespace
