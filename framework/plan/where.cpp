@@ -21,8 +21,8 @@ void add_keys(const Node& node, const std::string& path, std::vector<std::string
 Where::Where(std::vector<std::string> conditions, const Words& words) : words_(words) {
   const config::Lookup nothing = [](const auto&, bool) { return Operand(); };
   for (auto& condition : conditions) {
-    if (condition.find_first_not_of(" \t") == condition.npos) continue;
     try {
+      if (trimmed(condition).empty()) throw Error("there is no condition: '" + condition + "'.");
       config::Expression read(condition, /*dotted_names=*/true);
       (void)read.value(nothing);  // what is wrong for any cell
       conditions_.push_back({std::move(condition), std::move(read)});

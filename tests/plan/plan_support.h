@@ -41,7 +41,7 @@ class Plans : public testing::Test {
                                     std::string where = "") const {
     PlanRequest request;
     request.overrides = std::move(overrides);
-    request.where = {std::move(where)};
+    if (!where.empty()) request.where = {std::move(where)};
     request.compose = {home_, {home_ / "own"}, {"dense", "hash_slow", "hash_sparse"}};
     request.schemas.attention = parameters;
     request.schemas.max_length = [](const config::Node&) { return 100; };

@@ -134,6 +134,7 @@ TEST_F(Plans, where_that_cannot_be_read_is_refused) {
       "--where: cannot read 'seed=1': unexpected '=' at letter 5. Expected KEY SIGN VALUE with "
       "one of == != < <= > >= in, joined by and, or, not, for instance 'train.steps<=100 and "
       "attention!=none'.");
+  EXPECT_THAT(refusal({"seed=0,1"}, " "), StartsWith("--where: there is no condition: ' '. Expected KEY SIGN VALUE"));
   EXPECT_THAT(refusal({"seed=0,1"}, "seed"),
               HasSubstr("--where 'seed': 0 is neither true nor false; expected a comparison."));
   EXPECT_THAT(refusal({"seed=0,1"}, "seed in 3"), HasSubstr("'in' takes a list"));
