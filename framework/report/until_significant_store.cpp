@@ -73,34 +73,29 @@ Look look_from(const Json& json) {
   return look;
 }
 
-std::string prefix_of(const std::string& study) { return "sequential/" + study + "/"; }
+constexpr const char* kPlan = "plan";
 
 }  // namespace
 
 std::optional<Sequence> stored_sequence(const store::Reader& reader, const std::string& study) try {
-  const auto prefix = prefix_of(study);
-  // Of several runs that have it, as after a merge, the newest.
-  const auto plans = reader.query("SELECT run_id, text FROM facts WHERE name = ?1 ORDER BY run_id DESC LIMIT 1",
-                                  {prefix + "plan"}).rows;
-  if (plans.empty()) return std::nullopt;
-  const auto json = Json::parse(exact(plans[0][1]));
+  const auto rows = reader.query("SELECT f.name, text FROM study_facts AS f JOIN studies ON id = study_id WHERE studies.name = ?1 "
+                                 "ORDER BY f.name = ?2 DESC, f.name", {study, std::string(kPlan)}).rows;
+  if (rows.empty() || exact(rows[0][0]) != kPlan) return std::nullopt;
+  const auto json = Json::parse(exact(rows[0][1]));
   Sequence sequence{plan_from(json), json.at("levels").get<std::vector<std::vector<double>>>(), {}};
-  const auto looks = reader.query(
-      "SELECT text FROM facts WHERE run_id = ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name",
-      {plans[0][0], prefix + "look_"});
-  for (const auto& row : looks.rows) sequence.looks.push_back(look_from(Json::parse(exact(row[0]))));
+  sequence.plan.study = study;  // it may have got another name since
+  for (std::size_t i = 1; i < rows.size(); ++i) sequence.looks.push_back(look_from(Json::parse(exact(rows[i][1]))));
   return sequence;
 } catch (const nlohmann::json::exception& error) {
   throw Error("the sequential plan stored for study '" + study + "' cannot be read: " + error.what());
 }
 
 store::Facts facts_of(const Sequence& sequence) {
-  const auto prefix = prefix_of(sequence.plan.study);
   auto plan = json_of(sequence.plan);
   plan["levels"] = sequence.levels;
-  store::Facts facts{{prefix + "plan", json_text(plan)}};
+  store::Facts facts{{kPlan, json_text(plan)}};
   for (const auto& look : sequence.looks) {
-    facts.emplace_back(fmt::format("{}look_{:03}", prefix, look.number), json_text(json_of(look, sequence.plan)));
+    facts.emplace_back(fmt::format("look_{:03}", look.number), json_text(json_of(look, sequence.plan)));
   }
   return facts;
 }

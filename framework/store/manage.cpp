@@ -59,6 +59,7 @@ std::uintmax_t bytes_in(const fs::path& folder) {
 void remove_unused(const Connection& connection) {
   connection.execute(
       "DELETE FROM environments WHERE id NOT IN (SELECT environment_id FROM run_attempts WHERE environment_id IS NOT NULL);"
+      "DELETE FROM study_facts WHERE study_id NOT IN (SELECT study_id FROM study_runs) AND study_id NOT IN (SELECT study_id FROM run_attempts);"
       "DELETE FROM studies WHERE id NOT IN (SELECT study_id FROM study_runs) AND id NOT IN (SELECT study_id FROM run_attempts)");
 }
 
@@ -199,7 +200,7 @@ struct Housekeeping::Impl {
 Housekeeping::Housekeeping(const std::string& path) : impl_(std::make_unique<Impl>(Impl{open_for_writing(path)})) {
   end_all_abandoned(impl_->connection);
 }
-Housekeeping::~Housekeeping() = default;
+Housekeeping::~Housekeeping() { fold_wal_at_end(impl_->connection); }
 
 std::vector<Removal> Housekeeping::remove(const std::vector<std::int64_t>& run_ids, const std::string& study, bool keep_files,
                                           bool dry_run) {

@@ -55,6 +55,7 @@ void AttemptMerge::merge_all(const std::string& only_cell) {
   for (const auto id : dead_) dead += (dead.size() == 1 ? "" : ",") + std::to_string(id);
   rows.bind(only_cell, dead + "]");
   while (rows.step()) merge(read(rows));
+  if (only_cell.empty()) add_study_facts();
   batches_.commit();
 }
 

@@ -60,6 +60,7 @@ class AttemptMerge {
   void settle(const Incoming& attempt, Id into_id);
   [[nodiscard]] Id environment(const Incoming& attempt);
   void add_studies(Id from_id, Id into_id);
+  void add_study_facts();
   void add_words(Id from_id, Id into_id, bool newer);
   void add_files(Id from_id, Id into_id);
   [[nodiscard]] std::string label(const Incoming& attempt) const;

@@ -1,4 +1,6 @@
 // merge_parts.cpp: what belongs to an attempt, besides its numbers.
+#include <set>
+
 #include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "framework/store/attempts.h"
@@ -84,6 +86,28 @@ void AttemptMerge::add_studies(Id from_id, Id into_id) {
   while (rows.step()) {
     study_id(into_, rows.text(0), rows.integer(1));
     join_study(into_, rows.text(0), into_id);
+  }
+}
+
+/// Of studies that this database has by now. Looks are taken one after the other under one plan: of equal plans
+/// the one with more looks has those of the other.
+void AttemptMerge::add_study_facts() {
+  auto rows = from_.prepare(
+      "SELECT studies.name, f.name, f.text FROM study_facts AS f JOIN studies ON id = study_id ORDER BY f.name = 'plan' DESC");
+  std::set<std::string> others;  // studies that have another plan here
+  while (rows.step()) {
+    const auto study = rows.text(0), name = rows.text(1), text = rows.text(2);
+    const auto id = into_.integer("SELECT id FROM studies WHERE name = ?1", 0, study);
+    auto here = into_.prepare("SELECT text FROM study_facts WHERE study_id = ?1 AND name = ?2");
+    if (id == 0 || others.contains(study)) continue;
+    if (here.bind(id, name).step()) {
+      if (here.text(0) != text && others.insert(study).second) {
+        result_.conflicts.push_back("the study '" + study + "' of '" + from_file_ + "' was looked at (--until-significant) under "
+                                    "another plan, or with other numbers, than here: its plan and looks are not taken in");
+      }
+      continue;
+    }
+    into_.run("INSERT INTO study_facts (study_id, name, text) VALUES (?1, ?2, ?3)", id, name, text);
   }
 }
 

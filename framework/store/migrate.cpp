@@ -11,7 +11,7 @@
 namespace attnlab::store {
 namespace {
 
-constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql, kSchema3Sql, kSchema4Sql};
+constexpr const char* kSteps[] = {kSchemaSql, kSchema2Sql, kSchema3Sql, kSchema4Sql, kSchema5Sql};
 constexpr std::string_view kMakeView = "CREATE VIEW ";
 
 std::vector<std::string> view_names(std::string_view views) {

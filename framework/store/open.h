@@ -40,6 +40,8 @@ void copy_pages(const Connection& source, const Connection& copy);
 
 /// Folds the WAL back, unless another process is doing so. Never waits for readers.
 void fold_wal(const Connection& connection);
+/// The same for whoever is about to close it, where the files are still there.
+void fold_wal_at_end(const Connection& connection) noexcept;
 
 /// Brings `connection` to the last version and makes those views anew that stand otherwise in the
 /// file, in one transaction. Refuses a version that is none of 0 to the last one.

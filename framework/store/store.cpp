@@ -117,6 +117,17 @@ void Store::add_facts(std::int64_t run_id, const Facts& facts) {
   transaction.commit();
 }
 
+void Store::add_study_facts(const std::string& study, const Facts& facts) {
+  const auto& connection = impl_->connection;
+  Transaction transaction(connection);
+  const auto id = connection.integer("SELECT id FROM studies WHERE name = ?1", 0, study);
+  if (id == 0) throw Error("there is no study '" + study + "' any more");
+  for (const auto& [name, text] : facts) {
+    connection.run("INSERT OR REPLACE INTO study_facts (study_id, name, text) VALUES (?1, ?2, ?3)", id, name, text);
+  }
+  transaction.commit();
+}
+
 void Store::add_events(std::int64_t run_id, const std::vector<MetricEvent>& events) {
   std::vector<StampedEvent> stamped;
   for (const auto& event : events) stamped.push_back({event, now_ms()});

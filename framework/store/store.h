@@ -109,6 +109,8 @@ class Store {
   /// left its own ending in a file (RunWriter), which is taken in first.
   bool finish(std::int64_t run_id, Status status, const std::string& reason);
   void add_facts(std::int64_t run_id, const Facts& facts);
+  /// About a study as a whole, in place of what stood under these names. Throws Error where there is none of that name.
+  void add_study_facts(const std::string& study, const Facts& facts);
   /// All of it in one transaction.
   void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
   /// What was found out afterwards about a step: where the run has logged that step, its clock, tokens and

@@ -206,7 +206,7 @@ CROSS JOIN metrics ON metrics.run_id = run_last.run_id AND metrics.key_id = run_
 -- Looks at a study whose seeds were added until it was significant (attnlab grid --until-significant):
 -- one row per look and variant. A difference is real where p is at most the level of its look.
 CREATE VIEW looks AS
-SELECT found.text ->> '$.study' AS study,
+SELECT studies.name AS study,
        found.text ->> '$.look' AS look,
        found.text ->> '$.pairs' AS pairs,
        row.value ->> '$.variant' AS variant,
@@ -219,5 +219,5 @@ SELECT found.text ->> '$.study' AS study,
        row.value ->> '$.level' AS level,
        row.value ->> '$.decided' AS decided,
        found.text ->> '$.spent' AS alpha_spent
-FROM facts AS found, json_each(found.text, '$.rows') AS row
-WHERE found.name LIKE 'sequential/%/look\_%' ESCAPE '\';
+FROM study_facts AS found JOIN studies ON studies.id = found.study_id, json_each(found.text, '$.rows') AS row
+WHERE found.name LIKE 'look\_%' ESCAPE '\';

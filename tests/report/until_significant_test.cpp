@@ -89,14 +89,14 @@ TEST(UntilSignificant, the_store_gives_back_what_it_was_given) {
   const store::FreshFolder folder;
   const auto path = folder / "runs.db";
   store::Store results(path);
-  const auto run = add_run(results, {.attention = R"({"name":"dense"})"});
+  add_run(results, {.attention = R"({"name":"dense"})"});
   EXPECT_FALSE(stored_sequence(store::Reader(path), "demo"));
   auto sequence = sequence_of(plan_of());
   sequence.looks.push_back(sequence.look_at({around("hash_sparse", -100, 3), around("qk_drop", 0.1, 3)}));
   sequence.looks[0].notes = {"seed 7: other batches"};
-  results.add_facts(run, facts_of(sequence));
+  results.add_study_facts("demo", facts_of(sequence));
   sequence.looks.push_back(sequence.look_at({around("qk_drop", 0.1, 4)}));
-  results.add_facts(run, facts_of(sequence));
+  results.add_study_facts("demo", facts_of(sequence));
 
   const store::Reader reader(path);
   const auto stored = stored_sequence(reader, "demo");

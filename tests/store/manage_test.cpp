@@ -147,6 +147,28 @@ TEST_F(Managing, of_a_study_only_what_no_other_has_is_deleted) {
   EXPECT_EQ(count(path, "SELECT count(*) FROM runs"), 1);
 }
 
+// Else a study could be looked at again from the beginning, as if nobody had.
+TEST_F(Managing, what_is_said_of_a_study_stays_while_it_has_runs) {
+  add_attempt(path, cell(1), Status::done, {1});
+  add_attempt(path, cell(2), Status::done, {1});
+  const auto told = [&] { return words(path, "SELECT s.name || ' ' || f.name FROM study_facts AS f JOIN studies AS s ON id = study_id"); };
+  Store(path).add_study_facts("demo", {{"plan", "p"}});
+  EXPECT_EQ(Housekeeping(path).rename_study("demo", "renamed", false), 2);
+  EXPECT_EQ(told(), "renamed plan");
+  EXPECT_EQ(remove(1).refusal, "");
+  EXPECT_EQ(told(), "renamed plan");
+  EXPECT_EQ(remove(2).refusal, "");
+  EXPECT_EQ(count(path, "SELECT count(*) FROM study_facts"), 0);
+}
+
+// Whoever copies the file has all of it, and one that is copied over it meets no old WAL.
+TEST_F(Managing, nothing_is_left_in_the_wal) {
+  add_attempt(path, cell(1), Status::done, {1});
+  EXPECT_EQ(Housekeeping(path).rename_study("demo", "other", false), 1);
+  const auto wal = path + "-wal";
+  EXPECT_TRUE(!fs::exists(wal) || fs::file_size(wal) == 0);
+}
+
 TEST_F(Managing, a_study_is_renamed_with_its_runs) {
   add_attempt(path, cell(1), Status::done, {1});
   Housekeeping house(path);

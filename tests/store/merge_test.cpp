@@ -56,7 +56,7 @@ TEST_F(Merging, knows_every_table_and_column) {
     if (!relation.is_view) known += relation.name + " " + std::to_string(relation.columns.size()) + "\n";
   }
   EXPECT_EQ(known, "artifacts 4\nconfigs 3\nenvironments 3\nevents 5\nfacts 3\nmetric_keys 4\nmetrics 4\n"
-                   "run_attempts 24\nrun_last 7\nrun_tags 2\nstudies 3\nstudy_runs 2\n");
+                   "run_attempts 24\nrun_last 7\nrun_tags 2\nstudies 3\nstudy_facts 3\nstudy_runs 2\n");
 }
 
 TEST_F(Merging, attempts_of_two_databases_at_one_cell_stand_side_by_side) {
@@ -101,6 +101,21 @@ TEST_F(Merging, a_cell_that_is_done_on_both_sides_joins_the_studies_of_both) {
   Reader(into).each("SELECT name FROM study_runs JOIN studies ON id = study_id WHERE run_id = 1 ORDER BY name", {},
                     [](const auto&) {}, [&](const Row& row) { studies.push_back(text_of(row[0])); });
   EXPECT_THAT(studies, testing::Contains("theirs"));
+}
+
+TEST_F(Merging, the_plan_and_the_looks_of_a_study_come_along_even_where_its_cells_are_done_here) {
+  for (const auto& file : {a, into}) add_attempt(file, cell(1), Status::done, {1, 2}, 1);
+  const auto study = words(a, "SELECT name FROM studies JOIN study_runs ON study_id = id ORDER BY name LIMIT 1");
+  Store(a).add_study_facts(study, {{"plan", "p"}, {"look_001", "1"}});
+  static_cast<void>(merge(a));
+  const auto facts = [&] { return words(into, "SELECT group_concat(name || '=' || text, ' ') FROM study_facts"); };
+  EXPECT_EQ(facts(), "look_001=1 plan=p");
+  Store(a).add_study_facts(study, {{"look_002", "2"}});
+  static_cast<void>(merge(a));
+  EXPECT_EQ(facts(), "look_001=1 look_002=2 plan=p");
+  Store(a).add_study_facts(study, {{"plan", "other"}, {"look_003", "3"}});
+  EXPECT_THAT(merge(a).conflicts, testing::Contains(HasSubstr("under another plan, or with other numbers, than here: its plan and looks are not taken in")));
+  EXPECT_EQ(facts(), "look_001=1 look_002=2 plan=p");
 }
 
 TEST_F(Merging, a_number_that_somebody_changed_is_named_and_stays_as_it_is_here) {

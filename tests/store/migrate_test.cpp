@@ -36,7 +36,7 @@ TEST_F(Migration, a_newer_database_is_refused_with_both_versions) {
   const std::string expected =
       "'" + path_ +
       "' was written by a newer attnlab: its schema is version 7, this program knows " +
-      "versions up to 4. Update attnlab, or use another file with --db FILE.";
+      "versions up to 5. Update attnlab, or use another file with --db FILE.";
   EXPECT_EQ(message_of([&] { Store store(path_); }), expected);
   EXPECT_EQ(message_of([&] { Reader reader(path_); }), expected);
 }
@@ -59,18 +59,31 @@ TEST_F(Migration, from_version_1_keeps_its_runs_as_training_runs) {
   EXPECT_EQ(rows[0], (Row{std::string("train"), std::string("old")}));
 }
 
+TEST_F(Migration, plans_and_looks_move_from_a_run_to_its_study) {
+  const auto run = Store(path_).claim(cell(1), Owner::of_this_process()).run_id;
+  const auto study = Reader(path_).query("SELECT name FROM studies").rows.at(0).at(0);
+  Store(path_).add_facts(run, {{"sequential/" + text_of(study) + "/plan", "{}"}, {"sequential/" + text_of(study) + "/look_001", "[]"},
+                               {"sequential/gone/plan", "{}"}, {"kernel", "flash"}});
+  Connection(path_, Connection::Access::create).execute("DROP VIEW looks; DROP TABLE study_facts; PRAGMA user_version = 4");
+  { const Store updated(path_); }
+  const Reader reader(path_);
+  EXPECT_EQ(reader.query("SELECT name, text FROM study_facts ORDER BY name").rows,
+            (std::vector<Row>{{std::string("look_001"), std::string("[]")}, {std::string("plan"), std::string("{}")}}));
+  EXPECT_EQ(reader.query("SELECT name FROM facts").rows, (std::vector<Row>{{std::string("kernel")}}));
+}
+
 TEST_F(Migration, a_reader_refuses_an_older_database_and_does_not_touch_it) {
   { const Store made(path_); }
   Connection(path_, Connection::Access::create).execute("PRAGMA user_version = 1");
   EXPECT_EQ(message_of([&] { Reader reader(path_); }),
             "'" + path_ +
-                "' has schema version 1, expected 4. Any attnlab run or grid with --db on " +
+                "' has schema version 1, expected 5. Any attnlab run or grid with --db on " +
                 "it updates it.");
 }
 
 TEST_F(Migration, versions_that_nobody_wrote_are_refused_by_everybody) {
   { const Store made(path_); }
-  for (const std::int64_t version : {-2147483648LL, -100000LL, -2LL, -1LL, 0LL, 5LL, 2147483647LL}) {
+  for (const std::int64_t version : {-2147483648LL, -100000LL, -2LL, -1LL, 0LL, 6LL, 2147483647LL}) {
     Connection(path_, Connection::Access::create)
         .execute("PRAGMA user_version = " + std::to_string(version));
     const auto number = testing::HasSubstr("version " + std::to_string(version) + ",");

@@ -64,7 +64,9 @@ std::string stored(const checkpoint::State& state, const LaunchRequest& request,
   if (run == 0) return "not stored: the database has no run that wrote this checkpoint";
   MetricEvent event{.step = state.step, .tokens_seen = state.tokens, .train_seconds = state.timed_seconds, .metrics = {}};
   for (const auto& metric : metrics) event.metrics.push_back({{metric.text, metric.status, Goal::none}, metric.loss});
-  store::Store(request.database.string()).add_afterwards(run, event);
+  store::Store results(request.database.string());
+  results.add_afterwards(run, event);
+  results.checkpoint();  // whoever copies the file has it then
   return "stored with run " + std::to_string(run) + " at step " + grouped(state.step);
 }
 

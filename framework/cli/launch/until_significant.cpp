@@ -134,7 +134,6 @@ class Until {
     const auto open = sequence_.undecided();
     std::vector<report::Differences> differences;
     std::vector<std::string> notes, refused;
-    std::int64_t home = 0;
     for (const auto& [label, against, metric, cells] : all_.plan.variants) {
       if (std::ranges::find(open, label) == open.end()) continue;
       const auto own = runs_of(label, seeds), other = runs_of(against, seeds);
@@ -143,7 +142,6 @@ class Until {
         notes.push_back((own.empty() ? label : against) + " was refused; attnlab runs --status skipped says why");
         continue;
       }
-      if (home == 0) home = other[0];
       auto& [variant, values, goal] = differences.emplace_back(report::Differences{label, {}, Goal::none});
       for (std::size_t i = 0; i < own.size(); ++i) {
         const auto number = number_of(reader, own[i], metric);
@@ -159,16 +157,8 @@ class Until {
     sequence_.looks.push_back(sequence_.look_at(differences));
     sequence_.looks.back().refused = std::move(refused);
     sequence_.looks.back().notes = std::move(notes);
-    results_.add_facts(home_of(reader, home), report::facts_of(sequence_));
+    results_.add_study_facts(all_.plan.study, report::facts_of(sequence_));
     if (!request_.quiet) notice(report::answer_words(sequence_).at(0) + "\n");
-  }
-
-  /// Where the plan stands already, else the run given.
-  std::int64_t home_of(const store::Reader& reader, std::int64_t fallback) const {
-    const auto rows = reader.query("SELECT max(run_id) FROM facts WHERE name = ?1",
-                                   {report::facts_of(sequence_).at(0).first}).rows;
-    const auto* run = rows.empty() ? nullptr : std::get_if<std::int64_t>(&rows[0][0]);
-    return run == nullptr ? fallback : *run;
   }
 
   std::string answer() const {

@@ -1,4 +1,4 @@
-// export_tables.cpp: runs, configs, facts, environments, timings and curves as CSV or JSON lines.
+// export_tables.cpp: runs, configs, facts, environments, timings, looks and curves as CSV or JSON lines.
 
 #include "framework/cli/results/exports.h"
 #include "framework/core/output.h"
@@ -25,6 +25,7 @@ constexpr Part kParts[]{
      "SELECT a.id AS run_id, part.key AS name, part.value FROM run_attempts AS a JOIN environments AS e ON e.id = "
      "environment_id, json_each(e.content) AS part WHERE a.id IN ids ORDER BY a.id, part.key"},
     {"timings", "SELECT * FROM timings WHERE run_id IN ids ORDER BY run_id, length"},
+    {"looks", "SELECT * FROM looks WHERE ?1 IS NULL OR study = ?1 ORDER BY study, look, variant"},
     {"curves", "SELECT * FROM curves WHERE run_id IN ids"}};
 
 /// Says every two seconds how far a long table is.

@@ -28,8 +28,7 @@ constexpr ShownSection kSections[]{
      "ORDER BY iif(instr(name, '/layer_') > 0, substr(name, 1, instr(name, '/layer_') - 1), name), "
      "iif(instr(name, '/layer_') > 0, CAST(substr(name, instr(name, '/layer_') + 7) AS INTEGER), -1)"},
     {"facts",
-     // Plans of studies are kept with one of their runs; compare and the view `looks` show them.
-     "SELECT name, text FROM facts WHERE run_id = ?1 AND name NOT LIKE 'sequential/%' ORDER BY name"},
+     "SELECT name, text FROM facts WHERE run_id = ?1 ORDER BY name"},
     {"config", "SELECT key, value FROM configs WHERE run_id = ?1 ORDER BY key"},
     {"environment",
      "SELECT key AS name, value AS text FROM json_each((SELECT content FROM environments WHERE id "
