@@ -42,6 +42,7 @@ void look_at_digests(Duel& duel, const std::string& seed, const RunRow& own, con
 
 Verdict Duel::verdict() const {
   if (own == other) return Verdict::none;
+  if (of_looks) return *of_looks;
   if (!diverged.empty()) return Verdict::not_finite;
   if (std::isnan(corrected)) return Verdict::too_few;
   if (test.differences.deviation == 0 && test.differences.mean == 0) return Verdict::equal;
@@ -100,6 +101,10 @@ std::string verdict_text(const Duel& duel) {
       return "the same numbers";
     case Verdict::too_few:
       return std::to_string(pairs) + (pairs == 1 ? " pair" : " pairs") + ": no verdict";
+    case Verdict::open:
+      return "open: seeds are being added";
+    case Verdict::unplanned:
+      return "no verdict: seeds were added by looking";
     case Verdict::not_finite:
       return "no verdict: infinite";
     case Verdict::none:

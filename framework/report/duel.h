@@ -1,6 +1,7 @@
 /// duel.h: one variant against another, seed by seed. Pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,12 @@ namespace attnlab::report {
 /// The share of equal variants that may be called different by mistake.
 inline constexpr double kAlpha = 0.05;
 
-enum class Verdict { better, worse, not_shown, equal, too_few, not_finite, none };
+enum class Verdict {
+  better, worse, not_shown, equal, too_few, not_finite,
+  open,       // looks go on
+  unplanned,  // seeds were added by looking, for another question than this
+  none
+};
 
 /// Runs of one seed start from the same initial weights and see the same batches, so that much of
 /// their luck is shared; whether they did is read from the digests that they stored.
@@ -25,6 +31,7 @@ struct Duel {
   std::vector<std::string> diverged;  // of pairs in which a number is infinite: no test
   PairedTest test;                    // own - other
   double corrected = 1;               // p, for the number of variants; see correct()
+  std::optional<Verdict> of_looks{};  // set where seeds were added by looking: instead of what `corrected` says
   double effect = 0;                  // mean difference in standard deviations over seeds
 
   // Seeds of pairs that do not share them, and of those that did not store it.

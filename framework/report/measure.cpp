@@ -164,6 +164,7 @@ Measure final_score(const Runs& runs) {
   const auto title = score_title(runs) + " (val)";
   Measure measure{"score", title, title + " at the end of training", {}, {}};
   for (const auto& run : runs) {
+    if (measure.key.empty() && !run.text("metric").empty()) measure.key = "val/" + run.text("metric");
     const double score = run.number("score");
     if (is_done(run) && !std::isnan(score)) measure.values[id_of(run)] = score;
   }

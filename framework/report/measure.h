@@ -18,6 +18,7 @@ struct Measure {
   std::string words;  // in a sentence: "bits/char (val) at the end of training"
   std::map<std::int64_t, double> values;        // by run, of done runs
   std::map<std::int64_t, std::string> without;  // runs that have no number, and why
+  std::string key{};                            // of a run's last number: "val/bits_per_char"; empty: it is another one
 
   [[nodiscard]] double of(const RunRow& run) const;  // NaN where there is none
 };

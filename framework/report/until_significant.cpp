@@ -138,6 +138,27 @@ std::vector<std::string> differences_of(const SequentialPlan& before, const Sequ
   return lines;
 }
 
+void apply_looks(const Sequence& sequence, const std::string& asked, std::vector<Duel>& duels) {
+  if (sequence.looks.empty()) return;
+  for (auto& duel : duels) {
+    if (duel.own == duel.other) continue;
+    const auto planned = std::ranges::find_if(sequence.plan.variants, [&](const PlannedVariant& variant) {
+      return variant.label == duel.own->label && variant.against == duel.other->label && variant.metric == asked;
+    });
+    const auto* tested = planned == sequence.plan.variants.end() ? nullptr : last_test_of(sequence, planned->label);
+    duel.corrected = NAN;
+    duel.of_looks = Verdict::unplanned;
+    duel.test.low = duel.test.high = duel.test.p = NAN;
+    if (tested == nullptr) continue;
+    duel.test.low = tested->low;
+    duel.test.high = tested->high;
+    duel.test.p = tested->p;
+    const auto undecided = sequence.over() ? Verdict::not_shown : Verdict::open;
+    const bool lower = tested->difference < 0;
+    duel.of_looks = !tested->decided ? undecided : lower == (tested->goal != Goal::maximise) ? Verdict::better : Verdict::worse;
+  }
+}
+
 Table plan_table(const Sequence& sequence) {
   Table table{{{"look"},
                {"pairs"},

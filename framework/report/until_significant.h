@@ -1,9 +1,8 @@
 /// until_significant.h: a question that seeds are added to until it is answered: its plan, what each
 ///   look at the data found, and how both stand in the store. Made by `attnlab grid
 ///   --until-significant`, read by compare and report.
-///   The plan and the looks are facts of one of the study's runs, "sequential/STUDY/plan" and
-///   "sequential/STUDY/look_001", as JSON, so exports and merges take them along; the view `looks` has
-///   them by rows. A look that is stored is never taken again.
+///   The plan and the looks are facts of the study, "plan" and "look_001", as JSON, which exports and
+///   merges take along; the view `looks` has them by rows. A look that is stored is never taken again.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "framework/core/metric.h"
+#include "framework/report/duel.h"
 #include "framework/report/sequential.h"
 #include "framework/report/table.h"
 #include "framework/store/store.h"
@@ -104,6 +104,11 @@ struct Sequence {
 [[nodiscard]] std::string to_latex(const Sequence& sequence);
 inline constexpr char kSequenceTitle[] =
     "Seeds of this study were added by looking at results, which p and intervals of one look do not allow for; these do:";
+
+/// Puts what the looks found in place of what one test of all pairs would say: that one knows nothing of how
+/// often the numbers were looked at. Of each variant against what it was planned against, by the metric
+/// `asked` ("val/bits_per_char"); any other question of the study gets no interval, p and verdict.
+void apply_looks(const Sequence& sequence, const std::string& asked, std::vector<Duel>& duels);
 
 /// All of it as a JSON object on one line.
 [[nodiscard]] std::string to_json(const Sequence& sequence);

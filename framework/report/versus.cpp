@@ -11,6 +11,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/report/fairness.h"
+#include "framework/report/until_significant.h"
 
 namespace attnlab::report {
 namespace {
@@ -81,13 +82,14 @@ std::vector<const Group*> opponents(const std::vector<Group>& groups, const std:
   return found;
 }
 
-std::vector<Duel> duels_of(const std::vector<Group>& groups,
-                           const std::vector<const Group*>& others, const Measure& measure) {
+std::vector<Duel> duels_of(const std::vector<Group>& groups, const std::vector<const Group*>& others,
+                           const Measure& measure, const std::optional<Sequence>& sequence) {
   std::vector<Duel> duels;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (others[i] != nullptr) duels.push_back(duel(groups[i], *others[i], measure));
   }
   correct(duels);
+  if (sequence) apply_looks(*sequence, measure.key, duels);
   std::ranges::stable_sort(duels, {}, [](const Duel& duel) {
     const double mean = duel.own_sample.mean;
     return std::tuple{duel.own != duel.other, duel.own->attention == "none", std::isnan(mean),
@@ -156,6 +158,12 @@ std::string words_of(const std::vector<Duel>& duels, const Measure& measure,
                      const std::string& against) {
   const auto asked = std::ranges::count_if(
       duels, [](const Duel& duel) { return !std::isnan(duel.corrected); });
+  if (std::ranges::any_of(duels, [](const Duel& duel) { return duel.of_looks.has_value(); })) {
+    return fmt::format(
+        "{}, each variant minus {}, paired by seed; lower is better.\n"
+        "Seeds were added by looking at results: intervals and verdicts are those of the looks. Effect: in standard deviations over seeds.",
+        measure.words, against);
+  }
   return fmt::format(
       "{}, each variant minus {}, paired by seed; lower is better.\n"
       "Intervals: Student's t over the pairs, 95 % each. p: {}. Effect: in standard deviations over seeds.",
@@ -219,6 +227,7 @@ std::vector<Versus> versus(const store::Reader& reader, const std::string& study
 
 std::vector<Versus> versus(const store::Reader& reader, const std::string& study,
                            const Runs& all_runs, const VersusRequest& request) {
+  const auto sequence = stored_sequence(reader, study);
   std::vector<Versus> all;
   std::set<std::string> labels;
   for (const auto& runs : by_data_set(all_runs)) {
@@ -229,7 +238,7 @@ std::vector<Versus> versus(const store::Reader& reader, const std::string& study
     auto& versus = all.emplace_back();
     versus.caption = caption_for(runs);
     for (const auto& measure : measures_for(reader, runs, request)) {
-      const auto duels = duels_of(groups, others, measure);
+      const auto duels = duels_of(groups, others, measure, sequence);
       auto notes = left_out(groups, others, request.against);
       std::ranges::move(notes_of(duels, measure), std::back_inserter(notes));
       versus.questions.push_back({words_of(duels, measure, request.against),

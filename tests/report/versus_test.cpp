@@ -3,9 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <limits>
 
 #include "framework/report/statistics.h"
 #include "tests/report/study_support.h"
@@ -13,7 +10,6 @@
 namespace attnlab::report {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -248,37 +244,6 @@ TEST_F(Against, a_papers_table_is_bold_where_it_is_significantly_better) {
   EXPECT_THAT(latex, HasSubstr("hash\\_sparse & \\textbf{1.328 $\\pm$ 0.436} & -0.0975 &"));
   EXPECT_THAT(latex, HasSubstr("\nq\\_k & 1.350"));
   EXPECT_THAT(latex, HasSubstr("% hash_sparse: runs 5, 6, 7, 8\n"));
-}
-
-// A run that diverged has an infinite loss. It is no proof of anything, nor does it blur the other variants.
-TEST_F(Against, an_infinite_score_gives_no_verdict) {
-  constexpr double kInfinite = std::numeric_limits<double>::infinity();
-  struct Case {
-    std::array<double, 4> dense, hash;
-  };
-  int studies = 0;
-  for (const auto& [dense, hash] : {Case{{5, 5.1, 5.2, 5.3}, {1, 1.1, kInfinite, 1.3}},
-                                    Case{{5, 5.1, kInfinite, 5.3}, {1, 1.1, 1.2, 1.3}},
-                                    Case{{5, 5.1, kInfinite, 5.3}, {1, 1.1, kInfinite, 1.3}}}) {
-    const auto study = std::to_string(++studies);
-    for (std::size_t i = 0; i < 4; ++i) {
-      add_run(store_, {.attention = kDensePlugin, .seed = static_cast<int>(i), .score = dense[i], .parts = study}, study);
-      add_run(store_, {.attention = kHash, .seed = static_cast<int>(i), .score = hash[i], .parts = study}, study);
-    }
-    const auto question = versus(store::Reader(path_), study, {.against = "dense"}).at(0).questions.at(0);
-    EXPECT_EQ(word(question.table, 1, "verdict"), "no verdict: infinite");
-    EXPECT_TRUE(std::isnan(number(question.table, 1, "p")));
-    EXPECT_THAT(question.notes, Contains(HasSubstr("seed 2: an infinite number, of which no test is made")));
-    EXPECT_THAT(question.words, HasSubstr("needs three pairs"));
-  }
-}
-
-TEST_F(Against, variants_without_a_partner_are_named) {
-  add(kDensePlugin, {1, 1, 1});
-  add_run(store_, {.attention = kDensePlugin, .seed = 0, .score = 1, .rate = 0.002});
-  add(kHash, {2, 2, 2});
-  add_run(store_, {.attention = kNonePlugin, .seed = 0, .score = 1, .rate = 0.003});
-  EXPECT_THAT(asked().notes, Contains("none: not compared, because no dense has its config; the nearest differs in train.learning_rate"));
 }
 
 }  // namespace

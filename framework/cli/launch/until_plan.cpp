@@ -71,6 +71,24 @@ std::vector<std::size_t> partners_of(const Cells& variants, const std::vector<st
   return partners;
 }
 
+/// With another seed the cell is no cell of the grid.
+[[noreturn]] void refuse_value_of_seed(const Cells& variants, const plan::Cell& cell) {
+  const auto flat = nlohmann::json::parse(config_without(cell, {"seed"})).flatten();
+  std::vector<std::string> fewest;
+  for (const auto& variant : variants) {
+    std::vector<std::string> keys;
+    const auto other = nlohmann::json::parse(config_without(variant, {"seed"})).flatten();
+    for (const auto& [key, value] : flat.items()) {
+      if (!other.contains(key) || other.at(key) != value) keys.push_back(key.substr(1));
+    }
+    if (fewest.empty() || keys.size() < fewest.size()) fewest = keys;
+  }
+  auto keys = join(fewest, ", ");
+  std::ranges::replace(keys, '/', '.');
+  throw Error("--until-significant: with another seed " + keys + " is another value, so runs of several seeds are no runs of "
+              "one variant. Give it a value that does not depend on the seed.", kExitUsage);
+}
+
 std::string study_of(const Cells& cells) {
   std::set<std::string> studies;
   for (const auto& cell : cells) studies.insert(cell.resolved.run.study);
@@ -134,7 +152,11 @@ SeededCells seeded_cells(cells::Sources& sources, const LaunchRequest& request, 
   all.plan = {study_of(variants), until.spending, until.alpha, first, looks_of(until), {}};
   std::map<std::string, std::string> known;  // label by config
   for (std::size_t i = 0; i < variants.size(); ++i) known[config_without(variants[i], {"seed"})] = labels[i];
-  for (std::size_t i = 0; i < cells.size(); ++i) all.by_label[known.at(config_without(cells[i], {"seed"}))].push_back(i);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto found = known.find(config_without(cells[i], {"seed"}));
+    if (found == known.end()) refuse_value_of_seed(variants, cells[i]);
+    all.by_label[found->second].push_back(i);
+  }
   for (auto& [label, numbers] : all.by_label) {
     std::ranges::sort(numbers, {}, [&](std::size_t i) { return cells[i].resolved.run.seed; });
   }

@@ -1,0 +1,111 @@
+// verdicts_test.cpp: when a comparison says nothing: numbers that are infinite, variants without a partner, seeds that were
+// added by looking.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "framework/report/until_significant.h"
+#include "framework/report/versus.h"
+#include "tests/report/study_support.h"
+
+namespace attnlab::report {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kDenseAttention[] = R"({"name":"dense"})";
+constexpr char kNoAttention[] = R"({"name":"none"})";
+constexpr char kSparseAttention[] = R"({"name":"hash_sparse","buckets":8})";
+
+class Verdicts : public store::InStore {
+ protected:
+  void add(const std::string& attention, const std::vector<double>& scores, double seconds_per_step = 0.1) {
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      add_run(store_, {.attention = attention,
+                       .seed = static_cast<int>(i),
+                       .score = scores[i],
+                       .facts = {},
+                       .seconds_per_step = seconds_per_step});
+    }
+  }
+  [[nodiscard]] std::vector<Versus> all(VersusRequest request = {.against = "dense"}) const {
+    return versus(store::Reader(path_), "demo", request);
+  }
+  [[nodiscard]] Question asked(VersusRequest request = {.against = "dense"}) const {
+    return all(std::move(request)).at(0).questions.at(0);
+  }
+  static store::Value value(const Table& table, std::size_t row, const std::string& name) {
+    const auto column = std::ranges::find(table.columns, name, &Column::name);
+    return table.rows.at(row).at(static_cast<std::size_t>(column - table.columns.begin())).value;
+  }
+  static double number(const Table& table, std::size_t row, const std::string& name) {
+    return report::number(value(table, row, name));
+  }
+  static std::string word(const Table& table, std::size_t row, const std::string& name) {
+    return exact(value(table, row, name));
+  }
+};
+
+// A run that diverged has an infinite loss. It is no proof of anything, nor does it blur the other variants.
+TEST_F(Verdicts, an_infinite_score_gives_no_verdict) {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  struct Case {
+    std::array<double, 4> dense, hash;
+  };
+  int studies = 0;
+  for (const auto& [dense, hash] : {Case{{5, 5.1, 5.2, 5.3}, {1, 1.1, kInfinite, 1.3}},
+                                    Case{{5, 5.1, kInfinite, 5.3}, {1, 1.1, 1.2, 1.3}},
+                                    Case{{5, 5.1, kInfinite, 5.3}, {1, 1.1, kInfinite, 1.3}}}) {
+    const auto study = std::to_string(++studies);
+    for (std::size_t i = 0; i < 4; ++i) {
+      add_run(store_, {.attention = kDenseAttention, .seed = static_cast<int>(i), .score = dense[i], .parts = study}, study);
+      add_run(store_, {.attention = kSparseAttention, .seed = static_cast<int>(i), .score = hash[i], .parts = study}, study);
+    }
+    const auto question = versus(store::Reader(path_), study, {.against = "dense"}).at(0).questions.at(0);
+    EXPECT_EQ(word(question.table, 1, "verdict"), "no verdict: infinite");
+    EXPECT_TRUE(std::isnan(number(question.table, 1, "p")));
+    EXPECT_THAT(question.notes, Contains(HasSubstr("seed 2: an infinite number, of which no test is made")));
+    EXPECT_THAT(question.words, HasSubstr("needs three pairs"));
+  }
+}
+
+TEST_F(Verdicts, variants_without_a_partner_are_named) {
+  add(kDenseAttention, {1, 1, 1});
+  add_run(store_, {.attention = kDenseAttention, .seed = 0, .score = 1, .rate = 0.002});
+  add(kSparseAttention, {2, 2, 2});
+  add_run(store_, {.attention = kNoAttention, .seed = 0, .score = 1, .rate = 0.003});
+  EXPECT_THAT(asked().notes, Contains("none: not compared, because no dense has its config; the nearest differs in train.learning_rate"));
+}
+
+// Five looks at 5 % each are wrong more often than once in twenty: the looks' own levels decide, and only
+// what they were planned for.
+TEST_F(Verdicts, where_seeds_were_added_by_looking_the_looks_give_the_verdict) {
+  add(kDenseAttention, {1.0, 1.5, 2.0});
+  add(kSparseAttention, {1.11, 1.59, 2.1});
+  add(kNoAttention, {3.0, 3.5, 4.1});
+  EXPECT_EQ(word(asked().table, 1, "verdict"), "worse");
+  const auto question = [&](double p, bool decided, std::vector<std::int64_t> looks, const std::string& metric = "val/bits_per_dim") {
+    auto sequence = sequence_of({.study = "demo", .looks = std::move(looks), .variants = {{"hash_sparse", "dense", metric, ""}}});
+    sequence.looks.push_back({.pairs = 3, .tested = {{"hash_sparse", 0.1, 0.07, 0.13, p, 0.01, decided}}, .refused = {}, .notes = {}});
+    store_.add_study_facts("demo", facts_of(sequence));
+    return asked();
+  };
+  auto found = question(0.02, false, {3, 4});
+  EXPECT_THAT(found.words, HasSubstr("Seeds were added by looking at results"));
+  EXPECT_EQ(word(found.table, 1, "verdict"), "open: seeds are being added");
+  EXPECT_EQ(number(found.table, 1, "low"), 0.07);
+  EXPECT_TRUE(std::isnan(number(found.table, 1, "p")));
+  EXPECT_EQ(word(found.table, 2, "verdict"), "no verdict: seeds were added by looking") << "of none nothing was planned";
+  EXPECT_EQ(word(question(0.02, false, {3}).table, 1, "verdict"), "no difference shown");
+  EXPECT_EQ(word(question(0.001, true, {3}).table, 1, "verdict"), "worse");
+  EXPECT_EQ(word(question(0.001, true, {3}, "val/loss").table, 1, "verdict"), "no verdict: seeds were added by looking");
+  EXPECT_THAT(to_latex(all().at(0)), Not(HasSubstr("textbf")));
+}
+
+}  // namespace
+}  // namespace attnlab::report
