@@ -19,9 +19,8 @@ std::string line_of(const CellResult& result, const std::string& label) {
   auto line = fmt::format("{:<12} run {}: {}", to_text(result), result.run_id, label);
   if (result.status == Status::done && !result.before) {
     line += " | " + human_duration(result.seconds);
-  } else if (result.status != Status::done && !result.reason.empty()) {
-    line += ": " + result.reason;
   }
+  if (!result.reason.empty() && !result.before) line += ": " + result.reason;
   if (result.status == Status::failed && !result.log.empty()) {
     line += "\n             log: " + result.log.string();
   }

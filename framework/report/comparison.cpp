@@ -164,7 +164,7 @@ void add_reasons(const std::vector<Group>& groups, std::vector<std::string>& not
   std::vector<std::string> order;
   for (const auto& group : groups) {
     for (const auto& run : group.runs) {
-      if (run.text("status") == "done" || run.text("reason").empty()) continue;
+      if (run.text("reason").empty()) continue;
       const auto reason = " " + run.text("status") + ": " + run.text("reason");
       auto& names = runs[reason];
       if (names.empty()) order.push_back(reason);

@@ -42,6 +42,7 @@ std::string Checkpoints::save(checkpoint::State state, const model::Transformer&
       saving_.say("no checkpoint at step " + std::to_string(step) + ": " + error.what() +
                   ". The run goes on; the last whole one stays.");
     }
+    if (saving_.lost) saving_.lost(step, error.what());
     return error.what();
   }
   take_away();

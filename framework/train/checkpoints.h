@@ -22,6 +22,7 @@ struct Saving {
   std::function<void()> settle{};  // called before one gets its name: what it relies on is stored then
   std::function<void()> written{};  // called after the first one
   std::function<void(const std::string& line)> say{};  // for the run's log
+  std::function<void(std::int64_t step, const std::string& why)> lost{};  // called where one could not be written
 };
 inline const Saving kNothing{};
 

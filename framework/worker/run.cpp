@@ -71,6 +71,12 @@ Ending train(const Prepared& prepared, Session& session) {
   auto saving = saving_of(session.spec);
   if (!company.first()) saving.folder.clear();
   saving.base.data_digest = info.digest;
+  std::string lost;  // why the weights of the end are nowhere
+  saving.lost = [&](std::int64_t step, const std::string& why) {
+    const auto words = "no checkpoint at step " + std::to_string(step) + ": " + why;
+    session.sink.fact("checkpoint_lost", words);
+    if (step == settings.steps) lost = words;
+  };
   if (session.writer != nullptr) {
     saving.ours = [&] { return !session.writer->taken_over(); };
     saving.settle = [&] { static_cast<void>(session.writer->settle(kSettleSeconds)); };
@@ -131,6 +137,7 @@ Ending train(const Prepared& prepared, Session& session) {
                               saving, profiling, resume ? &*resume : nullptr, look, company.group()});
   const auto cause = stop_cause();
   if (ending.status == Status::interrupted && !cause.empty()) ending.reason += " (" + cause + ")";
+  if (ending.status == Status::done) ending.reason = lost;
   return ending;
 }
 

@@ -1,6 +1,8 @@
 """checkpoints_test.py: what can be done with a run's checkpoints: listed, scored, forked."""
 import json
 import os
+import re
+import subprocess
 
 from lab import ATTNLAB, TINY, Lab, main, read_text
 
@@ -113,6 +115,31 @@ class Checkpoints(Lab):
         path, = (row["path"] for row in self.listed(1) if row["step"] == step)
         return json.loads(read_text(path, "state.json"))
 
+    def test_a_run_whose_last_weights_are_nowhere_says_so_and_older_ones_are_not_taken_for_it(self):
+        disk = os.path.join(self.folder, "small")
+        os.makedirs(disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", disk], capture_output=True, check=False).returncode != 0:
+            self.skipTest("no right to mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=False)
+        self.db = os.path.join(disk, "runs.db")
+        wide = [word for word in RUN if not word.startswith("model.width")]
+        ran = self.attnlab("run", *wide, "attention=dense", "model.width=64").stdout
+        self.assertRegex(ran, "done in .*: no checkpoint at step 40: .*No space left")
+        for told in (self.attnlab("show", "1"), self.attnlab("runs"), self.attnlab("compare")):
+            self.assertIn("no checkpoint at step 40", told.stdout)
+        scored = self.attnlab("evaluate", "1", "--split", "test").stderr
+        self.assertRegex(scored, r"weights of step \d+ of 40, the newest there are. Not stored: name the step, 1@\d+")
+        step = re.search(r"step (\d+) of", scored)[1]
+        self.assertIn(f"stored with run 1 at step {step}", self.attnlab("evaluate", f"1@{step}", "--split", "test").stderr)
+
+    def test_a_fork_says_that_it_takes_fewer_blocks(self):
+        self.attnlab("run", "attention=none", *RUN, "model.layers=3", "model.causality=strict")
+        self.assertIn("the first 2 of the checkpoint's 3 blocks are taken", self.attnlab("fork", "2@20", "model.layers=2").stderr)
+
+    def test_other_data_than_those_of_the_run_are_named(self):
+        self.assertNotIn("warning", self.attnlab("evaluate", "1").stderr)
+        self.assertIn("the data are others than the checkpoint was trained on", self.attnlab("evaluate", "1", "dataset.length=16").stderr)
+
     def test_what_cannot_be_is_refused_with_the_reason(self):
         for words, code, why in (
                 (["evaluate"], 2, "expected a checkpoint: attnlab evaluate RUN@STEP"),
@@ -132,6 +159,8 @@ class Checkpoints(Lab):
                 (["fork", "1@20", "model.width=32"], 1, "model.width=32 does not fit the weights of 1@20, which have model.width=16"),
                 (["fork", "1@20", "model.layers=2", "--plan"], 1, "model.layers=2 does not fit the weights of 1@20"),
                 (["fork", "1@20", "dataset.length=16"], 1, "dataset.length=16 does not fit the weights of 1@20, which have dataset.length=32"),
+                (["fork", "1@20", "model.shared_keys=false", "attention=dense"], 1, "model.shared_keys=false does not fit the weights of 1@20"),
+                (["fork", "1@20", "dataset.symbols=7", "--plan"], 1, "copy has .* tokens, which does not fit the weights of 1@20: their vocabulary is"),
                 (["run", "attention=none", *TINY, "train.checkpoint_every=often"], 1, "checkpoint_every 'often' is no interval"),
                 (["run", "attention=none", *TINY, "train.keep=0"], 1, "train.keep"),
                 (["run", "attention=none", *TINY, "--time-limit", "0s"], 2, "--time-limit: '0s' is no time")):

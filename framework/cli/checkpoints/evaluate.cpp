@@ -80,6 +80,11 @@ void store_test_score(const LaunchRequest& request, cells::Sources& sources, con
                      run, report::exact(others[0][0])));
 }
 
+/// RUN alone means the run, whose end may never have been saved, or not yet; a step or a folder means what it says.
+bool is_of_the_end(const std::string& word, const checkpoint::State& state) {
+  return word.find_first_of("@/") != word.npos || state.step == state.steps;
+}
+
 }  // namespace
 
 int evaluate(Arguments arguments) {
@@ -92,7 +97,8 @@ int evaluate(Arguments arguments) {
   const auto split = parsed->choice("split", {"valid", "test", "train"});
   const auto path = find_checkpoint(parsed->words()[0], *parsed);
   auto request = read_launch_request(LaunchKind::fork, *parsed, arguments);
-  begin_with(checkpoint::read_state(path), parsed->words()[0], request.overrides);
+  const auto state = checkpoint::read_state(path);
+  begin_with(state, parsed->words()[0], request.overrides);
   cells::Sources sources(request);
   const auto cell = plan::make_run(sources.plan_request());
   launch::RunSpec spec{.plugin_path = sources.plugin_path(cell.resolved.config),
@@ -102,7 +108,17 @@ int evaluate(Arguments arguments) {
                        .split = split};
   const auto metrics = evaluated(spec, parsed->has("quiet"), "sequences");
   print(printed(table_of(metrics), form));
-  if (split == "test") store_test_score(request, sources, cell, path, metrics);
+  if (const auto& data = sources.data(*cell.resolved.config.find("dataset")); data.digest != state.data_digest) {
+    notice("attnlab: warning: the data are others than the checkpoint was trained on: " + data.source + "\n");
+  }
+  if (is_of_the_end(parsed->words()[0], state)) {
+    if (split == "test") store_test_score(request, sources, cell, path, metrics);
+    return kExitOk;
+  }
+  notice(fmt::format("attnlab: warning: these are the weights of step {} of {}, the newest there are.{}\n", state.step, state.steps,
+                     split == "test" ? fmt::format(" Not stored: name the step, {}@{}, where its score shall stand with the run.",
+                                                   parsed->words()[0], state.step)
+                                     : ""));
   return kExitOk;
 }
 

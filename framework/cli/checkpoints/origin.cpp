@@ -87,6 +87,10 @@ void require_fitting(const checkpoint::State& state, const std::string& word, co
     if (key == "model.layers" && number(own) < number(*has)) continue;  // the first ones are taken
     if (key != "dataset.length" || learned) refuse(key, own, has->text());
   }
+  const auto& own_keys = *fork.config.find_path("model.shared_keys");
+  if (const auto* keys = config.find_path("model.shared_keys"); keys != nullptr && keys->text() != own_keys.text()) {
+    refuse("model.shared_keys", own_keys, keys->text());
+  }
   if (learned && positions != nullptr && positions->plain_text() != own_positions.plain_text()) {
     refuse("model.positions", own_positions, positions->text());
   }

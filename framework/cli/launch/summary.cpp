@@ -67,7 +67,7 @@ std::string run_summary(const launch::Cell& cell, const CellResult& outcome,
       fmt::format("run {}: {}, {}", outcome.run_id, cell.label, to_text(outcome));
   const bool fresh = outcome.status == Status::done && !outcome.before;
   if (fresh) text += " in " + human_duration(outcome.seconds);
-  text += (outcome.status != Status::done && !outcome.reason.empty() ? ": " + outcome.reason : "") + "\n";
+  text += (outcome.reason.empty() ? "" : ": " + outcome.reason) + "\n";
   text += last_metrics(store::Reader(request.database.string()), outcome.run_id);
   if (!outcome.log.empty()) text += "log: " + outcome.log.string() + "\n";
   const std::string db = db_option(request);
