@@ -32,7 +32,7 @@ constexpr std::array<Published, 4> kPublished{{
 const std::vector<std::string> kWholeNames{"enwik8", "enwik8.gz", "enwik8.zip"};
 const std::vector<std::string> kPrefixNames{"enwik8.prefix", "enwik7", "enwik6", "enwik5"};
 constexpr const char* kSayPrefix =
-    "Say dataset.prefix=true to train on a prefix; "
+    "Say dataset.prefix=true to train on a prefix (--prefix to `attnlab data`); "
     "the results are then marked as such.";
 
 const Published* longest_within(std::int64_t bytes) {

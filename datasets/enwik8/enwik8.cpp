@@ -33,7 +33,8 @@ DatasetInfo info_of(const enwik8::Identity& content, const config::DatasetConfig
       info.partial ? "enwik8 prefix (" + grouped(content.bytes) + " bytes)" : "enwik8";
   info.digest = content.sha256;
   info.metric = "bits_per_char";  // as its literature says; these characters are bytes
-  info.bytes_per_token = 1;
+  info.bytes_per_token = info.train_bytes_per_token = 1;
+  info.train_apart = config.length;
   info.vocabulary = 256;
   // One whole window fits in every split. The training split has no byte before its first.
   info.max_length = std::min(bounds[1] - 1, bounds[2] - bounds[1]);

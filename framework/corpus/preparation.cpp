@@ -77,6 +77,7 @@ class Preparation {
           return worked;
         }},
         [this](std::int64_t file, const std::string& sha256) {
+          require_unchanged(journal_.sources[static_cast<std::size_t>(file)]);
           const std::lock_guard lock(sha256_mutex_);
           sha256_[static_cast<std::size_t>(file)] = sha256;
         },
@@ -96,6 +97,15 @@ class Preparation {
       if (!sha256_[i].empty()) journal_.sources[i].sha256 = sha256_[i];
     }
     checkpoint();
+  }
+
+  /// As it was when it was listed: one that still grows would be taken up to some place.
+  static void require_unchanged(const SourceFile& before) {
+    auto now = list_source(before.path).at(0);
+    now.name = before.name;
+    if (const auto what = difference({before}, {now}); !what.empty()) {
+      throw Error("the source changed while it was read: " + what + ". Wait until nobody writes to it, then begin anew with --restart.");
+    }
   }
 
   void write() {

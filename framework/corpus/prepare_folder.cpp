@@ -38,7 +38,7 @@ std::string settings_of(const data::CorpusManifest& m) {
 }
 
 PrepareFolder::PrepareFolder(const fs::path& out)
-    : out_(without_slash(fs::absolute(out).lexically_normal())),
+    : out_(without_slash(fs::weakly_canonical(fs::absolute(out)))),
       working_(out_.string() + ".part") {}
 
 PrepareFolder::~PrepareFolder() {

@@ -77,6 +77,11 @@ DatasetInfo corpus_info(const CorpusManifest& manifest, const fs::path& folder,
   if (const auto bytes = manifest.val_text_bytes(); bytes > 0) {
     info.bytes_per_token = static_cast<double>(bytes) / static_cast<double>(manifest.val.tokens);
   }
+  if (manifest.tokens == "bytes") {
+    info.train_bytes_per_token =
+        static_cast<double>(manifest.train.tokens - manifest.train.documents) / static_cast<double>(manifest.train.tokens);
+  }
+  info.train_apart = config.length;
   info.has_test = false;  // the paper's code has no third part
   info.vocabulary = manifest.vocabulary;
   info.max_length = std::min(manifest.train.tokens - 1, manifest.val.tokens);

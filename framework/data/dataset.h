@@ -21,6 +21,8 @@ struct DatasetInfo {
   std::string digest;            // sha256 over the content that training and scoring use
   std::string metric;            // "bits_per_dim", "bits_per_char", "perplexity" (score.h)
   double bytes_per_token = 0;    // of the text that is scored; 0: none, or not known
+  double train_bytes_per_token = 0;  // the same of the training text
+  std::int64_t train_apart = 1;  // sequences of Split::train that are so many apart share no target: T for texts
   bool has_test = true;          // a test split
   std::int64_t vocabulary = 0;   // input tokens, start token included
   std::int64_t max_length = 0;   // longest `dataset.length` that it can serve

@@ -15,6 +15,10 @@ Metric bits(const std::string& key, double nats) {
   return {{key, "bits", Goal::minimise}, nats / std::numbers::ln2};
 }
 
+double bytes_per_token(const DatasetInfo& info, Split split) {
+  return split == Split::train ? info.train_bytes_per_token : info.bytes_per_token;
+}
+
 }  // namespace
 
 std::string prefix_of(Split split) {
@@ -24,7 +28,7 @@ std::string prefix_of(Split split) {
 
 Metric score(const DatasetInfo& info, Split split, double nats) {
   const auto key = prefix_of(split) + "/" + info.metric;
-  if (info.metric == kBitsPerByte) return bits(key, nats / info.bytes_per_token);
+  if (info.metric == kBitsPerByte) return bits(key, nats / bytes_per_token(info, split));
   if (info.metric.starts_with("bits_per_")) return bits(key, nats);
   if (info.metric == "perplexity") return {{key, "", Goal::minimise}, std::exp(nats)};
   throw Error("unknown metric '" + info.metric + "' of a data set; expected bits_per_* or perplexity.");
@@ -32,8 +36,9 @@ Metric score(const DatasetInfo& info, Split split, double nats) {
 
 std::vector<Metric> scores(const DatasetInfo& info, Split split, double nats) {
   std::vector<Metric> all{{{prefix_of(split) + "/loss", "nats", Goal::minimise}, nats}, score(info, split, nats)};
-  if (info.metric == "perplexity" && info.bytes_per_token > 0) {
-    all.push_back(bits(prefix_of(split) + "/" + kBitsPerByte, nats / info.bytes_per_token));
+  const double bytes = bytes_per_token(info, split);
+  if (info.metric == "perplexity" && bytes > 0) {
+    all.push_back(bits(prefix_of(split) + "/" + kBitsPerByte, nats / bytes));
   }
   return all;
 }

@@ -33,7 +33,8 @@ bool share(Group& group, const Score& own, bool go_on, Score& sum) {
 
 std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::Dataset& dataset,
                                  data::Split split) {
-  const auto all = dataset.size(split);
+  const auto apart = split == data::Split::train ? dataset.info().train_apart : 1;
+  const auto all = (dataset.size(split) + apart - 1) / apart;
   return train.eval_sequences == 0 ? all : std::min(all, train.eval_sequences);
 }
 
@@ -47,12 +48,13 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
   Group* const group = ranks == nullptr ? nullptr : ranks->group();
   const std::int64_t round = train.batch_size * (group == nullptr ? 1 : group->size());
   const std::int64_t ahead = train.batch_size * (group == nullptr ? 0 : group->rank());
+  const auto apart = split == data::Split::train ? dataset.info().train_apart : 1;
   Score sum;
   LayerMeans statistics;
   const auto score = [&](std::int64_t begin) {
     std::vector<data::TrainDraw> draws;
     const auto end = std::min(begin + train.batch_size, result.sequences);
-    for (auto i = begin; i < end; ++i) draws.push_back({i, kFirstValidationId + i});
+    for (auto i = begin; i < end; ++i) draws.push_back({i * apart, kFirstValidationId + i});
     const auto batch = to_batch(data::make_host_batch(dataset, split, draws), model);
     const AutocastScope autocast(train.precision, model.device().type());
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step,

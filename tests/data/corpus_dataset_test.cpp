@@ -101,6 +101,8 @@ TEST_F(Corpus, has_a_digest_of_its_tokens) {
   EXPECT_EQ(before.digest, manifest.digest());
   EXPECT_EQ(before.metric, "bits_per_byte");
   EXPECT_DOUBLE_EQ(before.bytes_per_token, 22.0 / 23) << "one token ends the document";
+  EXPECT_DOUBLE_EQ(before.train_bytes_per_token, 99.0 / 100);
+  EXPECT_EQ(before.train_apart, 8) << "windows that begin at every token share most of their targets";
   EXPECT_FALSE(before.has_test);
   EXPECT_EQ(before.vocabulary, 600);
   add_part("val", manifest.val, 501, 23);

@@ -47,6 +47,17 @@ TEST_F(DataTest, a_stride_that_leaves_tokens_out_and_one_without_text_are_refuse
   }
 }
 
+// The training text has other bytes in a token than the one that is scored.
+TEST(Score, of_the_training_split_takes_its_own_bytes_or_leaves_them_out) {
+  DatasetInfo info;
+  info.metric = "perplexity";
+  info.bytes_per_token = 4;
+  EXPECT_EQ(scores(info, Split::valid, 1).size(), 3U);
+  EXPECT_EQ(scores(info, Split::train, 1).size(), 2U) << "not known";
+  info.train_bytes_per_token = 2;
+  EXPECT_DOUBLE_EQ(scores(info, Split::train, 1).at(2).value, 2 * scores(info, Split::valid, 1).at(2).value);
+}
+
 TEST(Score, comes_from_nats) {
   const auto of = [](const std::string& metric, double nats, double bytes = 0, Split split = Split::valid) {
     DatasetInfo info;
