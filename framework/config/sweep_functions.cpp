@@ -222,19 +222,17 @@ Node cast(const Call& call, const Node& node, std::size_t column) {
   if (call.name == "str") return Node(node.plain_text());
   Node::Value result = converted(call.name, node);
   if (!std::holds_alternative<std::monostate>(result)) return result;
-  const bool flag = call.name == "bool";
-  call.fail("cannot read " + node.text() + "; expected " +
-                (flag                 ? "true, false or a number"
-                 : call.name == "int" ? "an integer"
-                                      : "a number") +
-                ".",
-            column);
+  const auto* expected = call.name == "bool" ? "true, false or a number." : call.name == "int" ? "an integer." : "a number.";
+  call.fail("cannot read " + node.text() + "; expected " + expected, column);
 }
 
 Element cast_argument(const Call& call) {
   check_names(call);
-  if (call.arguments.size() != 1) {
-    call.fail("takes one argument; to cast several, cast choice(...).");
+  if (call.arguments.empty()) call.fail("takes a value, several, or a sweep of values.");
+  if (call.arguments.size() > 1) {  // of each: a simple sweep
+    auto values = positional(call);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = cast(call, values[i], call.arguments[i].column);
+    return sweep(std::move(values));
   }
   Element element = call.arguments[0].element;
   if (element.kind != Kind::value && element.kind != Kind::sweep) {
@@ -251,7 +249,17 @@ Element interval(const Call& call) {
   call.fail("is a search space for an optimiser; a grid needs values: choice(...) or range(...).");
 }
 
-Element tag(const Call& call) { call.fail("is not supported; write the sweep without it."); }
+// Words for a sweeper that searches; a grid takes the sweep behind them.
+Element tag(const Call& call) {
+  check_names(call, "sweep");
+  const auto* last = named(call, "sweep");
+  if (last == nullptr && !call.arguments.empty()) last = &call.arguments.back();
+  if (last == nullptr || last->element.kind != Kind::sweep) call.fail("takes words and a sweep, as in tag(a,b,choice(1,2)).");
+  for (const auto& argument : call.arguments) {
+    if (&argument != last) static_cast<void>(plain(call, argument));
+  }
+  return last->element;
+}
 
 struct Function {
   std::string_view name;

@@ -147,6 +147,11 @@ TEST_F(Compose, places_a_group_where_the_package_says) {
   EXPECT_EQ(value({"model@student=small"}, "student.layers"), "6");
 }
 
+TEST_F(Compose, refuses_a_package_behind_a_value) {
+  EXPECT_EQ(error({"seed@left=3"}), "override 'seed@left=3': 'seed' is a value and goes nowhere else; '@' says where a group goes. Use seed=...");
+  EXPECT_THAT(error({"model.width@a=3"}), HasSubstr("'model.width' is a value"));
+}
+
 TEST_F(Compose, takes_several_options_in_order) {
   write("experiments/model/wide.yaml", "width: 512\n");
   write("experiments/config.yaml", "defaults:\n  - model: [tiny, wide]\n");

@@ -206,6 +206,8 @@ TEST(Cast, changes_the_type_and_recurses) {
   EXPECT_EQ(single("str(null)"), "\"null\"");
   EXPECT_EQ(single("str([1,{a:2}])"), "[\"1\",{a:\"2\"}]");
   EXPECT_EQ(single("json_str({a:[1,x]})"), R"("{\"a\":[1,\"x\"]}")");
+  EXPECT_THAT(values("float(1,2.5)"), ElementsAre("1.0", "2.5"));
+  EXPECT_THAT(values("int(1.7,2.2)"), ElementsAre("1", "2"));
   EXPECT_THAT(values("float(range(2))"), ElementsAre("0.0", "1.0"));
   EXPECT_THAT(values("str(choice(1,b))"), ElementsAre("\"1\"", "b"));
 }
@@ -219,7 +221,9 @@ TEST(Cast, refuses_what_it_cannot_read) {
   EXPECT_REFUSED("float([a])", "float() cannot read a; expected a number.");
   EXPECT_REFUSED("bool(foo)", "bool() cannot read foo; expected true, false or a number.");
   EXPECT_REFUSED("int(null)", "int() cannot read null; expected an integer.");
-  EXPECT_REFUSED("int(1,2)", "int() takes one argument; to cast several, cast choice(...).");
+  EXPECT_REFUSED("int(1,x)", "int() cannot read x; expected an integer.");
+  EXPECT_REFUSED("int(1,choice(2,3))", "int() takes values here, not a function's sweep.");
+  EXPECT_REFUSED("int()", "int() takes a value, several, or a sweep of values.");
   EXPECT_REFUSED("int(glob(*))", "int() takes a value or a sweep of values.");
 }
 
@@ -260,7 +264,11 @@ TEST(Function, unknown_or_unsupported_ones_are_refused_with_a_way_out) {
       "interval(0,1)",
       "interval() is a search space for an optimiser; a grid needs values: choice(...) or "
       "range(...).");
-  EXPECT_REFUSED("tag(a,choice(1))", "tag() is not supported; write the sweep without it.");
+  EXPECT_THAT(values("tag(a,b,choice(1,2))"), ElementsAre("1", "2"));
+  EXPECT_THAT(values("tag(a,sweep=range(2))"), ElementsAre("0", "1"));
+  EXPECT_THAT(values("tag(choice(1,2))"), ElementsAre("1", "2"));
+  EXPECT_REFUSED("tag(a,b)", "tag() takes words and a sweep, as in tag(a,b,choice(1,2)).");
+  EXPECT_REFUSED("tag()", "tag() takes words and a sweep, as in tag(a,b,choice(1,2)).");
 }
 
 }  // namespace
