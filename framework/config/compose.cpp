@@ -257,7 +257,8 @@ Composed Composer::compose(const std::vector<Override>& overrides) const {
     const auto key = impl_->without_alias(override.key);
     if (chooses_option(impl_->files, key, override)) continue;
     if (!override.package.empty()) {
-      throw Error(override.origin.text() + ": '" + key + "' is a value and goes nowhere else; '@' says where a group goes. Use " + key + "=...");
+      throw Error(override.origin.text() + ": '" + key +
+                  "' is a value and goes nowhere else; '@' says where a group goes. Use " + key + "=...");
     }
     apply(composed.config, override, key, !impl_->fill);
   }

@@ -104,7 +104,8 @@ class Preparation {
     auto now = list_source(before.path).at(0);
     now.name = before.name;
     if (const auto what = difference({before}, {now}); !what.empty()) {
-      throw Error("the source changed while it was read: " + what + ". Wait until nobody writes to it, then begin anew with --restart.");
+      throw Error("the source changed while it was read: " + what +
+                  ". Wait until nobody writes to it, then begin anew with --restart.");
     }
   }
 

@@ -78,8 +78,8 @@ DatasetInfo corpus_info(const CorpusManifest& manifest, const fs::path& folder,
     info.bytes_per_token = static_cast<double>(bytes) / static_cast<double>(manifest.val.tokens);
   }
   if (manifest.tokens == "bytes") {
-    info.train_bytes_per_token =
-        static_cast<double>(manifest.train.tokens - manifest.train.documents) / static_cast<double>(manifest.train.tokens);
+    const auto bytes = static_cast<double>(manifest.train.tokens - manifest.train.documents);
+    info.train_bytes_per_token = bytes / static_cast<double>(manifest.train.tokens);
   }
   info.train_apart = config.length;
   info.has_test = false;  // the paper's code has no third part

@@ -161,7 +161,8 @@ std::string words_of(const std::vector<Duel>& duels, const Measure& measure,
   if (std::ranges::any_of(duels, [](const Duel& duel) { return duel.of_looks.has_value(); })) {
     return fmt::format(
         "{}, each variant minus {}, paired by seed; lower is better.\n"
-        "Seeds were added by looking at results: intervals and verdicts are those of the looks. Effect: in standard deviations over seeds.",
+        "Seeds were added by looking at results: intervals and verdicts are those of the looks. Effect: in standard "
+        "deviations over seeds.",
         measure.words, against);
   }
   return fmt::format(

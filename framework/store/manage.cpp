@@ -59,7 +59,8 @@ std::uintmax_t bytes_in(const fs::path& folder) {
 void remove_unused(const Connection& connection) {
   connection.execute(
       "DELETE FROM environments WHERE id NOT IN (SELECT environment_id FROM run_attempts WHERE environment_id IS NOT NULL);"
-      "DELETE FROM study_facts WHERE study_id NOT IN (SELECT study_id FROM study_runs) AND study_id NOT IN (SELECT study_id FROM run_attempts);"
+      "DELETE FROM study_facts WHERE study_id NOT IN (SELECT study_id FROM study_runs) AND study_id NOT IN "
+      "(SELECT study_id FROM run_attempts);"
       "DELETE FROM studies WHERE id NOT IN (SELECT study_id FROM study_runs) AND id NOT IN (SELECT study_id FROM run_attempts)");
 }
 

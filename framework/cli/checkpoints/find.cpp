@@ -102,7 +102,9 @@ std::string why_missing(const store::Reader& reader, const fs::path& database, s
   const auto rows = reader.query("SELECT status, (SELECT text FROM facts WHERE run_id = id AND name = 'checkpoint_lost') FROM "
                                  "run_attempts WHERE id = ?1", {run}).rows;
   const auto status = rows.empty() ? "" : report::exact(rows[0].at(0));
-  if (const auto lost = rows.empty() ? "" : report::exact(rows[0].at(1)); !lost.empty()) return "those that were due could not be written: " + lost + ".";
+  if (const auto lost = rows.empty() ? "" : report::exact(rows[0].at(1)); !lost.empty()) {
+    return "those that were due could not be written: " + lost + ".";
+  }
   return (status == "done" || status.empty() ? "it was too short" : "it is " + status + " and had not come to one") +
          ", or has train.checkpoint_every=0.";
 }
