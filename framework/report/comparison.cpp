@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "framework/core/text.h"
 #include "framework/report/statistics.h"
@@ -27,6 +28,8 @@ Spread spread_of(const Group& group, const std::string& column) {
   }
   return {sample_of(numbers), numbers.empty() ? NAN : std::ranges::max(numbers)};
 }
+
+std::int64_t count_of(const Group& group, const std::string& column) { return spread_of(group, column).count; }
 
 /// Pairs of query and key as a share of dense attention's, which are (T - 1) / 2 keys a query
 /// where a token does not see itself and (T + 1) / 2 where it does. NaN where it is not known. For
@@ -68,6 +71,14 @@ Field of_seeds(const char* name, const std::string& title) {
           }};
 }
 
+/// Of how many runs a mean is.
+Field runs_of(const char* name, const char* column) {
+  return {{name, Align::right, Format::automatic, "n"}, [column](const Group& group) -> Cell {
+            const auto count = count_of(group, column);
+            return count == 0 ? Cell{} : Cell{count};
+          }};
+}
+
 Field words(const char* name, const char* title, bool machine_only) {
   return {{name, Align::left, Format::automatic, title, machine_only},
           [name](const Group& group) -> Cell { return {listed(group.runs, name)}; }};
@@ -97,7 +108,9 @@ std::vector<Field> fields_for(const Runs& runs) {
       of_seeds("score", score_title(runs) + " (val)"),
       {{"score_std", Align::right, Format::fixed3, "", true},
        [](const Group& group) { return number_cell(spread_of(group, "score").deviation); }},
+      runs_of("score_runs", "score"),
       of_seeds("test_score", score_title(runs) + " (test)"),
+      runs_of("test_score_runs", "test_score"),
       of_seeds("bits_per_byte", "bits/byte (val)"),
       {{"pairs_share", Align::right, Format::percent, "pairs of dense"},
        [](const Group& group) { return number_cell(share_of_dense(group)); }},
@@ -209,6 +222,19 @@ void hide_where_empty(Table& table, const std::string& name) {
       table.rows, [at](const auto& row) { return store::is_null(row[at].value); });
 }
 
+/// How many runs a mean is of need not be said where all are of as many, nor again where the test score is of the same.
+void hide_equal_counts(Table& table, const std::vector<Group>& groups) {
+  std::set<std::int64_t> counts;
+  bool of_the_same = true;
+  for (const auto& group : groups) {
+    const auto count = count_of(group, "score"), tested = count_of(group, "test_score");
+    if (count > 0) counts.insert(count);
+    of_the_same = of_the_same && (tested == 0 || tested == count);
+  }
+  if (counts.size() < 2) hide(table, "score_runs");
+  if (of_the_same) hide(table, "test_score_runs");
+}
+
 Comparison comparison_of(const Runs& runs) {
   auto groups = groups_of(runs);
   sort_by_score(groups);
@@ -223,6 +249,7 @@ Comparison comparison_of(const Runs& runs) {
   hide_where_empty(comparison.table, "pairs_over_even");
   hide_where_empty(comparison.table, "test_score");
   hide_where_empty(comparison.table, "bits_per_byte");
+  hide_equal_counts(comparison.table, groups);
   if (listed(runs, "metric") == "bits_per_byte") hide(comparison.table, "bits_per_byte");  // it is the score
   return comparison;
 }

@@ -10,7 +10,7 @@
 namespace attnlab::report {
 
 /// The variants on one data set under one model. Numbers are means over the seeds of done runs
-/// (± sample standard deviation), memory is the largest; the rest of the runs are counted in the
+/// (± sample standard deviation), with their number where it is not the same for all; memory is the largest; the rest of the runs are counted in the
 /// column `status` and explained in the notes.
 struct Comparison {
   std::string caption;  // data (synthetic or prefix where so), model, recipe, seeds

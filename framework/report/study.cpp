@@ -55,21 +55,39 @@ void append(std::string& key, const Texts& texts, const std::string& without = {
   }
 }
 
-/// A cell whose code or device changed counts once, by its newest run.
-Runs newest_per_config(Runs runs) {
-  std::unordered_map<std::string, std::size_t> newest;
-  std::vector<std::string> keys;
+/// What a group is: the config up to the seed, and the origin.
+std::string group_key(const RunRow& run) {
+  std::string key;
+  append(key, run.config, "seed");
+  append(key, run.origin);
+  return key;
+}
+
+/// A group whose every cell was run anew with other code or on another device stands no more: the newer runs do. One of
+/// which a seed was not, or without success, stays whole: its mean and its pairs are those that it had.
+Runs without_replaced(Runs runs) {
+  std::unordered_map<std::string, std::size_t> newest, newest_of_group;  // by cell
+  std::vector<std::string> cells, groups;
+  const auto take = [&](auto& known, const std::string& cell, std::size_t i) {
+    const auto [at, is_new] = known.emplace(cell, i);
+    const bool keeps = runs[at->second].text("status") == "done" && runs[i].text("status") != "done";
+    if (!is_new && !keeps) at->second = i;
+  };
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    auto& key = keys.emplace_back();
-    append(key, runs[i].config);
-    if (const auto data = runs[i].origin.find("data"); data != runs[i].origin.end()) {
-      key += data->second;
-    }
-    newest[key] = i;
+    auto& cell = cells.emplace_back();
+    append(cell, runs[i].config);
+    if (const auto data = runs[i].origin.find("data"); data != runs[i].origin.end()) cell += data->second;
+    groups.push_back(group_key(runs[i]));
+    take(newest, cell, i);
+    take(newest_of_group, groups[i] + cell, i);
+  }
+  std::set<std::string> standing;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (newest[cells[i]] == i) standing.insert(groups[i]);
   }
   Runs kept;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (newest[keys[i]] == i) kept.push_back(std::move(runs[i]));
+    if (standing.contains(groups[i]) && newest_of_group[groups[i] + cells[i]] == i) kept.push_back(std::move(runs[i]));
   }
   return kept;
 }
@@ -125,7 +143,7 @@ Runs runs_of_study(const store::Reader& reader, const std::string& study) {
   }
   if (!runs.empty()) {
     add_texts(reader, study, runs);
-    return newest_per_config(std::move(runs));
+    return without_replaced(std::move(runs));
   }
   require_study(reader, study);
   const auto lost = reader.query(kCells + "SELECT max(id) FROM cells", {study}).rows;
@@ -146,10 +164,7 @@ std::vector<Group> groups_of(Runs runs) {
   std::vector<Group> groups;
   std::unordered_map<std::string, std::size_t> known;
   for (auto& run : runs) {
-    std::string key;
-    append(key, run.config, "seed");
-    append(key, run.origin);
-    const auto [at, is_new] = known.emplace(key, groups.size());
+    const auto [at, is_new] = known.emplace(group_key(run), groups.size());
     if (is_new) groups.push_back({run.text("attention"), run.text("attention"), {}});
     groups[at->second].runs.push_back(std::move(run));
   }

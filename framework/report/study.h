@@ -33,9 +33,9 @@ struct Group {
 };
 
 /// Every cell that the study ever asked for, each by its newest attempt, also where another study
-/// had run it before. A cell that was run again with other code counts once, by its newest run; on
-/// other data it is another cell. Throws Error where there is no such study, or none of its runs
-/// trained.
+/// had run it before. Runs whose code changed since are left out once all of their group (below) were run again; until
+/// then the group stays whole beside the newer one. On other data it is another cell. Throws Error where there is no
+/// such study, or none of its runs trained.
 [[nodiscard]] Runs runs_of_study(const store::Reader& reader, const std::string& study);
 
 /// Throws Error with the nearest names when there is no such study.

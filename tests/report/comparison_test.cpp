@@ -49,15 +49,15 @@ TEST_F(Comparing, the_table_as_the_demo_prints_it) {
       "model: 2 layers, width 64, 4 heads, strict causality; 100 steps of 8 sequences; seeds 0, "
       "1; float32 on cpu\n"
       "\n"
-      "attention      parameters  over dense  bits/dim (val)  pairs / even       tokens/s  allocator peak  "
+      "attention      parameters  over dense  bits/dim (val)  n  pairs / even       tokens/s  allocator peak  "
       "process peak  what ran  status\n"
-      "─────────────  ──────────  ──────────  ──────────────  ────────────  ─────────────  ──────────────  "
+      "─────────────  ──────────  ──────────  ──────────────  ─  ────────────  ─────────────  ──────────────  "
       "────────────  ────────  ──────\n"
-      "dense             123,456           0   1.150 ± 0.071                12,000 shared         1.0 MiB  "
+      "dense             123,456           0   1.150 ± 0.071  2                12,000 shared         1.0 MiB  "
       "     3.0 MiB  flash     done\n"
-      "hash_sparse †     124,690      +1,234           1.500          4.32         12,000         1.0 MiB  "
+      "hash_sparse †     124,690      +1,234           1.500  1          4.32         12,000         1.0 MiB  "
       "     3.0 MiB  flash     done\n"
-      "none              123,456           0           2.500                       12,000         1.0 MiB  "
+      "none              123,456           0           2.500  1                       12,000         1.0 MiB  "
       "     3.0 MiB  flash     done\n"
       "\n"
       "shared: other runs were on the machine meanwhile\n"
@@ -87,6 +87,28 @@ TEST_F(Comparing, runs_that_did_not_end_well_are_counted_and_explained) {
   EXPECT_THAT(text, HasSubstr("done 1, failed 1"));
   EXPECT_THAT(comparison.notes, ElementsAre("dense (run " + std::to_string(bad) +
                                             ") failed: loss is NaN at step 12"));
+}
+
+// A mean of one seed beside one of three, and scores on the test split that only some have.
+TEST_F(Comparing, rows_say_of_how_many_runs_they_are_where_that_differs) {
+  for (int seed = 0; seed < 2; ++seed) add_run(store_, {kDense, seed, 1.0});
+  const auto run = add_run(store_, {kNone, 0, 2.0});
+  add_run(store_, {kNone, 1, 2.0});
+  const auto shown = [&](const std::string& name) {
+    const auto columns = compared().table.columns;
+    return !std::ranges::find(columns, name, &Column::name)->machine_only;
+  };
+  EXPECT_FALSE(shown("score_runs"));
+  EXPECT_FALSE(shown("test_score_runs"));
+  store_.add_events(run, {{102, 0, 11, {{{"test/bits_per_dim", "bits", Goal::minimise}, 2.5}}}});
+  EXPECT_FALSE(shown("score_runs"));
+  EXPECT_TRUE(shown("test_score_runs"));
+  EXPECT_EQ(std::get<std::int64_t>(value(1, "test_score_runs")), 1);
+  EXPECT_TRUE(store::is_null(value(0, "test_score_runs")));
+  add_run(store_, {kDense, 2, 1.0});
+  EXPECT_TRUE(shown("score_runs"));
+  EXPECT_EQ(std::get<std::int64_t>(value(0, "score_runs")), 3);
+  EXPECT_THAT(to_latex(compared()), HasSubstr("bits/dim (val) & n & bits/dim (test) & n &"));
 }
 
 TEST_F(Comparing, a_variant_without_numbers_still_has_its_line) {
@@ -122,6 +144,24 @@ TEST_F(Comparing, a_cell_run_again_with_new_code_counts_once) {
   ASSERT_EQ(labels(), std::vector<std::string>{"dense"});
   EXPECT_EQ(std::get<double>(value(0, "score")), 1.1);
   EXPECT_EQ(std::get<std::int64_t>(value(0, "seeds")), 1);
+}
+
+// A's row is of the seeds that A ran, whichever of them the changed code has run since.
+TEST_F(Comparing, code_of_which_some_seeds_were_run_again_keeps_all_of_its_seeds) {
+  const auto add = [&](int seed, double score, const std::string& plugin, Status status = Status::done) {
+    add_run(store_, {.attention = kDense, .seed = seed, .score = score, .status = status, .parts = R"({"plugin":")" + plugin + "\"}"});
+  };
+  for (int seed = 0; seed < 3; ++seed) add(seed, 1 + seed, "a");
+  for (int seed = 2; seed < 4; ++seed) add(seed, 10 + seed, "b");
+  EXPECT_THAT(labels(), ElementsAre("dense plugin=a", "dense plugin=b"));
+  EXPECT_EQ(std::get<std::int64_t>(value(0, "seeds")), 3);
+  EXPECT_EQ(std::get<double>(value(0, "score")), 2);
+  add(0, NAN, "b", Status::failed);
+  add(1, 11, "b");
+  EXPECT_EQ(labels().size(), 2U) << "a seed that failed replaces none";
+  add(0, 10, "c");
+  EXPECT_EQ(std::get<std::int64_t>(value(0, "seeds")), 1);
+  EXPECT_THAT(labels(), ElementsAre("dense plugin=c", "dense plugin=b")) << "all of a's seeds were run again";
 }
 
 // One config on three corpora: dataset.path is cosmetic, what lies there is not.
