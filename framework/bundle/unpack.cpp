@@ -73,7 +73,7 @@ void bring_to_disk(const fs::path& folder) {
 std::string first_file(ArchiveReader& archive) {
   const auto first = archive.next();
   if (!first || first->name != kManifest || !first->other.empty()) {
-    throw Error(std::string("its first file is no ") + kManifest + ": it was not made by attnlab export --bundle");
+    throw Error(std::string("its first file is no ") + kManifest + ": it was not made by attnlab export --bundle FILE");
   }
   if (first->bytes > kMostManifestBytes) throw Error("its manifest has " + human_bytes(static_cast<double>(first->bytes)));
   std::string json(static_cast<std::size_t>(first->bytes), '\0');

@@ -83,7 +83,7 @@ std::string note_for(const CurveSet& set, std::size_t left_out) {
     note += " A point is the mean of up to " + grouped(set.width) + " steps, the band their range.";
   }
   if (left_out > 0) {
-    note += " " + std::to_string(left_out) + " more metrics are in the store: attnlab compare --plot.";
+    note += " " + std::to_string(left_out) + " more metrics are in the store: attnlab compare --metric KEY --plot FILE.svg.";
   }
   return note;
 }

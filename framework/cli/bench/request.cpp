@@ -147,6 +147,9 @@ void take_length(const std::filesystem::path& path, config::Node& section) {
 void require_place_for(const std::string& plot) {
   namespace fs = std::filesystem;
   if (plot.empty()) return;
+  if (!plot.ends_with(".svg")) {
+    throw Error("--plot: the figure is SVG; expected a name that ends in .svg, found '" + plot + "'", kExitUsage);
+  }
   std::error_code failed;
   const auto folder = fs::absolute(plot).parent_path();
   const auto there = fs::status(plot, failed).type();  // none: the name alone is refused
@@ -178,7 +181,7 @@ Options bench_options(BenchKind kind) {
       .value("threads", "N", "compute threads of both sides (default: what this process may use)")
       .value("preset", "NAME", "rows and goals from experiments/bench/NAME.yaml, or a file")
       .value("rows", "TEXT", "only the preset's rows with this in their label")
-      .value("plot", "FILE", "draw times faster over T as SVG")
+      .value("plot", "FILE.svg", "draw times faster over T as SVG")
       .value("study", "NAME", "name under which the runs are grouped (default: bench)")
       .flag("quiet", "no progress");
   add_reading_options(options);

@@ -171,12 +171,13 @@ TEST_F(Commands, compare_draws_layers_and_refuses_what_is_no_figure) {
   (void)output(compare, with("all"));
   EXPECT_GT(std::filesystem::file_size(folder_ / "l.svg"), 1000u);
   (void)output(compare, with("1"));
-  const std::pair<Words, const char*> wrong[]{
+  const std::pair<Words, std::string> wrong[]{
       {with("0,1"), "no run of study 'demo' has layer 0 of 'train/attention/pairs'; there are 1."},
       {with("1,-2"), "--layer: '-2' is no layer; expected all, or numbers from 0 with commas"},
       {with(""), "--layer: '' is no layer; expected all, or numbers from 0 with commas"},
       {with("99999999999"), "--layer: '99999999999' is no layer; expected all, or numbers from 0 with commas"},
       {{"--layer", "1"}, "--layer is of the figure; name one with --plot FILE.svg"},
+      {{"--plot", folder_ / "l.png"}, "--plot: the figure is SVG; expected a name that ends in .svg, found '" + (folder_ / "l.png") + "'"},
       {{"--axis", "step"}, "--axis is of the figure; name one with --plot FILE.svg"},
       {{"--plot", folder_ / "l.svg", "--layer", "1"},
        "--layer needs --metric KEY: one that the attention reports, for example "
@@ -197,8 +198,8 @@ TEST_F(Commands, compare_against_one_variant) {
   EXPECT_THAT(output(compare, {"--against", "dense", "--at-equal", "steps=50", "--latex"}),
               HasSubstr("% bits/dim (val) at 50 steps, each variant minus dense"));
   EXPECT_THAT(output(compare, {"--against", "dense", "--target", "4", "--csv"}),
-              AllOf(HasSubstr("\nhash_sparse,3.75,,0.625,,,,,,1,1 pair: no verdict,dense,seconds,mnist\n"),
-                    HasSubstr("\nhash_sparse,37.5,,6.25,,,,,,1,1 pair: no verdict,dense,steps,mnist\n")));
+              AllOf(HasSubstr("\nhash_sparse,3.75,,0.625,,,,,,1,1 pair: no verdict,dense,seconds,mnist,1\n"),
+                    HasSubstr("\nhash_sparse,37.5,,6.25,,,,,,1,1 pair: no verdict,dense,steps,mnist,1\n")));
   EXPECT_THAT(output(compare, {"--latex"}), HasSubstr("\\begin{tabular}{"));
 }
 
