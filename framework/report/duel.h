@@ -20,6 +20,12 @@ enum class Verdict {
   none
 };
 
+/// A run that has no number.
+struct LostRun {
+  std::string seed, why;   // "failed", "running", "never reached 1.2"
+  bool by_result = false;  // because of how it went: those that are left are better than all would be
+};
+
 /// Runs of one seed start from the same initial weights and see the same batches, so that much of
 /// their luck is shared; whether they did is read from the digests that they stored.
 struct Duel {
@@ -27,7 +33,8 @@ struct Duel {
   const Group* other = nullptr;
   Sample own_sample;            // over all runs that have a number
   std::vector<std::string> seeds;     // that both have
-  std::vector<std::string> unpaired;  // that one of them lacks
+  std::vector<std::string> unpaired;  // of which one has a number and the other no run
+  std::vector<LostRun> lost, other_lost;  // of `own` and of `other`
   std::vector<std::string> diverged;  // of pairs in which a number is infinite: no test
   PairedTest test;                    // own - other
   double corrected = 1;               // p, for the number of variants; see correct()
@@ -38,13 +45,15 @@ struct Duel {
   std::vector<std::string> other_weights, other_batches, unknown;
 
   [[nodiscard]] Verdict verdict() const;
+  /// Whether a verdict is of what is left after runs were lost by their result.
+  [[nodiscard]] bool of_survivors() const;
 };
 
 [[nodiscard]] Duel duel(const Group& own, const Group& other, const Measure& measure);
 /// Sets `corrected` by Holm's method over all of them.
 void correct(std::vector<Duel>& duels);
 
-/// "better", "no difference shown", "2 pairs: no verdict".
+/// "better", "no difference shown", "2 pairs: no verdict"; "better where both have a number" of survivors.
 [[nodiscard]] std::string verdict_text(const Duel& duel);
 
 }  // namespace attnlab::report

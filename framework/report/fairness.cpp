@@ -172,13 +172,31 @@ std::vector<Cell> company_line(std::span<const Duel> duels) {
   return card_line(kFlagSame, "shared machine", "no other runs meanwhile");
 }
 
+/// "without a partner: none (2); failed: sink (3, 4)".
 std::vector<Cell> seeds_line(std::span<const Duel> duels) {
-  Labels parts;
+  std::vector<std::pair<std::string, Labels>> found{{"without a partner", {}}};  // by what is the matter
+  const auto add = [&](const std::string& what, const Group& group, const Labels& seeds) {
+    auto known = std::ranges::find(found, what, &std::pair<std::string, Labels>::first);
+    if (known == found.end()) known = found.insert(found.end(), {what, {}});
+    known->second.push_back(group.label + " (" + listed(seeds) + ")");
+  };
+  std::set<const Group*> told;
   for (const auto& duel : duels) {
-    if (!duel.unpaired.empty()) parts.push_back(duel.own->label + " (" + listed(duel.unpaired) + ")");
+    if (!duel.unpaired.empty()) add("without a partner", *duel.own, duel.unpaired);
+    for (const auto& [group, lost] : {std::pair{duel.own, &duel.lost}, std::pair{duel.other, &duel.other_lost}}) {
+      std::map<std::string, Labels> seeds;
+      if (told.insert(group).second) {
+        for (const auto& run : *lost) seeds[run.why].push_back(run.seed);
+      }
+      for (const auto& [why, of] : seeds) add(why, *group, of);
+    }
+  }
+  Labels parts;
+  for (const auto& [what, variants] : found) {
+    if (!variants.empty()) parts.push_back(what + ": " + listed(variants));
   }
   return parts.empty() ? card_line(kFlagSame, "seeds", "the same for all")
-                       : card_line(kFlagDiffers, "seeds", "without a partner: " + listed(parts));
+                       : card_line(kFlagDiffers, "seeds", join(parts, "; "));
 }
 
 std::string fact_of(const Group& group, const std::string& name) {

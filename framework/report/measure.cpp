@@ -186,6 +186,7 @@ Measure spent_until(const store::Reader& reader, const Runs& runs, Budget budget
   const auto& names = names_of(budget);
   Measure measure{names.name, names.unit,
                   fmt::format("{} until {} (val) is {:g}", names.unit, score_title(runs), target), {}, {}};
+  measure.by_result = true;
   return measured(reader, runs, budget, std::move(measure),
                   [&](Measure& into, const RunRow& run, const Curve& curve) {
                     return add_spent(into, run, curve, target);

@@ -19,6 +19,7 @@ struct Measure {
   std::map<std::int64_t, double> values;        // by run, of done runs
   std::map<std::int64_t, std::string> without;  // runs that have no number, and why
   std::string key{};                            // of a run's last number: "val/bits_per_char"; empty: it is another one
+  bool by_result = false;                       // whether a run is without a number because of how its score went
 
   [[nodiscard]] double of(const RunRow& run) const;  // NaN where there is none
 };

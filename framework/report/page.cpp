@@ -93,8 +93,8 @@ std::string comparison_section(const store::Reader& reader, const PageRequest& r
   try {
     html += versus_html(reader, request, runs, groups);
   } catch (const Error& error) {
-    if (request.choice.is_all()) throw;
-    html += "<p class=\"note\">" + html_escaped(error.what()) + "</p>\n";  // the other one was not chosen
+    if (request.choice.is_all() && !request.against.empty()) throw;
+    html += "<p class=\"note\">" + html_escaped(error.what()) + "</p>\n";  // the other one was not chosen, or is one of several
   }
   return html + sequence_html(reader, request.study) + "</section>\n";
 }

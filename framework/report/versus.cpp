@@ -9,84 +9,20 @@
 #include <set>
 
 #include "framework/core/error.h"
+#include "framework/core/process.h"
 #include "framework/core/text.h"
 #include "framework/report/fairness.h"
+#include "framework/report/opponents.h"
 #include "framework/report/until_significant.h"
 
 namespace attnlab::report {
 namespace {
 
-std::map<std::string, std::string> surroundings(const Group& group) {
-  auto config = group.runs[0].config;
-  std::erase_if(config, [](const auto& item) {
-    return item.first == "seed" || item.first.starts_with("attention.");
-  });
-  return config;
-}
-
-bool is_named(const Group& group, const std::string& against) {
-  return group.label == against || group.attention == against;
-}
-
-/// Keys in which the surroundings of two groups differ, "train.steps, train.learning_rate".
-std::vector<std::string> other_keys(const Group& one, const Group& two) {
-  const auto first = surroundings(one), second = surroundings(two);
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : first) {
-    const auto found = second.find(key);
-    if (found == second.end() || found->second != value) keys.push_back(key);
-  }
-  for (const auto& [key, value] : second) {
-    if (!first.contains(key)) keys.push_back(key);
-  }
-  return keys;
-}
-
-/// A line for each group that has no opponent, with what keeps it from the nearest of those that bear the name.
-std::vector<std::string> left_out(const std::vector<Group>& groups, const std::vector<const Group*>& others,
-                                  const std::string& against) {
-  std::vector<std::string> notes;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (others[i] != nullptr) continue;
-    std::vector<std::string> fewest;
-    for (const auto& group : groups) {
-      if (!is_named(group, against)) continue;
-      const auto keys = other_keys(groups[i], group);
-      if (fewest.empty() || keys.size() < fewest.size()) fewest = keys;
-    }
-    notes.push_back(fmt::format("{}: not compared, because no {} has its config; the nearest differs in {}",
-                                groups[i].label, against, listed(fewest)));
-  }
-  return notes;
-}
-
-/// The group that each is compared with; nullptr where none has the same surroundings.
-std::vector<const Group*> opponents(const std::vector<Group>& groups, const std::string& against) {
-  std::vector<const Group*> named, found;
-  for (const auto& group : groups) {
-    if (group.label == against) named = {&group};
-    if (group.label == against) break;
-    if (is_named(group, against)) named.push_back(&group);
-  }
-  for (const auto& group : groups) {
-    if (std::ranges::find(named, &group) != named.end()) {
-      found.push_back(&group);
-    } else if (named.size() == 1) {
-      found.push_back(named[0]);
-    } else {
-      const auto like = std::ranges::find_if(
-          named, [&](const Group* one) { return surroundings(*one) == surroundings(group); });
-      found.push_back(like == named.end() ? nullptr : *like);
-    }
-  }
-  return found;
-}
-
-std::vector<Duel> duels_of(const std::vector<Group>& groups, const std::vector<const Group*>& others,
-                           const Measure& measure, const std::optional<Sequence>& sequence) {
+std::vector<Duel> duels_of(const std::vector<Group>& groups, const Opponents& others, const Measure& measure,
+                           const std::optional<Sequence>& sequence) {
   std::vector<Duel> duels;
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (others[i] != nullptr) duels.push_back(duel(groups[i], *others[i], measure));
+    if (others.of[i] != nullptr) duels.push_back(duel(groups[i], *others.of[i], measure));
   }
   correct(duels);
   if (sequence) apply_looks(*sequence, measure.key, duels);
@@ -108,7 +44,7 @@ Cell score_cell(const Duel& duel) {
   };
   auto cell = number_cell(
       mean, std::isnan(deviation) ? text(mean) : text(mean) + " ± " + text(deviation));
-  cell.strong = duel.verdict() == Verdict::better;
+  cell.strong = duel.verdict() == Verdict::better && !duel.of_survivors();
   return cell;
 }
 
@@ -131,10 +67,24 @@ std::vector<Cell> row_of(const Duel& duel, const Measure& measure, const std::st
           {chosen ? "" : verdict_text(duel)},
           {duel.other->label},
           {measure.name},
-          {data}};
+          {data},
+          {static_cast<std::int64_t>(duel.own_sample.count)}};
+}
+
+/// Labels of what the rows are compared with.
+std::set<std::string> partners_of(const std::vector<Duel>& duels) {
+  std::set<std::string> partners;
+  for (const auto& duel : duels) {
+    if (duel.own != duel.other || duels.size() == 1) partners.insert(duel.other->label);
+  }
+  return partners;
 }
 
 Table table_of(const std::vector<Duel>& duels, const Measure& measure, const std::string& data) {
+  const bool one_partner = partners_of(duels).size() < 2;
+  const bool mean_of_pairs = std::ranges::all_of(duels, [&](const Duel& duel) {
+    return static_cast<std::size_t>(duel.own_sample.count) == duel.seeds.size();
+  });
   Table table{{{"attention", Align::left},
                {"mean", Align::right, Format::fixed3, measure.title},
                {"std", Align::right, Format::fixed3, "", true},
@@ -146,9 +96,10 @@ Table table_of(const std::vector<Duel>& duels, const Measure& measure, const std
                {"effect"},
                {"pairs"},
                {"verdict", Align::left},
-               {"against", Align::left, Format::automatic, "", true},
+               {"against", Align::left, Format::automatic, "", one_partner},
                {"measure", Align::left, Format::automatic, "", true},
-               {"data", Align::left, Format::automatic, "", true}},
+               {"data", Align::left, Format::automatic, "", true},
+               {"runs", Align::right, Format::automatic, "runs of mean", mean_of_pairs}},
               {}};
   for (const auto& duel : duels) table.rows.push_back(row_of(duel, measure, data));
   return table;
@@ -158,19 +109,26 @@ std::string words_of(const std::vector<Duel>& duels, const Measure& measure,
                      const std::string& against) {
   const auto asked = std::ranges::count_if(
       duels, [](const Duel& duel) { return !std::isnan(duel.corrected); });
+  const auto partners = partners_of(duels);
+  const auto question = fmt::format("{}, each variant minus {}, paired by seed; lower is better.\n", measure.words,
+                                    partners.size() == 1 ? *partners.begin() : "the " + against + " of its own config (against)");
   if (std::ranges::any_of(duels, [](const Duel& duel) { return duel.of_looks.has_value(); })) {
-    return fmt::format(
-        "{}, each variant minus {}, paired by seed; lower is better.\n"
-        "Seeds were added by looking at results: intervals and verdicts are those of the looks. Effect: in standard "
-        "deviations over seeds.",
-        measure.words, against);
+    return question + "Seeds were added by looking at results: intervals and verdicts are those of the looks. "
+                      "Effect: in standard deviations over seeds.";
   }
-  return fmt::format(
-      "{}, each variant minus {}, paired by seed; lower is better.\n"
-      "Intervals: Student's t over the pairs, 95 % each. p: {}. Effect: in standard deviations over seeds.",
-      measure.words, against,
-      asked == 0 ? "needs three pairs"
-                 : fmt::format("corrected for {} variant{} (Holm)", asked, asked == 1 ? "" : "s"));
+  return question +
+         fmt::format("Intervals: Student's t over the pairs, 95 % each. p: {}. Effect: in standard deviations over seeds.",
+                     asked == 0 ? "needs three pairs"
+                                : fmt::format("corrected for {} variant{} (Holm)", asked, asked == 1 ? "" : "s"));
+}
+
+/// "sink, seed 3, 4: failed" of each reason.
+void add_lost(const std::string& label, const std::vector<LostRun>& lost, std::vector<std::string>& parts) {
+  std::map<std::string, std::vector<std::string>> seeds;
+  for (const auto& run : lost) {
+    if (run.by_result) seeds[run.why].push_back(run.seed);
+  }
+  for (const auto& [why, of] : seeds) parts.push_back(fmt::format("{}, seed {}: {}", label, listed(of), why));
 }
 
 std::vector<std::string> notes_of(const std::vector<Duel>& duels, const Measure& measure) {
@@ -185,6 +143,11 @@ std::vector<std::string> notes_of(const std::vector<Duel>& duels, const Measure&
     note(duel, duel.other_batches, "other batches, so these pairs share less");
     note(duel, duel.unknown, "no digests stored of what they share");
     note(duel, duel.diverged, "an infinite number, of which no test is made");
+    if (!duel.of_survivors()) continue;
+    std::vector<std::string> lost;
+    add_lost(duel.own->label, duel.lost, lost);
+    add_lost(duel.other->label, duel.other_lost, lost);
+    notes.push_back(join(lost, "; ") + ". What is said of " + duel.own->label + " holds only where both have a number");
   }
   std::map<std::string, std::vector<std::string>> reasons;
   for (const auto& [run, why] : measure.without) reasons[why].push_back(std::to_string(run));
@@ -214,8 +177,14 @@ std::vector<Measure> measures_for(const store::Reader& reader, const Runs& runs,
 
 [[noreturn]] void no_such_variant(const std::vector<std::string>& labels, const std::string& study,
                                   const std::string& against) {
-  throw Error("the study '" + study + "' has no variant '" + against + "'." +
-                  did_you_mean(against, labels) + " attnlab compare --study lists them.",
+  throw Error("the study '" + study + "' has no variant '" + against + "'." + did_you_mean(against, labels) +
+                  " attnlab compare --study " + shell_quoted(study) + " lists them.",
+              kExitUsage);
+}
+
+[[noreturn]] void name_one(const std::vector<std::string>& named, const std::string& study, const std::string& against) {
+  throw Error("the study '" + study + "' has several variants '" + against + "': " + join(named, ", ") +
+                  ". Name the one that is meant, for instance --against " + shell_quoted(named[0]) + ".",
               kExitUsage);
 }
 
@@ -231,16 +200,21 @@ std::vector<Versus> versus(const store::Reader& reader, const std::string& study
   const auto sequence = stored_sequence(reader, study);
   std::vector<Versus> all;
   std::set<std::string> labels;
+  std::vector<std::string> elsewhere;
   for (const auto& runs : by_data_set(all_runs)) {
     const auto groups = groups_of(runs);
     for (const auto& group : groups) labels.insert({group.label, group.attention});
     const auto others = opponents(groups, request.against);
-    if (std::ranges::all_of(others, [](const Group* g) { return g == nullptr; })) continue;
+    if (others.name_is_open()) name_one(others.named, study, request.against);
+    if (!others.any()) {
+      elsewhere.push_back(data_text(runs) + ": not compared, because " + request.against + " was not run on it");
+      continue;
+    }
     auto& versus = all.emplace_back();
     versus.caption = caption_for(runs);
     for (const auto& measure : measures_for(reader, runs, request)) {
       const auto duels = duels_of(groups, others, measure, sequence);
-      auto notes = left_out(groups, others, request.against);
+      auto notes = others.notes;
       std::ranges::move(notes_of(duels, measure), std::back_inserter(notes));
       versus.questions.push_back({words_of(duels, measure, request.against),
                                   table_of(duels, measure, data_text(runs)), std::move(notes)});
@@ -249,49 +223,8 @@ std::vector<Versus> versus(const store::Reader& reader, const std::string& study
     }
   }
   if (all.empty()) no_such_variant({labels.begin(), labels.end()}, study, request.against);
+  std::ranges::move(elsewhere, std::back_inserter(all.back().questions.back().notes));
   return all;
-}
-
-std::string to_text(const Versus& versus) {
-  std::string text = versus.caption + "\n";
-  for (const auto& question : versus.questions) {
-    text += "\n" + question.words + "\n\n" + to_text(question.table);
-    for (const auto& note : question.notes) text += note + "\n";
-  }
-  text += "\nBesides the attention (≠ differs, ? not stored):\n";
-  for (const auto& row : versus.fairness.rows) {
-    text += fmt::format("{} {:<19}{}\n", exact(row[0].value), exact(row[1].value), exact(row[2].value));
-  }
-  return text;
-}
-
-std::string to_markdown(const Versus& versus) {
-  std::string text = versus.caption + "\n";
-  for (const auto& question : versus.questions) {
-    text += "\n" + question.words + "\n\n" + to_markdown(question.table);
-    for (const auto& note : question.notes) text += "\n" + note + "\n";
-  }
-  text += "\n" + to_markdown(versus.fairness) + "\n<!--\n";
-  for (const auto& line : versus.run_ids) text += line + "\n";
-  return text + "-->\n";
-}
-
-std::string to_latex(const Versus& versus) {
-  std::string text;
-  const auto comment = [&](const std::string& words) {
-    for (const auto& line : split(words, '\n')) text += "% " + line + "\n";
-  };
-  comment(versus.caption);
-  for (const auto& line : versus.run_ids) comment(line);
-  for (const auto& row : versus.fairness.rows) {
-    comment(exact(row[0].value) + " " + exact(row[1].value) + ": " + exact(row[2].value));
-  }
-  for (const auto& question : versus.questions) {
-    comment(question.words);
-    for (const auto& note : question.notes) comment(note);
-    text += to_latex(question.table);
-  }
-  return text;
 }
 
 }  // namespace attnlab::report

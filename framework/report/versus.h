@@ -33,9 +33,9 @@ struct VersusRequest {
   std::optional<double> target = {};  // instead: seconds and steps until the score was so low
 };
 
-/// Where several groups bear the name, each variant meets the one whose config is equal but for the
-/// attention. Data sets without the chosen variant are left out. Throws Error as runs_of_study()
-/// does, and where no data set has the chosen variant or none of several can be told to be meant.
+/// Whom each variant meets is opponents.h's; data sets without the chosen variant are left out, and a note says so.
+/// Throws Error as runs_of_study() does, and where no data set has the chosen variant or none of several can be told
+/// to be meant.
 [[nodiscard]] std::vector<Versus> versus(const store::Reader& reader, const std::string& study,
                                          const VersusRequest& request);
 /// The same of runs that were read before.

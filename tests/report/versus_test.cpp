@@ -139,7 +139,7 @@ TEST_F(Against, each_meets_the_one_that_differs_in_the_attention_alone) {
 TEST_F(Against, an_unknown_variant_is_refused_with_the_nearest) {
   add(kDensePlugin, {1.0});
   EXPECT_EQ(message_of([&] { (void)all({.against = "dens"}); }),
-            "the study 'demo' has no variant 'dens'. Did you mean 'dense'? attnlab compare --study "
+            "the study 'demo' has no variant 'dens'. Did you mean 'dense'? attnlab compare --study demo "
             "lists them.");
 }
 
