@@ -160,6 +160,7 @@ class Checkpoints(Lab):
                 (["fork", "1@20", "model.layers=2", "--plan"], 1, "model.layers=2 does not fit the weights of 1@20"),
                 (["fork", "1@20", "dataset.length=16"], 1, "dataset.length=16 does not fit the weights of 1@20, which have dataset.length=32"),
                 (["fork", "1@20", "model.shared_keys=false", "attention=dense"], 1, "model.shared_keys=false does not fit the weights of 1@20"),
+                (["fork", "1@20", "model.positions=rope"], 1, "model.positions=rope does not fit the weights of 1@20, which have model.positions=learned"),
                 (["fork", "1@20", "dataset.symbols=7", "--plan"], 1, "copy has .* tokens, which does not fit the weights of 1@20: their vocabulary is"),
                 (["run", "attention=none", *TINY, "train.checkpoint_every=often"], 1, "checkpoint_every 'often' is no interval"),
                 (["run", "attention=none", *TINY, "train.keep=0"], 1, "train.keep"),

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from lab import AGAIN, ATTNLAB, FAILED, INTERRUPTED, TINY, is_worker
+from lab import AGAIN, ATTNLAB, FAILED, INTERRUPTED, TINY, is_worker, write_text
 from slurm_lab import ENDLESS, RUN, SLURM, SlurmLab, main_with_slurm
 
 
@@ -171,6 +171,20 @@ class Slurm(SlurmLab):
         os.remove(busy)
         self.assertEqual(grid.wait(timeout=60), INTERRUPTED, self.said(grid))
         self.assertRegex(self.values("SELECT reason FROM run_attempts WHERE status = 'interrupted'")[0], r"\(SIGTERM\): cancelled in Slurm$")
+
+    def test_a_job_that_writes_is_there_whatever_squeue_says(self):
+        odd = os.path.join(self.folder, "odd")
+        env = self.with_program("squeue", f'if [ -e "{odd}" ]; then cat "{odd}"; exit 0; fi\nexec "$squeue" "$@"')
+        grid = self.follow("attention=none", *ENDLESS, *SLURM, PATH=env["PATH"])
+        job = self.job()
+        self.wait_for_checkpoint()
+        for answer in ("slurmctld: failing over\n", ""):  # a message instead of an answer; a controller that forgot
+            write_text(odd, answer)
+            time.sleep(4)
+        os.remove(odd)
+        self.assertEqual(list(self.bed.jobs("PENDING", "RUNNING")), [job], self.said(grid))
+        self.press_ctrl_c_twice(grid)
+        self.assertEqual(grid.wait(timeout=60), INTERRUPTED, self.said(grid))
 
     def of_this_test(self, pid):
         with open(f"/proc/{pid}/cmdline", "rb") as file:

@@ -57,6 +57,10 @@ TEST(SlurmScript, FurtherOptionsAreLookedAt) {
   EXPECT_THAT(sbatch_words("--mem=16G --exclusive"), ElementsAre("--mem=16G", "--exclusive"));
   EXPECT_THAT(said("--array=0-3"), HasSubstr("is set by attnlab itself"));
   EXPECT_THAT(said("--nodes=2"), HasSubstr("--nodes is set by attnlab itself"));
+  EXPECT_THAT(said("--clusters=other"), HasSubstr("jobs of another cluster cannot be followed from here"));
+  EXPECT_THAT(said("-M other"), HasSubstr("run attnlab where that cluster is"));
+  EXPECT_THAT(said("--arra=0-7"), HasSubstr("--arra is set by attnlab itself"));
+  EXPECT_THAT(said("--clust=x"), HasSubstr("jobs of another cluster"));
   EXPECT_THAT(said("-N2"), HasSubstr("-N is set by attnlab itself"));
   EXPECT_THAT(said("mem=16G"), HasSubstr("is no option of sbatch"));
   EXPECT_THAT(said("--mem=1G\n#SBATCH --x"), HasSubstr("is no option of sbatch"));

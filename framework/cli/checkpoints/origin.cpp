@@ -91,7 +91,9 @@ void require_fitting(const checkpoint::State& state, const std::string& word, co
   if (const auto* keys = config.find_path("model.shared_keys"); keys != nullptr && keys->text() != own_keys.text()) {
     refuse("model.shared_keys", own_keys, keys->text());
   }
-  if (learned && positions != nullptr && positions->plain_text() != own_positions.plain_text()) {
+  // rope and none have no weights of their own.
+  const bool had_learned = positions != nullptr && positions->plain_text() == "learned";
+  if (positions != nullptr && learned != had_learned) {
     refuse("model.positions", own_positions, positions->text());
   }
 }

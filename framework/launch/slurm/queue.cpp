@@ -64,7 +64,13 @@ std::int64_t Queue::submit(const std::filesystem::path& folder, const std::strin
 }
 
 std::vector<TaskState> Queue::tasks() const {
-  return tasks_of_squeue(asked({"squeue", "--me", "-h", "-r", "-t", "all", "-o", kQueueFormat}));
+  const auto text = asked({"squeue", "--me", "-h", "-r", "-t", "all", "-o", kQueueFormat});
+  auto tasks = tasks_of_squeue(text);
+  // "slurmctld: failing over", with exit code 0: that no task is known would be another answer.
+  if (const auto words = trimmed(text); !words.empty() && words.find('|') == words.npos) {
+    throw NoAnswer("Slurm does not answer (squeue): " + words.substr(0, words.find('\n')));
+  }
+  return tasks;
 }
 
 std::vector<TaskState> Queue::past(const std::vector<TaskId>& tasks) const {

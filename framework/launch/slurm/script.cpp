@@ -84,14 +84,22 @@ std::vector<std::string> lines_of(const fs::path& path) {
 
 std::vector<std::string> sbatch_words(const std::string& typed) {
   constexpr std::array kOurs{"--array",   "--output",  "--error",      "--open-mode", "--signal", "--requeue", "--no-requeue", "--wait",
-                             "--comment", "--parsable", "--chdir",     "--wrap",      "--dependency", "--job-name", "--nodes", "--ntasks",
+                             "--comment", "--parsable", "--test-only", "--chdir",     "--wrap",      "--dependency", "--job-name", "--nodes", "--ntasks",
                              "-a",        "-o",         "-e",          "-D",          "-d",       "-J",        "-N",           "-n", "-W"};
   const bool odd = std::ranges::any_of(typed, [](unsigned char c) { return std::iscntrl(c) != 0; });
   std::vector<std::string> words;
   for (const auto& word : split(typed, ' ')) {
     if (word.empty()) continue;
     const auto name = word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2);  // -N2
-    if (std::ranges::find(kOurs, name) != kOurs.end()) {
+    if ((name.starts_with("--clu") && std::string_view("--clusters").starts_with(name)) || name == "-M") {
+      throw Error("--sbatch: " + name + ": jobs of another cluster cannot be followed from here; run attnlab where that cluster is",
+                  kExitUsage);
+    }
+    // sbatch takes abbreviations: --arra=0-7.
+    const auto means = [&](std::string_view option) {
+      return option == name || (name.starts_with("--") && name.size() > 4 && option.starts_with(name));
+    };
+    if (std::ranges::any_of(kOurs, means)) {
       throw Error("--sbatch: " + name + " is set by attnlab itself; expected another option of sbatch", kExitUsage);
     }
     words.push_back(word);

@@ -18,6 +18,7 @@ namespace {
 constexpr double kFoldEvery = 2;      // seconds between checkpoints of the database
 constexpr double kNetworkDelay = 60;  // for which a network file system may hide what another host wrote
 constexpr double kLookAgain = 2;      // seconds
+constexpr double kSignOfLife = 15;    // for which a task that Slurm does not know lives by what it wrote
 constexpr int kBlink = 100;           // milliseconds
 constexpr int kMostFruitless = 3;     // starts, one after the other, that brought a run no further
 
@@ -156,13 +157,15 @@ void SlurmLauncher::look() {
 
 void SlurmLauncher::watch(Task& task) {
   const double now = clock_seconds();
+  const bool listed = task.state.phase() != Phase::unknown;
   auto taken = store::Taken::something;
   while (taken == store::Taken::something) taken = store_.take_spool(task.run_id, task.spool);
   task.closed = taken == store::Taken::ended;
   if (task.closed && task.state.phase() == Phase::running) queue_.cancel({task.state.id});
   if (task.state.phase() == Phase::waiting) return;
   if (task.started == 0) {
-    task.started = task.heard = now;
+    task.started = now;
+    task.heard = listed ? now : 0;
     if (const auto& life = task.spool.life()) {  // it may have begun long before this process
       task.started -= std::max(0.0, static_cast<double>(store::now_ms() - life->wall_ms) * 1e-3);
     }
@@ -181,7 +184,7 @@ void SlurmLauncher::watch(Task& task) {
     }
     seen.take(report, now);
   }
-  if (task.state.state != "RUNNING") task.heard = now;  // one that is suspended is not silent
+  if (listed && task.state.state != "RUNNING") task.heard = now;  // one that is suspended is not silent
   const double limit = options_.silence_limit;
   if (limit > 0 && now - task.heard > limit && task.state.state == "RUNNING" && task.asked == Asked::nobody) {
     queue_.cancel({task.state.id});
@@ -197,6 +200,8 @@ bool SlurmLauncher::over(Task& task) {
     task.seen_over = 0;
     return false;
   }
+  // Whoever writes is there, whatever Slurm knows: another attempt at the cell would run beside it.
+  if (phase == Phase::unknown && task.started != 0 && clock_seconds() - task.heard < kSignOfLife) return false;
   if (task.seen_over++ == 0) task.over_since = clock_seconds();
   const auto& left = task.spool.ending();
   if (task.closed || (left && left->status != Status::interrupted)) return true;
@@ -207,10 +212,18 @@ bool SlurmLauncher::over(Task& task) {
   return false;
 }
 
+// It may be there all the same, where the controller has forgotten it or its accounting does not answer.
+void SlurmLauncher::cancel_unheard(const TaskId& id) try {
+  queue_.cancel({id});
+} catch (const NoAnswer&) {
+  return;
+}
+
 void SlurmLauncher::settle(Number cell) {
   Task task = std::move(tasks_.at(cell));
   tasks_.erase(cell);
   board_.running.erase(cell);
+  if (task.state.phase() == Phase::unknown) cancel_unheard(task.state.id);
   const auto ending = task.ending(options_.silence_limit);
   const bool mine = store_.finish(task.run_id, ending.status, ending.reason);
   CellResult outcome{.status = store_.status(task.run_id),

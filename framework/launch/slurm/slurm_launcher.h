@@ -53,6 +53,7 @@ class SlurmLauncher {
   void look();
   void watch(Task& task);
   bool over(Task& task);
+  void cancel_unheard(const TaskId& id);
   void settle(Number cell);
   void end(Number cell, CellResult outcome);
   void wait_for_news();
