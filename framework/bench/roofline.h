@@ -12,13 +12,18 @@ namespace attnlab::bench {
 struct Rates {
   double large_gemm = 0;    // FLOP/s of one large matrix product
   double tile_gemm = 0;     // FLOP/s of many independent 64 x 64 x D products
+  double fma = 0;           // FLOP/s of float32 multiply-adds in registers, on a CPU that has vectors of them
   double exponentials = 0;  // per second, over values in cache
   double bytes = 0;         // per second, read and written, of a copy that is in no cache
 };
 [[nodiscard]] Rates measure_rates(at::Device device, at::ScalarType dtype, std::int64_t head_dim);
 
+/// fma; 0: not known.
+[[nodiscard]] double fma_rate();
+
 /// The least time for what was measured: products of all computed tiles (forward 2, backward 5) at
-/// the better of the two product rates, one exponential a pair and direction, and each tensor
+/// the best of the three rates, for a library may not use all that a processor has; one exponential a pair and
+/// direction, of eight multiply-adds where that is faster than LibTorch's; and each tensor
 /// moved once. On a CPU products and exponentials share the units, so they add up.
 struct Bound {
   double gemm_seconds = 0, exp_seconds = 0, memory_seconds = 0;

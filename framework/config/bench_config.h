@@ -50,7 +50,7 @@ struct BenchConfig {
         integer("samples", &C::samples, {.low = 1, .high = 1e6}, "per length",
                 "at most so many samples of each side"),
         integer("least_samples", &C::least_samples, {.low = 1, .high = 1e6}, "per length",
-                "at least so many, however long they take"),
+                "at least so many, however long they take, but no more than samples"),
         real("seconds", &C::seconds, {.low = 0, .high = 1e9}, "s per length",
              "no new sample is begun after so long"),
         flag("roofline", &C::roofline,
@@ -85,7 +85,7 @@ struct TrainTimingConfig {
                       integer("samples", &C::samples, {.low = 1, .high = 1e6}, "per length",
                               "at most so many steps of each side"),
                       integer("least_samples", &C::least_samples, {.low = 1, .high = 1e6},
-                              "per length", "at least so many, however long they take"),
+                              "per length", "at least so many, however long they take, but no more than samples"),
                       real("seconds", &C::seconds, {.low = 0, .high = 1e9}, "s per length",
                            "no new step is begun after so long")};
   }

@@ -119,6 +119,7 @@ report::Table roofline_table(const store::Reader& reader, const BenchRuns& runs)
   };
   constexpr Part kParts[]{{"roofline/large_gemm", Format::giga, "large GEMM GFLOP/s"},
                           {"roofline/tile_gemm", Format::giga, "GEMM 64x64xD GFLOP/s"},
+                          {"roofline/fma", Format::giga, "FMA GFLOP/s"},
                           {"roofline/exponentials", Format::giga, "G exp/s"},
                           {"roofline/bandwidth", Format::giga, "GB/s"},
                           {"tile_efficiency", Format::fixed2, "tiles"},
