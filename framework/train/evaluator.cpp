@@ -60,7 +60,7 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
     const AttentionContext context{static_cast<std::uint64_t>(run.seed), 0, step,
                                    batch.sequence_ids, /*training=*/false};
     const auto output = model.forward(batch.input, context, batch.documents);
-    statistics.add(output.statistics);
+    statistics.add(output.statistics, end - begin);
     statistics.settle();
     return Score{model.nats(output.hidden, batch.target, train.loss_slice).item<double>(), batch.scored};
   };

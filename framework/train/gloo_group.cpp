@@ -1,10 +1,8 @@
 #include "framework/train/gloo_group.h"
 
 #define USE_C10D_GLOO
-#include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <ATen/ops/zeros.h>
 
@@ -19,6 +17,7 @@
 #include "framework/core/status_lines.h"
 #include "framework/core/text.h"
 #include "framework/train/gpu_sums.h"
+#include "framework/train/meeting_store.h"
 #include "framework/train/roll_call.h"
 
 namespace attnlab::train {
@@ -26,8 +25,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr double kMeetingSeconds = 300;
-constexpr milliseconds kSlice{500};  // of waiting; between two, it is asked whether somebody was lost
 constexpr milliseconds kLookEvery{20};  // at who has come
 constexpr double kOwnShares = 3;     // how often as long as its own share a rank waits for the others'
 constexpr double kLearnSeconds = 3;  // in which the kernel tells what became of a child
@@ -39,17 +36,6 @@ constexpr milliseconds kGlooLimit{std::chrono::hours(24)};
 std::string text_of_error(const std::exception& error) {
   const auto* known = dynamic_cast<const c10::Error*>(&error);
   return known != nullptr ? known->what_without_backtrace() : error.what();
-}
-
-c10::intrusive_ptr<c10d::Store> open_store(const Meeting& meeting) {
-  if (!meeting.file.empty()) return c10::make_intrusive<c10d::FileStore>(meeting.file, meeting.size);
-  c10d::TCPStoreOptions options;
-  options.port = static_cast<std::uint16_t>(meeting.port);
-  options.isServer = meeting.serves && meeting.rank == 0;
-  options.waitWorkers = false;
-  options.timeout = milliseconds(static_cast<std::int64_t>(kMeetingSeconds * 1000));
-  return c10::make_intrusive<c10d::PrefixStore>(meeting.name,
-                                                c10::make_intrusive<c10d::TCPStore>(meeting.host, options));
 }
 
 class GlooGroup final : public Group {
@@ -68,7 +54,7 @@ class GlooGroup final : public Group {
   bool all_came(const Keys& wanted, double seconds);
   std::vector<int> missing(const std::string& what);
   std::string lost(double seconds) const { return lost_ ? lost_(seconds) : ""; }
-  void wait_for_all();
+  void wait_for_all(const Meeting& meeting);
   void connect(bool one_host);
   void connect_gpus(const std::string& library);
   template <class Over>
@@ -100,7 +86,7 @@ GlooGroup::GlooGroup(const Meeting& meeting)
   try {
     store_ = open_store(meeting);
     come("here");
-    wait_for_all();
+    wait_for_all(meeting);
     connect(!meeting.file.empty());
   } catch (const c10::Error& error) {
     const auto who = lost(kLearnSeconds);
@@ -145,9 +131,10 @@ std::vector<int> GlooGroup::missing(const std::string& what) {
   return ranks;
 }
 
-void GlooGroup::wait_for_all() {
+void GlooGroup::wait_for_all(const Meeting& meeting) {
   const double begin = clock_seconds();
   while (!all_came(keys("here"), std::chrono::duration<double>(kSlice).count())) {
+    expect_nobody_stops(meeting);
     if (const auto who = lost(0); !who.empty()) throw Error(who);
     if (clock_seconds() - begin < kMeetingSeconds) continue;
     std::vector<std::string> names;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "framework/core/error.h"
 #include "framework/train/group.h"
 
 namespace attnlab::train {
@@ -29,6 +30,12 @@ struct Meeting {
   std::string nccl{};
   /// What is known of a rank that is gone, or ""; may wait for so many seconds to learn it.
   std::function<std::string(double seconds)> lost{};
+  std::function<bool()> stopped{};  // whether somebody wants this rank to end; nothing: nobody does
+};
+
+/// What meet() throws then.
+struct MeetingStopped : Error {
+  using Error::Error;
 };
 
 /// "lost contact": how an Error begins that is a consequence of another rank's end.

@@ -8,17 +8,18 @@
 
 namespace attnlab::train {
 
-void LayerMeans::add(const std::vector<model::LayerStatistic>& statistics) {
+void LayerMeans::add(const std::vector<model::LayerStatistic>& statistics, std::int64_t sequences) {
+  const auto weight = static_cast<double>(sequences);
   for (const auto& [layer, statistic] : statistics) {
     auto& layers = statistics_[statistic.name];
     layers.unit = statistic.unit;
     auto& mean = layers.means[layer];
-    ++mean.count;
+    mean.count += sequences;
     const auto& tensor = statistic.value.tensor();
     if (tensor.defined() && !tensor.is_cpu()) {
-      unread_.emplace_back(&mean, tensor.to(at::kDouble));
+      unread_.push_back({&mean, tensor.to(at::kDouble), weight});
     } else {
-      mean.sum += statistic.value.read();
+      mean.sum += weight * statistic.value.read();
     }
   }
 }
@@ -26,10 +27,10 @@ void LayerMeans::add(const std::vector<model::LayerStatistic>& statistics) {
 void LayerMeans::settle() {
   if (unread_.empty()) return;
   std::vector<at::Tensor> numbers;
-  for (const auto& [mean, tensor] : unread_) numbers.push_back(tensor.reshape({}));
+  for (const auto& each : unread_) numbers.push_back(each.value.reshape({}));
   const auto values = at::stack(numbers).cpu();
   for (std::size_t i = 0; i < unread_.size(); ++i) {
-    unread_[i].first->sum += values.const_data_ptr<double>()[i];
+    unread_[i].mean->sum += unread_[i].weight * values.const_data_ptr<double>()[i];
   }
   unread_.clear();
 }

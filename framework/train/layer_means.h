@@ -16,7 +16,8 @@ namespace attnlab::train {
 /// given, all of it in one copy. For one thread.
 class LayerMeans {
  public:
-  void add(const std::vector<model::LayerStatistic>& statistics);
+  /// `sequences`: of how many they are; each counts alike, whatever batch it is in.
+  void add(const std::vector<model::LayerStatistic>& statistics, std::int64_t sequences);
   void settle();
 
   /// All that was added, as text and back: for the ranks of a run. Settles first.
@@ -30,14 +31,19 @@ class LayerMeans {
  private:
   struct Mean {
     double sum = 0;
-    std::int64_t count = 0;
+    std::int64_t count = 0;  // of sequences
   };
   struct Layers {
     std::string unit;
     std::map<std::int64_t, Mean> means;
   };
   std::map<std::string, Layers> statistics_;
-  std::vector<std::pair<Mean*, at::Tensor>> unread_;
+  struct Unread {
+    Mean* mean;
+    at::Tensor value;
+    double weight;
+  };
+  std::vector<Unread> unread_;
 };
 
 }  // namespace attnlab::train

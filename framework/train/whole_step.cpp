@@ -42,7 +42,7 @@ std::optional<WholeStep> accumulate(const TrainRequest& request, data::BatchLoad
     if (&part == &parts.back()) ranks.last_part();
     const auto loss = forward_backward(request.model, request.run, request.train, part, step,
                                        loader.scored(), statistics);
-    whole.statistics.add(loss.statistics);
+    whole.statistics.add(loss.statistics, std::ssize(part.sequence_ids));
     add(whole.loss, loss.nats);
     add(whole.auxiliary, loss.auxiliary);
   }

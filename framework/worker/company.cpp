@@ -11,6 +11,7 @@
 #include "framework/core/machine.h"
 #include "framework/core/nccl_library.h"
 #include "framework/train/gloo_group.h"
+#include "framework/worker/parent_watch.h"
 
 namespace attnlab::worker {
 namespace {
@@ -40,6 +41,9 @@ double patience() {
 
 Company::Company(const Prepared& prepared, const Session& session)
     : place_(session.place), fingerprint_(session.spec.fingerprint) {
+  if (const auto& train = prepared.train) {  // no part of a fingerprint, and yet when ranks ask each other
+    rhythm_ = ", log_every " + std::to_string(train->log_every) + ", checkpoint_every " + train->checkpoint_every;
+  }
   if (place_.alone()) return;
   if (prepared.device.is_cuda()) nccl_ = paths::nccl_library();
   if (!place_.starts_others) return;
@@ -82,7 +86,8 @@ void Company::meet() {
                          .nccl = nccl_.string()};
   meeting.identity = "sources " + build_info().source_digest.substr(0, 12) + ", LibTorch " + build_info().torch +
                      " with " + at::get_cpu_capability() + ", the engine's " + machine::instruction_set() + ", run " +
-                     fingerprint_.substr(0, 12);
+                     fingerprint_.substr(0, 12) + rhythm_;
+  meeting.stopped = [] { return stop_requested.load(); };
   if (peers_) meeting.lost = [this](double seconds) { return peers_->lost(seconds); };
   group_ = train::meet(meeting);
   log_line("rank " + std::to_string(place_.rank) + " of " + std::to_string(place_.size) + " has met the others");

@@ -33,7 +33,7 @@ class Company {
 
  private:
   launch::Place place_;
-  std::string fingerprint_;
+  std::string fingerprint_, rhythm_;
   std::filesystem::path nccl_;  // empty on the CPU
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<train::Group> group_;  // gone before them

@@ -6,6 +6,7 @@
 #include "framework/model/transformer.h"
 #include "framework/data/batch_loader.h"
 #include "framework/sparse/cuda_refusals.h"
+#include "framework/train/gloo_group.h"
 #include "framework/train/memory.h"
 #include "framework/train/trainer.h"
 #include "framework/worker/company.h"
@@ -89,7 +90,11 @@ Ending train(const Prepared& prepared, Session& session) {
       session.writer->artifact(kind, file.string());
     };
   }
-  company.meet();
+  try {
+    company.meet();
+  } catch (const train::MeetingStopped& stopped) {
+    return {Status::interrupted, stopped.what()};
+  }
   const auto earlier = company.first() ? find_checkpoint(session.spec) : std::nullopt;
   const auto resume = company.shared(earlier ? std::optional(earlier->resume) : std::nullopt);
   session.reporter.send(launch::Report{.kind = "start",

@@ -156,7 +156,7 @@ TEST_P(Training, reports_what_a_walk_on_the_host_counts) {
   Steps steps(GetParam());
   steps.step(0);
   train::LayerMeans means;
-  means.add(steps.statistics);
+  means.add(steps.statistics, 1);
   std::map<std::string, double> metrics;
   for (const auto& metric : means.metrics("train")) metrics[metric.key.name] = metric.value;
   ASSERT_FALSE(metrics.empty());

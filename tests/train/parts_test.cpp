@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <numbers>
 
+#include "framework/train/layer_means.h"
 #include "framework/train/memory.h"
 #include "framework/train/meters.h"
 #include "framework/train/optimizer.h"
@@ -143,6 +144,22 @@ TEST(StepTimer, is_exact_as_long_as_it_keeps_all) {
   std::ranges::sort(counted);
   EXPECT_EQ(timer.median(),
             (counted[(counted.size() - 1) / 2] + counted[counted.size() / 2]) / 2);
+}
+
+// The last batch of a validation may be small.
+TEST(LayerMeans, count_every_sequence_alike) {
+  LayerMeans means;
+  means.add({{0, {"pairs", "keys", 1.0}}, {1, {"pairs", "keys", at::scalar_tensor(2.0)}}}, 6);
+  means.add({{0, {"pairs", "keys", 8.0}}, {1, {"pairs", "keys", at::scalar_tensor(9.0)}}}, 1);
+  LayerMeans read;
+  read.add(means.text());
+  for (auto* each : {&means, &read}) {
+    const auto metrics = each->metrics("attention");
+    ASSERT_EQ(metrics.size(), 3U);
+    EXPECT_DOUBLE_EQ(metrics[0].value, 2);
+    EXPECT_DOUBLE_EQ(metrics[1].value, 3);
+    EXPECT_DOUBLE_EQ(metrics[2].value, 2.5);
+  }
 }
 
 TEST(Memory, counts_tensors_and_forgets_on_reset) {

@@ -43,6 +43,16 @@ TEST(Group, gives_all_ranks_the_same_bits) {
   });
 }
 
+// A job whose other ranks never start is stopped as any run is.
+TEST(Group, a_rank_that_waits_for_the_others_can_be_stopped) {
+  for (const int rank : {0, 1}) {
+    Meeting meeting{.rank = rank, .size = 2, .host = "127.0.0.1", .port = 29'731};
+    int asked = 0;
+    meeting.stopped = [&] { return ++asked > 1; };
+    EXPECT_THROW(static_cast<void>(meet(meeting)), MeetingStopped) << rank;
+  }
+}
+
 TEST(Group, names_the_rank_that_does_not_answer) {
   EXPECT_THAT(
       [] {
