@@ -28,7 +28,7 @@ constexpr char kPieces[] =
 /// Sums over the seeds of a group in one piece.
 struct Gathered {
   CurvePoint sums{.low = INFINITY, .high = -INFINITY};
-  int count = 0;
+  std::int64_t count = 0;
 
   void add(const CurvePoint& point) {
     sums.step += point.step;
@@ -40,8 +40,8 @@ struct Gathered {
     ++count;
   }
   [[nodiscard]] CurvePoint mean() const {
-    return {sums.step / count, sums.seconds / count, sums.tokens / count,
-            sums.mean / count, sums.low,             sums.high};
+    const auto n = static_cast<double>(count);
+    return {sums.step / n, sums.seconds / n, sums.tokens / n, sums.mean / n, sums.low, sums.high};
   }
 };
 
@@ -95,21 +95,39 @@ CurveReading curve_reading(const store::Reader& reader, const std::vector<Group>
 
 CurveLine curve_line(const store::Reader& reader, const Group& group, std::size_t index,
                      const CurveReading& reading) {
+  CurveLine line{.group = index, .points = {}};
   std::map<std::int64_t, Gathered> gathered;
-  const auto none = [](const std::vector<std::string>&) {};
-  const auto add = [&](const store::Row& row) {
-    gathered[store::whole_of(row[0])].add(point_from(row));
-  };
+  const auto is_done = [](const RunRow& run) { return run.text("status") == "done"; };
+  const bool any_done = std::ranges::any_of(group.runs, is_done);
   for (const auto& run : group.runs) {
-    if (reading.width == 1) {
-      reader.each(kEveryNumber, {run.value("id"), reading.key}, none, add);
-    } else {
-      reader.each(kPieces, {run.value("id"), reading.key, reading.width, reading.numbers}, none, add);
+    if (any_done && !is_done(run)) {
+      line.left_out.push_back("seed " + run.text("seed") + " (" + run.text("status") + ")");
+      continue;
     }
+    bool any = false;
+    reader.each(
+        reading.width == 1 ? kEveryNumber : kPieces,
+        reading.width == 1 ? store::Row{run.value("id"), reading.key}
+                           : store::Row{run.value("id"), reading.key, reading.width, reading.numbers},
+        [](const auto&) {},
+        [&](const store::Row& row) {
+          gathered[store::whole_of(row[0])].add(point_from(row));
+          any = true;
+        });
+    line.runs += any ? 1 : 0;
   }
-  CurveLine line{index, {}};
-  for (const auto& [piece, at] : gathered) line.points.push_back(at.mean());
+  for (const auto& [piece, at] : gathered) {
+    if (at.count == line.runs) line.points.push_back(at.mean());
+  }
   return line;
+}
+
+std::string left_out_of(const std::vector<CurveLine>& lines, const std::vector<Group>& groups) {
+  std::vector<std::string> texts;
+  for (const auto& line : lines) {
+    for (const auto& run : line.left_out) texts.push_back(groups.at(line.group).label + " " + run);
+  }
+  return listed(texts);
 }
 
 CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups,
@@ -124,12 +142,12 @@ CurveSet curve_set(const store::Reader& reader, const std::vector<Group>& groups
     auto state = cache ? state_of(groups[i], reading, *cache) : std::string();
     auto* kept = cache ? &cache->lines[{key, i}] : nullptr;
     if (kept && kept->state == state) {
-      if (!kept->line.points.empty()) set.lines.push_back(kept->line);
+      if (kept->line.runs > 0) set.lines.push_back(kept->line);
       continue;
     }
     auto line = curve_line(reader, groups[i], i, reading);
     if (kept) *kept = {std::move(state), line};
-    if (!line.points.empty()) set.lines.push_back(std::move(line));
+    if (line.runs > 0) set.lines.push_back(std::move(line));
   }
   return set;
 }

@@ -1,4 +1,6 @@
-/// curve_set.h: one metric of groups of runs over steps, seconds and tokens at once.
+/// curve_set.h: one metric of groups of runs over steps, seconds and tokens at once. A line is a mean over the same runs
+///   from its first point to its last: those that are done, of a group without one all, at steps of which all of them have
+///   a number.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +14,20 @@
 namespace attnlab::report {
 
 struct CurvePoint {
-  double step = 0, seconds = 0, tokens = 0;  // means over the seeds that have the point
-  double mean = 0;                           // over seeds, NaN where one of them is NaN
-  double low = 0, high = 0;                  // smallest and largest of the seeds
+  double step = 0, seconds = 0, tokens = 0;  // means over the runs of the line
+  double mean = 0;                           // NaN where one of them is NaN
+  double low = 0, high = 0;                  // smallest and largest of them
 };
 
 struct CurveLine {
   std::size_t group = 0;  // index
   std::vector<CurvePoint> points;
+  std::int64_t runs = 0;                // that the means are over
+  std::vector<std::string> left_out{};  // of the group: "seed 3 (failed)"
 };
+
+/// "dense seed 3 (failed), none seed 0 (interrupted)"; "" where nothing was left out.
+[[nodiscard]] std::string left_out_of(const std::vector<CurveLine>& lines, const std::vector<Group>& groups);
 
 struct CurveSet {
   std::string key, unit;

@@ -22,14 +22,28 @@ constexpr AxisNames kAxes[]{{"step", &CurvePoint::step, "optimiser step"},
                             {"seconds", &CurvePoint::seconds, "training seconds"},
                             {"tokens", &CurvePoint::tokens, "training tokens seen"}};
 
-Series series_of(const store::Reader& reader, const Group& group, Axis axis,
-                 const CurveReading& reading) {
+Series series_of(const CurveLine& line, const Group& group, Axis axis) {
   Series series{group.label, {}, group.attention == "none"};
+  series.runs = line.runs;
   const auto x = kAxes[static_cast<std::size_t>(axis)].x;
-  for (const auto& point : curve_line(reader, group, 0, reading).points) {
-    series.points.push_back({point.*x, point.mean, point.low, point.high});
-  }
+  for (const auto& point : line.points) series.points.push_back({point.*x, point.mean, point.low, point.high});
   return series;
+}
+
+/// What the lines are, and what stands in none of them.
+std::vector<std::string> notes_for(const std::vector<CurveLine>& lines, const std::vector<Group>& groups) {
+  std::vector<std::string> notes;
+  if (std::ranges::any_of(lines, [](const CurveLine& line) { return line.runs > 1; })) {
+    notes.emplace_back("Lines are means over n runs, at steps that all of them have; bands reach from the smallest to the largest of them.");
+  }
+  if (const auto left_out = left_out_of(lines, groups); !left_out.empty()) notes.push_back("Not in the means: " + left_out + ".");
+  std::vector<std::string> without, apart;
+  for (const auto& line : lines) {
+    if (line.points.empty()) (line.runs == 0 ? without : apart).push_back(groups[line.group].label);
+  }
+  if (!without.empty()) notes.push_back("Without a number of this metric: " + listed(without) + ".");
+  if (!apart.empty()) notes.push_back("Not drawn, because no step is common to all runs: " + listed(apart) + ".");
+  return notes;
 }
 
 std::string measure_of(const Runs& runs) {
@@ -130,14 +144,16 @@ Plot curves_plot(const store::Reader& reader, const std::string& study, const st
       reader.query("SELECT id, unit FROM metric_keys WHERE name = ?1", {chosen}).rows;
   if (known.empty()) no_such_key(reader, runs, study, chosen);
   const auto id = store::whole_of(known[0][0]);
-  const auto groups = groups_of(runs);
+  const auto groups = groups_for_figure(runs);
   const auto pieces = curve_reading(reader, groups, id);
   auto plot = empty_plot(study, chosen, exact(known[0][1]), runs, axis, pieces);
-  for (const auto& group : groups) {
-    auto series = series_of(reader, group, axis, pieces);
-    if (!series.points.empty()) plot.series.push_back(std::move(series));
+  std::vector<CurveLine> lines;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const auto& line = lines.emplace_back(curve_line(reader, groups[i], i, pieces));
+    if (!line.points.empty()) plot.series.push_back(series_of(line, groups[i], axis));
   }
-  if (plot.series.empty()) no_such_key(reader, runs, study, chosen);
+  if (std::ranges::all_of(lines, [](const CurveLine& line) { return line.runs == 0; })) no_such_key(reader, runs, study, chosen);
+  plot.notes = notes_for(lines, groups);
   std::ranges::stable_partition(plot.series, [](const Series& s) { return !s.is_floor; });
   return plot;
 }
@@ -147,17 +163,20 @@ Plot layers_plot(const store::Reader& reader, const std::string& study, const st
   const auto runs = runs_of_study(reader, study);
   const auto known = keys_by_layer(reader, runs, key);
   if (known.empty()) no_such_layers(reader, runs, study, key);
-  const auto groups = groups_of(runs);
+  const auto groups = groups_for_figure(runs);
   auto pieces = curve_reading(reader, groups, known.begin()->second.id);
   auto plot = empty_plot(study, key + " by layer", known.begin()->second.unit, runs, axis, pieces);
   const auto last = static_cast<double>(std::max<std::int64_t>(1, known.rbegin()->first));
   std::size_t kind = 0;
-  for (const auto& group : groups) {
+  std::vector<CurveLine> lines;  // one of each group
+  for (std::size_t i = 0; i < groups.size(); ++i) {
     const auto before = plot.series.size();
     for (const auto& [layer, of] : known) {
       if (!layers.empty() && std::ranges::find(layers, layer) == layers.end()) continue;
       pieces.key = of.id;
-      auto series = series_of(reader, group, axis, pieces);
+      auto line = curve_line(reader, groups[i], i, pieces);
+      auto series = series_of(line, groups[i], axis);
+      if (line.runs > 0 && (lines.empty() || lines.back().group != i)) lines.push_back(std::move(line));
       if (series.points.empty()) continue;
       series.label += ", layer " + std::to_string(layer);
       series.is_floor = false;
@@ -167,6 +186,7 @@ Plot layers_plot(const store::Reader& reader, const std::string& study, const st
     }
     if (plot.series.size() > before) ++kind;
   }
+  plot.notes = notes_for(lines, groups);
   std::vector<std::string> there;
   for (const auto& [layer, of] : known) there.push_back(std::to_string(layer));
   for (const auto layer : layers) {

@@ -14,7 +14,8 @@ enum class Axis { step, seconds, tokens };
 /// "step", "seconds" or "tokens". Throws Error naming the three.
 [[nodiscard]] Axis axis_from(const std::string& name);
 
-/// The mean over seeds as a line, smallest to largest as a band; the floor `none` last. An empty
+/// The mean over runs (curve_set.h) as a line, smallest to largest as a band; the floor `none` last. Notes below say so,
+/// and what was left out; labels name the data where these are not the same for all lines. An empty
 /// `key` means the data set's own measure on validation. More than 1,000 numbers of a run become
 /// as many points, each the mean and the range of a piece of the steps, and the subtitle says so;
 /// of several million numbers a part of every piece is read. Throws Error when no run of the study

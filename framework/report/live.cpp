@@ -49,7 +49,7 @@ void LiveView::take_line(const std::string& key, const CurveLine& line) {
   auto& generations = known.generations;
   const auto& before = known.line.points;
   const bool is_new = known.generation == 0;
-  bool differs = is_new || before.size() != line.points.size();
+  bool differs = is_new || before.size() != line.points.size() || known.line.runs != line.runs;
   generations.resize(line.points.size(), generation_ + 1);
   for (std::size_t i = 0; i < std::min(before.size(), line.points.size()); ++i) {
     if (same(before[i], line.points[i])) continue;

@@ -133,7 +133,7 @@ Page make_page(const store::Reader& reader, const PageRequest& request, LineCach
                    {"environments", environments_section(reader, runs)},
                    {"commands", commands_section(request.study, runs)}};
   page.opening = opening(request, runs.size(), page);
-  page.data = page_data(reader, request.study, request.choice.runs.empty() ? groups : one_by_one(groups), cache);
+  page.data = page_data(reader, request.study, request.choice.runs.empty() ? groups_for_figure(runs) : one_by_one(groups), cache);
   return page;
 }
 

@@ -42,6 +42,12 @@ void add_number(std::string& text, double number) {
   text.append(digits, end);
 }
 
+/// What a line ends with where that cannot be drawn.
+std::string end_of(const CurveLine& line) {
+  if (line.points.empty() || std::isfinite(line.points.back().mean)) return "";
+  return std::isnan(line.points.back().mean) ? "NaN" : exact_number(line.points.back().mean);
+}
+
 Json groups_json(const std::vector<Group>& groups) {
   Json list = Json::array();
   for (const auto& group : groups) {
@@ -77,8 +83,9 @@ std::vector<std::string> keys_with_curves(const store::Reader& reader, const std
   return names;
 }
 
-std::string note_for(const CurveSet& set, std::size_t left_out) {
-  std::string note = "Lines are means over seeds, bands reach from the smallest to the largest.";
+std::string note_for(const CurveSet& set, const std::vector<Group>& groups, std::size_t left_out) {
+  std::string note = "Lines are means over n runs, at steps that all of them have; bands reach from the smallest to the largest of them.";
+  if (const auto runs = left_out_of(set.lines, groups); !runs.empty()) note += " Not in the means: " + runs + ".";
   if (set.width > 1) {
     note += " A point is the mean of up to " + grouped(set.width) + " steps, the band their range.";
   }
@@ -105,7 +112,7 @@ std::vector<PageCurve> curves_of(const store::Reader& reader, const std::vector<
                                 .numbers = kMostPageNumbers / share,
                                 .least = 20},
                                cache);
-    curves.push_back({harmless(set.key), harmless(set.unit), note_for(set, all - keys.size()), std::move(set.lines)});
+    curves.push_back({harmless(set.key), harmless(set.unit), harmless(note_for(set, groups, all - keys.size())), std::move(set.lines)});
   }
   return curves;
 }
@@ -176,7 +183,8 @@ Json speed_json(const store::Reader& reader, const std::string& study) {
 }  // namespace
 
 std::string line_json(const CurveLine& line, std::size_t from) {
-  std::string text = "{\"g\":" + std::to_string(line.group) + ",\"from\":" + std::to_string(from);
+  std::string text = "{\"g\":" + std::to_string(line.group) + ",\"n\":" + std::to_string(line.runs) +
+                     ",\"end\":\"" + end_of(line) + "\",\"from\":" + std::to_string(from);
   const auto column = [&](const char* name, double CurvePoint::*member) {
     ((text += ",\"") += name) += "\":[";
     for (std::size_t i = from; i < line.points.size(); ++i) {

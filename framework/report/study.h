@@ -47,6 +47,10 @@ void require_study(const store::Reader& reader, const std::string& study);
 /// In order of first appearance; in n log n.
 [[nodiscard]] std::vector<Group> groups_of(Runs runs);
 
+/// The lines of a figure: groups of runs that ended, then what is running, each run apart, for its line grows and means
+/// over it would move. Where by_data_set() gives several lists, labels name the data: a figure has one frame for all.
+[[nodiscard]] std::vector<Group> groups_for_figure(const Runs& runs);
+
 /// "1f2e3d4c" of a digest; what is none stays whole.
 [[nodiscard]] std::string short_digest(const std::string& text);
 

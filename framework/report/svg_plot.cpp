@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "framework/core/text.h"
 #include "framework/report/html.h"
 
 namespace attnlab::report {
@@ -14,7 +15,7 @@ namespace {
 
 constexpr double kLeft = 70, kRight = 630, kLeastHeight = 460;  // the axes' frame, in pixels
 constexpr double kTop = 64, kBottom = 404;
-constexpr double kLegendLine = 22;
+constexpr double kLegendLine = 22, kNoteLine = 16, kLetter = 7.5;
 
 constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                               "#E69F00", "#56B4E9", "#000000"};
@@ -141,38 +142,62 @@ std::string draw(const Series& series, const Stroke& stroke, const Scale& x, con
   return svg + dots(series, stroke, x, y);
 }
 
-/// The label and the last value.
-std::string legend_text(const Series& series) {
+/// The label, how many runs it is a mean over, and the value at the end, which may be none that can be drawn.
+std::string legend_text(const Series& series, bool of_runs) {
+  auto text = series.label;
+  if (of_runs && series.runs > 0) text += fmt::format(" (n = {})", series.runs);
   for (auto point = series.points.rbegin(); point != series.points.rend(); ++point) {
-    if (drawable(*point)) return fmt::format("{}: {:.4g}", series.label, point->y);
+    if (!std::isfinite(point->x)) continue;
+    return text + (std::isnan(point->y) ? ": NaN at its end" : fmt::format(": {:.4g}", point->y));
   }
-  return series.label;
+  return text;
+}
+
+std::vector<std::string> legend_texts(const std::vector<Series>& series) {
+  const bool of_runs = std::ranges::any_of(series, [](const Series& one) { return one.runs > 1; });
+  std::vector<std::string> texts;
+  for (const auto& one : series) texts.push_back(legend_text(one, of_runs));
+  return texts;
 }
 
 /// Beside the frame there must be room for the longest label; 7.5 pixels a letter is ample at 12
 /// px.
-double width_for(const std::vector<Series>& series) {
+double width_for(const std::vector<std::string>& labels) {
   std::size_t letters = 12;
-  for (const auto& one : series) letters = std::max(letters, legend_text(one).size());
-  return kRight + 60 + std::ceil(7.5 * static_cast<double>(letters));
+  for (const auto& label : labels) letters = std::max(letters, label.size());
+  return kRight + 60 + std::ceil(kLetter * static_cast<double>(letters));
 }
 
 /// The legend must not end before its last line does.
-double height_for(const std::vector<Series>& series) {
-  return std::max(kLeastHeight, kTop + 20 + kLegendLine * static_cast<double>(series.size()));
+double height_for(const std::vector<std::string>& labels) {
+  return std::max(kLeastHeight, kTop + 20 + kLegendLine * static_cast<double>(labels.size()));
 }
 
-std::string legend(const std::vector<Series>& series, const std::vector<Stroke>& strokes) {
+std::string legend(const std::vector<std::string>& labels, const std::vector<Stroke>& strokes) {
   std::string svg;
   const double left = kRight + 20;
-  for (std::size_t i = 0; i < series.size(); ++i) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
     const double y = kTop + 12 + kLegendLine * static_cast<double>(i);
     svg += fmt::format(
         "<path class=\"line\" d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-dasharray=\"{}\"/>\n",
         left, y - 4, strokes[i].colour, strokes[i].dash);
-    svg += svg_text(left + 34, y, "", legend_text(series[i]));
+    svg += svg_text(left + 34, y, "", labels[i]);
   }
   return svg;
+}
+
+/// Sentences as lines that fit into `width` pixels.
+std::vector<std::string> lines_within(const std::vector<std::string>& notes, double width) {
+  std::vector<std::string> lines;
+  for (const auto& note : notes) {
+    lines.emplace_back();
+    for (const auto& word : split(note, ' ')) {
+      const auto letters = static_cast<double>(lines.back().size() + word.size() + 1);
+      if (!lines.back().empty() && letters * kLetter > width) lines.emplace_back();
+      lines.back() += (lines.back().empty() ? "" : " ") + word;
+    }
+  }
+  return lines;
 }
 
 }  // namespace
@@ -231,6 +256,9 @@ std::string to_svg(const Plot& plot) {
   const auto x = scale_for(across.low, across.high, kLeft, kRight, 6);
   const auto y = scale_for(up.low, up.high, kBottom, kTop, 6);
   const auto strokes = strokes_for(plot.series);
+  const auto labels = legend_texts(plot.series);
+  const double width = width_for(labels), above = height_for(labels);
+  const auto notes = lines_within(plot.notes, width - kLeft);
   auto svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
       "height=\"{1}\" "
@@ -238,7 +266,7 @@ std::string to_svg(const Plot& plot) {
       ".grid{{stroke:#e4e4e4;fill:none}}.axis{{stroke:#444;fill:none}}"
       ".line{{fill:none;stroke-width:2;stroke-linejoin:round}}</style>\n"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
-      width_for(plot.series), height_for(plot.series), html_escaped(plot.title));
+      width, above + kNoteLine * static_cast<double>(notes.size()), html_escaped(plot.title));
   svg += svg_text(kLeft, 26, "style=\"font-size:16px;font-weight:600\"", plot.title);
   svg += svg_text(kLeft, 46, "style=\"fill:#666\"", plot.subtitle);
   svg += axes(x, y);
@@ -249,7 +277,10 @@ std::string to_svg(const Plot& plot) {
                   plot.y_label);
   for (std::size_t i = 0; i < plot.series.size(); ++i)
     svg += draw(plot.series[i], strokes[i], x, y);
-  return svg + legend(plot.series, strokes) + "</svg>\n";
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    svg += svg_text(kLeft, above + kNoteLine * (static_cast<double>(i) + 0.25), "style=\"fill:#666\"", notes[i]);
+  }
+  return svg + legend(labels, strokes) + "</svg>\n";
 }
 
 }  // namespace attnlab::report

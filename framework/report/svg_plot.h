@@ -3,6 +3,7 @@
 ///   told apart with any common colour blindness; after seven lines dashes tell them apart too.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Series {
   // Where colours are to stand for an order: 0, dark, to 1, light; dashes then tell `kind` apart.
   std::optional<double> shade = {};
   std::size_t kind = 0;
+  std::int64_t runs = 0;  // that the line is a mean over; 0: it is none
 };
 
 struct Plot {
@@ -29,6 +31,7 @@ struct Plot {
   std::string subtitle;
   std::string x_label, y_label;
   std::vector<Series> series;
+  std::vector<std::string> notes{};  // sentences below
 };
 
 [[nodiscard]] std::string to_svg(const Plot& plot);

@@ -33,7 +33,7 @@ function replaceSection(id, markup) {
 const COLUMNS = ["step", "seconds", "tokens", "mean", "low", "high"];
 
 /** Points from `from` on in the place of what stood there. */
-function takeLine({ key, g, from, ...points }) {
+function takeLine({ key, g, n, end, from, ...points }) {
   const lines = data.curves.find((curve) => curve.key === key)?.lines;
   if (!lines) return;
   let known = lines.find((one) => one.g === g);
@@ -42,6 +42,7 @@ function takeLine({ key, g, from, ...points }) {
     lines.push(known);
     lines.sort((a, b) => a.g - b.g);
   }
+  Object.assign(known, { n, end });
   for (const name of COLUMNS) known[name] = known[name].slice(0, from).concat(points[name]);
 }
 

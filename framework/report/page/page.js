@@ -81,10 +81,12 @@ function showCurves(host) {
     setOptions(key, data.curves.map((curve) => [curve.key, curve.key]));
     setOptions(axis, AXES.filter(([name]) => name !== "flops" || data.groups.some((group) => group.flops)));
     const curve = data.curves.find((one) => one.key === key.value);
-    const lines = curve.lines.map(({ g, ...points }) => {
+    const means = curve.lines.some((one) => one.n > 1);
+    const lines = curve.lines.map(({ g, n, end, ...points }) => {
       const flops = data.groups[g].flops;
       const x = axis.value === "flops" ? points.tokens.map((t) => (flops ? t * flops : NaN)) : points[axis.value];
-      return line(g, x, points.mean, { low: points.low, high: points.high });
+      return line(g, x, points.mean, { low: points.low, high: points.high,
+                  title: data.groups[g].label + (means ? ` (n = ${n})` : "") + (end ? `: ${end} at its end` : "") });
     });
     plot.set(lines, { x: AXES.find(([name]) => name === axis.value)[1], y: curve.unit ? `${curve.key}, ${curve.unit}` : curve.key,
                       logX: logX.checked, logY: logY.checked }, keep);

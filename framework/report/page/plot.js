@@ -4,7 +4,7 @@
 const MARGIN = { left: 68, right: 18, top: 14, bottom: 46 };
 
 /**
- * One figure in `host`. `lines`: {name, colour, dash, x, y, low, high, floor, dots, hidden}; x ascends, null in y is
+ * One figure in `host`. `lines`: {name, title (in the legend; else the name), colour, dash, x, y, low, high, floor, dots, hidden}; x ascends, null in y is
  * a gap. `axes`: {x, y: label; logX, logY}; `frontier`: names what lies lower left of all others.
  */
 class Plot {
@@ -26,7 +26,7 @@ class Plot {
 
   /** `keep`: the same figure with newer numbers; the range, the legend's buttons and the pointer's values stay. */
   set(lines, axes, keep = false) {
-    const looks = JSON.stringify(lines.map((line) => [line.name, line.colour, line.dash]));
+    const looks = JSON.stringify(lines.map((line) => [line.name, line.title, line.colour, line.dash]));
     this.lines = lines;
     this.axes = axes;
     if (!keep) this.view = null;
@@ -158,7 +158,7 @@ class Plot {
       const swatch = element("svg", { width: 26, height: 10, "aria-hidden": "true" });
       swatch.append(line.dots ? element("circle", { cx: 13, cy: 5, r: 4, style: `fill:${line.colour}` })
         : element("path", { class: "line", d: "M1 5H25", style: `stroke:${line.colour}`, "stroke-dasharray": line.dash }));
-      button.append(swatch, html("span", {}, line.name));
+      button.append(swatch, html("span", {}, line.title ?? line.name));
       button.addEventListener("click", (event) => this.toggle(line, event.shiftKey));
       const item = html("li");
       item.append(button);

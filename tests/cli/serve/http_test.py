@@ -96,12 +96,15 @@ class Http(Serving):
 
     def test_only_what_is_new_is_told(self):
         name = "name=" + quote(EVIL, safe="")
+        run = self.store.execute("SELECT max(id) FROM run_attempts").fetchone()[0]
+        self.run_goes_on(run)
         first = self.data(name)
+        self.assertEqual([group["label"] for group in first["groups"]], ["dense", "hash_sparse", "none", "none, seed 1 (running)"])
         self.assertTrue(first["whole"])
         self.assertEqual({line["key"] for line in first["lines"]}, {"val/bits_per_char", "train/loss"})
+        self.assertEqual([line["n"] for line in first["lines"] if line["key"] == "train/loss"], [2, 2, 1, 1])
         again = self.data(f"{name}&instance={first['instance']}&since={first['generation']}")
         self.assertEqual((again["whole"], again["sections"], again["lines"]), (False, {}, []))
-        run = self.store.execute("SELECT max(id) FROM run_attempts").fetchone()[0]
         self.log(run, [2000, 2001])
         limit = time.monotonic() + 20  # it may wait a little before it reads anew
         while not (new := self.data(f"{name}&instance={first['instance']}&since={first['generation']}"))["lines"]:

@@ -54,8 +54,8 @@ class Page(Serving):
         self.assertEqual(self.page.texts("h1"), [STUDY])
         self.assertIn("1,000 / 1,000", self.page.texts("#running td"))
         self.choose_metric("train/loss")
-        path = "document.querySelectorAll('#curves-figure .line')[3].getAttribute('d')"
-        points = "data.curves.find((c) => c.key === 'train/loss').lines[3].step.length"
+        path = "document.querySelectorAll('#curves-figure .line')[4].getAttribute('d')"
+        points = "data.curves.find((c) => c.key === 'train/loss').lines[4].step.length"
         before, count = self.js(path), self.js(points)
         # What a reader did: a range, a hidden line, a sorted table, an open list.
         self.page.click("#curves-figure .legend li:nth-child(2) button")
@@ -91,7 +91,7 @@ class Page(Serving):
         self.assertIn("where=attention.name%3Ddense", self.js("location.search"))
         self.shot("serve-filter.png")
         self.page.click("#choose > button")
-        self.wait_until("data.groups.length === 4")
+        self.wait_until("data.groups.length === 5")  # what is running is a line of its own
         self.assert_quiet()
 
     def test_runs_that_are_ticked_are_compared(self):
