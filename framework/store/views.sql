@@ -1,7 +1,8 @@
 -- views.sql: what people query; no data lives here. A database whose views stand otherwise gets these
 -- by the next command that writes, and a reader uses these whatever stands in the file.
 
--- One row per run attempt: main config values, last metrics, what ran. A value that a run does not
+-- One row per run attempt, also those that failed or were interrupted and went on in another; `study` is the one that
+-- ran it. Results of a study are in `results`. Main config values, last metrics, what ran. A value that a run does not
 -- have is NULL.
 CREATE VIEW runs AS
 WITH latest AS (
@@ -20,13 +21,13 @@ WITH latest AS (
          max(last) FILTER (WHERE name = 'val/perplexity') AS perplexity,
          max(last) FILTER (WHERE name = 'val/loss') AS val_loss,
          max(last) FILTER (WHERE name = 'train/loss') AS train_loss,
-         -- The rest are found by their last word, whatever group they stand in.
-         max(last) FILTER (WHERE '/' || name LIKE '%/tokens_per_second') AS tokens_per_second,
-         max(last) FILTER (WHERE '/' || name LIKE '%/allocator_peak_bytes') AS allocator_peak_bytes,
-         max(last) FILTER (WHERE '/' || name LIKE '%/process_peak_bytes') AS process_peak_bytes,
-         max(last) FILTER (WHERE '/' || name LIKE '%/parameters') AS parameters,
+         -- By their whole names: what an attention reports stands below attention/ and may be called the same.
+         max(last) FILTER (WHERE name = 'tokens_per_second') AS tokens_per_second,
+         max(last) FILTER (WHERE name = 'allocator_peak_bytes') AS allocator_peak_bytes,
+         max(last) FILTER (WHERE name = 'process_peak_bytes') AS process_peak_bytes,
+         max(last) FILTER (WHERE name = 'parameters') AS parameters,
          -- Those of them that the attention owns, which no other variant has.
-         max(last) FILTER (WHERE '/' || name LIKE '%/attention\_parameters' ESCAPE '\') AS own_parameters,
+         max(last) FILTER (WHERE name = 'attention_parameters') AS own_parameters,
          max(last) FILTER (WHERE name = 'attention/pairs_per_query') AS pairs_per_query,
          max(last) FILTER (WHERE name = 'attention/pairs_over_even') AS pairs_over_even,
          max(last_step) AS last_step
@@ -106,6 +107,14 @@ FROM run_attempts AS a
 JOIN studies ON studies.id = a.study_id
 LEFT JOIN latest ON latest.run_id = a.id
 LEFT JOIN words ON words.run_id = a.id;
+
+-- One row per cell that is done of every study that asked for it, also where another study had run it before: what means
+-- are taken of. `in_study` is the study that asked, `study` the one that ran it; an attempt that did not end is not there.
+CREATE VIEW results AS
+SELECT studies.name AS in_study, runs.*
+FROM (SELECT DISTINCT study_runs.study_id, fingerprint FROM study_runs JOIN run_attempts ON id = run_id) AS asked
+JOIN studies ON studies.id = asked.study_id
+JOIN runs ON runs.id = (SELECT max(id) FROM run_attempts AS a WHERE a.fingerprint = asked.fingerprint AND a.status = 'done');
 
 -- What runs of kind `time` measured: one row per run and sequence length. `ratio` is how many times
 -- faster than the fastest peer of the same run; pairs are those of query and key that count.

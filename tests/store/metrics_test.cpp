@@ -81,21 +81,40 @@ TEST_F(Metrics, the_view_finds_last_values_and_facts_under_plain_names) {
                    2.0,
                    {{{"val/bits_per_dim", "bits"}, 1.5},
                     {{"train/loss", "nats"}, 2.5},
-                    {{"train/tokens_per_second", "tokens/s"}, 300},
+                    {{"tokens_per_second", "tokens/s"}, 300},
                     {{"process_peak_bytes", "bytes"}, 4096},
-                    {{"model/parameters", ""}, 77}}};
+                    {{"parameters", ""}, 77},
+                    // What an attention reports, whatever it calls it.
+                    {{"attention/tokens_per_second", ""}, 1e12},
+                    {{"train/attention/process_peak_bytes", ""}, 1e12},
+                    {{"attention/parameters", ""}, 7e6},
+                    {{"attention/attention_parameters", ""}, 7e6}}};
   store_.add_events(run_, {last});
   store_.add_facts(run_, {{"kernel", "flash"}, {"data_partial", "true"}, {"shared", "false"}});
   const auto answer = Reader(path_).query(
       "SELECT attention, dataset, seed, length, metric, score, bits_per_dim, bits_per_char, "
       "train_loss, tokens_per_second, process_peak_bytes, parameters, kernel, data_partial, "
       "shared, "
-      "steps FROM runs");
+      "steps, own_parameters FROM runs");
   const Value none;
   const std::int64_t one = 1, zero = 0;
   EXPECT_EQ(answer.rows.at(0),
             (Row{"dense", "mnist", one, std::int64_t{784}, "bits_per_dim", 1.5, 1.5, none, 2.5,
-                 300.0, 4096.0, std::int64_t{77}, "flash", one, zero, none}));
+                 300.0, 4096.0, std::int64_t{77}, "flash", one, zero, none, none}));
+}
+
+// A cell that another study had run is a result of both; an attempt that was interrupted is one of none.
+TEST_F(Metrics, results_are_what_is_done_in_each_study_that_asked) {
+  store_.finish(run_, Status::interrupted, "");
+  const auto me = Owner::of_this_process();
+  const auto done = store_.claim(cell(1), me).run_id;
+  store_.finish(done, Status::done, "");
+  (void)store_.claim(cell(2), me);
+  (void)store_.claim(cell(1, "later"), me);
+  const auto answer = Reader(path_).query("SELECT in_study, study, id, status FROM results ORDER BY 1");
+  ASSERT_EQ(answer.rows.size(), 2U);
+  EXPECT_EQ(answer.rows[0], (Row{"demo", "demo", done, "done"}));
+  EXPECT_EQ(answer.rows[1], (Row{"later", "demo", done, "done"}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// export_tables.cpp: runs, configs, facts, environments, timings, looks and curves as CSV or JSON lines.
+// export_tables.cpp: runs, results, configs, facts, environments, timings, looks and curves as CSV or JSON lines.
 
 #include "framework/cli/results/exports.h"
 #include "framework/core/output.h"
@@ -19,6 +19,7 @@ struct Part {
 
 constexpr Part kParts[]{
     {"runs", "SELECT * FROM runs WHERE id IN ids ORDER BY id"},
+    {"results", "SELECT * FROM results WHERE id IN ids AND (?1 IS NULL OR in_study = ?1) ORDER BY in_study, id"},
     {"configs", "SELECT run_id, key, value FROM configs WHERE run_id IN ids ORDER BY run_id, key"},
     {"facts", "SELECT run_id, name, text FROM facts WHERE run_id IN ids ORDER BY run_id, name"},
     {"environments",

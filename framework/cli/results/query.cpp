@@ -17,7 +17,7 @@ Options query_options() {
   options.flag("schema", "print tables and views with their columns")
       .value("timeout", "SECONDS", "stop a query after this long, without what a pager waits (default 60; 0: no limit)");
   options.notes(
-      "attnlab query \"SELECT attention, seed, bits_per_dim FROM runs WHERE status = 'done'\"\n"
+      "attnlab query \"SELECT attention, seed, bits_per_dim FROM results WHERE in_study = 'default'\"   # what is done\n"
       "attnlab query \"SELECT run_id, value FROM curves WHERE key = 'val/loss' AND step = 100\" "
       "--csv");
   return options;

@@ -240,7 +240,7 @@ TEST_F(Commands, export_writes_a_file_for_each_table) {
   add_run(store_, {.attention = R"({"name":"dense"})", .seed = 7, .score = 0.1}, "other");
   const auto folder = folder_ / "out/csv";
   EXPECT_EQ(output(export_files, {"--csv", folder, "--study", "demo"}),
-            "runs: 3\nconfigs: 52\nfacts: 6\nenvironments: 1\ntimings: 0\nlooks: 0\ncurves: 20\n");
+            "runs: 3\nresults: 2\nconfigs: 52\nfacts: 6\nenvironments: 1\ntimings: 0\nlooks: 0\ncurves: 20\n");
   const auto runs = lines_of(folder + "/runs.csv");
   ASSERT_EQ(runs.size(), 4U);
   EXPECT_THAT(runs[0], StartsWith("id,study,kind,status,"));
