@@ -140,7 +140,7 @@ Node checked_value(const Node& node, const std::string& path, const Parameter& p
   }
   check_number(node, integer != nullptr ? static_cast<double>(*integer) : *real, path, parameter);
   if (parameter.kind == Kind::real) {
-    return {integer != nullptr ? static_cast<double>(*integer) : *real, node.origin()};
+    return {(integer != nullptr ? static_cast<double>(*integer) : *real) + 0.0, node.origin()};  // -0.0 is 0.0
   }
   const std::string broken = broken_rule(parameter.range.rule, *integer);
   if (!broken.empty()) refuse(node, path, node.text() + " " + broken, parameter);

@@ -130,6 +130,8 @@ TEST(Bind, values_are_converted_to_the_type_of_their_key_as_in_omegaconf) {
       {"rate", "'5e-1'", "0.5"},
       {"rate", "'0'", "0.0"},
       {"rate", "0", "0.0"},
+      {"rate", "-0.0", "0.0"},
+      {"rate", "'-0'", "0.0"},
       {"rate", "'nan'", "refused"},
       {"rate", "true", "refused"},
       {"rate", "'1/2'", "refused"},

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "framework/checkpoint/folder.h"
@@ -60,7 +61,7 @@ std::optional<ResumePoint> resume_point(const store::Reader& reader, const fs::p
 }
 
 struct Prospect {
-  std::string status;  // done, running, skipped, run
+  std::string status;  // done, running, skipped, run, same
   std::string why;
   std::optional<ResumePoint> from{};
 };
@@ -129,9 +130,14 @@ report::Table plan_table(const std::vector<launch::Cell>& cells, const cells::Hi
                    {.name = "continues_step", .machine_only = true},
                    {.name = "overrides", .align = report::Align::left, .machine_only = true},
                    {.name = "fingerprint", .align = report::Align::left, .machine_only = true}};
+  std::map<std::string, std::size_t> first;  // by fingerprint
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& cell = cells[i];
-    const Prospect prospect = prospect_of(cell, history, results, request);
+    auto prospect = prospect_of(cell, history, results, request);
+    const auto [at, is_new] = first.emplace(cell.record.fingerprint, i);
+    if (!is_new && prospect.status == "run") {
+      prospect = {"same", fmt::format("as cell {}: they differ in what changes no result, and one of them runs", at->second + 1)};
+    }
     table.rows.push_back({{.value = static_cast<std::int64_t>(i + 1)},
                           {.value = prospect.status},
                           {.value = cell.label},

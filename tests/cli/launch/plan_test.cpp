@@ -42,6 +42,18 @@ struct PlanOfStopped : testing::Test {
   LaunchRequest request;
 };
 
+// train.log_every=1,2 are two cells of one run.
+TEST_F(PlanOfStopped, cells_of_one_fingerprint_are_one_run) {
+  launch::Cell one, two, other;
+  one.record = two.record = cell(1);
+  other.record = cell(2);
+  const auto table = plan_table({one, other, two}, cells::History(path), request);
+  const auto said = [&](std::size_t row) { return std::get<std::string>(table.rows.at(row).at(1).value) + " " + std::get<std::string>(table.rows.at(row).at(3).value); };
+  EXPECT_EQ(said(0), "run new");
+  EXPECT_EQ(said(1), "run new");
+  EXPECT_EQ(said(2), "same as cell 1: they differ in what changes no result, and one of them runs");
+}
+
 TEST_F(PlanOfStopped, a_cell_goes_on_from_the_newest_checkpoint_of_its_own) {
   EXPECT_EQ(why(1), "new");
   add_attempt(path, cell(1), Status::interrupted, {1});
