@@ -59,7 +59,7 @@ std::string notes_html(const std::vector<std::string>& notes) {
 
 std::string sequence_html(const store::Reader& reader, const std::string& study) {
   const auto sequence = stored_sequence(reader, study);
-  if (!sequence) return "";
+  if (!sequence || sequence->looks.empty()) return "";
   return "<h3>Seeds added until significant</h3>\n<p class=\"note\">" + html_escaped(kSequenceTitle) + "</p>\n" +
          to_html(answer_table(*sequence)) + notes_html(answer_words(*sequence));
 }

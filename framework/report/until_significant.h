@@ -87,6 +87,8 @@ struct Sequence {
 [[nodiscard]] std::vector<std::string> differences_of(const SequentialPlan& before,
                                                       const SequentialPlan& now);
 
+/// The plan as it is stored, or would be: of an equal one that stands there its own words.
+[[nodiscard]] std::string plan_text(const store::Reader& reader, const Sequence& sequence);
 /// For the store: the plan, with all levels, and its looks.
 [[nodiscard]] store::Facts facts_of(const Sequence& sequence);
 

@@ -79,7 +79,7 @@ constexpr const char* kPlan = "plan";
 
 std::optional<Sequence> stored_sequence(const store::Reader& reader, const std::string& study) try {
   const auto rows = reader.query("SELECT f.name, text FROM study_facts AS f JOIN studies ON id = study_id WHERE studies.name = ?1 "
-                                 "ORDER BY f.name = ?2 DESC, f.name", {study, std::string(kPlan)}).rows;
+                                 "AND (f.name = ?2 OR f.name LIKE 'look\\_%' ESCAPE '\\') ORDER BY f.name = ?2 DESC, f.name", {study, std::string(kPlan)}).rows;
   if (rows.empty() || exact(rows[0][0]) != kPlan) return std::nullopt;
   const auto json = Json::parse(exact(rows[0][1]));
   Sequence sequence{plan_from(json), json.at("levels").get<std::vector<std::vector<double>>>(), {}};
@@ -88,6 +88,13 @@ std::optional<Sequence> stored_sequence(const store::Reader& reader, const std::
   return sequence;
 } catch (const nlohmann::json::exception& error) {
   throw Error("the sequential plan stored for study '" + study + "' cannot be read: " + error.what());
+}
+
+std::string plan_text(const store::Reader& reader, const Sequence& sequence) {
+  const auto stored = stored_sequence(reader, sequence.plan.study);
+  if (!stored || stored->plan != sequence.plan) return facts_of(sequence).at(0).second;
+  return exact(reader.query("SELECT text FROM study_facts JOIN studies ON id = study_id WHERE studies.name = ?1 AND study_facts.name = ?2",
+                            {sequence.plan.study, std::string(kPlan)}).rows.at(0)[0]);
 }
 
 store::Facts facts_of(const Sequence& sequence) {

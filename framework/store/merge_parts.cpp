@@ -93,7 +93,7 @@ void AttemptMerge::add_studies(Id from_id, Id into_id) {
 /// the one with more looks has those of the other.
 void AttemptMerge::add_study_facts() {
   auto rows = from_.prepare(
-      "SELECT studies.name, f.name, f.text FROM study_facts AS f JOIN studies ON id = study_id ORDER BY f.name = 'plan' DESC");
+      "SELECT studies.name, f.name, f.text FROM study_facts AS f JOIN studies ON id = study_id WHERE f.name <> 'holder' ORDER BY f.name = 'plan' DESC");
   std::set<std::string> others;  // studies that have another plan here
   while (rows.step()) {
     const auto study = rows.text(0), name = rows.text(1), text = rows.text(2);

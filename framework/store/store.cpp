@@ -7,6 +7,7 @@
 #include "framework/store/open.h"
 #include "framework/store/records.h"
 #include "framework/store/spool.h"
+#include "framework/store/store_impl.h"
 #include "framework/store/unsaved.h"
 
 namespace attnlab::store {
@@ -25,10 +26,6 @@ void require_run(const Connection& connection, std::int64_t run_id) {
 }
 
 }  // namespace
-
-struct Store::Impl {
-  Connection connection;
-};
 
 Store::Store(const std::string& path, Mode mode)
     : impl_(std::make_unique<Impl>(

@@ -111,6 +111,9 @@ class Store {
   void add_facts(std::int64_t run_id, const Facts& facts);
   /// About a study as a whole, in place of what stood under these names. Throws Error where there is none of that name.
   void add_study_facts(const std::string& study, const Facts& facts);
+  /// Stores the fact `plan` of a study, which is made where there is none, and that `owner` goes on with it, in one
+  /// transaction. False where another plan stands there that was looked at, or that a living process goes on with.
+  [[nodiscard]] bool hold_plan(const std::string& study, const std::string& plan, const Owner& owner);
   /// All of it in one transaction.
   void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
   /// What was found out afterwards about a step: where the run has logged that step, its clock, tokens and

@@ -1,6 +1,7 @@
 """until_significant_test.py: seeds are added until a question is decided, and a plan is kept."""
 import json
 import os
+import signal
 
 from lab import AGAIN, Lab, main, read_text
 
@@ -57,6 +58,18 @@ class UntilSignificant(Lab):
         self.assertIn("The look at 3 seeds waits for runs that are not done; the same command goes on.", said)
         self.assertEqual(self.looks(), [])
         self.grid(*words)
+        self.assertEqual(self.looks()[0][:3], (1, 3, "none"))
+
+    def test_of_two_plans_at_once_the_second_is_refused(self):
+        words = ["grid", *ASK, "attention=dense,none", *LEARNS, "train.steps=1000000"]
+        first = self.start(*words, "--most", "6")
+        self.wait_for_metrics()
+        told = self.attnlab(*words, "--most", "5", code=2).stderr
+        self.assertRegex(told, r"(?s)another grid is adding seeds to the study 'sure' under another plan:\n  looks after seeds: 3, 4, 5, 6 before, 3, 4, 5 now")
+        self.assertNotIn("added by looking", self.attnlab("compare", "--study", "sure").stdout)
+        first.send_signal(signal.SIGINT)
+        first.wait(timeout=60)
+        self.grid("attention=dense,none", "--most", "5")
         self.assertEqual(self.looks()[0][:3], (1, 3, "none"))
 
     def test_the_plan_is_shown_and_nothing_is_run(self):

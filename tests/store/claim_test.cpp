@@ -184,5 +184,26 @@ TEST_F(Claims, an_unknown_run_is_named) {
   EXPECT_THAT(message_of([&] { (void)store_.status(9); }), testing::HasSubstr("no run 9"));
 }
 
+TEST_F(Claims, a_plan_is_held_by_one_that_lives_and_kept_once_it_was_looked_at) {
+  const auto me = Owner::of_this_process();
+  const auto plan = [&] { return words(path_, "SELECT text FROM study_facts WHERE name = 'plan'"); };
+  EXPECT_TRUE(store_.hold_plan("sure", "one", kDead));
+  EXPECT_TRUE(store_.hold_plan("sure", "two", me)) << "whoever went on with it is gone";
+  EXPECT_EQ(plan(), "two");
+  EXPECT_FALSE(store_.hold_plan("sure", "three", me));
+  EXPECT_TRUE(store_.hold_plan("sure", "two", kDead)) << "the same plan may be followed by several";
+  EXPECT_FALSE(store_.hold_plan("sure", "three", me)) << "and is held by the one that lives";
+  EXPECT_TRUE(store_.hold_plan("other", "one", kDead));
+  EXPECT_TRUE(store_.hold_plan("other", "two", elsewhere()));
+  EXPECT_TRUE(store_.hold_plan("other", "three", kDead)) << "another host without a run";
+  EXPECT_TRUE(store_.hold_plan("other", "three", elsewhere()));
+  (void)store_.claim(cell(1, "other"), elsewhere());
+  EXPECT_FALSE(store_.hold_plan("other", "four", me)) << "its run lives";
+  EXPECT_TRUE(store_.hold_plan("third", "one", kDead));
+  store_.add_study_facts("third", {{"look_001", "x"}});
+  EXPECT_FALSE(store_.hold_plan("third", "two", me));
+  EXPECT_TRUE(store_.hold_plan("third", "one", me));
+}
+
 }  // namespace
 }  // namespace attnlab::store

@@ -74,15 +74,27 @@ class Until {
   }
 
  private:
-  Sequence begin() const {
+  /// The plan is stored before the first run, so that of two plans at once one is refused.
+  Sequence begin() {
     const store::Reader reader(request_.database.string());
+    auto planned = report::sequence_of(all_.plan);
+    const auto text = report::plan_text(reader, planned);
+    const bool held = results_.hold_plan(all_.plan.study, text, store::Owner::of_this_process());
     auto stored = report::stored_sequence(reader, all_.plan.study);
-    if (!stored || stored->looks.empty()) return report::sequence_of(all_.plan);
-    if (stored->plan == all_.plan) return *std::move(stored);
+    if (held) return stored && !stored->looks.empty() ? *std::move(stored) : std::move(planned);
+    refuse(stored.value());
+  }
+
+  [[noreturn]] void refuse(const Sequence& stored) const {
+    const auto others = join(report::differences_of(stored.plan, all_.plan), "\n  ");
+    if (stored.looks.empty()) {
+      throw Error(fmt::format("another grid is adding seeds to the study '{}' under another plan:\n  {}\nGo on with the same plan, wait "
+                              "for its end, or name another study with --study NAME.", all_.plan.study, others),
+                  kExitUsage);
+    }
     throw Error(fmt::format("the study '{}' has been looked at {} time{} under another plan:\n  {}\nA plan that changes "
-                            "after a look bounds no error. Go on with the same one, or name another study with --study.",
-                            all_.plan.study, stored->looks.size(), stored->looks.size() == 1 ? "" : "s",
-                            join(report::differences_of(stored->plan, all_.plan), "\n  ")),
+                            "after a look bounds no error. Go on with the same one, or name another study with --study NAME.",
+                            all_.plan.study, stored.looks.size(), stored.looks.size() == 1 ? "" : "s", others),
                 kExitUsage);
   }
 
@@ -130,6 +142,8 @@ class Until {
 
   void look() {
     const store::Reader reader(request_.database.string());
+    const auto stored = report::stored_sequence(reader, all_.plan.study);
+    if (stored && stored->plan != all_.plan) refuse(*stored);
     const auto seeds = sequence_.plan.looks.at(sequence_.looks.size());
     const auto open = sequence_.undecided();
     std::vector<report::Differences> differences;

@@ -165,7 +165,7 @@ std::string compared(const store::Reader& reader, const std::string& study,
 std::string sequence_text(const store::Reader& reader, const std::string& study, Form form) {
   if (form == Form::csv || form == Form::json) return "";
   const auto sequence = report::stored_sequence(reader, study);
-  return sequence ? "\n" + printed(std::vector{*sequence}, form) : "";
+  return sequence && !sequence->looks.empty() ? "\n" + printed(std::vector{*sequence}, form) : "";
 }
 
 }  // namespace
