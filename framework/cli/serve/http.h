@@ -25,7 +25,7 @@ struct Answer {
   std::map<std::string, std::string> headers{};
 };
 
-/// Listens from its construction on; each request is answered in a thread of its own, of 32. No connection is kept, and one
+/// Listens from its construction on; each connection has a thread of its own, of 512 at most. No connection is kept, and one
 /// that says or takes nothing for five seconds is dropped. What is no HTTP is answered with 400 and not passed on.
 class HttpServer {
  public:

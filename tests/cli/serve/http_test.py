@@ -94,6 +94,17 @@ class Http(Serving):
         for line in slow:
             line.close()
 
+    def test_connections_that_say_nothing_keep_nobody_waiting(self):
+        self.ask("/")
+        silent = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(200)]
+        begun = time.monotonic()
+        for _ in range(3):
+            self.assertEqual(self.ask("/")[0].status, 200)
+        self.assertLess(time.monotonic() - begun, 1)
+        self.stop()
+        for line in silent:
+            line.close()
+
     def test_only_what_is_new_is_told(self):
         name = "name=" + quote(EVIL, safe="")
         run = self.store.execute("SELECT max(id) FROM run_attempts").fetchone()[0]
