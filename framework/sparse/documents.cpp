@@ -61,6 +61,7 @@ Segments padded(Segments segments, std::size_t count) {
 /// [B, H, ...]: one of the lists of every group.
 at::Tensor packed(const std::vector<Segments>& groups, std::vector<std::int32_t> Segments::*list,
                   const at::Tensor& like) {
+  if (groups.empty()) return like;
   const auto count = static_cast<std::int64_t>((groups.front().*list).size());
   const auto result = at::empty({like.size(0), like.size(1), count}, like.options());
   auto* to = result.mutable_data_ptr<std::int32_t>();
@@ -106,6 +107,7 @@ void join_labels(SegmentPlan& plan, const at::Tensor& documents) {
 SegmentPlan keep_within(SegmentPlan plan, const at::Tensor& documents) {
   if (!documents.defined()) return plan;
   const at::NoGradGuard no_graph;
+  check_tensor(kKeepWithin, "query_rows", plan.query_rows, {-1, -1, -1}, {at::kInt});
   const std::int64_t B = plan.query_rows.size(0), H = plan.query_rows.size(1);
   check_tensor(kKeepWithin, "documents", documents, {B, -1}, {at::kInt}, plan.query_rows.device());
   const auto own = documents.contiguous();
@@ -117,7 +119,11 @@ SegmentPlan keep_within(SegmentPlan plan, const at::Tensor& documents) {
     if (own.select(1, 0).equal(own.select(1, T - 1))) return plan;
     if (plan.ascending && is_sealed(plan, T)) return with_cut_segments(std::move(plan), own);
   }
-  if (plan.query_labels.defined()) {
+  if (plan.query_labels.defined() || plan.key_labels.defined()) {
+    for (const auto& [name, labels] :
+         {std::pair{"query_labels", plan.query_labels}, {"key_labels", plan.key_labels}}) {
+      check_tensor(kKeepWithin, name, labels, {B, H, T}, {at::kInt}, own.device());
+    }
     join_labels(plan, own);
   } else {
     plan.query_labels = plan.key_labels = own.unsqueeze(1).expand({B, H, T}).contiguous();

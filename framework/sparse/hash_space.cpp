@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace attnlab::sparse {
@@ -13,6 +14,11 @@ namespace attnlab::sparse {
 RunningMoments::RunningMoments(Settings settings, State state)
     : settings_(settings), state_(std::move(state)) {
   if (settings_.space == HashSpace::raw) return;
+  TORCH_CHECK(settings_.decay >= 0 && settings_.decay < 1 && settings_.regularisation >= 0 &&
+                  std::isfinite(settings_.regularisation) && settings_.rows >= 0,
+              "[hash_space] decay ", settings_.decay, ", regularisation ", settings_.regularisation,
+              " and ", settings_.rows,
+              " rows; expected a decay in [0, 1), a finite regularisation and rows of at least 0");
   const auto zeros = [](const at::Tensor& like) { return at::zeros(like.sizes(), like.options().dtype(at::kDouble)); };
   sum_ = zeros(state_.mean);
   count_ = zeros(state_.weight);
@@ -25,7 +31,7 @@ void RunningMoments::collect(const at::Tensor& rows) {
   if (settings_.space == HashSpace::raw) return;
   const at::NoGradGuard no_graph;
   const std::int64_t T = rows.size(2);
-  const std::int64_t step = settings_.rows == 0 ? 1 : (T + settings_.rows - 1) / settings_.rows;
+  const std::int64_t step = settings_.rows == 0 ? 1 : (T - 1) / settings_.rows + 1;
   const auto seen = rows.detach().slice(2, 0, T, std::max<std::int64_t>(step, 1));
   const auto around = (seen.to(at::kFloat) - state_.mean.to(at::kFloat).unsqueeze(1))
                           .transpose(0, 1)

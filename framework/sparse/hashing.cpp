@@ -102,6 +102,8 @@ at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections,
 }
 
 void draw_keep(const RandomStream& stream, double rate, std::int64_t length, bool* keep) {
+  TORCH_CHECK(rate >= 0 && rate <= 1 && length >= 0, "[draw_keep] a rate of ", rate, " over ",
+              length, " rows; expected a rate from 0 to 1, and a length of at least 0");
   // uniform(t) is bits(t) / 2^32, so it is >= rate exactly where bits(t) >= ceil(rate * 2^32).
   const auto threshold = static_cast<std::uint64_t>(std::ceil(rate * 0x1p32));
   kernel_table().rows.keep({stream.key(), stream.coordinates(), threshold}, 0, length, keep);

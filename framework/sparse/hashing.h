@@ -25,7 +25,8 @@ namespace attnlab::sparse {
 [[nodiscard]] at::Tensor hash_buckets(const at::Tensor& rows, const at::Tensor& projections,
                                       const at::Tensor& offset = {});
 
-/// bool keep[t] for t = 0..length-1: true where stream.uniform(t) >= rate.
+/// bool keep[t] for t = 0..length-1: true where stream.uniform(t) >= rate. Throws c10::Error on a rate
+/// outside 0..1 and on a length below 0.
 void draw_keep(const RandomStream& stream, double rate, std::int64_t length, bool* keep);
 
 }  // namespace attnlab::sparse

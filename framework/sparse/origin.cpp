@@ -156,18 +156,12 @@ void note_origin(const ChunkedRounds& rounds, const SegmentPlan& borders) {
 
 bool note_checked(const SegmentPlan& plan, std::int64_t T) {
   const auto& rows = plan.query_rows;
-  TORCH_CHECK(rows.dim() == 3 && T >= 0, "[seal_plan] query_rows of shape ", rows.sizes(), " for length ", T,
-              "; expected [B, H, Nq] and at least 0");
-  const auto like = [&](const at::Tensor& tensor) {  // the rows of a query, one number of memory
-    return at::empty({1, 1, 1, 1}, at::device(tensor.device()).dtype(at::kFloat))
-        .expand({rows.size(0), rows.size(1), T, 1});
-  };
-  check_shapes(plan, like(rows));
+  check_shapes(plan, rows_for("seal_plan", plan, T));
   auto host = plan;
   for (auto* tensor : {&host.query_rows, &host.key_rows, &host.query_start, &host.key_begin, &host.key_end}) {
     *tensor = tensor->cpu();
   }
-  const auto view = view_of(host, like(host.query_rows));
+  const auto view = view_of(host, rows_for("seal_plan", host, T));
   std::vector<std::uint8_t> seen(static_cast<std::size_t>(T));
   bool whole = true;
   for (std::int64_t g = 0; g < view.groups; ++g) {

@@ -78,6 +78,15 @@ void check_shapes(const SegmentPlan& plan, const at::Tensor& query) {
   check_scale(plan.scale, query.scalar_type());
 }
 
+at::Tensor rows_for(const char* op, const SegmentPlan& plan, std::int64_t T) {
+  const auto& rows = plan.query_rows;
+  check_tensor(op, "query_rows", rows, {-1, -1, -1}, {at::kInt});
+  TORCH_CHECK(T >= 0, "[", op, "] T is ", T, "; expected at least 0");
+  check_length(op, T);
+  return at::empty({1}, rows.options().dtype(at::kFloat))
+      .expand({rows.size(0), rows.size(1), T, 1});
+}
+
 bool check_contents(const SegmentPlan& plan, const at::Tensor& query) {
   // Builders' rows are permutations, or a part of one.
   if (query.is_cuda()) raise_refused();  // plans of earlier calls

@@ -14,6 +14,10 @@ void check_inputs(const at::Tensor& query, const at::Tensor& key, const at::Tens
 /// The same of the plan, and its numbers, for rows that check_inputs() has seen.
 void check_shapes(const SegmentPlan& plan, const at::Tensor& query);
 
+/// [B, H, T, 1] on the plan's device, one number of memory: what the checks here take for rows where there
+/// are none. Throws c10::Error where T, or a dimension of query_rows, is none.
+[[nodiscard]] at::Tensor rows_for(const char* op, const SegmentPlan& plan, std::int64_t T);
+
 /// Contents, in O(Nq + Nk + S + T) a group, groups in parallel, unless a builder of plans.h made
 /// the plan so. Whether no row repeats among the keys of a group. On a GPU nobody can look without
 /// waiting for it: there only a builder's word counts, and what a kernel finds is told later

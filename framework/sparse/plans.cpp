@@ -24,6 +24,13 @@ void check_buckets(const at::Tensor& buckets, at::SymIntArrayRef shape, const c1
   TORCH_CHECK(N >= 1 && N <= kMostBuckets, "[plans] ", N, " buckets; expected 1 to ", kMostBuckets);
 }
 
+/// Before memory for them is asked for.
+void check_sizes(std::int64_t B, std::int64_t H, std::int64_t T) {
+  TORCH_CHECK(B >= 0 && H >= 0 && T >= 0, "[plans] B ", B, ", H ", H, " and T ", T,
+              "; expected at least 0 of each");
+  check_length(kPlans, T);
+}
+
 /// One copy for each head of each sequence: int32 [B, H, n].
 at::Tensor for_every_head(const at::Tensor& row, std::int64_t B, std::int64_t H) {
   return row.to(at::kInt).expand({B, H, row.size(0)}).contiguous();
@@ -84,6 +91,7 @@ SegmentPlan kept_plan(const at::Tensor& query_keep, const at::Tensor& key_keep, 
 
 SegmentPlan full_plan(std::int64_t B, std::int64_t H, std::int64_t T, bool include_self,
                       at::Device device) {
+  check_sizes(B, H, T);
   const auto options = at::device(device).dtype(at::kInt);
   const GroupedRows all{for_every_head(at::arange(T, options), B, H),  // [B, H, T]
                         for_every_head(at::arange(2, options) * T, B, H)};
@@ -94,6 +102,7 @@ SegmentPlan window_plan(std::int64_t B, std::int64_t H, std::int64_t T, std::int
                         std::int64_t dilation, bool include_self, at::Device device) {
   TORCH_CHECK(T >= 1 && window >= 1 && dilation >= 1, "[plans] window ", window, " and dilation ",
               dilation, " over ", T, " rows; expected at least 1 of each");
+  check_sizes(B, H, T);
   dilation = std::min(dilation, T);  // beyond, each row is alone anyway
   // Positions a multiple of `dilation` apart form a segment, in order. The first `longer` segments
   // have a row more than the others' `rows`.
@@ -136,8 +145,18 @@ ChunkedRounds sort_into_chunks(const at::Tensor& buckets, const c10::SymInt& N,
 }
 
 SegmentPlan chunk_plan(const ChunkedRounds& rounds, std::int64_t round, const ChunkRules& rules) {
-  const std::int64_t B = rounds.order.size(1), H = rounds.order.size(2), T = rounds.order.size(3);
-  TORCH_CHECK(rounds.chunk >= 1, "[plans] chunks of ", rounds.chunk, " rows; expected at least 1");
+  check_tensor(kPlans, "order", rounds.order, {-1, -1, -1, -1}, {at::kInt});
+  for (const auto& [name, rows] :
+       {std::pair{"buckets", &rounds.buckets}, {"chunks", &rounds.chunks}}) {
+    check_tensor(kPlans, name, *rows, rounds.order.sym_sizes(), {at::kInt}, rounds.order.device());
+  }
+  const std::int64_t R = rounds.order.size(0), B = rounds.order.size(1), H = rounds.order.size(2),
+                     T = rounds.order.size(3);
+  check_length(kPlans, T);
+  TORCH_CHECK(rounds.chunk >= 1 && rounds.chunk < kMostRows * 2, "[plans] chunks of ", rounds.chunk,
+              " rows; expected at least 1, and below 2^30");
+  TORCH_CHECK(round >= 0 && round < R, "[plans] round ", round, " of ", R, "; expected 0 to ",
+              R - 1);
   const std::int64_t segments = (T + rounds.chunk - 1) / rounds.chunk;
   const at::Tensor borders =
       (at::arange(segments + 1, rounds.order.options()) * rounds.chunk).clamp_max(T);  // [S+1]

@@ -89,9 +89,10 @@ struct ChunkRules {
 /// int64 [B, T]: how many rows of the same document stand before each one.
 [[nodiscard]] at::Tensor earlier_in_document(const at::Tensor& documents);
 
-/// How much a causal, ascending plan leaves, for statistics. Labels count where they never decrease along
-/// T, as those of keep_within() do. Waits for the device that the plan is
-/// on. Counted in O(T) a group, not by pairs.
+/// How much a causal, ascending plan leaves, for statistics: max_distance counts, and labels where they
+/// never decrease along T, as those of keep_within() do. Throws c10::Error on any other plan, and on one
+/// that segment_attention refuses. Waits for the device that the plan is on. Counted in O(T) a group,
+/// not by pairs.
 struct PlanCounts {
   std::int64_t pairs = 0;            // of query and key, over all B and H
   std::int64_t queries = 0;          // rows in some segment
@@ -101,7 +102,8 @@ struct PlanCounts {
 [[nodiscard]] PlanCounts count(const SegmentPlan& plan);
 
 /// The same as float64 tensors of one number each on the plan's device, which nothing waits for: for
-/// statistics of a training step.
+/// statistics of a training step. On a GPU, where nobody looks, labels that decrease make `pairs` and
+/// `seeing` NaN.
 struct PlanTally {
   at::Tensor pairs, queries, seeing, largest_segment;
 };

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -174,7 +175,12 @@ TEST_F(OnGpu, pairs_are_tallied_as_a_walk_on_the_host_counts_them) {
   for (const bool include_self : {false, true}) {
     auto gaps = sparse::bucket_plan(buckets(), buckets(), 4, include_self);
     gaps.key_begin = gaps.key_end.clone();  // nobody sees anything
+    const auto documents = at::arange(T, gaps.query_rows.options()).floor_divide(7).to(at::kInt).expand({2, T});
     const sparse::SegmentPlan plans[]{sparse::bucket_plan(buckets(), buckets(), 4, include_self),
+                                      sparse::window_plan(2, 3, T, 5, 3, include_self, device()),
+                                      sparse::keep_within(gaps, documents),
+                                      sparse::keep_within(sparse::window_plan(2, 3, T, 5, 1, include_self, device()),
+                                                          documents),
                                       sparse::kept_plan(keep(), keep(), include_self),
                                       sparse::full_plan(1, 2, T, include_self, device()), gaps};
     for (const auto& plan : plans) {
@@ -187,6 +193,9 @@ TEST_F(OnGpu, pairs_are_tallied_as_a_walk_on_the_host_counts_them) {
       EXPECT_EQ(told.largest_segment.item<double>(), static_cast<double>(counts.largest_segment));
     }
   }
+  auto labelled = sparse::full_plan(1, 1, 4, false, device());
+  labelled.query_labels = labelled.key_labels = labelled.query_rows.flip({2}).contiguous();
+  EXPECT_TRUE(std::isnan(sparse::tally(labelled).pairs.item<double>())) << "labels that decrease";
 }
 
 std::vector<TrainingCase> training_cases() {

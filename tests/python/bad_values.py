@@ -62,7 +62,8 @@ FREE_AXES = {("hash_buckets", "rows"): {0, 2}, "projections": {-1}, "buckets": {
 ONE_FOR_ALL = {("hash_sparse", "projections"): (0, 1), ("hash_buckets", "projections"): (1, 1),
                ("reformer", "projections"): (1, 1)}
 MAY_BE_NONE = {"round_labels", "grad_out", "grad_lse"}
-INTEGER_RANGE = {"count": (N, 2**24), "chunk": (1, 2**63), "max_distance": (1, 2**63), "round": (0, R - 1)}
+INTEGER_RANGE = {"count": (N, 2**24), "chunk": (1, 2**63), "max_distance": (1, 2**63), "round": (0, R - 1),
+                 "length": (0, 2**29 - 1)}
 
 
 def free(table, op, name, default):

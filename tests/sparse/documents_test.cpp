@@ -120,6 +120,11 @@ TEST(KeepWithin, refuses_numbers_that_decrease_and_other_shapes) {
   EXPECT_THAT(message(documents().flip({1})), HasSubstr("numbers decrease along T"));
   EXPECT_THAT(message(documents().slice(0, 0, 2)), HasSubstr("[keep_within] documents is"));
   EXPECT_THAT(message(documents().to(at::kLong)), HasSubstr("[keep_within] documents is Long"));
+  auto labelled = sparse::full_plan(3, 2, 40, false);
+  labelled.key_labels = at::zeros({3, 2, 40}, at::kInt);  // one side alone
+  labelled.query_rows = labelled.query_rows.clone();
+  EXPECT_THROW((void)sparse::keep_within(labelled, documents()), c10::Error);
+  EXPECT_THROW((void)sparse::keep_within(SegmentPlan(), documents()), c10::Error);
 }
 
 TEST(KeepWithin, is_counted_as_it_is_seen) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "framework/sparse/hashing.h"
 
@@ -196,6 +197,22 @@ TEST(HashSpace, an_empty_step_changes_nothing) {
   EXPECT_TRUE(moments.state.mean.equal(mean));
   EXPECT_TRUE(moments.state.covariance.equal(covariance));
   EXPECT_EQ(moments.state.weight.item<float>(), 1);
+}
+
+TEST(HashSpace, refuses_settings_out_of_range) {
+  constexpr auto kWhitened = HashSpace::whitened;
+  const RunningMoments::Settings settings[]{{kWhitened, 1.0, 0, 0},          {kWhitened, -0.1, 0, 0},
+                                            {kWhitened, std::nan(""), 0, 0}, {kWhitened, 0.9, -1e-3, 0},
+                                            {kWhitened, 0.9, INFINITY, 0},   {kWhitened, 0.9, 0, -1}};
+  for (const auto& wrong : settings) EXPECT_THROW(RunningMoments(wrong, empty_state()), c10::Error);
+}
+
+TEST(HashSpace, may_look_at_any_number_of_rows) {
+  Moments all(HashSpace::centred), more(HashSpace::centred, 0.9, std::numeric_limits<std::int64_t>::max());
+  const auto x = rows(1, 7, 1);
+  all.step({x});
+  more.step({x, x.slice(2, 0, 0)});
+  EXPECT_TRUE(all.state.mean.equal(more.state.mean));
 }
 
 }  // namespace

@@ -146,6 +146,15 @@ TEST(DrawKeep, keeps_where_the_streams_uniform_number_reaches_the_rate) {
   }
 }
 
+TEST(DrawKeep, refuses_what_is_no_rate) {
+  const RandomStream stream(3, "keep", {1, 2});
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  for (const double rate : {-1e-9, 1.0 + 1e-9, -1.0, kInfinite, -kInfinite, std::nan("")}) {
+    EXPECT_THROW(draw_keep(stream, rate, 0, nullptr), c10::Error) << rate;
+  }
+  EXPECT_THROW(draw_keep(stream, 0.5, -1, nullptr), c10::Error);
+}
+
 // Longer than a block of rows, so that the blocks of one group meet.
 TEST(SortByBucket, is_stable_over_blocks_of_a_single_head) {
   at::manual_seed(5);
