@@ -30,6 +30,7 @@ class AttentionTiming {
       : setting_(setting), bench_(bench), seed_(static_cast<std::uint64_t>(setting.run.seed)) {}
 
   Result go() {
+    require_some_length();
     record_conditions();
     return over_lengths(
         bench_.lengths, setting_.sink, [this](auto length) { return refusal(length); },
@@ -40,9 +41,23 @@ class AttentionTiming {
   }
 
  private:
+  // A subject that can have none of the lengths is a slip in the command.
+  void require_some_length() const {
+    if (setting_.variant.plugin != nullptr) return;
+    std::string why;
+    for (const auto length : config::lengths_of(bench_.lengths)) {
+      why = subject_refuses(setting_.variant.section, length);
+      if (why.empty()) return;
+    }
+    throw Error(why);
+  }
+
   [[nodiscard]] std::string refusal(std::int64_t length) const {
     const auto* plugin = setting_.variant.plugin;
-    if (plugin == nullptr) return too_large(length, false);
+    if (plugin == nullptr) {
+      const auto why = subject_refuses(setting_.variant.section, length);
+      return why.empty() ? too_large(length, false) : why;
+    }
     const auto why = plugin->refuses(model::attention_shape(setting_.model, length),
                                      setting_.variant.section, setting_.run.device, bench_.dtype);
     if (!why.empty()) return why;

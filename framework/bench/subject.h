@@ -60,8 +60,12 @@ class Subject {
   }
 };
 
+/// Why the subject that the section `attention` names, no plugin, cannot have this length; empty
+/// where it can.
+[[nodiscard]] std::string subject_refuses(const config::Node& section, std::int64_t length);
+
 /// The subject that the section `attention` names; `plugin` where that is a plugin.
-/// Throws Error: what its author refuses, or a length that the segments do not divide.
+/// Throws Error: what its author or subject_refuses() refuses.
 [[nodiscard]] std::unique_ptr<Subject> make_subject(const config::Node& section,
                                                     const AttentionShape& shape,
                                                     const LoadedPlugin* plugin, const Inputs& in,

@@ -98,11 +98,7 @@ class Sdpa final : public Subject {
 /// T / segments rows see each other, causally, as many batches: no pattern that a model would want.
 class Reshape final : public Subject {
  public:
-  Reshape(std::int64_t segments, const Shape& shape) : segments_(segments) {
-    if (shape.length % segments == 0) return;
-    throw Error("reshape.segments=" + std::to_string(segments) + " does not divide T = " +
-                std::to_string(shape.length) + "; choose lengths that it divides.");
-  }
+  explicit Reshape(std::int64_t segments) : segments_(segments) {}
 
   at::Tensor forward(const Inputs& in) override {
     const auto [B, H, T, D] = in.shape();
@@ -235,6 +231,15 @@ class Engine final : public Subject {
   std::string kernel_;
 };
 
+std::string name_of(const config::Node& section) {
+  const auto* name = section.find("name");
+  return name == nullptr ? "" : name->text();
+}
+
+std::int64_t segments_of(const config::Node& section) {
+  return config::read<config::ReshapeSubject>(section, "attention", {"name"}).segments;
+}
+
 }  // namespace
 
 Shape Inputs::shape() const { return {query.size(0), query.size(1), query.size(2), query.size(3)}; }
@@ -266,22 +271,28 @@ std::unique_ptr<Subject> make_sdpa(const std::string& back_end) {
   return std::make_unique<Sdpa>(back_end);
 }
 
+std::string subject_refuses(const config::Node& section, std::int64_t length) {
+  const auto segments = name_of(section) == "reshape" ? segments_of(section) : 1;
+  if (length % segments == 0) return "";
+  return "reshape.segments=" + std::to_string(segments) + " does not divide T = " +
+         std::to_string(length) + "; choose lengths that it divides.";
+}
+
 std::unique_ptr<Subject> make_subject(const config::Node& section, const AttentionShape& shape,
                                       const LoadedPlugin* plugin, const Inputs& in,
                                       std::uint64_t seed) {
   if (plugin != nullptr) {
     return std::make_unique<PluginSubject>(*plugin, shape, section, in, seed);
   }
-  const auto* name = section.find("name");
-  const auto text = name == nullptr ? "" : name->text();
+  const auto text = name_of(section);
   if (text == "engine") {
     const auto config = config::read<config::EngineSubject>(section, "attention", {"name"});
-    return std::make_unique<Engine>(config, shape.causality == config::Causality::inclusive, in,
-                                    seed);
+    return std::make_unique<Engine>(config, shape.causality == config::Causality::inclusive, in, seed);
   }
   if (text == "reshape") {
-    const auto config = config::read<config::ReshapeSubject>(section, "attention", {"name"});
-    return std::make_unique<Reshape>(config.segments, in.shape());
+    if (const auto why = subject_refuses(section, in.shape().length); !why.empty())
+      throw Error(why);
+    return std::make_unique<Reshape>(segments_of(section));
   }
   throw Error("attention '" + text + "' is neither a plugin nor one of engine, reshape");
 }

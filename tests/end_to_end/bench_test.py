@@ -127,6 +127,12 @@ class Bench(lab.Lab):
         self.assertIn("reshape.segments=16 does not divide T = 30",
                       self.bench("--quiet", "--lengths", "30", "attention=reshape", code=3).stdout)
 
+    def test_lengths_that_a_subject_cannot_cut_are_left_out_and_the_others_timed(self):
+        out = self.bench(*TINY[2:], "--lengths", "30,32,33,64", "attention=reshape").stdout
+        self.assertIn("left out T=30: reshape.segments=16 does not divide T = 30", out)
+        self.assertIn("left out T=33: reshape.segments=16 does not divide T = 33", out)
+        self.assertEqual(self.values("SELECT length FROM timings ORDER BY length"), [32, 64])
+
     def test_lengths_that_cannot_fit_are_left_out_with_the_estimate(self):
         huge = "32,34359738368"
         out = self.bench(*TINY[2:], "attention=dense", "--lengths", huge).stdout
