@@ -2,6 +2,7 @@
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
 #include "framework/core/random.h"
+#include "framework/core/text.h"
 
 namespace attnlab::conformance {
 namespace {
@@ -23,7 +24,7 @@ void check_columns(const Trial& trial, const at::Tensor& weights, const at::Tens
   const auto leak = weights.abs() * forbidden;
   if (largest(leak) == 0) return;
   const auto s = keys[leak.amax({0, 1, 2}).argmax()].item<std::int64_t>();
-  throw Violation("output row t takes " + std::to_string(largest(leak)) + " of value row s at " +
+  throw Violation("output row t takes " + exact_number(largest(leak)) + " of value row s at " +
                   where_largest(leak.amax(-1)) + " = [b, h, t], s = " + std::to_string(s) + "; " +
                   (trial.strict() ? "strict causality allows s < t" : "causality allows s <= t"));
 }

@@ -3,6 +3,7 @@
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
 #include "framework/core/random.h"
+#include "framework/core/text.h"
 #include "framework/plugin/parameters.h"
 #include "framework/plugin/traits.h"
 
@@ -21,7 +22,7 @@ void expect_none_across(const at::Tensor& weights, const at::Tensor& across, con
   const auto leak = weights.abs() * across.index_select(3, keys);
   if (largest(leak) == 0) return;
   const auto s = keys[leak.amax({0, 1, 2}).argmax()].item<std::int64_t>();
-  throw Violation("output row t takes " + std::to_string(largest(leak)) +
+  throw Violation("output row t takes " + exact_number(largest(leak)) +
                   " of value row s of another document at " + where_largest(leak.amax(-1)) +
                   " = [b, h, t], s = " + std::to_string(s) +
                   ". Keep within AttentionInput::documents (sparse::keep_within), or do not declare "
@@ -90,7 +91,7 @@ void expect_no_gradient(const Trial& trial, const at::Tensor& own, const std::st
     if (largest(across) == 0) continue;
     throw Violation("the gradient of the output rows of " + whose + " with respect to the " + part.name +
                     " of other documents is " +
-                    std::to_string(largest(across)) + "; expected exactly 0");
+                    exact_number(largest(across)) + "; expected exactly 0");
   }
 }
 

@@ -6,6 +6,7 @@
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
 #include "framework/core/random.h"
+#include "framework/core/text.h"
 
 namespace attnlab::conformance {
 namespace {
@@ -82,7 +83,7 @@ void expect_no_gradient(const Trial& trial, std::int64_t t) {
     if (largest(later) == 0) continue;
     throw Violation("the gradient of output rows up to t = " + std::to_string(t) +
                     " with respect to the " + part.name + " of later rows is " +
-                    std::to_string(largest(later)) + "; expected exactly 0");
+                    exact_number(largest(later)) + "; expected exactly 0");
   }
 }
 

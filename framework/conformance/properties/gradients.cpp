@@ -5,6 +5,7 @@
 
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
+#include "framework/core/text.h"
 
 namespace attnlab::conformance {
 
@@ -102,8 +103,8 @@ bool agrees(const Point& at, const Parts& parts, std::uint64_t which, std::int64
     for (const double other : slopes) {
       if (std::abs(slope - other) > allowed) continue;
       throw Violation("along a random direction of the " + names + " the loss rises by " +
-                      std::to_string(slope) + " per unit, and autograd says " +
-                      std::to_string(expected) + "; allowed difference " + std::to_string(allowed));
+                      exact_number(slope) + " per unit, and autograd says " +
+                      exact_number(expected) + "; allowed difference " + exact_number(allowed));
     }
     slopes.push_back(slope);
   }
@@ -177,7 +178,7 @@ void check_dtypes(const Trial& trial, const Point& wide) {
     const double off = apart(narrow, right, std::max(usual / 8, usual_row(right)));
     if (off <= 16 * unit) continue;
     throw Violation("a row of the gradient of the " + std::string(part.name) + " in " +
-                    trial.check().dtype + " is off by " + std::to_string(off) +
+                    trial.check().dtype + " is off by " + exact_number(off) +
                     " of itself from that in " + wide.trial.check().dtype);
   }
 }

@@ -11,6 +11,7 @@
 #include "framework/attention/undeclared_leaf.h"
 #include "framework/conformance/judge.h"
 #include "framework/conformance/owned.h"
+#include "framework/core/text.h"
 
 namespace attnlab::conformance {
 namespace {
@@ -146,9 +147,9 @@ bool slopes_agree(LearnedPoint& point, std::size_t i, std::uint64_t which) {
     for (const double other : measured) {
       if (std::abs(other - slopes.measured) > slopes.allowed) continue;
       throw Violation("along a random direction of " + name_of(point, i) +
-                      " the loss rises by " + std::to_string(slopes.measured) +
-                      " per unit, and autograd says " + std::to_string(slopes.autograd) +
-                      "; allowed difference " + std::to_string(slopes.allowed));
+                      " the loss rises by " + exact_number(slopes.measured) +
+                      " per unit, and autograd says " + exact_number(slopes.autograd) +
+                      "; allowed difference " + exact_number(slopes.allowed));
     }
     measured.push_back(slopes.measured);
   }
@@ -165,7 +166,7 @@ void expect_gradients(LearnedPoint& point, bool everyone) {
     if (!matters && !everyone) continue;
     throw Violation(name_of(point, i) + " gets " + (gradient.defined() ? "a zero" : "no") +
                     " gradient, " +
-                    (matters ? "though the loss rises by " + std::to_string(slope.measured) +
+                    (matters ? "though the loss rises by " + exact_number(slope.measured) +
                                    " per unit along it: the graph is cut"
                              : "and the loss does not depend on it: it would never be trained"));
   }

@@ -2,6 +2,7 @@
 // see.
 #include "framework/conformance/judge.h"
 #include "framework/conformance/property.h"
+#include "framework/core/text.h"
 
 namespace attnlab::conformance {
 namespace {
@@ -14,7 +15,7 @@ void check_sums(const at::Tensor& weights, at::ScalarType dtype) {
   const double allowed = (4 + static_cast<double>(weights.size(2))) * ulp(1, dtype);
   if (largest(off) > allowed) {
     throw Violation("the weights of row " + where_largest(off) + " = [b, h, t] sum to " +
-                    std::to_string(sums.reshape({-1})[off.argmax()].item<double>()) +
+                    exact_number(sums.reshape({-1})[off.argmax()].item<double>()) +
                     "; expected 1, or no weight at all");
   }
   if (weights.lt(0).any().item<bool>()) {
