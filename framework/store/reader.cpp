@@ -92,9 +92,20 @@ struct Reader::Impl {
       return did_you_mean(table, tables);
     }
     if (const auto column = name_behind(told, "no such column: "); !column.empty()) {
-      return did_you_mean(column, columns);
+      const auto owners = relations_with(column);
+      return owners.empty() ? did_you_mean(column, columns) : " It is a column of " + join(owners, ", ") + ".";
     }
     return "";
+  }
+
+  /// Those that have the column, whose name SQL compares in any case.
+  [[nodiscard]] std::vector<std::string> relations_with(const std::string& column) const {
+    std::vector<std::string> names;
+    for (const auto& relation : schema()) {
+      const auto is_it = [&](const auto& own) { return lower_case(own) == lower_case(column); };
+      if (std::ranges::any_of(relation.columns, is_it)) names.push_back(relation.name);
+    }
+    return names;
   }
 
   [[noreturn]] void refuse(const SqliteError& error) const {

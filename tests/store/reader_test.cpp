@@ -61,6 +61,13 @@ TEST_F(Reading, unknown_names_come_with_the_nearest_ones) {
   EXPECT_THAT(refusal("SELECT r.atention FROM runs r"), HasSubstr("'attention'"));
 }
 
+TEST_F(Reading, a_column_of_another_table_comes_with_that_table) {
+  EXPECT_EQ(refusal("SELECT metric FROM timings"),
+            "SQL error: no such column: metric. It is a column of looks, runs. attnlab query --schema lists "
+            "tables and columns.");
+  EXPECT_THAT(refusal("SELECT t.METRIC FROM timings t"), HasSubstr("It is a column of "));
+}
+
 TEST_F(Reading, a_misspelt_column_in_double_quotes_is_no_text) {
   EXPECT_THAT(refusal("SELECT \"atention\" FROM runs"), HasSubstr("no such column: atention"));
 }
