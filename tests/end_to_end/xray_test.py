@@ -58,6 +58,14 @@ class Xray(Lab):
         self.assertLess(self.stored(1, 10)["xray/error"], 1e-5)
         self.assertEqual(self.stored(1, 20), {})
 
+    def test_numbers_of_other_code_are_not_stored_and_those_of_a_fork_are(self):
+        self.attnlab("run", "attention=dense", *RUN)
+        self.assertIn("not stored: data, code or device are not the run's", self.attnlab("xray", "1", MKL_CBWR="COMPATIBLE").stderr)
+        self.assertEqual(self.stored(1, 20), {})
+        self.attnlab("fork", "1@10", "train.learning_rate=0.01")
+        self.assertIn("stored with run 2 at step 20", self.attnlab("xray", "2").stderr)
+        self.assertIn("stored with run 2 at step 20", self.attnlab("evaluate", "2", "--split", "test").stderr)
+
     def test_a_config_has_initial_weights_and_needs_no_database(self):
         said = self.attnlab("xray", "attention=reformer", "attention.chunk=8", *RUN, "--markdown")
         self.assertIn("not stored: no run has these weights", said.stderr)

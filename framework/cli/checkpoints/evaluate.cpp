@@ -1,8 +1,6 @@
 // evaluate.cpp: `attnlab evaluate CHECKPOINT [overrides]`: its score on any split, length or data set.
 #include <fmt/format.h>
 
-#include "framework/cells/history.h"
-#include "framework/cells/prepare.h"
 #include "framework/cli/checkpoints/find.h"
 #include "framework/cli/checkpoints/origin.h"
 #include "framework/cli/commands.h"
@@ -48,14 +46,12 @@ std::int64_t run_of(const store::Reader& reader, const checkpoint::State& state)
   return rows.empty() ? 0 : store::whole_of(rows[0][0]);
 }
 
-/// A number stands with a run only if the run would have got it itself: one fingerprint says so.
+/// A number stands with a run only if the run would have got it itself.
 void store_test_score(const LaunchRequest& request, cells::Sources& sources, const plan::Cell& cell,
                       const std::filesystem::path& path, const std::vector<launch::Report>& metrics) {
   const auto state = checkpoint::read_state(path);
   if (!std::filesystem::exists(request.database)) return;
-  const cells::History history(request.database);
-  const auto fingerprint = cells::prepare({cell}, sources, history, request).at(0).record.fingerprint;
-  if (fingerprint != state.fingerprint) {
+  if (!is_run_of(state, cell, sources, request)) {
     notice("not stored: config, data, code or device are not the run's\n");
     return;
   }

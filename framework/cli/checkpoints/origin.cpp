@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "framework/cells/history.h"
+#include "framework/cells/prepare.h"
 #include "framework/config/override.h"
 #include "framework/core/error.h"
 
@@ -65,6 +68,13 @@ void begin_with(const checkpoint::State& state, const std::string& word, std::ve
   overrides.erase(std::ranges::find(overrides, word));
   const auto own = overrides_of(state, overrides);
   overrides.insert(overrides.begin(), own.begin(), own.end());
+}
+
+bool is_run_of(const checkpoint::State& state, plan::Cell cell, cells::Sources& sources, const cells::Request& request) {
+  const auto config = config::from_json(state.config, "the config in a checkpoint's state.json");
+  if (const auto* initial = config.find_path("train.initial")) *cell.resolved.config.find_path("train.initial") = *initial;
+  const cells::History history(request.database);
+  return cells::prepare({std::move(cell)}, sources, history, request).at(0).record.fingerprint == state.fingerprint;
 }
 
 void require_fitting(const checkpoint::State& state, const std::string& word, const config::Resolved& fork) {

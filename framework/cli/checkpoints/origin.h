@@ -1,11 +1,13 @@
-/// origin.h: the config that a checkpoint was made with, as overrides.
+/// origin.h: the config that a checkpoint was made with, as overrides; whether a cell is the run that made it.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "framework/cells/sources.h"
 #include "framework/checkpoint/state.h"
 #include "framework/config/resolve.h"
+#include "framework/plan/plan.h"
 
 namespace attnlab::cli {
 
@@ -17,6 +19,11 @@ namespace attnlab::cli {
 
 /// Takes the word that named the checkpoint out of `overrides` and puts the checkpoint's own in front.
 void begin_with(const checkpoint::State& state, const std::string& word, std::vector<std::string>& overrides);
+
+/// Whether the run that wrote the checkpoint would be this cell, begun with the weights that it began with: its
+/// config, data, code and device. Then a number that this cell tells of the checkpoint may stand with the run.
+[[nodiscard]] bool is_run_of(const checkpoint::State& state, plan::Cell cell, cells::Sources& sources,
+                             const cells::Request& request);
 
 /// Throws Error where a model has tensors of other shapes than the checkpoint that `word` names, as far as the config tells.
 void require_fitting(const checkpoint::State& state, const std::string& word, const config::Resolved& fork);

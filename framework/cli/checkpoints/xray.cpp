@@ -30,7 +30,8 @@ constexpr char kXrayNotes[] = R"(examples
 The exact weights are softmax(q k / sqrt D) over all earlier keys of the query and key tensors that the
 attention was given. Weights of the attention are read from outside, by unit vectors. What each column
 means: framework/xray/README.md. The numbers are stored with the run as xray/NAME, xray/NAME/layer_1 and
-xray/NAME/layer_1/head_0, at the checkpoint's step, if the config is the run's own and the split is valid.
+xray/NAME/layer_1/head_0, at the checkpoint's step, if config, data, code and device are the run's own and
+the split is valid.
 train.xray_every=N does it in training.)";
 
 Options xray_options() {
@@ -58,10 +59,11 @@ std::int64_t run_of(const checkpoint::State& state, const fs::path& database, co
 }
 
 /// Returns what was done, in words.
-std::string stored(const checkpoint::State& state, const LaunchRequest& request, const ParsedOptions& parsed,
-                   const std::vector<launch::Report>& metrics) {
+std::string stored(const checkpoint::State& state, const plan::Cell& cell, cells::Sources& sources,
+                   const LaunchRequest& request, const ParsedOptions& parsed, const std::vector<launch::Report>& metrics) {
   const auto run = run_of(state, request.database, parsed);
   if (run == 0) return "not stored: the database has no run that wrote this checkpoint";
+  if (!is_run_of(state, cell, sources, request)) return "not stored: data, code or device are not the run's";
   MetricEvent event{.step = state.step, .tokens_seen = state.tokens, .train_seconds = state.timed_seconds, .metrics = {}};
   for (const auto& metric : metrics) event.metrics.push_back({{metric.text, metric.status, Goal::none}, metric.loss});
   store::Store results(request.database.string());
@@ -127,7 +129,7 @@ int xray(Arguments arguments) {
   if (const auto out = parsed->text("out")) write_figures(*out, xray, title);
   const auto what = of_config                            ? "not stored: no run has these weights"
                     : !own_config || split != "valid" ? "not stored: config or split are not the run's own"
-                                                        : stored(*state, request, *parsed, metrics);
+                                                        : stored(*state, cell, sources, request, *parsed, metrics);
   notice(what + "\n");
   return kExitOk;
 }
