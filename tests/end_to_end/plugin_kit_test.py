@@ -104,6 +104,23 @@ class Page(Kit):
         self.assertRegex(text, r"attention\.slope.*0\.05.*plugins/attention_my_idea\.yaml:\d")
 
 
+    def test_a_config_that_is_removed_goes_from_build_and_users_folder(self):
+        config, kept = (os.path.join(self.ideas, "my_idea", name) for name in ("config.yaml", "kept.yaml"))
+        def copies():
+            for command in (["--build", "my_idea/build"], ["--install", "my_idea/build"]):
+                done = run_in(self.ideas, ["cmake", *command])
+                self.assertEqual(done.returncode, 0, done.stdout)
+            folders = ("ideas/my_idea/build", ".local/share/attnlab/plugins")
+            return [os.path.exists(os.path.join(self.home, folder, "attention_my_idea.yaml")) for folder in folders]
+        self.assertEqual(copies(), [True, True])
+        os.rename(config, kept)
+        try:
+            self.assertEqual(copies(), [False, False])
+        finally:
+            os.rename(kept, config)
+        self.assertEqual(copies(), [True, True])
+
+
 class Installation(Kit):
     def libraries(self):
         found = glob.glob(os.path.join(self.prefix, "bin", "*"))
