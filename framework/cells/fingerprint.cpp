@@ -18,17 +18,30 @@ using config::Device;
 // Read by LibTorch, MKL, oneDNN, OpenMP and cuBLAS: each chooses among kernels that add in another
 // order or with fewer digits, or how many threads add.
 constexpr std::array kOfTorch{
-    "ATEN_CPU_CAPABILITY",          "MKL_CBWR",
-    "MKL_ENABLE_INSTRUCTIONS",      "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA",             "ONEDNN_DEFAULT_FPMATH_MODE",
-    "DNNL_DEFAULT_FPMATH_MODE",     "TORCH_MKLDNN_MATMUL_MIN_DIM",
-    "TORCH_MKLDNN_MATMUL_MIN_SIZE", "MKL_DYNAMIC",
-    "OMP_DYNAMIC",                  "OMP_THREAD_LIMIT",
+    "ATEN_CPU_CAPABILITY",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "TORCH_MKLDNN_MATMUL_MIN_DIM",
+    "TORCH_MKLDNN_MATMUL_MIN_SIZE",
+    "MKL_DYNAMIC",
+    "OMP_DYNAMIC",
+    "OMP_THREAD_LIMIT",
+    "OMP_MAX_ACTIVE_LEVELS",
+    "OMP_NESTED",
+    "MKL_NUM_STRIPES",
+    "TORCH_LINEAR_FLATTEN_3D",
+    "ONEDNN_CPU_ISA_HINTS",
+    "DNNL_CPU_ISA_HINTS",
 };
 constexpr std::array kOfTorchOnGpu{
     "NVIDIA_TF32_OVERRIDE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
     "TORCH_BLAS_PREFER_CUBLASLT",
+    "TORCH_LINALG_PREFER_CUSOLVER",
     "CUBLAS_WORKSPACE_CONFIG",
     "NCCL_ALGO",  // of ranks: in which order their gradients are added
     "NCCL_PROTO",

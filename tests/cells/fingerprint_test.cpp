@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "framework/core/build_info.h"
@@ -38,6 +39,23 @@ TEST(Fingerprint, is_the_digest_of_the_parts_as_json) {
       R"("torch":"2.11.0","device":"cpu"})";
   EXPECT_EQ(to_json(kParts), json);
   EXPECT_EQ(fingerprint(kParts), sha256_hex(json));
+}
+
+// Each of these changed the loss of a run on two threads, or chooses the kernels of one.
+TEST(CodeParts, know_the_variables_that_steer_arithmetic) {
+  const auto torch = [] { return code_parts(config::Device::cpu).torch; };
+  const auto plain = torch();
+  for (const char* name : {"OMP_DYNAMIC", "OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS", "OMP_NESTED", "MKL_CBWR", "MKL_DYNAMIC",
+                           "MKL_NUM_STRIPES", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
+                           "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS", "TORCH_LINEAR_FLATTEN_3D"}) {
+    if (std::getenv(name) != nullptr) continue;
+    ::setenv(name, "0", 1);
+    EXPECT_EQ(torch(), plain + " " + name + "=0");
+    ::unsetenv(name);
+  }
+  ::setenv("OMP_DISPLAY_AFFINITY", "0", 1);
+  EXPECT_EQ(torch(), plain);
+  ::unsetenv("OMP_DISPLAY_AFFINITY");
 }
 
 TEST(BuildInfo, says_what_the_build_was_made_with) {
