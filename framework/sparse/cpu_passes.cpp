@@ -112,6 +112,10 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
   const auto packed_query =
       at::empty({view.groups, view.queries, padded_dim(view.head_dim)}, options);  // [G, Nq, wide]
   BackwardWork work = backward_work(view);
+  const bool many = std::any_of(work.visitors.begin(), work.visitors.end(), [](const auto& v) {
+    return v.last - v.first + 1 >= kManyVisitors;
+  });
+  const auto long_query = many ? at::empty_like(packed_query) : at::Tensor();  // [G, Nq, wide]
   const auto of_keys = make_key_gradients(view, key, unique_keys, forward.total.scalar_type());
   BackwardParams<E> params{.plan = view,
                            .tiles = work.tiles.data(),
@@ -130,6 +134,7 @@ InputGradients backward_of(const SegmentPlan& plan, const ResultGradients& grads
                            .scale = static_cast<T>(scale_of(plan, query)),
                            .facts = write<T>(facts),
                            .packed_query = write<T>(packed_query),
+                           .long_query = write<T>(long_query),
                            .grad_query = write<E>(grad_query),
                            .grad_packed_key = write<T>(of_keys.packed_key),
                            .grad_packed_value = write<T>(of_keys.packed_value)};

@@ -77,6 +77,8 @@ struct Visitors {
   std::int32_t first = 0;
   std::int32_t last = -1;
 };
+/// From how many visitors of a tile on BackwardParams::long_query is needed.
+inline constexpr std::int64_t kManyVisitors = 33;
 
 template <class E>
 struct BackwardParams {
@@ -98,8 +100,10 @@ struct BackwardParams {
   T scale = 1;
   /// By packed query, from backward_rows: what turns scores into weights and their gradients.
   T* facts = nullptr;  // [3, G, Nq]: largest score, 1/total, sum_d grad_out*out - grad_lse
-  T* packed_query =
-      nullptr;              // [G, Nq, padded_dim(D)]: sums of grad_query, from their first visitor
+  /// [G, Nq, padded_dim(D)]: sums of grad_query, from their first visitor on, and earlier parts of
+  /// long ones, null where no tile has kManyVisitors.
+  T* packed_query = nullptr;
+  T* long_query = nullptr;
   E* grad_query = nullptr;  // [G, T, D]
   /// Where no row repeats among a group's packed keys: [G, T, D], each row written once.
   E* grad_key = nullptr;
@@ -128,7 +132,7 @@ struct Kernels {
 inline constexpr std::int64_t kScratchAlignment = 64;
 [[nodiscard]] constexpr std::int64_t scratch_bytes(std::int64_t head_dim) {
   const std::int64_t wide = (head_dim + 31) / 32 * 32;
-  return kTile * (11 * wide + 5 * kTile) * static_cast<std::int64_t>(sizeof(double));
+  return kTile * (12 * wide + 5 * kTile) * static_cast<std::int64_t>(sizeof(double));
 }
 
 /// All that is compiled for one instruction set: kernels_cpu.cpp and row_kernels_cpu.cpp.

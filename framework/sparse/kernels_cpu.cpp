@@ -5,13 +5,15 @@
 ///           What stays lies across vector lanes, packed once; rows that stream are gathered once
 /// Cost      4 D FLOP a pair forward, 10 D backward: scores are recomputed once. A tile on the
 ///           diagonal costs its triangle, in steps of a vector and of 12 rows
-/// Memory    scratch_bytes(D) a thread; the backward holds D + 3 sums a query
-/// Numerics  online softmax (Milakov and Gimelshein 2018), sums in float32, or float64 for float64;
-///           weights of bfloat16 are rounded to it where the processor multiplies pairs of them;
-///           a query without keys gives 0 and -inf; what is no number reaches attending pairs only
-/// Order     every sum runs over keys (or queries) in packed order: tasks take turns at the
-///           gradient of a query, so that it is bit-equal for any thread count, and later rows
-///           never change the bits of an earlier row
+/// Memory    scratch_bytes(D) a thread; the backward holds D + 3 sums a query, or 2 D + 3 where some
+///           see more than 2048 keys
+/// Numerics  online softmax (Milakov and Gimelshein 2018), sums in float32, or float64 for float64,
+///           long ones in blocks (tile_long_sum.h); weights of bfloat16 are rounded to it where
+///           the processor multiplies pairs of them; a query without keys gives 0 and -inf; what
+///           is no number reaches attending pairs only
+/// Order     every sum runs over keys (or queries) in packed order, in blocks of tiles by their
+///           place: tasks take turns at the gradient of a query, so that it is bit-equal for any
+///           thread count, and later rows never change the bits of an earlier row
 /// Compiled once per instruction set with ATTNLAB_INSTRUCTIONS = baseline, avx2, ...; nothing
 /// outside that namespace may be instantiated here, or the linker could pick the wrong copy.
 #if defined(__AVX2__)
@@ -38,6 +40,7 @@ namespace {
 #include "framework/sparse/tile_elements.h"
 #include "framework/sparse/tile_pack.h"
 #include "framework/sparse/tile_weights.h"
+#include "framework/sparse/tile_long_sum.h"
 #include "framework/sparse/tile_forward.h"
 #include "framework/sparse/tile_backward_rows.h"
 #include "framework/sparse/tile_backward_keys.h"

@@ -59,6 +59,9 @@ struct KeyTile {
   U* weights = blocks.take<U>(kTile * kTile / 2);  // of pairs
   T* sum_key = blocks.take<T>(kTile * wide);       // [keys, D]
   T* sum_value = blocks.take<T>(kTile * wide);
+  LongSum<T> all_key{sum_key, blocks.take<double>(kTile * wide), keys.count, wide};
+  LongSum<T> all_value{sum_value, blocks.take<double>(kTile * wide), keys.count, wide};
+  std::int64_t visited = 0;  // tiles of queries
   const U* key_depth = nullptr;
   bool finite_key = true;
 
@@ -83,6 +86,11 @@ struct KeyTile {
     const Positions open(keys.at, seen);
     const Coverage covered = coverage(pattern, queries, open);
     if (covered == Coverage::none) return await_turn(turn, own);
+    if (visited > 0 && visited % kBlockTiles == 0) {
+      all_key.fold();
+      all_value.fold();
+    }
+    ++visited;
     const Needs needs(pattern, covered, queries, open);
     const Facts<T> facts(params, tile.group, tile.begin);
     const bool finite_query =
@@ -136,7 +144,9 @@ struct KeyTile {
   }
 
   /// To the rows themselves, or to the packed sums where rows repeat.
-  void write(const Tile& tile) const {
+  void write(const Tile& tile) {
+    all_key.finish();
+    all_value.finish();
     const T factor = kPairs<U> ? params.scale : T{1};  // floats have it in the queries
     const std::int64_t packed = (tile.group * params.plan.keys + tile.begin) * dim;
     for (std::int64_t s = 0; s < keys.count; ++s) {
@@ -167,6 +177,25 @@ inline void write_query_gradient(const BackwardParams<E>& params, const Tile& ti
   }
 }
 
+/// After task `own` has added to the gradient of tile t of queries.
+template <class E>
+inline void keep_query_gradient(const BackwardParams<E>& params, std::int64_t t, std::int32_t own) {
+  using T = Compute<E>;
+  const Tile& tile = params.tiles[t];
+  const Visitors& visitors = params.visitors[t];
+  const std::int64_t wide = padded_dim(params.plan.head_dim), before = own - visitors.first;
+  const std::int64_t at = (tile.group * params.plan.queries + tile.begin) * wide;
+  T* const long_sum = params.long_query == nullptr ? nullptr : params.long_query + at;
+  LongSum<T, T> all{params.packed_query + at, long_sum, tile.end - tile.begin, wide,
+                    before >= kKeptBlockTiles};
+  if (visitors.last == own) {
+    all.finish();
+    write_query_gradient(params, tile, all.sum, wide);
+  } else if ((before + 1) % kKeptBlockTiles == 0) {
+    all.fold();
+  }
+}
+
 template <class E>
 void backward_keys(const BackwardParams<E>& params, std::int64_t index, void* scratch) {
   using T = Compute<E>;
@@ -182,7 +211,7 @@ void backward_keys(const BackwardParams<E>& params, std::int64_t index, void* sc
       // No other task touches the sum before the first visitor has passed the turn on.
       if (params.visitors[t].first == own) clear(sum, (tile.end - tile.begin) * wide);
       keys.visit(tile, visit.seen, sum, params.turns + t, own);
-      if (params.visitors[t].last == own) write_query_gradient(params, tile, sum, wide);
+      keep_query_gradient(params, t, own);
       __atomic_store_n(params.turns + t, own + 1, __ATOMIC_RELEASE);
     }
   }

@@ -1,22 +1,67 @@
 /// tile_forward.h: the forward kernel of one tile of queries; for kernels_cpu.cpp only.
 // No include guard, no includes: see kernels_cpu.cpp.
 
+/// What a tile of queries has summed. `sum` and `whole` are [kTile, wide].
+template <class T>
+struct QuerySums {
+  std::int64_t queries, wide, columns;
+  T* sum;
+  double* whole;
+  T largest[kTile], total[kTile], shrink[kTile];
+  T shrunk[kTile];  // all of `shrink` since the last fold
+  double whole_total[kTile];
+  LongSum<T> weighted{sum, whole, queries, wide}, weights{total, whole_total, kTile, 1};
+  std::int64_t block = 0;
+
+  QuerySums(std::int64_t queries, std::int64_t wide, std::int64_t columns, T* sum, double* whole)
+      : queries(queries), wide(wide), columns(columns), sum(sum), whole(whole) {
+    clear(sum, queries * wide);
+    for (std::int64_t i = 0; i < kTile; ++i) {
+      largest[i] = -static_cast<T>(__builtin_inf());
+      total[i] = 0;
+      shrunk[i] = 1;
+    }
+  }
+
+  /// Before tile number `tile` of the keys that the segment may see, whether or not the tiles
+  /// before it were needed: else rows of other queries could change where blocks end.
+  void start(std::int64_t tile) {
+    if (tile / kBlockTiles == block) return;
+    block = tile / kBlockTiles;
+    weighted.fold(shrunk);
+    weights.fold(shrunk);
+    for (std::int64_t i = 0; i < kTile; ++i) shrunk[i] = 1;
+  }
+
+  void apply_shrink() {
+    for (std::int64_t i = 0; i < queries; ++i) {
+      if (shrink[i] == 1) continue;
+      shrunk[i] *= shrink[i];
+      for (std::int64_t d = 0; d < columns; ++d) sum[i * wide + d] *= shrink[i];
+    }
+  }
+
+  void finish() {
+    weighted.finish(shrunk);
+    weights.finish(shrunk);
+  }
+};
+
 /// The rows of a finished tile, to where they came from.
 template <class E, class T>
 inline void write_queries(const ForwardParams<E>& params, std::int64_t group,
-                          const Positions& queries, const T* sum, std::int64_t wide,
-                          const T* largest, const T* total) {
+                          const Positions& queries, const QuerySums<T>& sums) {
   const std::int64_t dim = params.plan.head_dim;
   for (std::int64_t i = 0; i < queries.count; ++i) {
     const std::int64_t place = group * params.plan.length + queries.at[i];
-    const T* row = sum + i * wide;
+    const T* row = sums.sum + i * sums.wide;
     E* out = params.out + place * dim;
-    const bool empty = total[i] == 0;
-    const T all = empty ? T{1} : total[i];
+    const bool empty = sums.total[i] == 0;
+    const T all = empty ? T{1} : sums.total[i];
     for (std::int64_t d = 0; d < dim; ++d) narrow(empty ? T{0} : row[d] / all, out[d]);
-    params.lse[place] = largest[i] + log_of(total[i]);
-    params.largest[place] = largest[i];
-    params.total[place] = total[i];
+    params.lse[place] = sums.largest[i] + log_of(sums.total[i]);
+    params.largest[place] = sums.largest[i];
+    params.total[place] = sums.total[i];
   }
 }
 
@@ -37,14 +82,9 @@ void forward(const ForwardParams<E>& params, const Tile& tile, void* scratch) {
   T* scores = blocks.take<T>(kTile * kTile);       // [keys, queries]
   U* weights = blocks.take<U>(kTile * kTile / 2);  // of pairs
   T* sum = blocks.take<T>(kTile * wide);           // [queries, D]
-  T largest[kTile], total[kTile], shrink[kTile];
+  QuerySums<T> sums(queries.count, wide, columns, sum, blocks.take<double>(kTile * wide));
   pack_rows(params.query + base, queries, dim, params.scale, key);
   turn(key, queries.count, dim, query);
-  clear(sum, queries.count * wide);
-  for (std::int64_t i = 0; i < kTile; ++i) {
-    largest[i] = -static_cast<T>(__builtin_inf());
-    total[i] = 0;
-  }
   const Range range = key_range(pattern, tile.segment, queries);
   for (std::int64_t begin = range.begin; begin < range.end; begin += kTile) {
     const std::int64_t count = range.end - begin < kTile ? range.end - begin : kTile;
@@ -57,11 +97,9 @@ void forward(const ForwardParams<E>& params, const Tile& tile, void* scratch) {
     product_along_dim<true>(needs, count, key, query, dim, scores, width);
     scale_scores<U>(scores, count, width, params.scale);
     if (covered == Coverage::some) mask<true>(pattern, keys, queries, scores, width);
-    softmax_step(needs, scores, count, width, largest, total, shrink);
-    for (std::int64_t i = 0; i < queries.count; ++i) {
-      if (shrink[i] == 1) continue;
-      for (std::int64_t d = 0; d < columns; ++d) sum[i * wide + d] *= shrink[i];
-    }
+    sums.start((begin - range.begin) / kTile);
+    softmax_step(needs, scores, count, width, sums.largest, sums.total, sums.shrink);
+    sums.apply_shrink();
     const U* depth = depth_of(value, count, dim, value_depth);
     if (finite || covered == Coverage::all) {
       add_to_queries(needs, along_rows(scores, count, width, weights), depth, count, wide, columns,
@@ -70,5 +108,6 @@ void forward(const ForwardParams<E>& params, const Tile& tile, void* scratch) {
       add_carefully(scores, 1, kTile, depth, wide, sum, wide, queries.count, count, dim);
     }
   }
-  write_queries(params, tile.group, queries, sum, wide, largest, total);
+  sums.finish();
+  write_queries(params, tile.group, queries, sums);
 }

@@ -125,7 +125,8 @@ KernelAnswer answer_of(const sparse::Kernels<E>& kernels, const KernelCase& c) {
              packed_keys = static_cast<std::size_t>(c.G * c.keys() * c.D);
   std::vector<T> lse(rows, -std::numeric_limits<T>::infinity()), largest(lse), total(rows),
       packed_key(packed_keys), packed_value(packed_keys), facts(3 * packed_queries),
-      packed_query(packed_queries * static_cast<std::size_t>(sparse::padded_dim(c.D)));
+      packed_query(packed_queries * static_cast<std::size_t>(sparse::padded_dim(c.D))),
+      long_query(packed_query);
   std::vector<char> memory(
       static_cast<std::size_t>(sparse::scratch_bytes(c.D) + sparse::kScratchAlignment));
   const auto misaligned =
@@ -154,6 +155,7 @@ KernelAnswer answer_of(const sparse::Kernels<E>& kernels, const KernelCase& c) {
                                            .scale = static_cast<T>(c.scale),
                                            .facts = facts.data(),
                                            .packed_query = packed_query.data(),
+                                           .long_query = long_query.data(),
                                            .grad_query = grad_query.data(),
                                            .grad_packed_key = packed_key.data(),
                                            .grad_packed_value = packed_value.data()};
