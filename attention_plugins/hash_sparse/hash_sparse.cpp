@@ -107,7 +107,7 @@ class HashSparse final : public Attention {
   [[nodiscard]] static at::Tensor entropy(const sparse::SegmentPlan& plan) {
     const auto sizes = plan.query_start.diff().to(at::kDouble);
     const auto share = sizes / static_cast<double>(plan.query_rows.size(2));
-    return -(share * share.clamp_min(1e-300).log2()).sum(-1).mean();
+    return 0 - (share * share.clamp_min(1e-300).log2()).sum(-1).mean();  // a minus would give -0
   }
 
   /// Over the pairs of dense attention, in the same documents, shared out evenly.

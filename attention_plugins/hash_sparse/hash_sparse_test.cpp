@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "attention_plugins/hash_sparse/test/harness.h"
 
 namespace attnlab::hash_sparse {
@@ -213,6 +215,13 @@ TEST(HashSparseDocuments, are_kept_apart_and_counted) {
   const auto all = test::same_document(input.documents).tril(-1).to(at::kDouble).sum(-1).mean();
   EXPECT_NEAR(test::statistic(apart, "pairs_over_even"),
               test::statistic(apart, "pairs_per_query") * 4 / all.item<double>(), 1e-9);
+}
+
+TEST(HashSparse, entropy_of_one_bucket_has_no_sign) {
+  const RandomInput in({1, 1, 1, 4}, at::kFloat);
+  ContextCase batch(1);
+  batch.context.training = false;
+  EXPECT_FALSE(std::signbit(test::statistic(hash_sparse(4).run(in.input(), batch.context), "bucket_entropy")));
 }
 
 TEST(HashSparseKernel, names_what_ran) {

@@ -77,14 +77,13 @@ class Reformer final : public Attention {
                                                          const at::Tensor& documents,
                                                          const at::Tensor& last_resort,
                                                          std::int64_t buckets) {
-    const auto spread = reformer::spread_of(rounds, documents);
-    const auto N = static_cast<double>(buckets);
+    const auto spread = reformer::spread_of(rounds, documents, buckets);
     return {{"bucket_coverage", "share", spread.coverage},
             {"last_resort_rows", "share", last_resort.to(at::kDouble).mean()},
-            {"buckets", "per head", N},
+            {"buckets", "per head", static_cast<double>(buckets)},
             {"bucket_load_max", "rows", spread.largest},
             {"bucket_entropy", "bits", spread.entropy},
-            {"pairs_over_even", "of even", spread.pairs_over_all * N}};
+            {"pairs_over_even", "of even", spread.pairs_over_even}};
   }
 
   [[nodiscard]] at::Tensor projections_for(const at::Tensor& query, const AttentionContext& context,

@@ -15,24 +15,25 @@ namespace {
 
 const std::int32_t* data(const at::Tensor& host) { return host.const_data_ptr<std::int32_t>(); }
 
-/// Over all causal pairs of one document.
-at::Tensor over_all(const sparse::ChunkedRounds& rounds, const at::Tensor& documents,
-                    const at::Tensor& pairs) {
+/// Over all causal pairs of one document, dealt out to `buckets` evenly.
+at::Tensor over_even(const sparse::ChunkedRounds& rounds, const at::Tensor& documents,
+                     const at::Tensor& pairs, std::int64_t buckets) {
+  const auto N = static_cast<double>(buckets);
   if (documents.defined()) {
     const auto heads = rounds.order.numel() / documents.numel();  // of all rounds
     const auto all = sparse::earlier_in_document(documents).sum().to(at::kDouble) * heads;
-    return at::where(all > 0, pairs / all, 1.0);
+    return at::where(all > 0, pairs * N / all, 1.0);
   }
   const auto T = rounds.order.size(-1);
   const double all = static_cast<double>(rounds.order.numel()) * static_cast<double>(T - 1) / 2;
-  return all > 0 ? pairs / all : at::ones_like(pairs);
+  return all > 0 ? pairs * N / all : at::ones_like(pairs);
 }
 
 }  // namespace
 
 // Sorted by bucket, and in a bucket by position, so by document too: a row's causal keys are those
 // between the begin of its bucket, or of its document there, and its own place.
-Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& documents) {
+Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& documents, std::int64_t buckets) {
   const at::NoGradGuard no_graph;
   const auto T = rounds.order.size(-1);
   const auto order = rounds.order.to(at::kLong);
@@ -49,9 +50,10 @@ Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& document
   const auto sum = [](const at::Tensor& numbers) { return numbers.sum().to(at::kDouble); };
   const auto pairs = sum(place - begin), reached = sum(place - at::maximum(begin, reach));
   const auto share = size.to(at::kDouble) / static_cast<double>(T);
-  // Every row of a bucket adds -log2(share) / T, so the bucket adds -share log2(share).
+  // Every row of a bucket adds -log2(share) / T, so the bucket adds -share log2(share). Taken off 0,
+  // since a minus in front would make one bucket's 0 a -0.
   return {at::where(pairs > 0, reached / pairs.clamp_min(1), 1.0), size.max().to(at::kDouble),
-          over_all(rounds, documents, pairs), -share.log2().mean()};
+          over_even(rounds, documents, pairs, buckets), 0 - share.log2().mean()};
 }
 
 namespace {

@@ -13,13 +13,14 @@ struct Spread {
   at::Tensor coverage;  // share of the pairs (same bucket, key before query) that the chunks reach:
                         // own chunk or the one before; 1 where there is no such pair
   at::Tensor largest;   // rows in the fullest bucket
-  at::Tensor pairs_over_all;  // pairs of one bucket over all causal pairs: 1 / buckets when even
+  at::Tensor pairs_over_even;  // pairs of one bucket, over those of even buckets; 1 where T has no pair
   at::Tensor entropy;  // of a head's buckets, in bits; the mean over rounds, sequences, heads
 };
 
 /// O(R B H T log T), from the sorted order alone. Nothing waits for the device. documents: [B, T], or
 /// undefined.
-[[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& documents);
+[[nodiscard]] Spread spread_of(const sparse::ChunkedRounds& rounds, const at::Tensor& documents,
+                               std::int64_t buckets);
 
 /// Different keys that a query sees in any round, or itself where it sees none: the mean over all
 /// queries. O(R B H T chunk), in parallel over heads. Waits for the device that it is on.

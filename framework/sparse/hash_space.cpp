@@ -11,6 +11,13 @@
 
 namespace attnlab::sparse {
 
+namespace {
+
+// Of a row around the mean: sums of as many as there ever are stay finite in float32.
+constexpr double kMostSquare = 1e30;
+
+}  // namespace
+
 RunningMoments::RunningMoments(Settings settings, State state)
     : settings_(settings), state_(std::move(state)) {
   if (settings_.space == HashSpace::raw) return;
@@ -33,12 +40,14 @@ void RunningMoments::collect(const at::Tensor& rows) {
   const std::int64_t T = rows.size(2);
   const std::int64_t step = settings_.rows == 0 ? 1 : (T - 1) / settings_.rows + 1;
   const auto seen = rows.detach().slice(2, 0, T, std::max<std::int64_t>(step, 1));
-  const auto around = (seen.to(at::kFloat) - state_.mean.to(at::kFloat).unsqueeze(1))
-                          .transpose(0, 1)
-                          .flatten(1, 2);  // [H, rows, D]
+  const auto all = (seen.to(at::kFloat) - state_.mean.to(at::kFloat).unsqueeze(1))
+                       .transpose(0, 1)
+                       .flatten(1, 2);                                  // [H, rows, D]
+  const auto kept = (all.square().sum(2) <= kMostSquare).all(0);        // [rows]; not of NaN
+  const auto around = all.masked_fill(kept.logical_not().view({1, -1, 1}), 0);
   sum_.add_(around.sum(1).to(at::kDouble));
   if (products_.defined()) products_.add_(at::bmm(around.transpose(1, 2), around).to(at::kDouble));
-  count_.add_(static_cast<double>(around.size(1)));
+  count_.add_(kept.sum().to(at::kDouble));
 }
 
 std::vector<at::Tensor> RunningMoments::collected() const {

@@ -54,7 +54,8 @@ class RunningMoments {
                        owner.buffer(side + "_covariance", {H, D, D}), owner.buffer(side + "_weight", {1})}};
   }
 
-  /// rows [B, H, T, D], any strides and floating dtype.
+  /// rows [B, H, T, D], any strides and floating dtype. A row that in some head is not finite, or
+  /// farther than 1e15 from the mean, does not count: its NaN would stay in the moments for ever.
   void collect(const at::Tensor& rows);
   void finish_step();
   /// What collect() has added up since, to be changed in place: Attention::collected() (attention.h).

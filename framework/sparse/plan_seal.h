@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Storage.h>
 
 #include <cstdint>
 #include <memory>
@@ -12,10 +13,18 @@
 
 namespace attnlab::sparse {
 
-/// How what a builder of plans.h made says so: the tensors that it made, and their versions. What has had a
-/// tensor exchanged, or written by an operator, no longer matches.
+/// How what a builder of plans.h made says so: the tensors that it made, their memory and their versions.
+/// What has had a tensor or its memory (set_data) exchanged, or written by an operator, no longer matches.
+/// Numbers written past that, by .data or a pointer, are not noticed.
 struct PlanSeal {
   std::vector<at::Tensor> tensors;
+  /// Held, so that nothing else gets its address.
+  struct Memory {
+    c10::Storage storage;
+    const void* begin = nullptr;
+    std::int64_t size = 0;
+  };
+  std::vector<Memory> memory;
   std::vector<std::uint32_t> versions;
   std::int64_t length = 0;  // T, below which all rows are
   bool ascending = false;
@@ -23,11 +32,12 @@ struct PlanSeal {
   static PlanSeal of(const SegmentPlan& plan, std::int64_t T) {
     return {{plan.query_rows, plan.key_rows, plan.query_start, plan.key_begin, plan.key_end},
             {},
+            {},
             T,
             plan.ascending};
   }
   static PlanSeal of(const ChunkedRounds& rounds, std::int64_t T) {
-    return {{rounds.order}, {}, T, false};
+    return {{rounds.order}, {}, {}, T, false};
   }
 
   template <class Sealed>
@@ -36,6 +46,7 @@ struct PlanSeal {
     for (const auto& tensor : seal.tensors) {
       if (tensor.is_inference()) return;  // these count no versions
       seal.versions.push_back(tensor._version());
+      seal.memory.push_back({tensor.storage(), tensor.const_data_ptr(), tensor.numel()});
     }
     sealed.seal_ = std::make_shared<const PlanSeal>(std::move(seal));
   }
@@ -47,7 +58,11 @@ struct PlanSeal {
     if (seal == nullptr || seal->length != T || seal->ascending != now.ascending) return false;
     for (std::size_t i = 0; i < now.tensors.size(); ++i) {
       const auto& tensor = now.tensors[i];
-      if (!tensor.is_same(seal->tensors[i]) || tensor._version() != seal->versions[i]) return false;
+      const auto& memory = seal->memory[i];
+      if (!tensor.is_same(seal->tensors[i]) || tensor._version() != seal->versions[i] ||
+          tensor.const_data_ptr() != memory.begin || tensor.numel() != memory.size) {
+        return false;
+      }
     }
     return true;
   }

@@ -47,8 +47,9 @@ struct SegmentPlan {
   double scale = 0;  // of the scores; 0 means 1/sqrt(D)
 
  private:
-  /// Set by the builders of plans.h, whose plans need no O(T) check of contents. Exchanging or
-  /// writing a tensor above breaks it, and the plan is checked.
+  /// Set by the builders of plans.h, whose plans need no O(T) check of contents. Exchanging a
+  /// tensor above or its memory breaks it, and so does an operator that writes one: the plan is
+  /// checked. Numbers written by way of .data or a pointer are not noticed, and may be read through.
   friend struct PlanSeal;
   std::shared_ptr<const PlanSeal> seal_;
 };
@@ -64,8 +65,9 @@ inline constexpr std::int64_t kMostHeadDimOnGpu = 128;
 
 /// Exact softmax attention over the plan's pairs. query, key, value: [B, H, T, D] with any strides,
 /// of one device and one dtype: float32, bfloat16, float16, on the CPU also float64. Differentiable
-/// in all three through both results, once; bfloat16 and float16 are computed in float32 and
-/// rounded once at the end. Safe to call from several threads.
+/// in all three through both results, once. bfloat16 and float16 are computed in float32 and
+/// rounded once at the end, except that where kernel_name() says avx512_bf16 or on a GPU the weights
+/// are rounded to them before they meet the values. Safe to call from several threads.
 /// Throws c10::Error on dtypes, devices, shapes and numbers other than these, and on the CPU, in
 /// O(Nq + Nk + S + T), on a plan whose rows or ranges break what SegmentPlan says.
 [[nodiscard]] SegmentResult segment_attention(const at::Tensor& query, const at::Tensor& key,

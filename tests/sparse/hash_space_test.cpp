@@ -187,6 +187,34 @@ TEST(HashSpace, rows_that_are_all_equal_are_hashed_as_they_are) {
   EXPECT_TRUE(at::isfinite(hashing.offset).all().item<bool>());
 }
 
+TEST(HashSpace, rows_that_are_no_numbers_do_not_count) {
+  for (const auto space : {HashSpace::centred, HashSpace::whitened}) {
+    for (const double bad : {std::nan(""), HUGE_VAL, 1e25}) {
+      Moments spoiled(space), without(space);
+      const auto x = rows(2, 100, 1);
+      auto with = x.clone();
+      with.select(2, 70).select(1, 0).select(1, 3).fill_(bad);  // of both sequences, one head
+      spoiled.step({with});
+      without.step({x.slice(2, 0, 70), x.slice(2, 71)});
+      EXPECT_TRUE(at::allclose(spoiled.state.mean, without.state.mean, 1e-5, 1e-4)) << bad;
+      EXPECT_TRUE(at::allclose(spoiled.state.covariance, without.state.covariance, 1e-4, 1e-3)) << bad;
+      spoiled.step({x});
+      without.step({x});
+      const auto even = [&](const Moments& moments) { return over_even(x, moments.running.transform(draw())); };
+      EXPECT_NEAR(even(spoiled), even(without), 0.05) << bad;
+    }
+  }
+}
+
+TEST(HashSpace, a_step_of_nothing_but_no_numbers_changes_nothing) {
+  Moments moments(HashSpace::whitened);
+  moments.step({rows(2, 100, 1)});
+  const auto mean = moments.state.mean.clone(), covariance = moments.state.covariance.clone();
+  moments.step({at::full({2, kHeads, 50, kDim}, std::nan(""))});
+  EXPECT_TRUE(moments.state.mean.equal(mean));
+  EXPECT_TRUE(moments.state.covariance.equal(covariance));
+}
+
 TEST(HashSpace, an_empty_step_changes_nothing) {
   Moments moments(HashSpace::whitened);
   moments.running.finish_step();

@@ -34,6 +34,12 @@ TEST(PlanSeal, breaks_where_a_tensor_is_exchanged_or_written) {
     auto written = built();
     (written.*member).add_(1);
     EXPECT_FALSE(is_sealed(written, 6));
+    auto elsewhere = built();
+    (elsewhere.*member).set_data((elsewhere.*member).clone());
+    EXPECT_FALSE(is_sealed(elsewhere, 6));
+    auto shorter = built();
+    (shorter.*member).set_data((shorter.*member).slice(2, 0, 1));
+    EXPECT_FALSE(is_sealed(shorter, 6));
   }
 }
 

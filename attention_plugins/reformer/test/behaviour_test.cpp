@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <cmath>
 #include <functional>
 
 #include "attention_plugins/reformer/test/harness.h"
@@ -80,6 +81,16 @@ TEST(Reformer, statistics_agree_with_a_count_over_all_pairs) {
   EXPECT_LE(value("bucket_entropy"), 2);  // of four even buckets
   EXPECT_DOUBLE_EQ(value("pairs_over_even"),
                    4.0 * static_cast<double>(pattern.same_bucket) / (2 * 2 * 3 * 53 * 52 / 2));
+}
+
+TEST(Reformer, statistics_of_one_row_and_of_one_bucket_are_no_odd_numbers) {
+  Problem problem = make_problem();
+  for (auto* rows : {&problem.query, &problem.key, &problem.value}) *rows = rows->slice(2, 0, 1).contiguous();
+  AttentionContext context = problem.context();
+  context.training = false;
+  const auto output = run(problem, {.rounds = 2, .buckets = 4, .chunk = 4}, context);
+  EXPECT_EQ(test::statistic(output, "pairs_over_even"), 1);
+  EXPECT_FALSE(std::signbit(test::statistic(output, "bucket_entropy")));
 }
 
 TEST(Reformer, training_steps_carry_statistics_where_asked_but_not_the_one_that_waits) {
