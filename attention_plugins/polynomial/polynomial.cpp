@@ -4,8 +4,6 @@
 ///   of Kernels for Fast Attention", NeurIPS 2024: only polynomials of the scores are of low rank.
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "framework/attention/checks.h"
 #include "framework/attention/plugin.h"
 #include "framework/attention/polynomial.h"
@@ -54,7 +52,7 @@ class Power final : public Attention {
   [[nodiscard]] AttentionOutput forward(const AttentionInput& input,
                                         const AttentionContext&) override {
     check_input(input, "polynomial");
-    auto result = cosine_attention(input.query, input.key, input.value, coefficients(config_),
+    auto result = cosine_attention(input.query, input.key, input.value, power(config_.shift, config_.degree),
                                    config_.scale, include_self_, config_.form, config_.chunk);
     kernel_ = std::move(result.kernel);
     return {std::move(result.out), std::nullopt, {}};
@@ -63,18 +61,6 @@ class Power final : public Attention {
   [[nodiscard]] std::string kernel() const override { return kernel_; }
 
  private:
-  /// Of x^i: C(degree, i) shift^(degree - i).
-  [[nodiscard]] static Polynomial coefficients(const PowerConfig& config) {
-    Polynomial polynomial;
-    double binomial = 1;
-    for (std::int64_t i = 0; i <= config.degree; ++i) {
-      polynomial.coefficients.push_back(
-          binomial * std::pow(config.shift, static_cast<double>(config.degree - i)));
-      binomial *= static_cast<double>(config.degree - i) / static_cast<double>(i + 1);
-    }
-    return polynomial;
-  }
-
   bool include_self_;
   PowerConfig config_;
   std::string kernel_ = "not run yet";

@@ -10,7 +10,9 @@ namespace {
 
 using config::Causality;
 using Case = test::PolynomialCase;
+using test::ContextCase;
 using test::PluginUnderTest;
+using test::RandomInput;
 using testing::HasSubstr;
 
 PluginUnderTest subject(std::int64_t degree, const std::string& form, Causality causality = Causality::strict,
@@ -29,6 +31,40 @@ TEST(PolynomialPlugin, equals_its_definition_in_both_forms) {
                                Case{16, 2, 1, at::kDouble, Causality::strict, 1e-12}, Case{67, 4, 0.9, at::kDouble, Causality::inclusive, 1e-11},
                                Case{67, 6, 1, at::kDouble, Causality::strict, 1e-10}, Case{90, 2, 1, at::kFloat, Causality::inclusive, 1e-4},
                                Case{50, 2, 0.5, at::kBFloat16, Causality::inclusive, 5e-2}, Case{50, 4, 0.5, at::kHalf, Causality::inclusive, 1e-2}});
+}
+
+/// Two keys with cosines near -1 to the last query, and values 1 and 2; `lean` is what keeps them from it.
+RandomInput opposite(double lean) {
+  RandomInput in({1, 1, 3, 8}, at::kFloat, false);
+  const auto row = [](double second, double third, double fourth, double first) {
+    return at::tensor({first, second, third, fourth, 0., 0., 0., 0.}, at::kFloat);
+  };
+  in.key = at::stack({row(0, 0, lean / 2, 1), row(lean, 0, 0, 1), row(0, 0, 0, 1)}).view({1, 1, 3, 8});
+  in.query = at::stack({row(0, 0, 0, 1), row(0, 0, 0, 1), row(0, lean, 0, -1)}).view({1, 1, 3, 8});
+  in.value = at::arange(1, 4).to(at::kFloat).view({1, 1, 3, 1}).expand({1, 1, 3, 8}).contiguous();
+  return in;
+}
+
+TEST(PolynomialPlugin, weights_do_not_cancel_where_queries_point_away_from_keys) {
+  struct Opposite {
+    std::int64_t degree;
+    double lean;
+    const char* form;
+  };
+  const ContextCase batch(1);
+  for (const auto& c : {Opposite{2, .1, "quadratic"}, {4, .1, "quadratic"}, {6, .1, "quadratic"}, {8, .1, "quadratic"},
+                        {6, .3, "quadratic"}, {8, .3, "quadratic"}, {2, .3, "linear"}, {4, .3, "linear"}, {6, .3, "linear"}}) {
+    const auto in = opposite(c.lean);
+    auto plugin = subject(c.degree, c.form);
+    plugin.values.back().second = std::int64_t{1};  // of chunk: every pair by its features
+    const auto got = test::attend(plugin.function(batch.context), in.query, in.key, in.value, in.grad_out);
+    const auto want = test::polynomial_reference(in, 1, true, [&](const at::Tensor& x) { return weight(x, c.degree); });
+    const auto near = [&](const at::Tensor& a, const at::Tensor& b) {
+      return at::allclose(a.to(at::kDouble), b, 2e-3, 2e-3 * b.abs().max().item<double>());
+    };
+    EXPECT_TRUE(near(got.out, want.out)) << c.degree << " " << c.lean << " " << c.form << got.out << want.out;
+    EXPECT_TRUE(near(got.dq, want.dq) && near(got.dk, want.dk) && near(got.dv, want.dv)) << c.degree << " " << c.form;
+  }
 }
 
 TEST(PolynomialPlugin, a_row_without_keys_is_zero) { test::expect_zero_without_keys(subject); }

@@ -26,6 +26,21 @@ std::vector<double> derivative(const std::vector<double>& a) {
   return result;
 }
 
+at::Tensor repeated(const at::Tensor& base, std::int64_t exponent) {
+  if (exponent == 0) return at::ones_like(base);
+  auto result = base.clone();
+  for (std::int64_t i = 1; i < exponent; ++i) result.mul_(base);
+  return result;
+}
+
+at::Tensor weights_of(const Polynomial& f, const at::Tensor& x) {
+  return f.shift ? repeated(x + *f.shift, f.degree()) : horner(f.coefficients, x);
+}
+at::Tensor slopes_of(const Polynomial& f, const at::Tensor& x) {
+  if (!f.shift) return horner(derivative(f.coefficients), x);
+  return repeated(x + *f.shift, f.degree() - 1).mul_(static_cast<double>(f.degree()));
+}
+
 struct Work {
   at::Tensor query, key, values;  // wide dtype; values [B, H, T, D + 1], the last column 1
   const Polynomial& polynomial;
@@ -54,7 +69,7 @@ at::Tensor sums(const Work& w) {
   auto result = at::empty_like(w.values);
   const auto pairs = [&](std::int64_t begin, std::int64_t from, std::int64_t to) {
     const auto x = rows(w.query, begin, w.end(begin)).matmul(rows(w.key, from, to).transpose(2, 3));
-    return w.masked(horner(w.polynomial.coefficients, x), begin, from).matmul(rows(w.values, from, to));
+    return w.masked(weights_of(w.polynomial, x), begin, from).matmul(rows(w.values, from, to));
   };
   if (w.form == PolynomialForm::quadratic) {
     for (std::int64_t begin = 0; begin < T; begin += w.chunk) {
@@ -84,9 +99,9 @@ void add_pair_gradients(const Work& w, const at::Tensor& grad, std::int64_t begi
   const auto q = rows(w.query, begin, end), k = rows(w.key, from, to), v = rows(w.values, from, to);
   const auto g = rows(grad, begin, end);
   const auto x = q.matmul(k.transpose(2, 3));
-  const auto weights = w.masked(horner(w.polynomial.coefficients, x), begin, from);
-  const auto slope = w.masked(
-      horner(derivative(w.polynomial.coefficients), x) * g.matmul(v.transpose(2, 3)), begin, from);
+  const auto weights = w.masked(weights_of(w.polynomial, x), begin, from);
+  const auto slope =
+      w.masked(slopes_of(w.polynomial, x) * g.matmul(v.transpose(2, 3)), begin, from);
   rows(into[0], begin, end).add_(slope.matmul(k));
   rows(into[1], from, to).add_(slope.transpose(2, 3).matmul(q));
   rows(into[2], from, to).add_(weights.transpose(2, 3).matmul(g));
@@ -135,7 +150,8 @@ at::ScalarType wide(at::ScalarType dtype) { return dtype == at::kDouble ? at::kD
 
 Work work_of(const Tensors& inputs, const Polynomial& polynomial, bool include_self,
              PolynomialForm form, std::int64_t chunk) {
-  const auto dtype = wide(inputs[0].scalar_type());
+  const bool cancels = form == PolynomialForm::linear && polynomial.degree() > 2;
+  const auto dtype = cancels ? at::kDouble : wide(inputs[0].scalar_type());
   const auto value = inputs[2].detach().to(dtype);
   const auto ones = at::ones({value.size(0), value.size(1), value.size(2), 1}, value.options());
   return {inputs[0].detach().to(dtype), inputs[1].detach().to(dtype), at::cat({value, ones}, 3),
@@ -146,14 +162,14 @@ class Operator : public torch::autograd::Function<Operator> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query,
                             const at::Tensor& key, const at::Tensor& value,
-                            const std::vector<double>& coefficients, bool include_self,
-                            std::int64_t form, std::int64_t chunk) {
-    const Polynomial polynomial{coefficients};
+                            const Polynomial& polynomial, bool include_self, std::int64_t form,
+                            std::int64_t chunk) {
     const auto total = sums(work_of({query, key, value}, polynomial, include_self,
                                     static_cast<PolynomialForm>(form), chunk));
     const auto denominator = total.slice(3, total.size(3) - 1);
     const auto out = (total.slice(3, 0, -1) / denominator).masked_fill(denominator == 0, 0);
-    context->saved_data["coefficients"] = coefficients;
+    context->saved_data["coefficients"] = polynomial.coefficients;
+    context->saved_data["shift"] = polynomial.shift;
     context->saved_data["self"] = include_self;
     context->saved_data["form"] = form;
     context->saved_data["chunk"] = chunk;
@@ -163,7 +179,8 @@ class Operator : public torch::autograd::Function<Operator> {
 
   static Tensors backward(torch::autograd::AutogradContext* context, Tensors grads) {
     const auto saved = context->get_saved_variables();
-    const Polynomial polynomial{context->saved_data["coefficients"].toDoubleVector()};
+    const Polynomial polynomial{context->saved_data["coefficients"].toDoubleVector(),
+                                context->saved_data["shift"].toOptional<double>()};
     const auto& out = saved[3];
     const auto& denominator = saved[4];
     const auto grad = grads[0].to(out.scalar_type());
@@ -183,6 +200,16 @@ class Operator : public torch::autograd::Function<Operator> {
 };
 
 }  // namespace
+
+Polynomial power(double shift, std::int64_t degree) {
+  Polynomial polynomial{{}, shift};
+  double binomial = 1;
+  for (std::int64_t i = 0; i <= degree; ++i) {
+    polynomial.coefficients.push_back(binomial * std::pow(shift, static_cast<double>(degree - i)));
+    binomial *= static_cast<double>(degree - i) / static_cast<double>(i + 1);
+  }
+  return polynomial;
+}
 
 std::int64_t monomials(std::int64_t head_dim, std::int64_t degree) {
   double result = 1;
@@ -209,7 +236,8 @@ at::Tensor polynomial_attention(const at::Tensor& query, const at::Tensor& key,
   TORCH_CHECK(!a.empty() && a.back() > 0 && std::ranges::all_of(a, [](double x) { return x >= 0; }),
               "[polynomial_attention] expected coefficients of at least 0, the last one above");
   TORCH_CHECK(chunk >= 1, "[polynomial_attention] chunk: expected at least 1, got ", chunk);
-  return Operator::apply(query, key, value, a, include_self, static_cast<std::int64_t>(form), chunk);
+  return Operator::apply(query, key, value, polynomial, include_self, static_cast<std::int64_t>(form),
+                         chunk);
 }
 
 CosineAttention cosine_attention(const at::Tensor& query, const at::Tensor& key,

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,21 +16,28 @@ namespace attnlab {
 
 struct Polynomial {
   std::vector<double> coefficients;  // of x^0, x^1, ..; none below 0, the last one above
+  /// f(x) = (shift + x)^degree. The coefficients are its terms, but where there is an x its weight is
+  /// computed as this power: near x = -shift the terms cancel, down to no digit and below 0.
+  std::optional<double> shift = std::nullopt;
   [[nodiscard]] std::int64_t degree() const {
     return static_cast<std::int64_t>(coefficients.size()) - 1;
   }
 };
 
+/// (shift + x)^degree, with C(degree, i) shift^(degree - i) of x^i. shift: at least 0.
+[[nodiscard]] Polynomial power(double shift, std::int64_t degree);
+
 /// C(D + p, p), the rank of f(QK^T); 2^62 where it is larger than that.
 [[nodiscard]] std::int64_t monomials(std::int64_t head_dim, std::int64_t degree);
 
 /// linear: chunks with the state of all before them, T F D operations; quadratic: rows against all
-/// earlier rows, T^2 D; neither keeps an array of [T, T].
+/// earlier rows, T^2 D; neither keeps an array of [T, T]. A linear weight is a sum of products of
+/// features: its error is that of the largest f, not of its own, in float64 from degree 3 on.
 enum class PolynomialForm { linear, quadratic };
 
 /// [B, H, T, D] in the query's dtype, differentiable once in query, key and value, whose gradients are
 /// computed from them anew: memory grows with T D + F D + chunk F. Sums are float32 for half
-/// precision. A row that sees no key, or whose weights add up to 0, is exactly 0. The keys are those
+/// precision, and float64 in the linear form of degree 3 or more. A row that sees no key, or whose weights add up to 0, is exactly 0. The keys are those
 /// before t, and t's own with `include_self`. Rows are taken `chunk` at a time, at least 1.
 /// Throws c10::Error on shapes, dtypes or coefficients that do not fit.
 [[nodiscard]] at::Tensor polynomial_attention(const at::Tensor& query, const at::Tensor& key,
