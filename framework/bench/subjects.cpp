@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/record_function.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <string_view>
@@ -133,6 +134,7 @@ class PluginSubject final : public Subject {
     std::iota(sequence_ids_.begin(), sequence_ids_.end(), 0);
     context_.run_seed = seed;
     context_.sequence_ids = sequence_ids_;
+    if (std::ranges::any_of(owner_.all(), [](const auto& each) { return !each.value.requires_grad(); })) take_a_step(in);
   }
 
   at::Tensor forward(const Inputs& in) override { return run(in, true).output; }
@@ -151,6 +153,13 @@ class PluginSubject final : public Subject {
   }
 
  private:
+  // So that buffers, as of hash_space=whitened, are what training has made of them.
+  void take_a_step(const Inputs& in) {
+    const at::NoGradGuard no_graph;
+    static_cast<void>(run(in, true));
+    attention_->finish_step();
+  }
+
   std::optional<double> statistic(const Inputs& in, const char* name, bool training) {
     const at::NoGradGuard no_graph;
     context_.statistics = true;

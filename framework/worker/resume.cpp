@@ -115,8 +115,8 @@ std::optional<train::Resume> find_initial(const config::TrainConfig& train) {
   const fs::path path(train.initial_path);
   auto state = checkpoint::read_whole(path);
   if (state.weights != train.initial) {
-    throw Error("train.initial: the weights in '" + path.string() + "' are " + state.weights.substr(0, 12) +
-                "; expected " + train.initial.substr(0, 12) + ". Fork from the checkpoint anew.");
+    throw Error("train.initial: the weights in '" + path.string() + "' are " + state.weights +
+                "; expected " + train.initial + ". Fork from the checkpoint anew.");
   }
   return train::Resume{path, std::move(state)};
 }
