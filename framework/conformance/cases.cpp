@@ -22,12 +22,14 @@ struct FixedShape {
 };
 constexpr std::array kFixed{
     FixedShape{1, 1, 1, 8},        FixedShape{2, 1, 1, 5},    FixedShape{1, 2, 2, 16},
-    FixedShape{2, 2, 7, 16},       FixedShape{1, 3, 31, 8},   FixedShape{3, 1, 33, 64},
+    FixedShape{2, 12, 7, 80},      FixedShape{1, 3, 31, 8},   FixedShape{3, 1, 33, 64},
     FixedShape{1, 1, 64, 1},       FixedShape{9, 16, 20, 16}, FixedShape{1, 2, 20, 256},
-    FixedShape{2, 2, 97, 32},      FixedShape{2, 5, 128, 16}, FixedShape{1, 2, 130, 24},
-    FixedShape{1, 2, 256, 64},     FixedShape{3, 4, 259, 32}, FixedShape{2, 2, 645, 64},
+    FixedShape{2, 2, 97, 48},      FixedShape{2, 5, 128, 96}, FixedShape{1, 2, 130, 112},
+    FixedShape{1, 2, 256, 128},    FixedShape{3, 4, 259, 32}, FixedShape{2, 2, 645, 64},
     FixedShape{2, 2, kLongest, 64}};
-constexpr std::array<std::int64_t, 11> kHeadDims{1, 3, 8, 16, 20, 32, 40, 64, 96, 128, 192};
+constexpr std::array<std::int64_t, 6> kUsualHeadDims{48, 64, 80, 96, 112, 128};
+constexpr std::array<std::int64_t, 8> kOddHeadDims{1, 3, 5, 7, 20, 33, 63, 100};
+constexpr std::int64_t kMultiples = 32;  // of 8
 constexpr std::int64_t kRandomLength = 1100;  // the longest that is drawn
 
 std::vector<config::Causality> causalities(const PluginNote& note) {
@@ -54,6 +56,15 @@ std::int64_t head_dim_on(const Subject& subject, std::int64_t wanted) {
 std::int64_t draw_length(std::int64_t most, Draw& draw) {
   return std::min(most, static_cast<std::int64_t>(
                             std::exp(draw.uniform() * std::log(static_cast<double>(most + 1)))));
+}
+
+/// As models have it as often as else, which is a multiple of 8 up to 256 or an odd one.
+std::int64_t draw_head_dim(Draw& draw) {
+  constexpr auto kOther = kMultiples + std::int64_t{kOddHeadDims.size()};
+  const auto n = draw.below(2 * kOther);
+  if (n < kMultiples) return 8 * (n + 1);
+  if (n < kOther) return kOddHeadDims[static_cast<std::size_t>(n - kMultiples)];
+  return kUsualHeadDims[static_cast<std::size_t>(n) % kUsualHeadDims.size()];
 }
 
 /// What a plugin is told beside its input.
@@ -83,8 +94,8 @@ CheckCase random_case(const Subject& subject, const CaseRequest& request, std::u
   for (int attempt = 0; attempt < 40; ++attempt) {
     check.length = draw_length(std::min(kRandomLength, request.longest), draw);
     check.batch = 1 + draw.below(check.length > 300 ? 2 : 3);
-    check.heads = 1 + draw.below(check.length > 300 ? 2 : 3);
-    check.head_dim = head_dim_on(subject, draw.of(kHeadDims));
+    check.heads = 1 + draw.below(check.length > 300 ? 2 : check.length > 64 ? 3 : 16);
+    check.head_dim = head_dim_on(subject, draw_head_dim(draw));
     check.dtype = draw.of(dtypes_of(note, subject.device));
     check.causality = draw.of(causalities(note));
     check.shared_keys = draw.coin() || (note.traits & plugin::kNeedsSharedKeys) != 0;
@@ -166,12 +177,12 @@ std::vector<CheckCase> make_cases(const Subject& subject, const CaseRequest& req
   const auto ways = causalities(note);
   std::vector<CheckCase> cases;
   std::size_t n = 0;
-  const auto add = [&](const FixedShape& shape) {
+  const auto add = [&](const FixedShape& shape, bool own = false) {
     // The longest are dear: in the dtype that models are trained in.
     CheckCase check{shape.batch,
                     shape.heads,
                     shape.length,
-                    head_dim_on(subject, shape.head_dim),
+                    own ? shape.head_dim : head_dim_on(subject, shape.head_dim),
                     shape.length < kLongest ? dtypes[n % dtypes.size()] : dtypes[0],
                     ways[n / 2 % ways.size()],
                     n % 3 != 1 || (note.traits & plugin::kNeedsSharedKeys) != 0,
@@ -180,7 +191,7 @@ std::vector<CheckCase> make_cases(const Subject& subject, const CaseRequest& req
     if (!possible(subject, check)) check.shared_keys = true;
     auto told = check;
     surround(told, n);
-    if (shape.length == request.length) told.max_length = 0;  // as in the run
+    if (own) told.max_length = 0;  // as in the run
     if (possible(subject, told)) check = told;
     enlarge(check, note, n);
     cases.push_back(check);
@@ -192,7 +203,12 @@ std::vector<CheckCase> make_cases(const Subject& subject, const CaseRequest& req
     if (shape.length == kLongest) shape.head_dim = wide;
     if (shape.length <= request.longest) add(shape);
   }
-  if (request.length > 0) add({1, 1, request.length, wide});
+  const auto own = [&](std::int64_t batch, std::int64_t heads, std::int64_t length, std::int64_t head_dim) {
+    const auto given = request.head_dim > 0 ? request.head_dim : head_dim_on(subject, head_dim);
+    add({batch, request.heads > 0 ? request.heads : heads, length, given}, /*own=*/true);
+  };
+  if (request.length > 0) own(1, 1, request.length, wide);
+  if (request.heads > 0 || request.head_dim > 0) own(2, 2, std::min<std::int64_t>(97, request.longest), 64);
   for (std::int64_t i = 0; i < request.random; ++i) {
     cases.push_back(random_case(subject, request, static_cast<std::uint64_t>(i)));
   }

@@ -14,6 +14,8 @@ struct CaseRequest {
   std::uint64_t seed = 0;
   std::int64_t random = 6;          // drawn from the plugin's own ranges, beside the fixed ones
   std::int64_t length = 0;          // of the run that is to come, one more case; 0: none
+  std::int64_t heads = 0;           // of that run, in its case and in a short one more, and
+  std::int64_t head_dim = 0;        // the same
   std::int64_t longest = kLongest;  // of all other cases
 };
 

@@ -33,7 +33,7 @@ struct Property {
 /// after them.
 [[nodiscard]] std::vector<Property> properties();
 extern const Property kParameters, kGenerator, kOutput, kUnwritten, kBounds, kInputs, kLayout;
-extern const Property kCausality, kSoftmax, kFutureValues, kFuturePattern, kPoison;
+extern const Property kCausality, kSoftmax, kFutureValues, kFuturePattern, kPoison, kDivergence;
 extern const Property kGradients, kFiniteDifferences, kDense, kDocuments;
 extern const Property kDeterminism, kSeed, kBatch, kEvaluation, kMemory, kProcess;
 

@@ -27,7 +27,7 @@ std::vector<Property> properties() {
           kSoftmax,
           kFutureValues,
           kFuturePattern,
-          kPoison,
+          kPoison, kDivergence,
           kGradients,
           kFiniteDifferences,
           kParameterGradients,

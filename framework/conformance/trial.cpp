@@ -79,6 +79,12 @@ Trial Trial::evaluating() const {
   return other;
 }
 
+Trial Trial::tied() const {
+  Trial other = *this;
+  other.tied_ = true;
+  return other;
+}
+
 Trial Trial::isolated(Layout layout) const {
   Trial other = *this;
   other.layout_ = layout;
@@ -142,10 +148,17 @@ AttentionInput Trial::drawn(std::uint64_t which) const {
   const auto draw = [&](std::uint64_t n) {
     return normal(shape, check_.seed * 64 + which * 8 + n);
   };
-  const auto query = draw(1) * check_.query_scale;
+  auto query = draw(1) * check_.query_scale;
   auto key = check_.shared_keys ? query : draw(2);
+  if (tied_) key = key.index_select(2, at::arange(check_.length).div(2, "floor") * 2);
+  if (tied_ && check_.shared_keys) query = key;
   if (check_.key_norm == config::KeyNorm::per_head) key = key / key.norm(2, -1, /*keepdim=*/true);
   if (check_.key_norm == config::KeyNorm::whole) key = key / key.norm(2, {1, 3}, /*keepdim=*/true);
+  if (tied_) {  // as a model that normalises makes zero keys of zero queries
+    const auto zero = at::arange(check_.length).remainder(5).eq(4).view({1, 1, -1, 1});
+    query = query.masked_fill(zero, 0);
+    if (check_.shared_keys) key = key.masked_fill(zero, 0);
+  }
   AttentionInput result{query, key, draw(3), {}};
   if (layout_ != Layout::joined) result.documents = documents().to(device());
   if (has(plugin::kNeedsHidden)) result.hidden = draw(6).transpose(1, 2).flatten(2);
@@ -184,7 +197,7 @@ at::Tensor Trial::run(const AttentionInput& input, const Call& call) const {
 
 Known& Trial::known() const {
   return subject_->known[text(check_) + " " + parameter_words(check_) + " " +
-                         std::to_string(static_cast<int>(layout_)) + (evaluates_ ? " evaluating" : "")];
+                         std::to_string(static_cast<int>(layout_)) + (evaluates_ ? " evaluating" : "") + (tied_ ? " tied" : "")];
 }
 
 const Attended& Trial::attended() const {

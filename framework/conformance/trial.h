@@ -114,6 +114,8 @@ class Trial {
   /// The same in evaluation: call() says so, and what needs gradients is not asked for.
   [[nodiscard]] Trial evaluating() const;
   [[nodiscard]] bool evaluates() const { return evaluates_; }
+  /// The same with every second key equal to the one before it, and every fifth query zero.
+  [[nodiscard]] Trial tied() const;
   /// The same with documents kept apart: shape() says so, and input() has their numbers.
   [[nodiscard]] Trial isolated(Layout layout = Layout::drawn) const;
   /// int32 [B, T] on the CPU.
@@ -161,7 +163,7 @@ class Trial {
   const Subject* subject_;
   plugin::CheckCase check_;
   Layout layout_ = Layout::joined;
-  bool evaluates_ = false;
+  bool evaluates_ = false, tied_ = false;
 };
 
 [[nodiscard]] at::ScalarType dtype_of(const std::string& word);

@@ -98,6 +98,8 @@ struct CheckRequest {
   std::uint64_t seed = 0;
   std::int64_t cases = 6;         // drawn at random, beside the fixed ones
   std::int64_t length = 0;        // of the run that is to come, looked at as well; 0: none
+  std::int64_t heads = 0;         // of it, and
+  std::int64_t head_dim = 0;      // the same
   std::int64_t max_length = 0;    // of all other cases; 0: the suite's own
   std::int64_t min_length = 0;    // shorter ones are left out; the rest stay as they are
   bool fail_fast = false;         // nothing more after the first property that fails
@@ -114,6 +116,8 @@ struct CheckRequest {
                       std::pair{"seed", &M::seed},
                       std::pair{"cases", &M::cases},
                       std::pair{"length", &M::length},
+                      std::pair{"heads", &M::heads},
+                      std::pair{"head_dim", &M::head_dim},
                       std::pair{"max_length", &M::max_length},
                       std::pair{"min_length", &M::min_length},
                       std::pair{"fail_fast", &M::fail_fast},

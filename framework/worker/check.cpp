@@ -66,6 +66,8 @@ int check(const launch::CheckRequest& request) {
          .cases = {.seed = request.seed,
                    .random = request.cases,
                    .length = request.length,
+                   .heads = request.heads,
+                   .head_dim = request.head_dim,
                    .longest = request.max_length == 0 ? conformance::kLongest : request.max_length},
          .min_length = request.min_length,
          .fail_fast = request.fail_fast,

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr char kCheckNotes[] =
     R"(It reads the attention weights itself, on shapes, dtypes and parameters from a fixed list and drawn from
-the plugin's own declared ranges, at lengths from 1 to 2051 and at --length, which is the run's own.
+the plugin's own declared ranges, at lengths from 1 to 2051. --length, --heads and --head-dim are the run's own, looked at as well.
 KEY=VALUE fixes a parameter. What fails is printed with the smallest case that fails and the command that
 repeats it; cases that a property could not look at are counted as skipped.
 
@@ -40,6 +40,8 @@ Options check_options() {
       .optional_value("shrink", "N", "60",
                       "attempts at a simpler failing case (default: 60; 0: none)")
       .value("length", "N", "the length of the run that is to come, looked at as well")
+      .value("heads", "H", "its heads: one more case, and the one of --length")
+      .value("head-dim", "D", "its channels of one head, the same")
       .value("max-length", "N", "the longest of all other cases (default: 2051)")
       .value("min-length", "N", "leave out shorter cases; the others stay what they are")
       .flag("fail-fast", "end at the first property that fails")
@@ -98,6 +100,8 @@ launch::CheckRequest read_request(const ParsedOptions& parsed) {
   request.memory_limit = parsed.integer("memory-limit", 4096, 1) << 20;
   request.device = parsed.choice("device", {"cpu", "cuda"});
   request.length = parsed.integer("length", 0, 1);
+  request.heads = parsed.integer("heads", 0, 1);
+  request.head_dim = parsed.integer("head-dim", 0, 1);
   request.max_length = parsed.integer("max-length", 0, 1);
   request.min_length = parsed.integer("min-length", 0, 1);
   request.fail_fast = parsed.has("fail-fast");
@@ -109,8 +113,9 @@ launch::CheckRequest read_request(const ParsedOptions& parsed) {
   for (const auto& [option, length] :
        {std::pair{"--length", request.length}, std::pair{"--max-length", request.max_length}}) {
     plugin::CheckCase check;
-    check.length = length;
-    check.head_dim = 64;
+    check.length = std::max<std::int64_t>(length, 1);
+    check.heads = std::max<std::int64_t>(request.heads, 1);
+    check.head_dim = request.head_dim > 0 ? request.head_dim : 64;
     plugin::expect_feasible(option, check, request.memory_limit);
   }
   const auto facts = plugin::read_plugin_note(request.plugin_path);

@@ -44,6 +44,8 @@ class Planted final : public Attention {
     auto scores = query.matmul(key.transpose(-2, -1)) / std::sqrt(query.size(3));
     if (Place::has("wrong_scale", T)) scores = at::where(Place::rows(scores), 1.5 * scores, scores);
     if (told_.scales) scores = at::where(Place::rows(scores), 0.9 * scores, scores);
+    if (Place::has("tied_keys", T)) scores = at::where(in.key.eq(in.key.roll(1, 2)).all(-1).unsqueeze(2), scores - 1, scores);
+    if (Place::has("hides_scores", T)) scores = scores.nan_to_num(0.0);
     if (Place::has("clamped_scores", T)) scores = scores.clamp(-8, 8);
     const auto seen = mask(in, context);
     const auto weights = Place::has("no_maximum", T) ? without_maximum(scores, seen)
@@ -85,7 +87,15 @@ class Planted final : public Attention {
                                       {"documents_in_evaluation", evaluates && in.documents.defined()}}) {
       told.looks_ahead = told.looks_ahead || (holds && Place::has(name, T));
     }
-    told.scales = (evaluates && Place::has("evaluation_scale", T)) || (q.size(3) > 128 && Place::has("wide_heads", T));
+    for (const auto& [name, holds] : {std::pair{"evaluation_scale", evaluates},
+                                      {"wide_heads", q.size(3) > 128},
+                                      {"head_dim_72", q.size(3) == 72},
+                                      {"head_dim_80", q.size(3) == 80},
+                                      {"head_dim_96", q.size(3) == 96},
+                                      {"seven_heads", q.size(1) == 7},
+                                      {"twelve_heads", q.size(1) == 12}}) {
+      told.scales = told.scales || (holds && Place::has(name, T));
+    }
     return told;
   }
 
