@@ -123,8 +123,8 @@ class Reshape final : public Subject {
 
 class PluginSubject final : public Subject {
  public:
-  PluginSubject(const LoadedPlugin& plugin, const AttentionShape& shape,
-                const config::Node& section, const Inputs& in, std::uint64_t seed)
+  PluginSubject(const LoadedPlugin& plugin, const AttentionShape& shape, const config::Node& section, const Inputs& in,
+                std::uint64_t seed)
       : owner_(seed, in.query.device()),
         attention_(plugin.create(shape, section, owner_)),
         promise_{.softmax = plugin::is_exact_softmax(plugin.note(), section),
@@ -134,7 +134,10 @@ class PluginSubject final : public Subject {
     std::iota(sequence_ids_.begin(), sequence_ids_.end(), 0);
     context_.run_seed = seed;
     context_.sequence_ids = sequence_ids_;
-    if (std::ranges::any_of(owner_.all(), [](const auto& each) { return !each.value.requires_grad(); })) take_a_step(in);
+    if (std::ranges::all_of(owner_.all(), [](const auto& each) { return each.value.requires_grad(); })) return;
+    const at::NoGradGuard no_graph;  // so that buffers, as of hash_space=whitened, are what training makes of them
+    static_cast<void>(run(in, true));
+    attention_->finish_step();
   }
 
   at::Tensor forward(const Inputs& in) override { return run(in, true).output; }
@@ -153,13 +156,6 @@ class PluginSubject final : public Subject {
   }
 
  private:
-  // So that buffers, as of hash_space=whitened, are what training has made of them.
-  void take_a_step(const Inputs& in) {
-    const at::NoGradGuard no_graph;
-    static_cast<void>(run(in, true));
-    attention_->finish_step();
-  }
-
   std::optional<double> statistic(const Inputs& in, const char* name, bool training) {
     const at::NoGradGuard no_graph;
     context_.statistics = true;
@@ -276,9 +272,7 @@ Inputs make_inputs(const Shape& shape, bool shared_keys, config::KeyNorm key_nor
           placed(grad_out, false)};
 }
 
-std::unique_ptr<Subject> make_sdpa(const std::string& back_end) {
-  return std::make_unique<Sdpa>(back_end);
-}
+std::unique_ptr<Subject> make_sdpa(const std::string& back_end) { return std::make_unique<Sdpa>(back_end); }
 
 std::string subject_refuses(const config::Node& section, std::int64_t length) {
   const auto segments = name_of(section) == "reshape" ? segments_of(section) : 1;
@@ -287,20 +281,16 @@ std::string subject_refuses(const config::Node& section, std::int64_t length) {
          std::to_string(length) + "; choose lengths that it divides.";
 }
 
-std::unique_ptr<Subject> make_subject(const config::Node& section, const AttentionShape& shape,
-                                      const LoadedPlugin* plugin, const Inputs& in,
-                                      std::uint64_t seed) {
-  if (plugin != nullptr) {
-    return std::make_unique<PluginSubject>(*plugin, shape, section, in, seed);
-  }
+std::unique_ptr<Subject> make_subject(const config::Node& section, const AttentionShape& shape, const LoadedPlugin* plugin,
+                                      const Inputs& in, std::uint64_t seed) {
+  if (plugin != nullptr) return std::make_unique<PluginSubject>(*plugin, shape, section, in, seed);
   const auto text = name_of(section);
   if (text == "engine") {
     const auto config = config::read<config::EngineSubject>(section, "attention", {"name"});
     return std::make_unique<Engine>(config, shape.causality == config::Causality::inclusive, in, seed);
   }
   if (text == "reshape") {
-    if (const auto why = subject_refuses(section, in.shape().length); !why.empty())
-      throw Error(why);
+    if (const auto why = subject_refuses(section, in.shape().length); !why.empty()) throw Error(why);
     return std::make_unique<Reshape>(segments_of(section));
   }
   throw Error("attention '" + text + "' is neither a plugin nor one of engine, reshape");

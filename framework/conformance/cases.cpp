@@ -22,7 +22,7 @@ struct FixedShape {
 };
 constexpr std::array kFixed{
     FixedShape{1, 1, 1, 8},        FixedShape{2, 1, 1, 5},    FixedShape{1, 2, 2, 16},
-    FixedShape{2, 12, 7, 80},      FixedShape{1, 3, 31, 8},   FixedShape{3, 1, 33, 64},
+    FixedShape{2, 2, 7, 16},       FixedShape{1, 3, 31, 8},   FixedShape{1, 12, 33, 80},
     FixedShape{1, 1, 64, 1},       FixedShape{9, 16, 20, 16}, FixedShape{1, 2, 20, 256},
     FixedShape{2, 2, 97, 48},      FixedShape{2, 5, 128, 96}, FixedShape{1, 2, 130, 112},
     FixedShape{1, 2, 256, 128},    FixedShape{3, 4, 259, 32}, FixedShape{2, 2, 645, 64},

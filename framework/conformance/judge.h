@@ -27,7 +27,8 @@ struct Rounded {
 
 /// The rule of this project, forward and backward:
 ///   max|actual - ref64| <= 2 max|LibTorch, same dtype and mask - ref64| + 4 ulp of the largest.
-/// and more_for(). Throws Violation: "`what` is off by ... at [..]; allowed are ...".
+/// and more_for(). In float64 64 ulp: the reference's own sums err as much, and LibTorch's the same way, so that
+/// one in another order would be named for being nearer to the truth. Throws Violation: "`what` is off by ... at [..]; allowed are ...".
 void expect_by_rule(const std::string& what, const at::Tensor& actual, const at::Tensor& libtorch,
                     const at::Tensor& reference, at::ScalarType dtype, const Rounded& of = {});
 

@@ -63,7 +63,7 @@ TEST_F(Reading, unknown_names_come_with_the_nearest_ones) {
 
 TEST_F(Reading, a_column_of_another_table_comes_with_that_table) {
   EXPECT_EQ(refusal("SELECT metric FROM timings"),
-            "SQL error: no such column: metric. It is a column of looks, runs. attnlab query --schema lists "
+            "SQL error: no such column: metric. It is a column of looks, results, runs. attnlab query --schema lists "
             "tables and columns.");
   EXPECT_THAT(refusal("SELECT t.METRIC FROM timings t"), HasSubstr("It is a column of "));
 }
