@@ -58,8 +58,7 @@ class LeftOut {
     auto& [count, first] = reasons_[why];
     if (++count == 1 || name < first) first = name;
   }
-  [[nodiscard]] bool empty() const { return reasons_.empty(); }
-  // "2 files of other names (first 'a.md'), 1 links to folders (first 'b')"; empty where none is.
+  // "files of other names: 2, the first is 'a.md'; links to folders: 1, ..." behind `before`; "" where none is.
   [[nodiscard]] std::string words(const std::string& before) const {
     std::vector<std::string> parts;
     for (const auto& [why, found] : reasons_) {
@@ -118,7 +117,7 @@ std::vector<SourceFile> list_source(const fs::path& source, const std::function<
                 "' holds no text; expected files named *.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt or "
                 "*.tar." + left_out.words(" Left out: "));
   }
-  if (notice && !left_out.empty()) notice(left_out.words("left out of '" + source.string() + "': "));
+  if (const auto words = left_out.words("left out of '" + source.string() + "': "); notice && !words.empty()) notice(words);
   std::ranges::sort(files, {}, &SourceFile::name);
   return files;
 }

@@ -29,11 +29,16 @@ bool share(Group& group, const Score& own, bool go_on, Score& sum) {
   return all[size + 1] == 0;
 }
 
+// So many indices lie between two that are scored.
+std::int64_t stride_of(const data::Dataset& dataset, data::Split split) {
+  return split == data::Split::train ? dataset.info().train_apart : 1;
+}
+
 }  // namespace
 
 std::int64_t evaluated_sequences(const config::TrainConfig& train, const data::Dataset& dataset,
                                  data::Split split) {
-  const auto apart = split == data::Split::train ? dataset.info().train_apart : 1;
+  const auto apart = stride_of(dataset, split);
   const auto all = (dataset.size(split) + apart - 1) / apart;
   return train.eval_sequences == 0 ? all : std::min(all, train.eval_sequences);
 }
@@ -48,7 +53,7 @@ std::optional<Evaluation> evaluate(const config::RunConfig& run, const config::T
   Group* const group = ranks == nullptr ? nullptr : ranks->group();
   const std::int64_t round = train.batch_size * (group == nullptr ? 1 : group->size());
   const std::int64_t ahead = train.batch_size * (group == nullptr ? 0 : group->rank());
-  const auto apart = split == data::Split::train ? dataset.info().train_apart : 1;
+  const auto apart = stride_of(dataset, split);
   Score sum;
   LayerMeans statistics;
   const auto score = [&](std::int64_t begin) {

@@ -2,14 +2,12 @@
 // added by looking.
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 
 #include "framework/report/until_significant.h"
-#include "framework/report/versus.h"
-#include "tests/report/study_support.h"
+#include "tests/report/versus_support.h"
 
 namespace attnlab::report {
 namespace {
@@ -22,34 +20,7 @@ constexpr char kDenseAttention[] = R"({"name":"dense"})";
 constexpr char kNoAttention[] = R"({"name":"none"})";
 constexpr char kSparseAttention[] = R"({"name":"hash_sparse","buckets":8})";
 
-class Verdicts : public store::InStore {
- protected:
-  void add(const std::string& attention, const std::vector<double>& scores, double seconds_per_step = 0.1) {
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      add_run(store_, {.attention = attention,
-                       .seed = static_cast<int>(i),
-                       .score = scores[i],
-                       .facts = {},
-                       .seconds_per_step = seconds_per_step});
-    }
-  }
-  [[nodiscard]] std::vector<Versus> all(VersusRequest request = {.against = "dense"}) const {
-    return versus(store::Reader(path_), "demo", request);
-  }
-  [[nodiscard]] Question asked(VersusRequest request = {.against = "dense"}) const {
-    return all(std::move(request)).at(0).questions.at(0);
-  }
-  static store::Value value(const Table& table, std::size_t row, const std::string& name) {
-    const auto column = std::ranges::find(table.columns, name, &Column::name);
-    return table.rows.at(row).at(static_cast<std::size_t>(column - table.columns.begin())).value;
-  }
-  static double number(const Table& table, std::size_t row, const std::string& name) {
-    return report::number(value(table, row, name));
-  }
-  static std::string word(const Table& table, std::size_t row, const std::string& name) {
-    return exact(value(table, row, name));
-  }
-};
+using Verdicts = Against;
 
 // A run that diverged has an infinite loss. It is no proof of anything, nor does it blur the other variants.
 TEST_F(Verdicts, an_infinite_score_gives_no_verdict) {

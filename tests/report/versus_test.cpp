@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "framework/report/statistics.h"
-#include "tests/report/study_support.h"
+#include "tests/report/versus_support.h"
 
 namespace attnlab::report {
 namespace {
@@ -18,47 +18,6 @@ using testing::Not;
 constexpr char kDensePlugin[] = R"({"name":"dense"})";
 constexpr char kNonePlugin[] = R"({"name":"none"})";
 constexpr char kHash[] = R"({"name":"hash_sparse","buckets":8})";
-
-store::Facts digests(const std::string& weights, const std::string& batches) {
-  return {{"initial_weights", weights}, {"training_batches", batches}, {"shared", "0"}};
-}
-
-class Against : public store::InStore {
- protected:
-  void add(const std::string& attention, const std::vector<double>& scores, double seconds_per_step = 0.1) {
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      const auto seed = std::to_string(i);
-      add_run(store_, {.attention = attention,
-                       .seed = static_cast<int>(i),
-                       .score = scores[i],
-                       .facts = digests("w" + seed, "b" + seed),
-                       .seconds_per_step = seconds_per_step});
-    }
-  }
-  [[nodiscard]] std::vector<Versus> all(VersusRequest request = {.against = "dense"}) const {
-    return versus(store::Reader(path_), "demo", request);
-  }
-  [[nodiscard]] Question asked(VersusRequest request = {.against = "dense"}) const {
-    return all(std::move(request)).at(0).questions.at(0);
-  }
-  static store::Value value(const Table& table, std::size_t row, const std::string& name) {
-    const auto column = std::ranges::find(table.columns, name, &Column::name);
-    return table.rows.at(row).at(static_cast<std::size_t>(column - table.columns.begin())).value;
-  }
-  static double number(const Table& table, std::size_t row, const std::string& name) {
-    return report::number(value(table, row, name));
-  }
-  static std::string word(const Table& table, std::size_t row, const std::string& name) {
-    return exact(value(table, row, name));
-  }
-  [[nodiscard]] std::string finding(const std::string& what) const {
-    const auto versus = all();
-    for (const auto& row : versus[0].fairness.rows) {
-      if (exact(row[1].value) == what) return exact(row[0].value) + " " + exact(row[2].value);
-    }
-    return "no such line";
-  }
-};
 
 // Seeds differ much more than variants do: only pairs can show it.
 TEST_F(Against, pairs_show_what_the_spread_of_seeds_hides) {
