@@ -149,6 +149,7 @@ void Store::add_afterwards(std::int64_t run_id, const MetricEvent& event) {
   logged.reset();
   write_events(connection, run_id, {stamped});
   transaction.commit();
+  fold_wal_at_end(connection);
 }
 
 std::vector<Earlier> Store::earlier(std::int64_t run_id) const {

@@ -117,7 +117,7 @@ class Store {
   /// All of it in one transaction.
   void add_events(std::int64_t run_id, const std::vector<MetricEvent>& events);
   /// What was found out afterwards about a step: where the run has logged that step, its clock, tokens and
-  /// times stay as they are.
+  /// times stay as they are. No WAL is left, so that whoever copies the file has it.
   void add_afterwards(std::int64_t run_id, const MetricEvent& event);
   [[nodiscard]] Status status(std::int64_t run_id) const;
   /// The interrupted and failed attempts before this one at the same cell, newest first, back to the

@@ -147,9 +147,7 @@ void take_length(const std::filesystem::path& path, config::Node& section) {
 void require_place_for(const std::string& plot) {
   namespace fs = std::filesystem;
   if (plot.empty()) return;
-  if (!plot.ends_with(".svg")) {
-    throw Error("--plot: the figure is SVG; expected a name that ends in .svg, found '" + plot + "'", kExitUsage);
-  }
+  require_svg(plot);
   std::error_code failed;
   const auto folder = fs::absolute(plot).parent_path();
   const auto there = fs::status(plot, failed).type();  // none: the name alone is refused

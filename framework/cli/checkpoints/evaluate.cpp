@@ -67,9 +67,7 @@ void store_test_score(const LaunchRequest& request, cells::Sources& sources, con
   }
   const auto others = reader.query("SELECT DISTINCT step FROM metrics JOIN metric_keys ON id = key_id WHERE run_id = ?1 AND "
                                    "name = 'test/loss' AND step <> ?2", {run, state.step}).rows;
-  store::Store results(request.database.string());
-  results.add_afterwards(run, event);
-  results.checkpoint();  // whoever copies the file has it then
+  store::Store(request.database.string()).add_afterwards(run, event);
   notice(fmt::format("stored with run {} at step {}\n", run, state.step));
   if (others.empty()) return;
   notice(fmt::format("attnlab: warning: run {} has a test score at step {} too; who chooses a step by it has no test left\n",

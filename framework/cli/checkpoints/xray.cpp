@@ -66,9 +66,7 @@ std::string stored(const checkpoint::State& state, const plan::Cell& cell, cells
   if (!is_run_of(state, cell, sources, request)) return "not stored: data, code or device are not the run's";
   MetricEvent event{.step = state.step, .tokens_seen = state.tokens, .train_seconds = state.timed_seconds, .metrics = {}};
   for (const auto& metric : metrics) event.metrics.push_back({{metric.text, metric.status, Goal::none}, metric.loss});
-  store::Store results(request.database.string());
-  results.add_afterwards(run, event);
-  results.checkpoint();  // whoever copies the file has it then
+  store::Store(request.database.string()).add_afterwards(run, event);
   return "stored with run " + std::to_string(run) + " at step " + grouped(state.step);
 }
 

@@ -122,9 +122,7 @@ report::Plot figure(const store::Reader& reader, const std::string& study,
 }
 
 void check_figure_options(const ParsedOptions& parsed) {
-  if (const auto path = parsed.text("plot"); path && !path->ends_with(".svg")) {
-    throw Error("--plot: the figure is SVG; expected a name that ends in .svg, found '" + *path + "'", kExitUsage);
-  }
+  if (const auto path = parsed.text("plot")) require_svg(*path);
   for (const auto* option : {"layer", "metric", "axis"}) {
     if (parsed.has(option) && !parsed.has("plot")) {
       throw Error("--" + std::string(option) + " is of the figure; name one with --plot FILE.svg",

@@ -30,6 +30,11 @@ store::Reader open_reader(const ParsedOptions& parsed) {
   return reader;
 }
 
+void require_svg(const std::string& plot) {
+  if (plot.ends_with(".svg")) return;
+  throw Error("--plot: the figure is SVG; expected a name that ends in .svg, found '" + plot + "'", kExitUsage);
+}
+
 std::string printed(const report::Table& table, Form form) {
   switch (form) {
     case Form::json:

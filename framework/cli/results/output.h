@@ -21,6 +21,8 @@ constexpr double kQueryTimeout = 60;  // seconds
 /// A Reader whose queries end after kQueryTimeout. Throws Error when there is no database that can
 /// be read.
 [[nodiscard]] store::Reader open_reader(const ParsedOptions& parsed);
+/// Throws a usage Error where the file that --plot names does not end in .svg.
+void require_svg(const std::string& plot);
 [[nodiscard]] std::string printed(const report::Table& table, Form form);
 
 }  // namespace attnlab::cli
